@@ -12,9 +12,9 @@ from hmesh.environment.battery import charged, is_one
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.curve_messages import CurveBid, CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
+from hmesh.markets.answer_curves import battery_curves
 from hmesh.markets.answer_kernels import bounded
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
-from hmesh.markets.told_curves import battery_curves
 from hmesh.markets.vehicle_response import best_response
 from hmesh.markets.welfare import satisfaction
 
@@ -120,11 +120,11 @@ class AnsweringStores:
 
     def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
         """Return the answers to every price of those that hear the request."""
-        told = rows_of(self.curves(request), who)
-        return CurveBid(curves=told, **reply_to(request, len(told)))
+        reported = rows_of(self.curves(request), who)
+        return CurveBid(curves=reported, **reply_to(request, len(reported)))
 
     def curves(self, request: CurveRequest) -> NDArray[np.float64]:
-        """Return the answers of each as a row, as of `hmesh.markets.told_curves`."""
+        """Return the answers of each as a row, as of `hmesh.markets.answer_curves`."""
         return battery_curves(*self._columns)
 
     def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:

@@ -50,8 +50,8 @@ class SharingRules:
 class BatteryCoordinator(mesa.Agent[Any]):
     """Plans the day of the batteries of a community, and matches surplus with need every hour.
 
-    It stands in the place of the aggregator, and knows of buildings only what they tell it. Of a
-    building that it does not hear it assumes the mean of the others, and its battery gets no
+    It stands in the place of the aggregator, and knows of buildings only what they report to it. Of
+    a building that it does not hear it assumes the mean of the others, and its battery gets no
     schedule; a battery that does not hear its schedule or the prices stays idle for the day.
 
     Parameters
@@ -123,8 +123,8 @@ class BatteryCoordinator(mesa.Agent[Any]):
         heard : array of bool, shape (batteries,)
             Which were.
         """
-        told, state = self._hear_buildings(step, forecast_kwh)
-        levelling, heard = self._level(told, state, windows)
+        delivery, state = self._hear_buildings(step, forecast_kwh)
+        levelling, heard = self._level(delivery, state, windows)
         self._talk.fall_back(~heard)
         return levelling, heard
 
@@ -134,18 +134,18 @@ class BatteryCoordinator(mesa.Agent[Any]):
         """Let buildings report what they expect, and their batteries what they are."""
         self._begin(step)
         about = self._to_me(step, len(self.bank))
-        told = self.bus.deliver(Forecast(energy_kwh=forecast_kwh, **about))
+        delivery = self.bus.deliver(Forecast(energy_kwh=forecast_kwh, **about))
         state = self.bus.deliver(self.bank.report(about))
         self.bus.wait()
-        return told, state
+        return delivery, state
 
     def _level(
-        self, told: Delivery[Forecast], state: Delivery[BatteryState], windows: Windows
+        self, delivery: Delivery[Forecast], state: Delivery[BatteryState], windows: Windows
     ) -> tuple[Levelling, NDArray[np.bool_]]:
-        """Level the day that was told, of those that told it all."""
-        heard = told.rows & state.rows
+        """Level the day that was announced, of those that announced it all."""
+        heard = delivery.rows & state.rows
         count, there = len(heard), int(np.count_nonzero(heard))
-        forecast = np.asarray(told.message.energy_kwh)
+        forecast = np.asarray(delivery.message.energy_kwh)
         load = forecast[heard].sum(axis=0) * (count / max(there, 1))
         capacity = float(state.message.capacity_kwh[heard].sum())
         rules = self.rules
@@ -154,7 +154,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
     def send_schedule(
         self, step: int, forecast_kwh: NDArray[np.float64], windows: Windows
     ) -> NDArray[np.float64]:
-        """Plan the day, and tell every battery its part of it.
+        """Plan the day, and send every battery its part of it.
 
         Returns
         -------
@@ -162,8 +162,8 @@ class BatteryCoordinator(mesa.Agent[Any]):
             What each is going to exchange [kWh]; nothing where it heard no schedule.
         """
         self._day = (step, forecast_kwh, windows, False)
-        told, state = self._hear_buildings(step, forecast_kwh)
-        levelling, heard = self._level(told, state, windows)
+        delivery, state = self._hear_buildings(step, forecast_kwh)
+        levelling, heard = self._level(delivery, state, windows)
         capacity = np.where(heard, state.message.capacity_kwh, 0.0)
         total = float(capacity.sum())
         share = capacity / total if total else capacity
@@ -171,7 +171,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         if self.rules.least_exchange and total and levelling.discharge_kwh.any():
             inside = windows.discharge
             shared = SharedDischarge(
-                np.maximum(np.asarray(told.message.energy_kwh)[:, None, inside], 0.0),
+                np.maximum(np.asarray(delivery.message.energy_kwh)[:, None, inside], 0.0),
                 levelling.discharge_kwh[:, inside],
                 self.rules.equipment,
                 windows.step_h,
@@ -197,7 +197,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         return due
 
     def send_prices(self, step: int, forecast_kwh: NDArray[np.float64], windows: Windows) -> None:
-        """Plan the day, and tell the batteries two prices only."""
+        """Plan the day, and send the batteries two prices only."""
         self._day = (step, forecast_kwh, windows, True)
         levelling, _ = self.plan(step, forecast_kwh, windows)
         self.bank.forget_prices()
@@ -249,13 +249,15 @@ class BatteryCoordinator(mesa.Agent[Any]):
     def _hear(
         self, step: int, kind: type[Surplus] | type[Need], energy_kwh: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Hear those that have anything to tell; 0 for those that are not heard."""
-        tell = np.flatnonzero(energy_kwh > 0.0)
+        """Hear those that have anything to report; 0 for those that are not heard."""
+        with_reply = np.flatnonzero(energy_kwh > 0.0)
         heard = np.zeros(len(energy_kwh))
-        if tell.size:
-            told = self._talk.say(kind(energy_kwh=energy_kwh[tell], **self._to_me(step, tell.size)))
+        if with_reply.size:
+            delivery = self._talk.say(
+                kind(energy_kwh=energy_kwh[with_reply], **self._to_me(step, with_reply.size))
+            )
             self.bus.wait()
-            heard[tell] = np.where(told.rows, told.message.energy_kwh, 0.0)
+            heard[with_reply] = np.where(delivery.rows, delivery.message.energy_kwh, 0.0)
         return heard
 
     def _to_me(self, step: int, count: int) -> dict[str, Any]:

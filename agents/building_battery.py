@@ -69,8 +69,8 @@ class BuildingBattery(Battery):
     def answer(self, load_kwh: float, charging: bool, discharging: bool) -> float:
         """Return the energy it exchanges at the prices it last heard [kWh], positive to charge.
 
-        Override it to give a battery a will of its own; what lies outside its
-        :meth:`exchange_bounds` is not done.
+        Override it to give a battery its own decision rule; what lies outside its
+        `exchange_bounds` is not done.
 
         Parameters
         ----------

@@ -19,12 +19,12 @@ from hmesh.markets.aggregator_response import (
     best_price,
     response_map,
 )
+from hmesh.markets.answer_curves import COLUMNS, SATURATED, sum_of_curves
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
 from hmesh.markets.price_limits import price_limits, prices_within
 from hmesh.markets.response_on_bins import ResponseOnBins, many
 from hmesh.markets.three_level_game import PriceBounds
-from hmesh.markets.told_curves import COLUMNS, SATURATED, sum_of_curves
 
 type Bids = Literal["prices", "curves"]
 
@@ -93,7 +93,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         fixed_kwh: float,
         limits_kwh: tuple[float, float] | None = None,
     ) -> None:
-        """Meter the fixed load of the step and learn what those want that answer to its price.
+        """Meter the inelastic load of the step and learn what those want that answer to its price.
 
         With ``limits_kwh``, the least and the most that its own lines let the community draw [kWh],
         it asks no price at which they are left.

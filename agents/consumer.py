@@ -11,7 +11,7 @@ from hmesh.markets.vehicle_response import best_response
 
 
 class Consumer(RowAgent):
-    """Someone who uses energy: whatever it costs, or less of it where it is dear."""
+    """Someone who uses energy: whatever it costs, or less of it where it is expensive."""
 
     community = Column(np.int16, "-", 0, "where it stands")
     source = Column(np.int32, "-", 0, "profile or file column its load follows")

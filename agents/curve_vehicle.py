@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.environment.population import AgentAttribute
-from hmesh.markets.told_curves import energy_of_curves
+from hmesh.markets.answer_curves import energy_of_curves
 
 
 class CurveVehicle(ElectricVehicle):
@@ -32,7 +32,7 @@ class CurveVehicle(ElectricVehicle):
 
     @classmethod
     def curve_rows(cls, vehicles: VehicleRows) -> NDArray[np.float64]:
-        """Return the curve of each, rows of `hmesh.markets.told_curves.COLUMNS`, shape (n, 14).
+        """Return the curve of each, rows of `hmesh.markets.answer_curves.COLUMNS`, shape (n, 14).
 
         It changes nothing: what a behaviour remembers, it changes as it learns.
         """

@@ -31,8 +31,8 @@ from hmesh.environment.messages import (
     SupplyOffer,
     ValleyAnnouncement,
 )
+from hmesh.markets.answer_curves import SUPPLY_COLUMNS, supply_kwh
 from hmesh.markets.incentive_game import IncentiveTerms, ration, search_incentive
-from hmesh.markets.told_curves import SUPPLY_COLUMNS, supply_kwh
 from hmesh.markets.valley_filling import fill_valley
 
 SCHOOLS = "schools"
@@ -76,7 +76,7 @@ class DemandResponse:
     schools : SchoolDistrict
         With whom.
     tolerance : float
-        Distance between prices that need not be told apart, as a share of the price range.
+        Distance between prices that count as equal, as a share of the price range.
     bids : {"prices", "curves"}
         Whether it asks schools about prices, or for their answers to every price.
     """
@@ -234,7 +234,7 @@ class DemandResponse:
         Returns
         -------
         array, shape (schools, 5)
-            As of `hmesh.markets.told_curves.school_curves`.
+            As of `hmesh.markets.answer_curves.school_curves`.
         """
         curves = np.zeros((len(self.schools), len(SUPPLY_COLUMNS)))
         lowest, highest = terms.lowest_price, terms.highest_price
@@ -250,12 +250,12 @@ class DemandResponse:
         return curves
 
     def _read(self, curves: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
-        """Return what reads from the curves what schools offer, and asks those that told none."""
+        """Return what reads from the curves what schools offer, and asks those that stated none."""
         untold = np.isnan(curves[:, 0])
-        told = np.nan_to_num(curves)
+        reported = np.nan_to_num(curves)
 
         def offered(price: float) -> NDArray[np.float64]:
-            offers = supply_kwh(told, price)
+            offers = supply_kwh(reported, price)
             if untold.any() and self._talk.room:
                 offers = np.where(untold, self._ask(price), offers)
             self._heard[price] = offers

@@ -9,7 +9,7 @@ from hmesh.environment.battery import charged, exchange_bounds
 
 
 class ElectricSchoolBus(DrivenBattery):
-    """A bus of a school, with a battery and a route of its own."""
+    """A bus of a school, with a battery and its own route."""
 
     school = Column(np.int32, "-", 0, "school it belongs to")
     capacity_kwh = DrivenBattery.capacity_kwh.otherwise(200.0)

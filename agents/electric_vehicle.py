@@ -13,10 +13,10 @@ from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.population import Population
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
+from hmesh.markets.answer_curves import COLUMNS, answer_curve, sum_of_curves
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
 from hmesh.markets.learned_demand import learn_demand
-from hmesh.markets.told_curves import COLUMNS, sum_of_curves, told_curve
 from hmesh.markets.vehicle_response import best_response
 
 
@@ -126,8 +126,8 @@ class ElectricVehicle(DrivenBattery):
     def respond(self, price: float) -> float:
         """Return the energy it exchanges at ``price`` [kWh], above 0 when charging.
 
-        Override it to give a vehicle a will of its own; what lies outside its
-        :meth:`exchange_bounds` is refused. It must change nothing: it is asked at many prices.
+        Override it to give a vehicle its own decision rule; what lies outside its
+        `exchange_bounds` is refused. It must change nothing: it is asked at many prices.
         """
         if type(self) is not ElectricVehicle and self.by_rows("respond"):
             return float(type(self).respond_rows(self.as_rows(), price)[0])
@@ -143,7 +143,7 @@ class ElectricVehicle(DrivenBattery):
         return float(energy)
 
     def curve(self, lowest_price: float, highest_price: float) -> NDArray[np.float64]:
-        """Return its answer to every price, as of `hmesh.markets.told_curves.COLUMNS`, shape (14,).
+        """Return its answer to every price, by `answer_curves.COLUMNS`, shape (14,).
 
         It follows from what it responds to some prices of the range, unless its class states it for
         many at once by `curve_rows`. NaN where no clipped line and no battery explains that: then
@@ -159,10 +159,10 @@ class ElectricVehicle(DrivenBattery):
         )  # fmt: skip
         if learned.unexplained[0]:
             return np.full(len(COLUMNS), np.nan)
-        return told_curve(learned.kinks)
+        return answer_curve(learned.kinks)
 
     # A class whose vehicles answer by curves has a class method `curve_rows(cls, vehicles)`, which
-    # returns a row of `hmesh.markets.told_curves.COLUMNS` for each of them.
+    # returns a row of `hmesh.markets.answer_curves.COLUMNS` for each of them.
     curve_rows: ClassVar[Any]
 
     @classmethod
@@ -249,14 +249,14 @@ class VehicleRows(DrivenBatteryRows):
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what is worked out once for the questions of a step, by its name."""
-        if name not in self._told:
-            self._told[name] = make()
-        return self._told[name]
+        if name not in self._reported:
+            self._reported[name] = make()
+        return self._reported[name]
 
     def draw(self, purpose: str, step: int | None = None) -> NDArray[np.float64]:
         """Return a uniform draw for each, shape (n,), from a stream of the purpose and the step.
 
-        Each group of vehicles has a stream of its own, and a vehicle the draw of its row: neither
+        Each group of vehicles has its own stream, and a vehicle the draw of its row: neither
         who else has the behaviour nor further vehicles move it.
         """
         at = self.model.step_index if step is None else step

@@ -90,7 +90,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
     def uniform_draws(
         self, streams: Streams, purpose: str, agent_type: str, day: int = 0
     ) -> NDArray[np.float64]:
-        """Return a uniform draw for each vehicle, each group from a stream of its own."""
+        """Return a uniform draw for each vehicle, each group from its own stream."""
         if self.groups is None:
             return super().uniform_draws(streams, purpose, agent_type, day)
         return self.groups.draw(streams, purpose, agent_type, day)
@@ -353,11 +353,11 @@ class ParkedVehicles(AnsweringStores):
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, and a load beside them [kWh]."""
-        told = [each for each in self.behaving if each[0].by_rows("curve")]
-        if told:
+        lines = [each for each in self.behaving if each[0].by_rows("curve")]
+        if lines:
             others = np.ones(len(self), dtype=np.bool_)
             parts = [inelastic_answer(fixed_kwh)]
-            for kind, places, vehicles in told:
+            for kind, places, vehicles in lines:
                 others[places] = False
                 parts.append(kind.answers_rows(vehicles))
             if others.any():
@@ -440,7 +440,7 @@ class ParkedVehicles(AnsweringStores):
         return energy
 
     def _decide_alone(self, price: float, energy_kwh: NDArray[np.float64]) -> None:
-        """Replace the answers of vehicles with a will of their own by what they want."""
+        """Replace the answers of vehicles with decision rules of their own by what they want."""
         for kind, places, vehicles in self.behaving:
             if kind.by_rows("respond"):
                 answers = np.asarray(kind.respond_rows(vehicles, price), dtype=np.float64)

@@ -66,7 +66,7 @@ class DevicesOfADay(Population):
     steps_kwh : array, shape (steps, homes)
         What each generates or wants [kWh].
     window : array of bool, shape (steps, homes)
-        Steps to which each may be shifted; none for generators and fixed loads.
+        Steps to which each may be shifted; none for generators and inelastic loads.
     accepted : array of bool, shape (steps, homes)
         Steps that each accepts when it is offered them.
     committed_kwh : array, shape (steps, homes)
@@ -140,7 +140,7 @@ class Appliance(HomeDevice):
     def refuses(self, take: Mask) -> Mask:
         """Return which of the slots it is offered it refuses, shape (steps,).
 
-        Override it to give an appliance a will of its own.
+        Override it to give an appliance its own decision rule.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class Generators(DeviceGroup[HomeGenerator]):
     """One kind of generator in many homes."""
 
     def forecast(self, step: int) -> SupplyForecast:
-        """Tell the controllers what will be generated (F1)."""
+        """Report to the controllers what will be generated (F1)."""
         steps_kwh = self.population.steps_kwh
         return SupplyForecast(
             step=step, round=0, energy_kwh=steps_kwh.sum(axis=0), steps_kwh=steps_kwh, **self.about
@@ -263,7 +263,7 @@ class Storages(AgentGroup[HomeStorage]):
         self.each = each
 
     def report(self, step: int) -> StorageReport:
-        """Tell the controllers what is stored (F1)."""
+        """Report to the controllers what is stored (F1)."""
         stored = self.population["energy_kwh"].reshape(-1, self.each).copy()
         return StorageReport(
             step=step,

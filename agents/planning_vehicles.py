@@ -9,6 +9,7 @@ from hmesh.agents.curve_vehicle import CurveVehicle
 from hmesh.agents.electric_vehicle import VehicleRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
+from hmesh.markets.answer_curves import constant_curves
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import (
     StoreColumns,
@@ -16,7 +17,6 @@ from hmesh.markets.departure_value import (
     best_response_before_departure,
     curves_before_departure,
 )
-from hmesh.markets.told_curves import constant_curves
 from hmesh.markets.value_of_energy import PlanningStores, planned_curves, value_of_energy
 
 type Array = NDArray[np.float64]

@@ -2,7 +2,8 @@
 
 Every quantity lives in a column of the population; an agent reads and writes its row of it. So a
 million agents cost what their columns cost, a rule can be applied to all of them at once, and each
-of them is nevertheless a Mesa agent that can be looked at, addressed and given a will of its own.
+of them is nevertheless a Mesa agent that can be looked at, addressed and given its own decision
+rule.
 """
 
 from collections.abc import Iterator, Sequence
@@ -108,7 +109,7 @@ class RowAgent(mesa.Agent[Any]):
         """Hear, decide and act in a step, for itself alone.
 
         What it does is what its population does for all at once: it goes by what it has heard, and
-        changes its own row. An agent without a decision of its own does nothing.
+        changes its own row. An agent without its own decision does nothing.
         """
 
     def heard(self, name: str) -> Any:
@@ -251,7 +252,7 @@ class AgentGroup[A: RowAgent](Sequence[A]):
         ]
 
     def replace(self, rows: Sequence[int] | NDArray[np.intp], agent_class: type[A]) -> None:
-        """Give some agents a will of their own: a subclass that overrides a decision.
+        """Give some agents decision rules of their own: a subclass that overrides a decision.
 
         Their rows are decided agent by agent, or class by class where the subclass decides for
         many at once; all others at once. Columns that the subclass declares beyond those of the

@@ -63,7 +63,7 @@ class School(RowAgent):
     def respond(self, price: float) -> float:
         """Return the energy it sells at an incentive price [kWh], at least 0.
 
-        Override it to give a school a will of its own; what lies outside 0 and `upper_kwh` is
+        Override it to give a school its own decision rule; what lies outside 0 and `upper_kwh` is
         refused.
         """
         return float(

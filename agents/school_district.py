@@ -19,9 +19,9 @@ from hmesh.environment.messages import (
     ValleyAnnouncement,
 )
 from hmesh.environment.population import Population
+from hmesh.markets.answer_curves import school_curves
 from hmesh.markets.school_response import school_response
 from hmesh.markets.stored_energy_price import average_price_after
-from hmesh.markets.told_curves import school_curves
 from hmesh.markets.valley_filling import deal_out, within_steps
 
 ROUNDING = 1e-9
@@ -225,10 +225,10 @@ class SchoolDistrict(AgentGroup[School]):
             own["lam"], own["theta"], own["average_price"], own["stored_kwh"], own["upper_kwh"],
             saturates=own["saturates"], discharge_efficiency=own["discharge_efficiency"],
         )  # fmt: skip
-        # Schools with a behaviour of their own are asked about prices.
+        # Schools with their own behaviour are asked about prices.
         curves[self.self_willed] = np.nan
-        told = rows_of(curves, who)
-        return SupplyCurveBid(curves=told, **reply_to(request, len(told)))
+        reported = rows_of(curves, who)
+        return SupplyCurveBid(curves=reported, **reply_to(request, len(reported)))
 
     def hear_valley(self, valley: ValleyAnnouncement, who: Who) -> EnergyRequest:
         """Ask for what can be charged in the steps of a valley."""

@@ -1,7 +1,7 @@
 """Smart homes: controllers that hear their devices and settle the power flow of their homes.
 
 All homes of a group have the same devices. Their controllers decide at once, and each of them is
-nevertheless a Mesa agent with devices of its own.
+nevertheless a Mesa agent with its own devices.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -290,7 +290,9 @@ class SmartHomes:
         heard = np.stack([there for _, there in requests], axis=1)
         wanted = np.stack([request.wanted_kwh for request, _ in requests], axis=2)
         generation = (
-            np.stack([np.where(there, told.steps_kwh, 0.0) for told, there in supply], axis=2)
+            np.stack(
+                [np.where(there, delivery.steps_kwh, 0.0) for delivery, there in supply], axis=2
+            )
             if supply
             else np.zeros((*wanted.shape[:2], 0))
         )
@@ -451,5 +453,5 @@ class SmartHomes:
     def _deliver[M: Message](self, message: M) -> tuple[M, Mask]:
         """Send a message; return it as it is heard, and in which homes it is."""
         assert self._talk is not None
-        told = self._talk.say(message)
-        return told.message, told.rows
+        delivery = self._talk.say(message)
+        return delivery.message, delivery.rows

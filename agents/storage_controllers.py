@@ -73,7 +73,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
     grid_kwh : array, shape (storages,)
         What they charge from the grid by the clock in this step [kWh].
     unheard : int
-        Households that told no average in this step.
+        Households that stated no average in this step.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
     def tell_forecasts(
         self, step: int, left_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Let the forecasters tell households what is left of the day.
+        """Let the forecasters send households what is left of the day.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         heard : array of bool, shape (households,)
             Who hears one.
         """
-        told = left_kwh.copy()
+        reported = left_kwh.copy()
         heard = self._sent_by_storage(
             lambda at, rows, count: DemandForecast(
                 step=step,
@@ -147,14 +147,14 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                 energy_kwh=_known(left_kwh[:, rows]),
                 steps_kwh=left_kwh[:, rows],
             ),
-            lambda rows, message: np.copyto(told[:, rows], message.steps_kwh),
+            lambda rows, message: np.copyto(reported[:, rows], message.steps_kwh),
         )
-        return told, heard
+        return reported, heard
 
     def hear_outlooks(
         self, step: int, demand_kwh: NDArray[np.float64], generation_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Let households and plants tell what they expect up to the end of the plan.
+        """Let households and plants state what they expect up to the end of the plan.
 
         Parameters
         ----------
@@ -186,7 +186,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         plants = np.ones(len(self), dtype=np.bool_)
         for at, name in enumerate(self.names):
             expected = generation_kwh[:, at : at + 1]
-            told = self._talk.say(
+            reported = self._talk.say(
                 DemandOutlook(
                     step=step,
                     round=1,
@@ -196,8 +196,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                     steps_kwh=expected,
                 )
             )
-            plants[at] = told.heard
-            generation[:, at : at + 1] = told.message.steps_kwh
+            plants[at] = reported.heard
+            generation[:, at : at + 1] = reported.message.steps_kwh
         self.bus.wait()
         return (
             np.where(heard, np.nan_to_num(demand), 0.0),
@@ -231,7 +231,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         own.heard["generation_kwh"] = generation
         demand, average = self._hear_households(step, average_kwh)
         self.average_kwh, self.heard_kwh = average_kwh, demand
-        self._told = demand, average
+        self._reported = demand, average
         average = np.where(supplied[self.households.storage_of], average, np.nan)
         self.served = served_by_storage(average, self.households.storage_of, self._most)
         there = self.served >= 0
@@ -259,11 +259,11 @@ class StorageControllers(AgentGroup[CommunityStorage]):
     def step_of(self, row: int) -> None:
         """Let one storage decide by what its controller heard, and move: as `act` and `move` do.
 
-        What its households draw, they have told.
+        What its households draw, they have stated.
         """
         own, here = self.population, self.households.of_storage[row]
         least, most, supplied = self._seen
-        demand, average = (told[here] for told in self._told)
+        demand, average = (reported[here] for reported in self._reported)
         if not supplied[row]:
             average = np.full_like(average, np.nan)
         one = np.zeros(len(average), dtype=np.intp)
@@ -362,7 +362,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
     def _carried_out(
         self, charge_kwh: NDArray[np.float64], drawn_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what is charged and drawn where households draw less, or a plant told more.
+        """Return what is charged and drawn where households draw less, or a plant stated more.
 
         What passes the store stays within its bounds.
         """
@@ -381,8 +381,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
                 receiver=name,
                 energy_kwh=float(generation[at]),
             )
-            told = self._talk.say(report)
-            generation[at] = told.message.energy_kwh if told.heard else 0.0
+            reported = self._talk.say(report)
+            generation[at] = reported.message.energy_kwh if reported.heard else 0.0
         return generation
 
     def _hear_households(
@@ -413,10 +413,10 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
     def _tell_grants(self, step: int, granted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what households hear that they may draw [kWh]; 0 where they hear nothing."""
-        told = np.zeros_like(granted_kwh)
+        reported = np.zeros_like(granted_kwh)
 
         def hear(rows: slice, message: DischargeGrant) -> None:
-            told[rows] = message.energy_kwh
+            reported[rows] = message.energy_kwh
 
         heard = self._sent_by_storage(
             lambda at, rows, count: DischargeGrant(
@@ -430,10 +430,10 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             hear,
         )
         self.bus.wait()
-        return np.where(heard, told, 0.0)
+        return np.where(heard, reported, 0.0)
 
     def _tell_draws(self, step: int) -> None:
-        """Let households tell what they draw; what flows does not hang on these messages."""
+        """Let households state what they draw; what flows does not depend on these messages."""
         bought = self.households.bought_kwh(self.drawn_kwh)
         for at, name in enumerate(self.names):
             rows = self.households.of_storage[at]
@@ -467,9 +467,9 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         for at, rows in enumerate(self.households.of_storage):
             count = rows.stop - rows.start
             if count:
-                told = self._talk.say(message(at, rows, count))
-                heard[rows] = told.heard
-                hear(rows, told.message)
+                reported = self._talk.say(message(at, rows, count))
+                heard[rows] = reported.heard
+                hear(rows, reported.message)
         return heard
 
 

@@ -41,13 +41,13 @@ class HomeEnergyManager(RowAgent):
     decisions = ("decide",)
 
     expected_lack_kwh = Column(
-        np.float64, "kWh", 0.0, "electricity that dear hours lack in a day", state=True
+        np.float64, "kWh", 0.0, "electricity that expensive hours lack in a day", state=True
     )
     expected_surplus_kwh = Column(
         np.float64, "kWh", 0.0, "what the sun leaves in a day", state=True
     )
     expected_lack_heat_kwh = Column(
-        np.float64, "kWh heat", 0.0, "heat that dear hours lack in a day", state=True
+        np.float64, "kWh heat", 0.0, "heat that expensive hours lack in a day", state=True
     )
     expected_surplus_heat_kwh = Column(
         np.float64, "kWh heat", 0.0, "heat the sun could leave in a day", state=True

@@ -195,7 +195,7 @@ class StorageHouses:
         )
 
     def targets(self) -> Targets:
-        """Return what storages should hold when energy gets dear, by what managers expect."""
+        """Return what storages should hold when energy gets expensive, by what managers expect."""
         own = self.columns.managers
         return targets_of(
             own["expected_lack_kwh"],
@@ -230,15 +230,15 @@ class StorageHouses:
             Houses that take part; the storages of the others stay idle.
         """
         self._begin(step)
-        told, state, heard = self._hear(step, tariff, self.device_state())
+        delivery, state, heard = self._hear(step, tariff, self.device_state())
         heard &= there
-        decided = self._manage(heard, state, told)
+        decided = self._manage(heard, state, delivery)
         orders, reached = self._order(step, decided)
         reached &= heard
         if (heard & ~reached).any():
-            decided = self._manage(reached, state, told)
+            decided = self._manage(reached, state, delivery)
         decided = self._carried_out(decided, orders, reached)
-        self._tariff, self._state, self._reached = told, state, reached
+        self._tariff, self._state, self._reached = delivery, state, reached
         self._buy(step, decided)
         self._talk.fall_back(there & ~reached)
         own = self.columns.managers
@@ -472,17 +472,17 @@ class StorageHouses:
             field.name: getattr(local.signal, field.name) for field in fields(local.signal)
         }
         price = of_tariff.pop("purchase")
-        told = self.model.bus.deliver(
+        delivery = self.model.bus.deliver(
             TariffNotice(
                 sender=local.teller, receiver=HOUSES, step=step, round=0, count=count,
                 price=price, **of_tariff,
             )
         )  # fmt: skip
-        notice = told.message
+        notice = delivery.message
         signal = TariffSignal(
             purchase=notice.price, **{name: getattr(notice, name) for name in of_tariff}
         )
-        return signal, told.rows.copy()
+        return signal, delivery.rows.copy()
 
     def _order(self, step: int, decided: HouseStep) -> tuple[tuple[Each, Each, Each], Mask]:
         """Instruct devices.
@@ -503,11 +503,11 @@ class StorageHouses:
             (TANKS, decided.tank_kwh),
             (PUMPS, decided.heat_pump_kwh),
         ):
-            told = bus.deliver(
+            delivery = bus.deliver(
                 DeviceSetPoint(sender=HOUSES, receiver=receiver, energy_kwh=energy, **about)
             )
-            reached &= told.heard
-            orders.append(told.message.energy_kwh)
+            reached &= delivery.heard
+            orders.append(delivery.message.energy_kwh)
         bus.wait()
         battery, tank, pump = orders
         return (battery, tank, pump), reached
@@ -549,7 +549,7 @@ class StorageHouses:
         return replace(decided, **done)
 
     def _buy(self, step: int, decided: HouseStep) -> None:
-        """Tell the retailer what is bought; its meters know it also where this is lost."""
+        """Report to the retailer what is bought; its meters know it also where this is lost."""
         traded = decided.import_kwh - decided.export_kwh
         self.model.bus.send(
             RetailExchange(

@@ -11,12 +11,12 @@ from hmesh.agents.electric_vehicle import VehicleRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
+from hmesh.markets.answer_curves import threshold_curves
 from hmesh.markets.answers import Answers, two_threshold_answers
 from hmesh.markets.departure_value import gain_of_exchange, worth_before_departure
 from hmesh.markets.imitation import best_of, fermi
 from hmesh.markets.q_learning import choose, exploration_after, value_learned
 from hmesh.markets.regret_matching import play_conditional, play_unconditional, regret_gained
-from hmesh.markets.told_curves import threshold_curves
 
 type Array = NDArray[np.float64]
 type Paid = StepPayment[Array]

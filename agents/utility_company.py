@@ -59,7 +59,7 @@ class UtilityCompany(mesa.Agent[Any]):
     bounds : PriceBounds
         What it may ask.
     tolerance : float
-        Distance between prices it need not tell apart, as a share of the price range.
+        Distance between prices that count as equal, as a share of the price range.
     bids : {"prices", "curves"}
         Whether it asks aggregators about prices, or for their answers to every price.
     """

@@ -116,7 +116,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--smoke", action="store_true", help="the smallest size and two days")

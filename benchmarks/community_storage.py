@@ -1,7 +1,7 @@
 """Time runs of community storage: from 3 to 1,000 households, one storage or ten, two days each.
 
-Every run writes its results; making the world, with its history, is told apart from living in it.
-Prints seconds; with ``--json FILE`` it writes the figures.
+Every run writes its results; making the world, with its history, is measured apart from simulating
+it. Prints seconds; with ``--json FILE`` it writes the figures.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Time houses with storages: a year of one case, exact and by rules, and of a thousand houses.
 
 ``exact`` holds storages at one level at all midnights, ``plan`` is what a manager with foresight
-follows from empty storages on; both tell the share of the cost that a cheaper dispatch may save.
+follows from empty storages on; both state the share of the cost that a cheaper dispatch may save.
 ``rules alone`` is the managers' own work, messages and storages included; ``simulation`` is the
 whole run of a case: managers, grid, payments and totals. ``--smoke`` takes a week in place of the
 year. Prints a table and, with ``--json FILE``, writes it.
@@ -47,7 +47,7 @@ def houses_of(setting: Setting) -> CompositeStorageSetting:
 
 
 def simulate(setting: Setting) -> None:
-    """Live through a case."""
+    """Simulate a case."""
     simulation = Simulation(setting, CASE)
     for _ in range(setting.scenario.steps):
         simulation.step()

@@ -1,7 +1,7 @@
 """Time a run of years: 2,000 vehicles under three strategies, and whether speed and memory hold.
 
-Runs the published case study for five years with each of two ways to a price, each in a process of
-its own. Prints seconds and memory of every simulated year, and how long the first and the last
+Runs the published case study for five years with each of two ways to a price, each in a separate
+process. Prints seconds and memory of every simulated year, and how long the first and the last
 hours took; with ``--json FILE`` it writes the figures.
 """
 
@@ -38,7 +38,7 @@ def measure(changes: list[str], parts: int) -> dict[str, Any]:
     began, processor_began = time.perf_counter(), time.process_time()
     last = processor_began
 
-    def told(done: int, total: int) -> None:
+    def reported(done: int, total: int) -> None:
         nonlocal last
         now = time.process_time()
         step_s[done - 1], last = now - last, now
@@ -46,7 +46,7 @@ def measure(changes: list[str], parts: int) -> dict[str, Any]:
             resident_mb.append(process.memory_info().rss / 1e6)
 
     with tempfile.TemporaryDirectory() as folder:
-        start_run(scenario, Path(folder) / "run", told)
+        start_run(scenario, Path(folder) / "run", reported)
         written = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     some = min(HOURS, scenario.steps // 2)
     return {
@@ -69,8 +69,8 @@ def measure(changes: list[str], parts: int) -> dict[str, Any]:
 def measured_apart(changes: list[str], parts: int) -> dict[str, Any]:
     """Measure in a new process, whose memory holds nothing else."""
     command = [sys.executable, __file__, "--one", json.dumps([changes, parts])]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    figures: dict[str, Any] = json.loads(told)
+    reported = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    figures: dict[str, Any] = json.loads(reported)
     return figures
 
 
@@ -95,7 +95,7 @@ def table_of(figures: dict[str, Any], part: str) -> Table:
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--smoke", action="store_true", help="six days of 200 vehicles")

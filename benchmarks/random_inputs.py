@@ -3,7 +3,7 @@
 Five kinds of input are drawn: values at any place of any scenario, damaged scenario files, damaged
 files that a scenario names, command lines, and results folders, interrupted or complete, in which
 something was changed. Every input is the work of its seed and number alone. The program runs in a
-process of its own. It must end by itself with status 0, 1 or 2 and without a traceback, within the
+separate process. It must end by itself with status 0, 1 or 2 and without a traceback, within the
 time that the uninjured command may take; one that refuses with status 2 leaves all files as they
 were.
 

@@ -1,4 +1,4 @@
-"""What every benchmark tells beside its own figures: on which machine, and in which file."""
+"""What every benchmark states beside its own figures: on which machine, and in which file."""
 
 import json
 import os

@@ -2,7 +2,7 @@
 
 For each kind of member, worlds of growing size are simulated for a day, its plans included, and the
 processor time of an hour is taken; the exponent is the slope of its logarithm over
-that of the size, between the two largest sizes. Each size runs in a process of its own, so that its
+that of the size, between the two largest sizes. Each size runs in a separate process, so that its
 memory is its own. With ``--json FILE`` it writes the figures, with ``--plot FILE`` draws them. Ends
 with exit status 1 where a gate on a ratio is missed.
 """

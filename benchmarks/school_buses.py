@@ -1,6 +1,6 @@
 """Time a year of school buses: 200 schools with 20 buses each, under every strategy in turn.
 
-Each strategy is run in a process of its own, as a run of that strategy alone, with results and
+Each strategy is run in a separate process, as a run of that strategy alone, with results and
 checkpoints written; all of them together, side by side, come last. Prints seconds of the processor
 and of the wall; with ``--json FILE`` it writes the figures.
 """
@@ -71,8 +71,8 @@ def measure(schools: int, buses: int, strategies: list[str], length: str) -> dic
 def measured_apart(*arguments: Any) -> dict[str, Any]:
     """Measure in a new process, whose memory holds nothing else."""
     command = [sys.executable, __file__, "--one", json.dumps(arguments)]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    figures: dict[str, Any] = json.loads(told)
+    reported = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    figures: dict[str, Any] = json.loads(reported)
     return figures
 
 
@@ -104,7 +104,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--smoke", action="store_true", help="two days of 10 schools with 4 buses")

@@ -1,7 +1,7 @@
 """Time smart homes: a day of many homes under every assignment, and the memory of a home.
 
-Half of the homes have the published winter day, half the summer day, each device scaled by a draw
-of its own between a half and one and a half. Slots are exchanged one by one, not all tried; on some
+Half of the homes have the published winter day, half the summer day, each device scaled by its own
+draw between a half and one and a half. Slots are exchanged one by one, not all tried; on some
 homes the gap to the best choice is measured. Prints a table and, with ``--json FILE``, writes it.
 """
 
@@ -116,7 +116,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--smoke", action="store_true", help="a hundred homes")

@@ -2,8 +2,9 @@
 
 Runs the published day with 200 seeds on two processes. The same runs made one after another by one
 program are the measure: what the sweep spends beyond that on a run is the overhead, starting the
-processes and putting all runs together included. It is told in time of the processors, which other
-programs do not lengthen, and in time of the clock. With ``--json FILE`` it writes the figures.
+processes and putting all runs together included. It is stated in time of the processors, which
+other programs do not lengthen, and in time of the clock. With ``--json FILE`` it writes the
+figures.
 """
 
 import argparse
@@ -85,7 +86,7 @@ def measure(changes: list[str], runs: int, workers: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure and tell."""
+    """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--smoke", action="store_true", help="four runs of three hours")
@@ -100,13 +101,13 @@ def main() -> None:
     table = Table(title=f"{runs} runs on {options.workers} processes")
     for heading in ("", "clock [s]", "processors [s]"):
         table.add_column(heading, justify="right")
-    for told, name in (
+    for reported, name in (
         ("all runs", "sweep"),
         ("a run by itself", "alone"),
         ("overhead of a run", "overhead"),
     ):
         clock, processor = figures[f"{name}_s"], figures[f"{name}_processor_s"]
-        table.add_row(told, f"{clock:.3f}", f"{processor:.3f}")
+        table.add_row(reported, f"{clock:.3f}", f"{processor:.3f}")
     Console().print(table)
     Console().print(f"finding all runs finished takes {figures['again_s']:.2f} s")
     write_figures(options.json, figures)

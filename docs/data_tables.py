@@ -46,7 +46,7 @@ def kinds_table() -> str:
 
 
 def renewed(page: str) -> str:
-    """Return the page with all its tables written anew."""
+    """Return the page with all its tables written again."""
 
     def table(place: re.Match[str]) -> str:
         name = place[2]

@@ -1,4 +1,4 @@
-"""Make the pictures of the gallery anew, by the commands that stand on its page.
+"""Make the pictures of the gallery again, by the commands that stand on its page.
 
 ``python docs/pictures.py`` follows ``gallery.md`` in a temporary folder and writes into
 ``docs/pictures``; with words behind it, it renews only pictures whose names begin with one of them.

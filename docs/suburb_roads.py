@@ -1,6 +1,6 @@
 """Draw the road network of the invented town Ellernau, which the scenario `suburbs` runs on.
 
-``python docs/suburb_roads.py`` writes it anew; a test compares the file with what is drawn here.
+``python docs/suburb_roads.py`` writes it again; a test compares the file with what is drawn here.
 Six places have street grids of their own; main roads join them through a ring road, and
 country roads join neighbours beyond it. Streets bend and are left out at random, always the same.
 """

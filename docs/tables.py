@@ -1,7 +1,7 @@
 """Write the tables of the documentation from what the code itself says.
 
 ``python docs/tables.py`` renews them; a test fails where a page and the code differ. A table stands
-under a heading of its own, between ``<!-- table: NAME -->`` and ``<!-- end of table -->``. NAME is
+under its own heading, between ``<!-- table: NAME -->`` and ``<!-- end of table -->``. NAME is
 that of a section of a scenario, such as ``Vehicles``, of a table of the results, such as
 ``hours``, or of a built-in school year.
 """
@@ -70,7 +70,7 @@ def sections() -> dict[str, dict[str, Any]]:
 
 
 def renewed(page: Path) -> str:
-    """Return the text of a page with all its tables written anew."""
+    """Return the text of a page with all its tables written again."""
     there = places()
 
     def table(mark: re.Match[str]) -> str:

@@ -27,7 +27,7 @@ class AcFlows:
     nodes, lines
         Their names, in the order of the arrays.
     voltage_pu
-        Of every node over its nominal voltage, shape (steps, nodes) [1].
+        Of every node over its nominal voltage, shape (steps, nodes) [-].
     losses_kw
         Of every line or transformer, without a load too, shape (steps, lines) [kW].
     loading

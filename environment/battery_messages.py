@@ -9,14 +9,14 @@ from hmesh.environment.messages import EnergyMessage, Message
 
 
 class Forecast(EnergyMessage):
-    """Buildings tell the load they expect of a day, array of shape (count, steps) [kWh]."""
+    """Buildings state the load they expect of a day, array of shape (count, steps) [kWh]."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryState(EnergyMessage):
-    """Batteries tell what they hold, how much they can hold and how fast.
+    """Batteries state what they hold, how much they can hold and how fast.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class BatteryState(EnergyMessage):
 
 
 class Schedule(EnergyMessage):
-    """A coordinator tells batteries what to exchange in each step of a day.
+    """A coordinator sends batteries what to exchange in each step of a day.
 
     Array of shape (count, steps) [kWh], positive when charging.
     """
@@ -39,7 +39,7 @@ class Schedule(EnergyMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeakSignal(Message):
-    """A coordinator tells two marginal prices of a day, and nothing else.
+    """A coordinator announces two marginal prices of a day, and nothing else.
 
     What one more kWh costs grows with the load: in the measure of the load, a kWh charged costs
     what it does at `valley_kwh`, a kWh discharged earns what it does at `peak_kwh`.
@@ -60,19 +60,19 @@ class PeakSignal(Message):
 
 
 class MeterReading(EnergyMessage):
-    """The grid tells the load of a step before batteries [kWh]."""
+    """The grid states the load of a step before batteries [kWh]."""
 
     __slots__ = ()
 
 
 class Surplus(EnergyMessage):
-    """A building tells what its battery could give beyond its own load [kWh]."""
+    """A building states what its battery could give beyond its own load [kWh]."""
 
     __slots__ = ()
 
 
 class Need(EnergyMessage):
-    """A building tells what its own battery does not cover of its load [kWh]."""
+    """A building states what its own battery does not cover of its load [kWh]."""
 
     __slots__ = ()
 

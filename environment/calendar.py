@@ -15,14 +15,14 @@ type DayType = Literal["weekday", "saturday", "sunday"]
 type DayKind = Literal["weekday", "saturday", "sunday", "holiday", "school_holiday"]
 
 DAY_KINDS: tuple[DayKind, ...] = ("weekday", "saturday", "sunday", "holiday", "school_holiday")
-# Who tells nothing about a kind of day means what is told about the one that it is like.
+# A kind of day that is not given is like the kind named here.
 LIKE_KIND: dict[DayKind, DayKind] = {"holiday": "sunday", "school_holiday": "weekday"}
 _MICROSECONDS_PER_HOUR = 3.6e9
 _MOST_TIMES = 512
 
 
 class Calendar:
-    """Steps of equal length, counted in elapsed time and told in local time.
+    """Steps of equal length, counted in elapsed time and stated in local time.
 
     A step is labelled by its start. Step n starts n * step_h elapsed hours after the start of the
     run, so the hour that the clocks skip in spring has no step and the one they repeat in autumn
@@ -43,7 +43,7 @@ class Calendar:
     holiday_subdivision
         Part of that country, e.g. "BY"; None for the holidays that all its parts share.
     school_terms
-        When there is school; None where nobody tells.
+        When there is school; None where it is not known.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class Calendar:
         return day in self._holidays_of(day.year)
 
     def is_school_day(self, day: date) -> bool:
-        """Return whether a date has school; never, where no school terms are told."""
+        """Return whether a date has school; never, where no school terms are stated."""
         if self.school_terms is None:
             return False
         return bool(self._school_days_of(self.school_terms, day.year)[_day_of_year(day)])
@@ -189,7 +189,7 @@ class Calendar:
             round(self.elapsed_h(today + timedelta(days=day), 0.0) * _MICROSECONDS_PER_HOUR)
             for day in range(first + 1, last + 1)
         ]
-        # Times are told to the microsecond, and so are the steps of a third of an hour.
+        # Times are stated to the microsecond, and so are the steps of a third of an hour.
         starts = np.rint(np.arange(step, step + steps) * (self.step_h * _MICROSECONDS_PER_HOUR))
         days: NDArray[np.intp] = first + np.searchsorted(np.array(begins), starts, side="right")
         return days
@@ -203,7 +203,7 @@ class Calendar:
     def day_kind(self, day: date) -> DayKind:
         """Return the kind of day that a date is.
 
-        Public holidays are a kind of their own, and where school terms are told so are the other
+        Public holidays are a separate kind, and where school terms are stated so are the other
         days from Monday to Friday without school.
         """
         if self.is_holiday(day):
@@ -298,7 +298,7 @@ def _check_holidays(country: str | None, subdivision: str | None, problems: list
         problems.append(Problem("holiday_country", message, allowed, suggestion))
     elif subdivision is not None and subdivision not in subdivisions[country]:
         options = subdivisions[country]
-        message = f"'{subdivision}' is no part of {country} with holidays of its own"
+        message = f"'{subdivision}' is no part of {country} with its own holidays"
         allowed = ", ".join(options) or "nothing, for its holidays are the same everywhere"
         suggestion = nearest(str(subdivision), options)
         problems.append(Problem("holiday_subdivision", message, allowed, suggestion))

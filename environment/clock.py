@@ -115,7 +115,7 @@ class Clock:
         )
 
     def restore(self, now_h: float, pending: Iterable[PendingEvent]) -> None:
-        """Set the time and the events to come, as a clock told them earlier.
+        """Set the time and the events to come, as a clock stated them earlier.
 
         Parameters
         ----------

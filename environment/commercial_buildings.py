@@ -3,7 +3,7 @@
 Every business follows the curve of a working day of its standard profile on the days on which it
 is open, and uses what it uses at night on those on which it is closed. What it does by day and
 what runs all night grow with the heat of summer and, less, with the cold of winter. The figures
-are set so that 39 of them come to the load that was published of 39 commercial buildings in
+are set so that 39 of them amount to the load that was published of 39 commercial buildings in
 Kitakyushu, whose hourly loads were not: a highest hour of 44,300 kWh on a summer day whose lowest
 is about 12,800, 28,000 at most in winter (battery sharing among commercial buildings, Frontiers in
 Energy Research 10 (2022) 929693, section 4.3).

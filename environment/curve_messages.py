@@ -34,7 +34,7 @@ class CurveBid(Message):
     Attributes
     ----------
     curves
-        A row for each, as of `hmesh.markets.told_curves.COLUMNS`, array of shape (count, 14); NaN
+        A row for each, by `answer_curves.COLUMNS`, array of shape (count, 14); NaN
         of a follower that cannot say it as a curve.
     """
 
@@ -59,7 +59,7 @@ class SupplyCurveBid(Message):
     Attributes
     ----------
     curves
-        A row for each, as of `hmesh.markets.told_curves.SUPPLY_COLUMNS`, array of shape (count, 5);
+        A row for each, by `answer_curves.SUPPLY_COLUMNS`, array of shape (count, 5);
         NaN of a school that cannot say it as a curve.
     """
 
@@ -81,7 +81,7 @@ class CommunityCurve(Message):
     start_price
         Prices from which each piece holds, ascending, array of shape (pieces,) [money/kWh].
     offset_kwh, gain
-        At a price p a piece comes to ``offset_kwh + gain p``, arrays of shape (pieces,)
+        At a price p a piece amounts to ``offset_kwh + gain p``, arrays of shape (pieces,)
         [kWh, kWh^2/money].
     """
 

@@ -157,7 +157,7 @@ def read_day_plans(
 
 
 def _rows(path: Path | None) -> tuple[str, list[tuple[int, list[str]]]]:
-    """Return the name of the file, as problems tell it, and its rows with their line numbers."""
+    """Return the name of the file, as problems state it, and its rows with their line numbers."""
     if path is None:
         name = "shipped day plans"
         text = (
@@ -211,7 +211,7 @@ def _trips(
         problems.append(Problem(name, "holds no trips", "one row for each trip"))
     for plan_name, plan in trips.items():
         plan.sort(key=lambda trip: trip.departs_h)
-        # What follows from a row that cannot be used is not told as well.
+        # What follows from a row that cannot be used is not reported as well.
         if plan_name not in unusable:
             problems += sequence_problems(plan_name, plan, communities, holidays, school_holidays)
     if problems:

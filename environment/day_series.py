@@ -1,4 +1,4 @@
-"""Series over the steps of a run, from figures that are told for the clock hours of a date."""
+"""Series over the steps of a run, from figures that are stated for the clock hours of a date."""
 
 from collections.abc import Callable
 from datetime import UTC, date, timedelta
@@ -14,7 +14,7 @@ _SAMPLE_H = 0.25
 def day_series(
     calendar: Calendar, steps: int, hours_of_day: Callable[[date], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """Return the mean over each step of figures that are told for the clock hours of each date.
+    """Return the mean over each step of figures that are stated for the clock hours of each date.
 
     Parameters
     ----------

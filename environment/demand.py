@@ -58,7 +58,7 @@ class _Rows:
     time_us
         When the interval starts, in microseconds of UTC since 1970.
     timed
-        Whether that can be told.
+        Whether that can be stated.
     load
         The load, as in the file.
     """
@@ -139,9 +139,9 @@ def read_loads(path: Path | str, calendar: Calendar, steps: int) -> LoadTable:
 
 def _rows(file: LoadFile, zone: ZoneInfo) -> _Rows:
     member, members = names(file.table.column("member"))
-    file.tell(np.flatnonzero(member < 0), "member", lambda row: "is empty", "a member's name")
+    file.report(np.flatnonzero(member < 0), "member", lambda row: "is empty", "a member's name")
     times = read_times(file.table.column("time"), member, zone)
-    file.tell(np.flatnonzero(~times.timed), "time", times.reason, TIMES)
+    file.report(np.flatnonzero(~times.timed), "time", times.reason, TIMES)
     load = numbers(file.table.column(file.load_column))
     return _Rows(member, members, times.time_us, times.timed, load)
 
@@ -156,11 +156,11 @@ def _tell_loads(file: LoadFile, rows: NDArray[np.int64], load: NDArray[np.float6
         finite = np.isfinite(load[row])
         return f"'{value}' is {f'beyond {LARGEST:g}' if finite else 'no finite number'}"
 
-    file.tell(rows, file.load_column, message, _LOADS)
+    file.report(rows, file.load_column, message, _LOADS)
 
 
 def _interval_us(file: LoadFile, rows: _Rows, step_us: int) -> int:
-    """Return the length of the intervals; 0, and a problem told, where it does not suit."""
+    """Return the length of the intervals; 0, with a problem reported, where it does not suit."""
     usable = rows.timed & (rows.member >= 0)
     interval_us = commonest_distance_us(rows.time_us, rows.member, usable) or step_us
     if step_us % interval_us == 0:
@@ -178,7 +178,7 @@ def _tell_misaligned(
     times = file.table.column("time")
     start = calendar.start.isoformat(" ", "minutes")
     allowed = f"times every {length(interval_us)}, counted from {start}"
-    file.tell(rows, "time", lambda row: f"'{times[row]}' starts no interval", allowed)
+    file.report(rows, "time", lambda row: f"'{times[row]}' starts no interval", allowed)
 
 
 def _tell_repeated(
@@ -200,7 +200,7 @@ def _tell_repeated(
         before = file.place(int(first)).rpartition(", ")[2]
         return f"is another row for member '{name}' at {time}, after {before}"
 
-    file.tell(repeated, "", message, "one row for each member and interval")
+    file.report(repeated, "", message, "one row for each member and interval")
 
 
 def _tell_gaps(
@@ -211,7 +211,7 @@ def _tell_gaps(
     calendar: Calendar,
     interval_us: int,
 ) -> None:
-    """Tell which members lack rows, more than there are rows whose time cannot be used."""
+    """Report which members lack rows, more than there are rows whose time cannot be used."""
     lacking = seen.shape[0] - np.count_nonzero(seen, axis=0)
     members = np.flatnonzero(lacking > np.bincount(unread, minlength=len(rows.names)))
     start_us = microseconds(calendar.start)

@@ -164,7 +164,7 @@ def read_diaries(
     table = {name: file.table.column(name) for name in file.table.column_names}
     who = "person" if "person" in table else "vehicle"
     person, _ = names(table[who])
-    file.tell(np.flatnonzero(person < 0), who, lambda row: "is empty", "a name or number")
+    file.report(np.flatnonzero(person < 0), who, lambda row: "is empty", "a name or number")
     day, kind, dates = _days(file, table.get("day"), calendar, len(person))
     departs = _hours(file, "departs_h")
     ends = "arrives_h" if "arrives_h" in table else "duration_h"
@@ -230,7 +230,7 @@ def diaries_of(
     calendar
         What kind of day a date is.
     """
-    # Whoever stays has one row; sorted by departure, NaN last.
+    # One who stays has one row; sorted by departure, NaN last.
     order, new = rows.in_order()
     heads = order[new]
     trips = order[~stays[order]]
@@ -291,7 +291,7 @@ def _tell(
         value = float(values[row])
         return "is empty or no number" if np.isnan(value) else f"{value:g} cannot be"
 
-    file.tell(np.flatnonzero(wrong), column, message, allowed)
+    file.report(np.flatnonzero(wrong), column, message, allowed)
 
 
 def _hours(file: TableFile, column: str) -> NDArray[np.float64]:
@@ -325,11 +325,11 @@ def _places(
     def message(row: int) -> str:
         name = known[codes[row]] if codes[row] >= 0 else ""
         near = nearest(name, communities)
-        told = f"'{name}' is no community" if name else "is empty"
-        return f"{told}; did you mean '{near}'?" if near else told
+        wording = f"'{name}' is no community" if name else "is empty"
+        return f"{wording}; did you mean '{near}'?" if near else wording
 
     wrong = places == -2 if empty else places < 0
-    file.tell(np.flatnonzero(wrong), column, message, allowed)
+    file.report(np.flatnonzero(wrong), column, message, allowed)
     return places
 
 
@@ -343,7 +343,7 @@ def _days(
     kinds = [_kind(name, calendar) for name in known]
     allowed = f"{', '.join(DAY_KINDS)}, a date, or nothing for every day"
     kind = np.array([*kinds, -1], dtype=np.int64)[codes]
-    file.tell(
+    file.report(
         np.flatnonzero(kind == -2), "day", lambda row: f"'{known[codes[row]]}' is no day", allowed
     )
     dates = np.array([*(_ordinal(name) for name in known), 0], dtype=np.int64)
@@ -391,7 +391,7 @@ def _kind(name: str, calendar: Calendar) -> int:
     except ValueError:
         return -2
     kind, terms = calendar.day_kind(day), calendar.school_terms
-    # Whether there was school before or after all terms nobody tells.
+    # Whether there was school before or after all terms is not known.
     if kind == "school_holiday" and terms is not None and not terms.covers(day):
         kind = "weekday"
     return DAY_KINDS.index(kind)

@@ -152,21 +152,21 @@ def report_sequence(
         return communities[community]
 
     early = follows & (departs < arrives[before] - _SAME_H)
-    file.tell(
+    file.report(
         np.flatnonzero(early),
         "departs_h",
         lambda row: f"departs at {departs[row]:g} h, on the way until {arrives[before[row]]:g} h",
         "trips one after another",
     )
     elsewhere = follows & (origin != destination[before])
-    file.tell(
+    file.report(
         np.flatnonzero(elsewhere),
         "origin",
         lambda row: f"departs from {at(origin[row])}, but is at {at(destination[before[row]])}",
         "where the trip before ended",
     )
     away = (home >= 0) & (destination != home)
-    file.tell(
+    file.report(
         np.flatnonzero(away),
         "destination",
         lambda row: f"the day ends at {at(destination[row])}, but began at {at(home[row])}",
@@ -174,7 +174,7 @@ def report_sequence(
     )
     who = "the same person's days" if each_person else "other days"
     alone = "" if each_person else "; with deal: once, by the person's own earliest departure"
-    file.tell(
+    file.report(
         np.flatnonzero(arrives > latest_h + _SAME_H),
         "departs_h",
         lambda row: (

@@ -1,7 +1,7 @@
 """Distributions as functions of uniform draws, one draw for each value.
 
 Every function turns shares ``u``, drawn uniformly from 0 to below 1, into values: its quantiles. So
-whoever changes a distribution, or adds agents, moves the draws of nobody else.
+changing a distribution, or adding agents, moves no other agent's draws.
 """
 
 import numpy as np

@@ -19,7 +19,7 @@ def shares_after_charging(
     Parameters
     ----------
     shares : array, shape (batteries, origins)
-        Shares of the origins before; each row adds up to 1 [1].
+        Shares of the origins before; each row adds up to 1 [-].
     stored_kwh : array, shape (batteries,)
         Energy stored before [kWh].
     charged_kwh : array, shape (batteries,)

@@ -1,4 +1,4 @@
-"""Errors of the person's input, collected and told all at once."""
+"""Errors of the person's input, collected and reported all at once."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -45,12 +45,12 @@ class Problem:
 
 
 class InputError(ValueError):
-    """What a person gave cannot be used; every problem found is told.
+    """What a person gave cannot be used; every problem found is reported.
 
     Parameters
     ----------
     problems
-        The problems, in the order in which they are told.
+        The problems, in the order in which they are reported.
     """
 
     problems: tuple[Problem, ...]
@@ -110,7 +110,7 @@ def missing_columns(place: str, present: Sequence[str], required: Sequence[str])
             place,
             f"column '{column}' is missing; there are {', '.join(present) or 'none'}",
             f"columns {', '.join(required)}",
-            # The wrong name is the one to be told, and to be changed into the right one.
+            # The wrong name is the one to be reported, and to be changed into the right one.
             nearest(column, spare),
         )
         for column in required
@@ -147,7 +147,7 @@ def missing_file(path: Path) -> list[Problem]:
 
 
 def shortened(problems: Sequence[Problem], shown: int = 20) -> list[Problem]:
-    """Return the first problems of many, and one that tells how many more there are."""
+    """Return the first problems of many, and one that states how many more there are."""
     if len(problems) <= shown:
         return list(problems)
     more = len(problems) - shown

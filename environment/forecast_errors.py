@@ -19,14 +19,14 @@ class ForecastErrors:
     mae
         Mean absolute error [unit].
     mape
-        Mean absolute error as a share of what came, where that is not 0 [1]; NaN where it always
+        Mean absolute error as a share of what came, where that is not 0 [-]; NaN where it always
         is.
     largest
         Largest absolute error [unit].
     readings
         How many forecasts were compared; those without a forecast or a reading are left out.
     zeros
-        How many of them had no share to tell, 0 having come.
+        How many of them had no share to state, 0 having come.
     """
 
     mse: float

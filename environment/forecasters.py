@@ -1,7 +1,7 @@
 """Forecasts of what is measured slot by slot, each of what came before and nothing else.
 
-A forecaster sees the readings of some series up to now, one column each, and tells those of the
-slots to come. A reading that is missing is NaN, and so is a forecast that nothing can be told of.
+A forecaster sees the readings of some series up to now, one column each, and predicts those of the
+slots to come. A reading that is missing is NaN, and so is a forecast of what cannot be known.
 The network of Table 1 of the community storage study stands in `hmesh.environment.lstm_forecaster`.
 """
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class Forecaster(Protocol):
-    """Whatever tells the readings to come."""
+    """Whatever predicts the readings to come."""
 
     def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
-        """Tell the readings of the slots to come.
+        """Predict the readings of the slots to come.
 
         Parameters
         ----------
         past : array, shape (slots, series)
             What was read up to now, the latest last; NaN where a reading is missing.
         steps : int
-            How many slots are to be told.
+            How many slots are to be predicted.
         at : int
             Number of the first of them, counted from the start of the run.
 
@@ -49,7 +49,7 @@ class Persistence:
     """The last reading goes on."""
 
     def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
-        """Tell the last reading there is, for every slot."""
+        """Predict the last reading there is, for every slot."""
         return np.repeat(_latest(past)[None], steps, axis=0)
 
 
@@ -66,7 +66,7 @@ class SeasonalNaive:
     season_slots: int
 
     def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
-        """Tell what was read in the same slot of the latest season that has a reading of it."""
+        """Predict what was read in the same slot of the latest season that has a reading of it."""
         season = self.season_slots
         # Counted back from now, so that the last season is whole.
         missing = -len(past) % season or (0 if len(past) else season)
@@ -84,7 +84,7 @@ class NoisyActual:
     actual
         Returns what will be read from a slot to before another, shape (slots, series).
     sigma
-        Standard deviation of the factors' logarithm [1]; 0 is perfect.
+        Standard deviation of the factors' logarithm [-]; 0 is perfect.
     streams
         The random streams of the run.
     whom
@@ -97,7 +97,7 @@ class NoisyActual:
     whom: str
 
     def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
-        """Tell what will be read, with noise of its own for each slot and series."""
+        """Predict what will be read, with separate noise for each slot and series."""
         coming = self.actual(at, at + steps)
         draws = [
             self.streams.generator("forecast noise", self.whom, slot).standard_normal(
@@ -158,10 +158,10 @@ class RidgeLastDay:
         return cls(tuple(models), day_slots)
 
     def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
-        """Tell day after day, each from the one before, and nothing below 0."""
+        """Predict day after day, each from the one before, and nothing below 0."""
         day = self.day_slots
         latest = bridged(past, day)[-day:]
-        told = []
+        lines = []
         for _ in range(-(-steps // day)):
             coming = [
                 model.predict(latest[None, :, column])[0] if known else np.full(day, np.nan)
@@ -170,8 +170,8 @@ class RidgeLastDay:
                 )
             ]
             latest = np.maximum(np.stack(coming, axis=1), 0.0)
-            told.append(latest)
-        return np.concatenate(told)[:steps]
+            lines.append(latest)
+        return np.concatenate(lines)[:steps]
 
 
 def bridged(past: NDArray[np.float64], season_slots: int) -> NDArray[np.float64]:

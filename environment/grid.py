@@ -247,11 +247,11 @@ def _misplaced_nodes(graph: "nx.DiGraph[str]") -> list[Problem]:
         if node in utilities and feeding:
             problems.append(Problem(f"node {node}", f"the utility is fed by {', '.join(feeding)}"))
         elif len(feeding) > 1:
-            told = f"is fed by {', '.join(feeding)}"
-            problems.append(Problem(f"node {node}", told, allowed="one line to each node"))
+            text = f"is fed by {', '.join(feeding)}"
+            problems.append(Problem(f"node {node}", text, allowed="one line to each node"))
         elif node not in reached:
-            told = f"lies on or below a ring through {feeding[0]}"
-            problems.append(Problem(f"node {node}", told, allowed="a tree below the utility"))
+            text = f"lies on or below a ring through {feeding[0]}"
+            problems.append(Problem(f"node {node}", text, allowed="a tree below the utility"))
     return problems
 
 
@@ -271,8 +271,8 @@ def _wrong_attributes(graph: "nx.DiGraph[str]") -> list[Problem]:
             value = attributes.get(name)
             if value is None:
                 like = nearest(name, attributes)
-                told = f"{name} is missing" + (f", but there is {like!r}" if like else "")
-                problems.append(Problem(place, told, allowed))
+                text = f"{name} is missing" + (f", but there is {like!r}" if like else "")
+                problems.append(Problem(place, text, allowed))
             elif not (isinstance(value, Real) and right(float(value))):
                 problems.append(Problem(place, f"{name} is {value!r}", allowed))
     return problems

@@ -33,7 +33,7 @@ class PlannedNode:
     voltage_kv
         Nominal voltage between phases [kV], None where it is not known.
     voltage_pu
-        Voltage that the utility holds there, over the nominal one [1]; None where it holds none.
+        Voltage that the utility holds there, over the nominal one [-]; None where it holds none.
     """
 
     name: str
@@ -55,7 +55,7 @@ class PlannedLine:
     rating_kw
         What it may carry [kW].
     loss_rate
-        Energy lost for each kWh that arrives [1].
+        Energy lost for each kWh that arrives [-].
     resistance_ohm, reactance_ohm
         Series impedance of one phase at the voltage of `end` [ohm], None where it is not known.
     susceptance_us
@@ -65,7 +65,7 @@ class PlannedLine:
     magnetising_kva
         Apparent power of a transformer without a load [kVA].
     turns
-        Turns ratio of a transformer over the ratio of the nominal voltages [1].
+        Turns ratio of a transformer over the ratio of the nominal voltages [-].
     """
 
     start: str

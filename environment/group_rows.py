@@ -62,7 +62,7 @@ class GroupRows:
     ) -> NDArray[np.float64]:
         """Return a uniform draw for each row, shape (size,).
 
-        Each group has a stream of its own, so that neither another group nor an agent more moves
+        Each group has its own stream, so that neither another group nor an agent more moves
         the draws of any other.
         """
         draws = np.empty(len(self.group))

@@ -14,7 +14,7 @@ from hmesh.environment.messages import EnergyMessage, Message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyForecast(EnergyMessage):
-    """A generator tells what it will generate, and that its total is ``energy_kwh``.
+    """A generator states what it will generate, and that its total is ``energy_kwh``.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class SupplyForecast(EnergyMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageReport(EnergyMessage):
-    """The storages of a home tell what they hold; ``energy_kwh`` in all.
+    """The storages of a home state what they hold; ``energy_kwh`` in all.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Registration(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotSchedule(EnergyMessage):
-    """A controller tells an appliance which of its slots can be served; ``energy_kwh`` in all.
+    """A controller informs an appliance which of its slots can be served; ``energy_kwh`` in all.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class SlotOffer(EnergyMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotAnswer(Message):
-    """An appliance accepts new slots, or tells which of them it refuses.
+    """An appliance accepts new slots, or states which of them it refuses.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class SlotAnswer(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotCommitment(EnergyMessage):
-    """A controller tells an appliance its final slots; ``energy_kwh`` in all.
+    """A controller sends an appliance its final slots; ``energy_kwh`` in all.
 
     Attributes
     ----------

@@ -17,30 +17,30 @@ class TariffNotice(PriceMessage):
     feed_in
         Price paid for what is delivered [money/kWh].
     cheap
-        Whether this is the cheapest price of its day, and the day has a dearer one.
-    dear
+        Whether this is the cheapest price of its day, and the day has a more expensive one.
+    peak_price
         Highest price of the time until energy is cheap again [money/kWh].
     cheapest
         Lowest price of the day [money/kWh]; infinite where all its hours cost the same.
     cheap_steps
-        Steps until energy is dear, this one counted; 0 where it is dear.
+        Steps until energy is expensive, this one counted; 0 where it is expensive.
     """
 
     feed_in: float
     cheap: bool
-    dear: float
+    peak_price: float
     cheapest: float
     cheap_steps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HouseStorageReport(EnergyMessage):
-    """Storages of one kind tell what they hold, ``energy_kwh``, and what they could exchange.
+    """Storages of one kind state what they hold, ``energy_kwh``, and what they could exchange.
 
     Attributes
     ----------
     usable_kwh
-        What of it can be drawn in the end, array of shape (count,) [kWh].
+        The part of it that can be drawn in the end, array of shape (count,) [kWh].
     lowest_kwh, highest_kwh
         Exchange of the step at least and at most, arrays of shape (count,) [kWh].
     """
@@ -51,7 +51,7 @@ class HouseStorageReport(EnergyMessage):
 
 
 class DeviceSetPoint(EnergyMessage):
-    """A home energy manager tells a device what to exchange in the step; it binds."""
+    """A home energy manager orders a device what to exchange in the step; it binds."""
 
     __slots__ = ()
 

@@ -6,7 +6,7 @@ may differ in its last digit between two machines. Whatever is decided by compar
 differ as a whole. Two rules settle that wherever several answers are equally good but for rounding:
 
 - Numbers are compared after they are rounded to `KEPT_BITS` significant bits, and small ones to
-  whole units of `FINEST` (`settled`). Those that only rounding tells apart are then equal, and the
+  whole units of `FINEST` (`settled`). Those that differ only by rounding are then equal, and the
   first of equal ones counts.
 - An energy of at most `DUST_KWH` in a step is what rounding leaves of nothing.
 """
@@ -43,12 +43,12 @@ def settled(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def first_highest(values: ArrayLike) -> int:
-    """Return the place of the highest number, the first of those that only rounding tells apart."""
+    """Return the place of the highest number, the first of those that differ only by rounding."""
     return int(settled(values).argmax())
 
 
 def first_lowest(values: ArrayLike) -> int:
-    """Return the place of the lowest number, the first of those that only rounding tells apart."""
+    """Return the place of the lowest number, the first of those that differ only by rounding."""
     return int(settled(values).argmin())
 
 
@@ -61,12 +61,12 @@ def descending(values: ArrayLike) -> NDArray[np.intp]:
 
 
 def highest[Name](names: Iterable[Name], value: Callable[[Name], float]) -> Name:
-    """Return the name with the highest value, the first of those that only rounding tells apart."""
+    """Return the name with the highest value, the first of those that differ only by rounding."""
     return max(names, key=lambda name: float(settled(value(name))))
 
 
 def lowest[Name](names: Iterable[Name], value: Callable[[Name], float]) -> Name:
-    """Return the name with the lowest value, the first of those that only rounding tells apart."""
+    """Return the name with the lowest value, the first of those that differ only by rounding."""
     return min(names, key=lambda name: float(settled(value(name))))
 
 

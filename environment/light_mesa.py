@@ -2,8 +2,8 @@
 
 `import mesa` imports pandas, SciPy's trees and tqdm for its data frames, its spaces and its batch
 runner, and names a logger by a look at the source of all callers: four fifths of a second, in which
-a small run is over. Here these libraries are imported when something of them is first used. Whoever
-has imported Mesa before keeps it as it is.
+a small run is over. Here these libraries are imported when something of them is first used. A
+program that has imported Mesa before keeps it as it is.
 """
 
 import importlib

@@ -35,9 +35,9 @@ class LoadFile(TableFile):
         required = ["time", "member", self.load_column]
         problems = missing_columns(place, header, required)
         if not loads:
-            told = problems.pop()
+            reported = problems.pop()
             allowed = "load_kwh, energy in the interval, or load_kw, mean power in it"
-            problems.append(Problem(place, told.message, allowed, told.suggestion))
+            problems.append(Problem(place, reported.message, allowed, reported.suggestion))
         if len(loads) > 1:
             problems.append(Problem(place, "there are both load_kwh and load_kw", "one of them"))
         if problems:

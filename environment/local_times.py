@@ -48,7 +48,7 @@ class ReadTimes:
 def read_times(column: Any, group: NDArray[np.int32], zone: tzinfo) -> ReadTimes:
     """Turn the labels of a column into instants.
 
-    Times without an offset from UTC are told by the clocks of the zone. In autumn, when they show
+    Times without an offset from UTC are stated by the clocks of the zone. In autumn, when they show
     an hour twice, the first of two rows of a group with the same label stands for the first
     showing, the second for the second.
 
@@ -59,7 +59,7 @@ def read_times(column: Any, group: NDArray[np.int32], zone: tzinfo) -> ReadTimes
     group
         Whose rows they are, shape (rows,).
     zone
-        The zone whose clocks tell them.
+        The zone whose clocks state them.
     """
     import pyarrow as pa
 
@@ -67,7 +67,7 @@ def read_times(column: Any, group: NDArray[np.int32], zone: tzinfo) -> ReadTimes
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False)
     label, labels = encoded(column)
-    # Arrow knows the instants of times with a zone; the others are told by the local clock.
+    # Arrow knows the instants of times with a zone; the others are stated by the local clock.
     aware = pa.types.is_timestamp(column.type) and column.type.tz is not None
     times = (labels.cast(pa.timestamp("us", "UTC")) if aware else labels).to_pylist()
     first = np.zeros(len(times) + 1, dtype=np.int64)
@@ -98,7 +98,7 @@ def _instants(time: str | datetime, zone: tzinfo) -> tuple[int, int]:
     Raises
     ------
     ValueError
-        Telling why there is no such time.
+        Stating why there is no such time.
     """
     if isinstance(time, str):
         try:
@@ -140,12 +140,12 @@ def commonest_distance_us(
         When the interval of each row starts, whose it is, and whether that is known,
         shape (rows,).
     """
-    # Enough groups for about a million rows tell as much as all of them.
+    # Enough groups for about a million rows show as much as all of them.
     enough = max(1_000_000 * (int(group.max(initial=0)) + 1) // max(group.size, 1), 1)
-    told = np.flatnonzero(usable & (group >= 0) & (group < enough))
-    told = told[np.lexsort((time_us[told], group[told]))]
-    distances_us = np.diff(time_us[told])
-    distances_us = distances_us[(np.diff(group[told]) == 0) & (distances_us > 0)]
+    reported = np.flatnonzero(usable & (group >= 0) & (group < enough))
+    reported = reported[np.lexsort((time_us[reported], group[reported]))]
+    distances_us = np.diff(time_us[reported])
+    distances_us = distances_us[(np.diff(group[reported]) == 0) & (distances_us > 0)]
     if distances_us.size == 0:
         return 0
     # The commonest, so that one wrong time does not hide what the others mean.

@@ -53,7 +53,7 @@ class LstmSettings:
     epochs, batch
         Passes over the windows to train on, and how many it learns from at a time.
     learning_rate
-        Step of Adam [1].
+        Step of Adam [-].
     train_share, validate_share
         Share of the windows to train and to validate on, the earliest first; the rest tests it.
     seed
@@ -84,7 +84,7 @@ class LstmSettings:
 
 
 class Network(eqx.Module):
-    """A cell that reads a window, and a dense layer that tells the next reading of its state."""
+    """A cell that reads a window, and a dense layer that predicts the next reading of its state."""
 
     cell: eqx.nn.LSTMCell
     dense: eqx.nn.Linear
@@ -131,15 +131,15 @@ class TrainedNetwork:
     def next_readings(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the reading after each window, shape (windows,), of shape (windows, window)."""
         scaled = (windows - self.mean) / self.spread
-        told = [
+        lines = [
             np.asarray(_tell(self.network, jnp.asarray(scaled[begin : begin + MOST_AT_ONCE])))
             for begin in range(0, len(scaled), MOST_AT_ONCE)
         ]
-        joined: NDArray[np.float64] = np.concatenate([np.empty(0), *told])
+        joined: NDArray[np.float64] = np.concatenate([np.empty(0), *lines])
         return joined * self.spread + self.mean
 
     def course(self, latest: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-        """Tell some slots, each from a window that ends with those told before.
+        """Predict some slots, each from a window that ends with those predicted before.
 
         Parameters
         ----------
@@ -155,8 +155,8 @@ class TrainedNetwork:
         """
         lowest = -self.mean / self.spread
         scaled = jnp.asarray((latest - self.mean) / self.spread)
-        told = np.asarray(_go_on(self.network, scaled, steps, lowest), dtype=np.float64)
-        return np.maximum(told * self.spread + self.mean, 0.0)
+        lines = np.asarray(_go_on(self.network, scaled, steps, lowest), dtype=np.float64)
+        return np.maximum(lines * self.spread + self.mean, 0.0)
 
     def save(self, path: Path) -> None:
         """Write it to a file that `load_network` reads."""
@@ -227,7 +227,7 @@ def train_network(
     settings : LstmSettings, optional
         How; Table 1 unless given.
     progress : callable
-        Told the epochs done and all there are.
+        Called with the epochs done and all there are.
 
     Raises
     ------
@@ -265,8 +265,8 @@ def train_network(
 
 def digest_of(series: NDArray[np.float64], settings: LstmSettings) -> str:
     """Return what names the network that a series and settings make, 64 hexadecimal digits."""
-    told = json.dumps(asdict(settings), sort_keys=True).encode()
-    return hashlib.sha256(told + np.ascontiguousarray(series).tobytes()).hexdigest()
+    lines = json.dumps(asdict(settings), sort_keys=True).encode()
+    return hashlib.sha256(lines + np.ascontiguousarray(series).tobytes()).hexdigest()
 
 
 def trained_or_loaded(
@@ -296,7 +296,7 @@ def trained_or_loaded(
 
 @dataclass(frozen=True, slots=True)
 class LstmForecaster:
-    """Networks that tell the slots to come one after another.
+    """Networks that predict the slots to come one after another.
 
     Attributes
     ----------
@@ -310,14 +310,14 @@ class LstmForecaster:
     day_slots: int
 
     def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
-        """Tell slot after slot; nothing of a series whose last window has a gap or is not there."""
-        told = np.full((steps, past.shape[1]), np.nan)
+        """Predict slot after slot; nothing of a series whose last window has a gap."""
+        lines = np.full((steps, past.shape[1]), np.nan)
         whole = bridged(past, self.day_slots)
         for column, network in enumerate(self.networks):
             latest = whole[-network.settings.window :, column]
             if len(latest) == network.settings.window and not np.isnan(latest).any():
-                told[:, column] = network.course(latest, steps)
-        return told
+                lines[:, column] = network.course(latest, steps)
+        return lines
 
 
 @eqx.filter_jit
@@ -352,9 +352,9 @@ def _tell(network: Any, windows: Any) -> Any:
 
 @eqx.filter_jit
 def _go_on(network: Any, window: Any, steps: int, lowest: float) -> Any:
-    def tell(window: Any, _: None) -> Any:
+    def report(window: Any, _: None) -> Any:
         coming = jnp.maximum(network(window), lowest)
         return jnp.append(window[1:], coming), coming
 
-    _, told = jax.lax.scan(tell, window, None, length=steps)
-    return told
+    _, lines = jax.lax.scan(report, window, None, length=steps)
+    return lines

@@ -81,7 +81,7 @@ class MessageBus:
     Raises
     ------
     InputError
-        If a parameter is out of range; all of them are told.
+        If a parameter is out of range; all of them are reported.
     """
 
     def __init__(
@@ -212,8 +212,8 @@ class MessageBus:
         for other in self._count_of:
             if other.__name__ == sent.__name__:
                 both = sorted(f"{one.__module__}.{one.__qualname__}" for one in (other, sent))
-                told = f"two classes have this name: {' and '.join(both)}"
-                raise InputError([Problem(f"message {kind}", told, "a name for each class")])
+                text = f"two classes have this name: {' and '.join(both)}"
+                raise InputError([Problem(f"message {kind}", text, "a name for each class")])
         count = self._count_of[sent] = self.statistics.setdefault(kind, Count())
         return count
 

@@ -100,14 +100,14 @@ class EnergyBid(EnergyMessage):
 
 
 class PlugIn(EnergyMessage):
-    """A vehicle under typical charging tells what it draws, whatever the price."""
+    """A vehicle under typical charging states what it draws, whatever the price."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement(EnergyMessage):
-    """A seller tells what was delivered and what is due for it.
+    """A seller states what was delivered and what is due for it.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class SupplyOffer(EnergyMessage):
 
 
 class BusPlugIn(EnergyMessage):
-    """School buses that charge after use tell what they draw, whatever the price."""
+    """School buses that charge after use state what they draw, whatever the price."""
 
     __slots__ = ()
 
@@ -151,7 +151,7 @@ class ExchangeOrder(EnergyMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValleyAnnouncement(Message):
-    """A utility tells the demand it expects in the hours in which energy should be drawn.
+    """A utility states the demand it expects in the hours in which energy should be drawn.
 
     Attributes
     ----------
@@ -169,7 +169,7 @@ class ValleyAnnouncement(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyRequest(EnergyMessage):
-    """Followers ask for energy, and tell how fast they can take it.
+    """Followers ask for energy, and state how fast they can take it.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """The kernel of vehicles that are plugged in: who they are, and what each could exchange.
 
-It gives what :func:`hmesh.environment.energy_at_plug`, :func:`hmesh.environment.usable_kwh` and
-:func:`hmesh.environment.exchange_bounds` say of the vehicles of one community after another, bit
+It gives what `hmesh.environment.energy_at_plug`, `hmesh.environment.usable_kwh` and
+`hmesh.environment.exchange_bounds` say of the vehicles of one community after another, bit
 for bit.
 """
 

@@ -346,7 +346,7 @@ class PlugTraffic:
         last = np.append(stays.owner[1:] != stays.owner[:-1], True)[: len(stays.owner)]
         stay = np.flatnonzero(last & (stays.begins_ms < end_ms) & (stays.ends_ms == end_ms))
         stay = stay[stays.length_ms[stay] > 0]
-        # Whoever is on the road as the step ends has no plug and asks for none.
+        # One who is on the road as the step ends has no plug and asks for none.
         fleet["plug"][rows] = NO_PLUG
         fleet["asks_since_ms"][rows] = NOT_ASKING
         there = who[stay]

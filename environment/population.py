@@ -52,7 +52,7 @@ class Population:
 
     A column is read and written in place, by the population and by the agents that stand for its
     rows. Forks share the columns that do not change during a run: from the first fork on these are
-    read-only, and `set` gives the population for which it is called a column of its own.
+    read-only, and `set` gives the population for which it is called its own column.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class Population:
     def __init__(self, attributes: Sequence[AgentAttribute], size: int) -> None:
         self.attributes = {attribute.name: attribute for attribute in attributes}
         if len(self.attributes) < len(attributes):
-            raise ValueError(f"attributes need names of their own: {[a.name for a in attributes]}")
+            raise ValueError(f"attributes need their own names: {[a.name for a in attributes]}")
         self.size = size
         self.group: Any = None
         self.heard: dict[str, Any] = {}

@@ -155,7 +155,7 @@ def _nearest_junctions(
             problems.append(Problem(here, message, allowed))
         elif names[closest] in found:
             message = f"has the same nearest junction as {found[names[closest]]}, {names[closest]}"
-            problems.append(Problem(here, message, "communities at junctions of their own"))
+            problems.append(Problem(here, message, "communities at separate junctions"))
         else:
             found[names[closest]] = community
     if problems:

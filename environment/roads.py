@@ -84,8 +84,8 @@ class RoadNetwork:
             km = road.get("km")
             if km is None:
                 like = nearest("km", road)
-                told = "km is missing" + (f", but there is {like!r}" if like else "")
-                problems.append(Problem(f"road {start} - {end}", told, "above 0"))
+                text = "km is missing" + (f", but there is {like!r}" if like else "")
+                problems.append(Problem(f"road {start} - {end}", text, "above 0"))
             elif not (isinstance(km, Real) and 0 < float(km) < math.inf):
                 problems.append(Problem(f"road {start} - {end}", f"km is {km!r}", "above 0"))
         if problems:

@@ -27,7 +27,7 @@ def beside(path: Path, *, one_of_many: bool = False) -> Iterator[Path]:
     Yields
     ------
     Path
-        Where to write it: an empty file of its own.
+        Where to write it: a separate, empty file.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _link(path: Path) -> Problem:
     message = "is a link, through which hMESH neither writes nor removes anything"
-    return Problem(str(path), message, "a file or folder of its own")
+    return Problem(str(path), message, "a separate file or folder")
 
 
 # More than any JSON that hMESH writes: the summary of a city of hundreds of communities has a few.

@@ -81,7 +81,7 @@ class SchoolTerms:
 
     @property
     def span(self) -> Term | None:
-        """The first and the last day that the terms tell about; None where they tell about all."""
+        """The first and the last day of the terms; None where they cover all days."""
         if self.every_year is not None:
             return None
         ends = [day for term in self.terms for day in term]

@@ -33,7 +33,7 @@ OF_2025 = ("h25", "g25", "l25", "p25", "s25")
 PROFILES = (*OF_1999, *OF_2025)
 DYNAMIC = ("h0_dynamic", "h25", "p25", "s25")
 
-# What each name stands for, told where a name is unknown.
+# What each name stands for, stated where a name is unknown.
 _MEANINGS = (
     "h0 households, h0_dynamic the same smoothed over the year, g0 businesses, "
     "g1 on weekdays from 8 to 18, g2 in the evening, g3 all round the clock, "

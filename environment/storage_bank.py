@@ -63,7 +63,7 @@ class StorageBank:
         Raises
         ------
         InputError
-            If there is no storage, or a quantity is out of range; all of them are told.
+            If there is no storage, or a quantity is out of range; all of them are reported.
         """
         given = {
             "capacity_kwh": capacity_kwh,

@@ -14,7 +14,7 @@ from hmesh.environment.messages import EnergyMessage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandForecast(EnergyMessage):
-    """Forecasters tell households, or a plant, what is left of the day; ``energy_kwh`` in all.
+    """Forecasters send households, or a plant, what is left of the day; ``energy_kwh`` in all.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class DemandForecast(EnergyMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandOutlook(EnergyMessage):
-    """Households, or a plant, tell the controller what they expect up to the end of its plan.
+    """Households, or a plant, report to the controller what they expect up to the end of its plan.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class DemandOutlook(EnergyMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandStatus(EnergyMessage):
-    """Households tell their demand of the step, and what they expect of the rest of the day.
+    """Households state their demand of the step, and what they expect of the rest of the day.
 
     Attributes
     ----------
@@ -55,24 +55,24 @@ class DemandStatus(EnergyMessage):
 
 
 class GenerationReport(EnergyMessage):
-    """A plant tells the controller what it generates in the step."""
+    """A plant reports to the controller what it generates in the step."""
 
     __slots__ = ()
 
 
 class DischargeGrant(EnergyMessage):
-    """A controller tells households what each may draw from the storage in the step."""
+    """A controller grants households what each may draw from the storage in the step."""
 
     __slots__ = ()
 
 
 class StorageDraw(EnergyMessage):
-    """Households tell the controller what they draw from the storage in the step."""
+    """Households report to the controller what they draw from the storage in the step."""
 
     __slots__ = ()
 
 
 class GridPurchase(EnergyMessage):
-    """Households tell the grid what they draw from it in the step."""
+    """Households report to the grid what they draw from it in the step."""
 
     __slots__ = ()

@@ -185,7 +185,7 @@ def _on_modules(
     Parameters
     ----------
     sun : DataFrame
-        Position of the sun, as pvlib tells it.
+        Position of the sun, as pvlib computes it.
     ghi, dni, dhi : array-like, shape (times,)
         Irradiance [W/m2].
     """

@@ -41,7 +41,7 @@ class PlacesOfSurvey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """The diaries of a survey, and what of it was left out.
+    """The diaries of a survey, and what was left out of it.
 
     Attributes
     ----------
@@ -136,11 +136,11 @@ def read_survey(
         _drop(rows, late, "days that end after others begin", left_out)
     if left_out and refuse:
         message = f"{sum(left_out.values()):,} of {days:,} days cannot be driven day after day"
-        told = "; ".join(f"{number:,} {reason}" for reason, number in left_out.items())
-        raise InputError([Problem(place, f"{message}: {told}", "open_days: leave_out")])
+        text = "; ".join(f"{number:,} {reason}" for reason, number in left_out.items())
+        raise InputError([Problem(place, f"{message}: {text}", "open_days: leave_out")])
     if rows.dropped.all():
-        told = "; ".join(f"{number:,} {reason}" for reason, number in left_out.items())
-        raise InputError([Problem(place, f"no day can be driven day after day: {told}")])
+        text = "; ".join(f"{number:,} {reason}" for reason, number in left_out.items())
+        raise InputError([Problem(place, f"no day can be driven day after day: {text}")])
     km = trips["km"].astype(np.float64)
     diaries = diaries_of(rows, length, begins_h, kind, stays, weight, km, calendar)
     names = trips["vehicle"].astype(str)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem, missing_file
 
-# Of each kind of problem so many are told in full, the others counted.
+# Of each kind of problem so many are reported in full, the others counted.
 SHOWN = 10
 
 # No number of a table is larger, whatever its unit: beyond it squares and sums of many lose all
@@ -81,7 +81,7 @@ class TableFile(ABC):
             place = f"{self.path}, row {row + 1}"
         return f"{place}, column {column}" if column else place
 
-    def tell(
+    def report(
         self,
         rows: NDArray[np.int64],
         column: str,
@@ -121,7 +121,7 @@ class TableFile(ABC):
             self._line_numbers()
             if not self.problems:
                 raise
-        # Lines of another width are told; what else is wrong is found in the others.
+        # Lines of another width are reported; what else is wrong is found in the others.
         rows = io.StringIO(newline="")
         with self._open() as file:
             csv.writer(rows).writerows(row for row in csv.reader(file) if len(row) == len(header))
@@ -169,9 +169,9 @@ class TableFile(ABC):
             raise InputError(self.problems + problems)
 
     def _line_numbers(self) -> NDArray[np.int64]:
-        """Return the line of each row of a CSV file; tell the lines that are no rows.
+        """Return the line of each row of a CSV file; report the lines that are no rows.
 
-        The fast reader counts no lines, so they are counted only once there is something to tell.
+        The fast reader counts no lines, so they are counted only once there is something to report.
         """
         if self._lines is None:
             lines, ragged = [], []
@@ -198,7 +198,7 @@ def _readable(kind: str) -> tuple[tuple[Callable[[Any], bool], ...], str]:
     """Return tests of which one holds for a readable type, and what is allowed in words."""
     from pyarrow import types
 
-    # A column without any value has no kind, and is told row by row.
+    # A column without any value has no kind, and is reported row by row.
     text = (types.is_string, types.is_large_string, types.is_null)
     match kind:
         case "time":

@@ -39,7 +39,7 @@ class _Columns(TableFile):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedTours:
-    """What a table of tours tells.
+    """What a table of tours states.
 
     Attributes
     ----------
@@ -93,10 +93,12 @@ def fit_tours(path: Path | str, most_stops: int = 8) -> FittedTours:
     ):
         wrong = np.flatnonzero(~((values <= LARGEST) & (values > least)))
         allowed = "0 or more" if least < 0 else "a number above 0"
-        file.tell(wrong, name, lambda row, values=values: f"{values[row]:g} cannot be", allowed)  # type: ignore[misc]
+        file.report(wrong, name, lambda row, values=values: f"{values[row]:g} cannot be", allowed)  # type: ignore[misc]
     counted = trips >= 2
     if not file.problems and not counted.any():
-        file.tell(np.zeros(1, int), "trips_in_tour", lambda row: "no tour comes home", "2 or more")
+        file.report(
+            np.zeros(1, int), "trips_in_tour", lambda row: "no tour comes home", "2 or more"
+        )
     if file.problems:
         raise InputError(file.problems)
     km, driving, staying, trips = (each[counted] for each in (km, driving, staying, trips))
@@ -138,7 +140,7 @@ def fit_departures(path: Path | str, column: str = "plug_out_local") -> dict[Day
         times = np.array(parsed, dtype="datetime64[m]")
     else:
         times = values.cast(pa.timestamp("us")).to_numpy().astype("datetime64[m]")
-    file.tell(
+    file.report(
         np.flatnonzero(np.isnat(times)), column, lambda row: "is no time", "as 2024-01-31 07:45"
     )
     if file.problems:

@@ -41,7 +41,7 @@ def read_values(
     ------
     InputError
         If the file cannot be read, or has no such column, too few rows, or rows without a number
-        that is allowed; all of them are told.
+        that is allowed; all of them are reported.
     """
     path = Path(path)
     if problems := missing_file(path):

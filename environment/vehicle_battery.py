@@ -35,7 +35,7 @@ def within_plug[T: (float, NDArray[np.float64])](
         Energy at the plug [kWh], lo_kwh <= 0 <= hi_kwh.
     """
     lower, upper = bounds
-    # Whoever is not plugged in has bounds of 0 already; no part of infinity is nothing.
+    # One who is not plugged in has bounds of 0 already; no part of infinity is nothing.
     hours: Any = step_h * np.where(np.greater(plugged, 0.0), plugged, 1.0)
     least: Any = np.maximum(lower, 0.0 - plug_v2g_kw * hours)
     most: Any = np.minimum(upper, plug_kw * hours)
@@ -64,7 +64,7 @@ def vehicle_bounds[T: (float, NDArray[np.float64])](
     ----------
     energy_kwh, capacity_kwh, soc_min, soc_max, power_kw, charge_efficiency, \
 discharge_efficiency, step_h, reserve_kwh, plugged
-        As in :func:`hmesh.environment.battery.exchange_bounds`.
+        As in `hmesh.environment.battery.exchange_bounds`.
     v2g_kw : float or array, shape (n,), optional
         Rating at the plug when discharging [kW]; NaN or None: that of charging.
     curves : ChargingCurves, optional

@@ -99,7 +99,7 @@ def read_vehicle_models(path: Path) -> VehicleModels:
         name = row[head.index("name")].strip() if head.index("name") < len(row) else ""
         if not name or name in names:
             message = f"another model is called {name!r} too" if name else "the name is missing"
-            found.append(Problem(f"{path}, line {line}, column name", message, "a name of its own"))
+            found.append(Problem(f"{path}, line {line}, column name", message, "its own name"))
         names.append(name)
     columns = {
         column: _numbers(path, head.index(column), column, above, lines, found)

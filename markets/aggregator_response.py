@@ -2,7 +2,7 @@
 
 The aggregator buys at ``q``, sells at ``p`` and earns ``(p - q) * D(p)``. On one piece of the
 demand curve that is a parabola; over the whole curve there may be several local maxima, because
-every battery that runs empty makes the demand less steep. :func:`response_map` finds the best price
+every battery that runs empty makes the demand less steep. `response_map` finds the best price
 for every ``q`` at once: with ``R = p * D(p)`` the profit ``R - q * D`` is linear in ``(D, R)``, so
 the best profit is a convex function of ``q``, the upper envelope of one such function per piece,
 and two pieces never change order more than once.
@@ -67,8 +67,8 @@ def _arcs(curve: DemandCurve) -> _Arcs:
     flat = curve.slope == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         offset = 0.5 * curve.intercept / curve.slope
-    # A flat piece sells the same energy at any of its prices: dearest when it buys, cheapest when
-    # it sells, and at cost when it does neither.
+    # A flat piece sells the same energy at any of its prices: most expensive when it buys, cheapest
+    # when it sells, and at cost when it does neither.
     offset[flat] = np.where(
         curve.intercept[flat] > 0, np.inf, np.where(curve.intercept[flat] < 0, -np.inf, 0.0)
     )
@@ -146,9 +146,9 @@ class ResponseMap:
 class ResponseOnDemand:
     """Best answers of an aggregator, each found when the utility asks a price.
 
-    For some tens of prices that is faster than a `ResponseMap`, which knows them all. The dearer
-    the utility, the dearer the best piece of the demand; so only pieces are compared that lie
-    between the best ones of the two nearest prices that were asked before.
+    For some tens of prices that is faster than a `ResponseMap`, which knows them all. The more
+    expensive the utility, the more expensive the best piece of the demand; so only pieces are
+    compared that lie between the best ones of the two nearest prices that were asked before.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """How much of their demand a community's storage may serve over a horizon: alpha step by step.
 
-The plan of a horizon is lived through for alpha = 1, 2, 3, ... until no more comes of it. The
+The plan of a horizon is simulated for alpha = 1, 2, 3, ... until it brings no more. The
 source calls a run with alpha = 1 normal and one with the last alpha optimal, it seems; it defines
 neither. Source: ICT Express, 2022, equations (38) to (42).
 """
@@ -220,7 +220,7 @@ def iterate_allowance(
     *,
     serves_while_charging: bool = False,
 ) -> Iterations:
-    """Raise alpha until no more comes of it.
+    """Raise alpha until it brings no more.
 
     Parameters
     ----------

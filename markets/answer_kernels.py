@@ -1,6 +1,6 @@
 """Kernels of what batteries answer to prices: their lines, and their best exchange at one price.
 
-They give what :func:`hmesh.markets.best_response` and :func:`hmesh.markets.answers.battery_answers`
+They give what `hmesh.markets.best_response` and `hmesh.markets.answers.battery_answers`
 say of batteries that value what they hold, bit for bit.
 """
 

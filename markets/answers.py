@@ -70,7 +70,7 @@ class Answers:
 
 
 def demand_at(answers: Answers, price: float) -> float:
-    """Return what several answers come to at one price, up to rounding [kWh].
+    """Return what several answers amount to at one price, up to rounding [kWh].
 
     It needs no sorting, so that for a few prices it is much faster than a demand curve.
 
@@ -103,7 +103,7 @@ def unbounded_line(answers: Answers, price: float) -> tuple[float, float]:
     Returns
     -------
     intercept_kwh, slope : float
-        The answers come to ``intercept_kwh - slope * p`` [kWh, kWh^2/money].
+        The answers amount to ``intercept_kwh - slope * p`` [kWh, kWh^2/money].
     """
     bands, slope, full = answers.dead_bands, answers.slope, answers.full_price
     intercepts = slope * full
@@ -145,7 +145,7 @@ def battery_answers(
     fixed_kwh : float
         Load that does not answer to prices [kWh].
     lam, theta : float or array, shape (n,)
-        As in :func:`hmesh.markets.best_response`.
+        As in `hmesh.markets.best_response`.
     usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
         Likewise.
     charge_efficiency, discharge_efficiency : float or array, shape (n,), optional
@@ -156,7 +156,7 @@ def battery_answers(
     It charges all it can up to the price ``eta_c (v - theta eta_c upper)`` and nothing from
     ``eta_c v`` on; it discharges from ``v / eta_d`` on and all it can from
     ``(v - theta lower / eta_d) / eta_d`` on, ``v = lam - theta usable``. Where ``v`` is below 0
-    its answer jumps from one line to the other at :func:`hmesh.markets.switching_price`. Source:
+    its answer jumps from one line to the other at `hmesh.markets.switching_price`. Source:
     Khwanrit (2024), eq. (5.16) with bounds, extended by losses.
     """
     saturated_kwh = fixed_kwh + float(upper_kwh.sum())
@@ -303,7 +303,7 @@ def two_threshold_answers(
 
 
 def sum_of_answers(parts: Sequence[Answers]) -> Answers:
-    """Return what all of several answers come to together."""
+    """Return what all of several answers amount to together."""
 
     def joined(name: str) -> NDArray[np.float64]:
         columns = [(getattr(part, name), part.dead_bands) for part in parts]

@@ -68,7 +68,7 @@ class Orders:
     sent_kwh : array, shape (orders,)
         Energy that leaves the giver's battery [kWh].
     received_kwh : array, shape (orders,)
-        What of it arrives [kWh].
+        The part that arrives [kWh].
     """
 
     giver: NDArray[np.intp]
@@ -101,7 +101,7 @@ def match_exchange(
 ) -> Orders:
     """Give every surplus to those in need, the largest first, ties by number.
 
-    All lines lose alike, so whoever gives to whom loses the same; this way there are few orders
+    All lines lose alike, so any pair loses the same; this way there are few orders
     and what they are does not depend on how buildings are numbered, unless two are alike.
 
     Parameters

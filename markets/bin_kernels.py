@@ -1,6 +1,6 @@
 """Kernels that count kinks into bins of prices, and take those of some bins.
 
-They give what :mod:`hmesh.markets.price_windows` says of kinks, bit for bit: numbers of a piece are
+They give what `hmesh.markets.price_windows` says of kinks, bit for bit: numbers of a piece are
 added one after another, and pieces one after another.
 """
 

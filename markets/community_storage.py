@@ -145,7 +145,7 @@ def served_first(average_kwh: NDArray[np.float64], dischargers: int) -> NDArray[
     Parameters
     ----------
     average_kwh : array, shape (..., households)
-        Averages left; NaN where a household has not told any, which is never served.
+        Averages left; NaN where a household has not stated any, which is never served.
     dischargers : int
         How many are served at most.
 
@@ -156,8 +156,8 @@ def served_first(average_kwh: NDArray[np.float64], dischargers: int) -> NDArray[
     """
     wanted = np.where(np.isnan(average_kwh), -np.inf, average_kwh)
     order = descending(wanted)[..., :dischargers]
-    told = np.take_along_axis(wanted, order, axis=-1) > -np.inf
-    chosen: NDArray[np.intp] = np.where(told, order, -1)
+    reported = np.take_along_axis(wanted, order, axis=-1) > -np.inf
+    chosen: NDArray[np.intp] = np.where(reported, order, -1)
     return chosen
 
 
@@ -171,7 +171,7 @@ def served_by_storage(
     Parameters
     ----------
     average_kwh : array, shape (households,)
-        Averages left; NaN where a household has not told any.
+        Averages left; NaN where a household has not stated any.
     storage_of : array of int, shape (households,)
         Row of the storage of each.
     dischargers : array of int, shape (storages,)

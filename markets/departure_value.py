@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import charged, is_one
+from hmesh.markets.answer_curves import FIRST, JUMP, SATURATED, SECOND, THIRD, battery_curves
 from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
-from hmesh.markets.told_curves import FIRST, JUMP, SATURATED, SECOND, THIRD, battery_curves
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
 from hmesh.markets.welfare import satisfaction
 
@@ -31,7 +31,7 @@ class StoreColumns:
     Attributes
     ----------
     lam, theta : float or array, shape (n,)
-        As in :func:`hmesh.markets.best_response`.
+        As in `hmesh.markets.best_response`.
     usable_kwh, lower_kwh, upper_kwh : array, shape (n,)
         Likewise.
     charge_efficiency, discharge_efficiency : float or array, shape (n,)
@@ -138,7 +138,7 @@ def answers_before_departure(fixed_kwh: float, stores: StoreColumns) -> Answers:
 
 
 def curves_before_departure(stores: StoreColumns) -> Array:
-    """Return the answer of each battery to every price, a row of `told_curves.COLUMNS` each."""
+    """Return the answer of each battery to every price, a row of `answer_curves.COLUMNS` each."""
     curves = battery_curves(*stores.plain)
     wanting = np.flatnonzero(stores.miss_weight > 0.0)
     curves[wanting] = _curves_with_weight(stores.rows(wanting))
@@ -207,7 +207,7 @@ def _overlapping(stores: StoreColumns) -> NDArray[np.intp]:
     """Return the batteries that gain by charging and by discharging at some prices.
 
     Such a one holds more than it values, and losses are welcome to it; see
-    :func:`hmesh.markets.vehicle_response.switching_price`.
+    `hmesh.markets.vehicle_response.switching_price`.
     """
     into, out_of = stores.charge_efficiency, stores.discharge_efficiency
     if is_one(into) and is_one(out_of):
@@ -281,7 +281,7 @@ def _most(lines: list[_Line]) -> Array:
 
 
 def _at(lines: list[_Line], price: Array, saturated_kwh: FloatOrArray) -> Array:
-    """Return what some lines come to at prices of shape (..., n) [kWh]."""
+    """Return what some lines amount to at prices of shape (..., n) [kWh]."""
     fallen = sum(slope * (np.clip(price, full, empty) - full) for full, empty, slope in lines)
     return np.asarray(saturated_kwh - fallen)
 

@@ -2,8 +2,8 @@
 
 A programme of all days whose steps need binary variables grows beyond what a search can end. But
 days share no more than what the storages hold at midnight. Let every day choose that for itself:
-what all days then cost together is a lower bound, for whoever must agree cannot do better. Let all
-days hold what is told: that is a dispatch, and its cost an upper bound. Where both are the same
+what all days then cost together is a lower bound, since a constraint more cannot do better. Let all
+days hold what is stated: that is a dispatch, and its cost an upper bound. Where both are the same
 the dispatch is the cheapest, and proved to be. Most days have no binary variable left between 0
 and 1 in the linear relaxation, so only the others are searched, each alone.
 """
@@ -41,7 +41,7 @@ class DaysDispatch:
     Attributes
     ----------
     flows
-        The cheapest dispatch found, or None if days cannot hold what was told.
+        The cheapest dispatch found, or None if days cannot hold what was stated.
     cost, bound
         Its cost, and what no dispatch can cost less than [money].
     """
@@ -83,14 +83,14 @@ def dispatch_by_days(
     Lagrangian relaxation of what holds days together. Equal midnights are relaxed as they are.
     Where days follow a start, what a day leaves to the next is priced by what filling it costs in
     the cheapest step around that midnight; any price gives a valid bound, and this one a tight one
-    where storages are worth nothing more than to be refilled. Levels told to all days are tried in
+    where storages are worth nothing more than to be refilled. Levels set for all days are tried in
     turn: those of `midnight`, or the lowest, and where days choose freely the median of their own.
     """
     days = _Days(demand, devices, prices, start)
     if midnight is not None:
-        told = days.levels(midnight)
+        reported = days.levels(midnight)
         try:
-            found = days.solve(told)
+            found = days.solve(reported)
         except InputError:
             return None
         if burning(found.flows()):
@@ -196,21 +196,21 @@ class _Days:
         )
 
     def levels(self, stored: Stored) -> Series:
-        """Return what storages hold at every midnight if they are told so, shape (days + 1, 2)."""
+        """Return what storages hold at every midnight if set so, shape (days + 1, 2)."""
         levels = np.tile([stored.battery_kwh, stored.tank_kwh], (self.count + 1, 1))
         if self.start is not None:
             levels[0] = self.start.battery_kwh, self.start.tank_kwh
         return levels
 
-    def solve(self, told: Series | None, known: _Solved | None = None) -> _Solved:
+    def solve(self, reported: Series | None, known: _Solved | None = None) -> _Solved:
         """Return the cheapest days.
 
         Parameters
         ----------
-        told
+        reported
             What storages hold at every midnight, shape (days + 1, 2); None to let days choose.
         known
-            Days solved before; those that hold what is told need not be solved again.
+            Days solved before; those that hold what is stated need not be solved again.
 
         Raises
         ------
@@ -225,8 +225,8 @@ class _Days:
             np.zeros(self.count),
             np.zeros(self.count),
         )
-        if known is not None and told is not None:
-            off = np.abs(known.begins - told[:-1]) + np.abs(known.ends - told[1:])
+        if known is not None and reported is not None:
+            off = np.abs(known.begins - reported[:-1]) + np.abs(known.ends - reported[1:])
             todo = np.flatnonzero(off.max(axis=1) > SAME_KWH)
             solved = _Solved(
                 {name: values.copy() for name, values in known.columns.items()},
@@ -235,13 +235,13 @@ class _Days:
         hard: list[int] = []
         for some in np.array_split(todo, max(1, -(-len(todo) // DAYS_AT_ONCE))):
             if len(some):
-                hard += self._some(solved, some, told, relaxed=True)
+                hard += self._some(solved, some, reported, relaxed=True)
         for day in hard:
-            self._some(solved, np.array([day]), told, relaxed=False)
+            self._some(solved, np.array([day]), reported, relaxed=False)
         return solved
 
     def _some(
-        self, solved: _Solved, days: NDArray[np.intp], told: Series | None, *, relaxed: bool
+        self, solved: _Solved, days: NDArray[np.intp], reported: Series | None, *, relaxed: bool
     ) -> list[int]:
         """Solve some days; return those of them that a relaxation leaves open."""
         steps = np.concatenate([np.arange(self.first[d], self.ends[d]) for d in days])
@@ -250,7 +250,7 @@ class _Days:
             start=self.start, apart=True,
         )  # fmt: skip
         programme.forbid_at_once()
-        self._meet(programme, days, told)
+        self._meet(programme, days, reported)
         solution = programme.solution(DAY_GAP, relaxed=relaxed)
         costs = programme.cost_by_day(solution.x)
         open_days: list[int] = []
@@ -269,12 +269,14 @@ class _Days:
         solved.bounds[days] = costs
         return open_days
 
-    def _meet(self, programme: HouseProgramme, days: NDArray[np.intp], told: Series | None) -> None:
-        """Tell days what they hold at midnights, or what that is worth."""
-        if told is not None:
-            programme.hold_at_midnight(told[days + 1, 0], told[days + 1, 1])
+    def _meet(
+        self, programme: HouseProgramme, days: NDArray[np.intp], reported: Series | None
+    ) -> None:
+        """Set what days hold at midnights, or what that is worth."""
+        if reported is not None:
+            programme.hold_at_midnight(reported[days + 1, 0], reported[days + 1, 1])
             if programme.before:
-                programme.begin_with(told[days, 0], told[days, 1])
+                programme.begin_with(reported[days, 0], reported[days, 1])
             return
         for k, level in enumerate(("eb", "et")):
             programme.cost[programme.of[level][programme.last]] -= self.worth[days + 1, k]

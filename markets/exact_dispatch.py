@@ -91,7 +91,7 @@ def dispatch_exactly(
         Share of the objective by which a cheaper dispatch may be missed, with binary variables.
     most_nodes : int
         Nodes of a search tree after which the best dispatch so far is taken, where binary variables
-        of many days are searched together; its `gap` then tells what it may have missed.
+        of many days are searched together; its `gap` then bounds what it may have missed.
 
     Raises
     ------

@@ -18,7 +18,7 @@ def genetic_minimum(
     population: int = 20,
     generations: int = 20,
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the best point that a genetic algorithm finds, and what it comes to.
+    """Return the best point that a genetic algorithm finds, and what it amounts to.
 
     Parameters
     ----------

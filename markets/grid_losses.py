@@ -435,7 +435,7 @@ def shed_kwh(
     node_kwh : array, shape (nodes,)
         What every node takes [kWh].
     inelastic_kwh : array, shape (nodes,)
-        What of it are inelastic loads, at least 0 [kWh].
+        The part of it that is inelastic load, at least 0 [kWh].
 
     Returns
     -------

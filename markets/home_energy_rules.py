@@ -1,9 +1,9 @@
 """What a home energy manager decides in a step without knowing those to come.
 
 The sun serves the house first, then the battery, then the heat pump for the tank, then the grid.
-While energy is cheap the manager charges what it expects the sun not to fill and the dear hours
-to use; while it is dear it discharges. Every rule is for all houses at once, arrays of shape
-(houses,).
+While energy is cheap the manager charges what it expects the sun not to fill and the expensive
+hours to use; while it is expensive it discharges. Every rule is for all houses at once, arrays of
+shape (houses,).
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffSignal:
-    """What the retailer tells of a step; the tariff is published, so it is no foresight.
+    """What the retailer states of a step; the tariff is published, so it is no foresight.
 
     Where houses pay different prices, each quantity is an array of shape (houses,).
 
@@ -30,25 +30,25 @@ class TariffSignal:
     purchase, feed_in
         Price of what is bought and of what is delivered now [money/kWh].
     cheap
-        Whether this is the cheapest price of its day, and the day has a dearer one.
-    dear
+        Whether this is the cheapest price of its day, and the day has a more expensive one.
+    peak_price
         Highest price of the time until energy is cheap again [money/kWh].
     cheapest
         Lowest price of the day [money/kWh]; infinite where all its hours cost the same.
     cheap_steps
-        Steps until energy is dear, this one counted; 0 where it is dear.
+        Steps until energy is expensive, this one counted; 0 where it is expensive.
     """
 
     purchase: float | Each
     feed_in: float | Each
     cheap: bool | NDArray[np.bool_]
-    dear: float | Each
+    peak_price: float | Each
     cheapest: float | Each
     cheap_steps: int | NDArray[np.intp]
 
     @property
     def left(self) -> int | NDArray[np.intp]:
-        """Steps until energy is dear, at least this one."""
+        """Steps until energy is expensive, at least this one."""
         return np.maximum(self.cheap_steps, 1)
 
     def keeps_sun(self, worth: Each) -> NDArray[np.bool_]:
@@ -58,7 +58,7 @@ class TariffSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HouseState:
-    """What the devices of every house tell their manager at the start of a step.
+    """What the devices of every house report to their manager at the start of a step.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class HouseState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """What battery and tank should hold when energy gets dear, from the plug and pipes [kWh]."""
+    """What battery and tank should hold when energy gets expensive, from plug and pipes [kWh]."""
 
     battery_kwh: Each
     tank_kwh: Each
@@ -153,20 +153,20 @@ def manage_step(
     tariff : TariffSignal
         Prices of the step and of the hours ahead.
     targets : Targets
-        What the storages should hold when energy gets dear.
+        What the storages should hold when energy gets expensive.
 
     Notes
     -----
-    A store pays where what it saves in dear hours, after its losses and upkeep, is more than its
-    filling costs: for the battery ``eta^2 (dear - wear)`` against the price of the night or the
-    feed-in of the sun, for the tank likewise with its wear per electricity, ``COP wear``. Where
-    the sun sells for more than the night costs, stores are filled by night; where it sells for
-    more than the dearest hour costs, the battery serves the house while the sun is sold.
+    A store pays where what it saves in expensive hours, after its losses and upkeep, is more than
+    its filling costs: for the battery ``eta^2 (peak_price - wear)`` against the price of the night
+    or the feed-in of the sun, for the tank likewise with its wear per electricity, ``COP wear``.
+    Where the sun sells for more than the night costs, stores are filled by night; where it sells
+    for more than the most expensive hour costs, the battery serves the house while the sun is sold.
     """
     eta2, eta2_tank = state.battery_efficiency**2, state.tank_efficiency**2
-    worth = eta2 * (tariff.dear - state.battery_wear)
-    worth_tank = eta2_tank * (tariff.dear - state.cop * state.tank_wear)
-    sells_sun = tariff.feed_in > tariff.dear
+    worth = eta2 * (tariff.peak_price - state.battery_wear)
+    worth_tank = eta2_tank * (tariff.peak_price - state.cop * state.tank_wear)
+    sells_sun = tariff.feed_in > tariff.peak_price
 
     spare = np.maximum(generation_kwh - load_kwh, 0.0)
     pump, drawn, lack_heat = _heat_now(heat_kwh, spare, worth_tank, state, tariff)
@@ -254,12 +254,12 @@ def targets_of(
     battery_efficiency: Each,
     tank_efficiency: Each,
 ) -> Targets:
-    """Return what storages should hold when energy gets dear: what the sun will not fill.
+    """Return what storages should hold when energy gets expensive: what the sun will not fill.
 
     Parameters
     ----------
     lack_kwh, surplus_kwh, lack_heat_kwh, surplus_heat_kwh : array, shape (houses,)
-        What a day's dear hours are expected to need, and its sun to leave [kWh].
+        What a day's expensive hours are expected to need, and its sun to leave [kWh].
     battery_efficiency, tank_efficiency : array, shape (houses,)
         Of charging and of discharging each [-].
 
@@ -294,7 +294,7 @@ def expected(past_kwh: Each, day_kwh: Each, weight: float) -> Each:
 def tariff_signals(
     purchase: Each, day: NDArray[np.intp]
 ) -> tuple[NDArray[np.bool_], Each, Each, NDArray[np.intp]]:
-    """Return what a published tariff tells of each of its steps.
+    """Return what a published tariff states of each of its steps.
 
     Parameters
     ----------
@@ -306,13 +306,13 @@ def tariff_signals(
     Returns
     -------
     cheap : array of bool, shape (steps,)
-        Whether energy is at its cheapest of the day, and the day has a dearer price.
-    dear : array, shape (steps,)
-        Highest price of the dear time that is, or comes next [money/kWh].
+        Whether energy is at its cheapest of the day, and the day has a more expensive price.
+    peak_price : array, shape (steps,)
+        Highest price of the expensive time that is, or comes next [money/kWh].
     cheapest : array, shape (steps,)
         Lowest price of the day [money/kWh]; infinite where all its hours cost the same.
     cheap_steps : array of int, shape (steps,)
-        Steps until energy is dear, this one counted; 0 where it is dear.
+        Steps until energy is expensive, this one counted; 0 where it is expensive.
     """
     steps = len(purchase)
     first = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
@@ -322,13 +322,13 @@ def tariff_signals(
     cheap = (purchase <= lowest) & (highest > lowest)
     # Step by step in plain numbers, which arrays are slow to hand out.
     price, is_cheap = purchase.tolist(), cheap.tolist()
-    dear = np.where(cheap, highest, purchase).astype(np.float64).tolist()
+    peak_price = np.where(cheap, highest, purchase).astype(np.float64).tolist()
     left = [int(each) for each in is_cheap]
     for step in range(steps - 2, -1, -1):
         if is_cheap[step]:
             left[step] += left[step + 1]
-            dear[step] = dear[step + 1]
+            peak_price[step] = peak_price[step + 1]
         elif not is_cheap[step + 1]:
-            dear[step] = max(price[step], dear[step + 1])
+            peak_price[step] = max(price[step], peak_price[step + 1])
     cheapest = np.where(highest > lowest, lowest, np.inf)
-    return cheap, np.array(dear), cheapest, np.array(left, dtype=np.intp)
+    return cheap, np.array(peak_price), cheapest, np.array(left, dtype=np.intp)

@@ -33,7 +33,7 @@ class HomeLayout:
     Raises
     ------
     InputError
-        If there is no storage or load, or a line leads nowhere; all of it is told.
+        If there is no storage or load, or a line leads nowhere; everything is reported.
     """
 
     storages: int

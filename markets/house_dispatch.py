@@ -1,6 +1,6 @@
 """What a house with photovoltaics, heat pump, battery and tank can do over many steps.
 
-The balances of electricity and heat, the limits of the devices and the money are told here once:
+The balances of electricity and heat, the limits of the devices and the money are stated here once:
 the exact dispatch, the rules of a home energy manager and their audit all use them.
 """
 
@@ -121,7 +121,7 @@ class HouseDemand:
         for name in ("load_kwh", "heat_kwh", "generation_kwh"):
             series = getattr(self, name)
             if len(series) != len(self.day):
-                allowed = f"{len(self.day)}, as many as days are told for"
+                allowed = f"{len(self.day)}, as many as days are stated for"
                 problems.append(Problem(name, f"{len(series)} steps", allowed))
             elif not (series >= 0).all():
                 step = int(np.argmin(series >= 0))

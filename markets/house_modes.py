@@ -1,4 +1,4 @@
-"""A house that either buys or delivers in a step, told so tightly that few steps need a search.
+"""A house that either buys or delivers in a step, stated so tightly that few steps need a search.
 
 In a step in which feed-in is above the purchase price a binary variable says whether the house
 buys. What storages do is split into what they do buying and what they do delivering, each within
@@ -88,7 +88,7 @@ class HouseModes:
         storage
             "b" for the battery, "t" for the tank.
         at, buys
-            The steps, and the columns that tell whether the house buys in them.
+            The steps, and the columns that state whether the house buys in them.
         """
         programme, devices = self.programme, self.programme.devices
         count = len(at)

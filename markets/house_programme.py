@@ -218,12 +218,12 @@ class HouseProgramme(MixedIntegerProgramme):
         self.add_rows([(self.of["eb"], -1.0), (battery, devices.soc_min)], -np.inf, 0.0)
 
     def hold_at_midnight(self, battery_kwh: Series | float, tank_kwh: Series | float) -> None:
-        """Let the storages hold what is told at the end of every day [kWh, kWh of heat]."""
+        """Let the storages hold what is stated at the end of every day [kWh, kWh of heat]."""
         for name, held in (("eb", battery_kwh), ("et", tank_kwh)):
             self.fix(self.of[name][self.last], held)
 
     def begin_with(self, battery_kwh: Series, tank_kwh: Series) -> None:
-        """Let the storages hold what is told before every day [kWh, kWh of heat]."""
+        """Let the storages hold what is stated before every day [kWh, kWh of heat]."""
         for name, held in (("eb", battery_kwh), ("et", tank_kwh)):
             self.fix(self.before[name], held)
 

@@ -3,9 +3,9 @@
 The utility offers ``p``, every school sells what suits it best. What the utility pays for a demand
 it meets with the schools' help is ``p S(p) + C(D_peak - S(p)) - C(D_base)``. Read with ``-S`` as
 the energy it sells, that is the loss of a utility that sells at ``p`` what costs it
-``C(D_peak - S)``; so profits, lines and searches of :mod:`hmesh.markets.utility_profit` and
-:mod:`hmesh.markets.price_search` hold here too. Three solvers stand here that know what every
-school knows of itself; the fourth, by messages alone, asks through :func:`search_incentive`.
+``C(D_peak - S)``; so profits, lines and searches of `hmesh.markets.utility_profit` and
+`hmesh.markets.price_search` hold here too. Three solvers stand here that know what every
+school knows of itself; the fourth, by messages alone, asks through `search_incentive`.
 """
 
 from collections.abc import Callable
@@ -112,7 +112,7 @@ class IncentiveGame:
     terms : IncentiveTerms
         What the utility knows.
     lam, theta, average_price, stored_kwh, upper_kwh : array, shape (schools,)
-        What the schools know of themselves, as in :func:`hmesh.markets.school_response`.
+        What the schools know of themselves, as in `hmesh.markets.school_response`.
     saturates : bool
         Whether satisfaction has the saturated branch.
     discharge_efficiency : float or array, shape (schools,)
@@ -338,7 +338,7 @@ def search_incentive(
     terms : IncentiveTerms
         What the utility knows.
     tolerance : float
-        Distance between prices that need not be told apart, as a share of the price range.
+        Distance between prices that count as equal, as a share of the price range.
     go_on : callable
         Whether there is time for another question; at least one is asked.
 

@@ -73,13 +73,13 @@ def learn_demand(
         Prices asked at most; vehicles not understood by then count as unexplained.
     charge_efficiency, discharge_efficiency : float or array, shape (n,), optional
         What the plug of each vehicle states of its losses, as in
-        :func:`hmesh.markets.best_response`.
+        `hmesh.markets.best_response`.
 
     Returns
     -------
     LearnedDemand
         Exact, up to rounding, for vehicles that answer by a line between two bounds, and for those
-        that answer as :func:`hmesh.markets.best_response` does with losses.
+        that answer as `hmesh.markets.best_response` does with losses.
     """
     plugs = charge_efficiency, discharge_efficiency
     evenly = np.arange(1, FIRST_PROBES - 1) / (FIRST_PROBES - 1)

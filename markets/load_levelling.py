@@ -300,7 +300,7 @@ def answer_to_prices(
     -------
     array, shape (n,)
         Energy at the plug [kWh], positive when charging; 0 without prices. Where all have the
-        same rating per capacity, the answers add up to the schedule of :func:`level_load`.
+        same rating per capacity, the answers add up to the schedule of `level_load`.
     """
     if charging:
         wanted = np.clip(share * (valley_kwh - load_kwh), 0.0, rated_kwh)

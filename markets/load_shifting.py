@@ -136,7 +136,7 @@ def _kinds(
         homes.energy_kwh,
         *(getattr(bank, name) for name in bank.__dataclass_fields__),
     ]
-    # Equal bits, and not equal numbers: 0.0 and -0.0 need not come to the same.
+    # Equal bits, and not equal numbers: 0.0 and -0.0 need not be the same.
     rows = np.ascontiguousarray(np.concatenate(columns, axis=1, dtype=np.float64))
     keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]
     _, first, kind_of = np.unique(keys, return_index=True, return_inverse=True)
@@ -183,7 +183,7 @@ def _try_all(
 ) -> tuple[Energies, NDArray[np.float64]]:
     """Return the demand that wastes least of all choices of each home, and what it wastes.
 
-    Choices of all homes are settled side by side. Of those that only rounding tells apart the first
+    Choices of all homes are settled side by side. Of those that differ only by rounding the first
     counts; where none is admissible, infinity is wasted.
 
     Parameters
@@ -325,7 +325,7 @@ def _best_move(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Return each home's most saving move: load, slot left, slot taken, and what it would save.
 
-    What a move saves and whether the storages bear it are told for loads that otherwise keep
+    What a move saves and whether the storages bear it are stated for loads that otherwise keep
     their slots.
     """
     steps, count, _ = demand_kwh.shape

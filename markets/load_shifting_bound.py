@@ -19,9 +19,9 @@ def least_waste(
     """Return a lower bound of what one home wastes under any admissible choice of slots.
 
     A mixed-integer programme chooses a set of loads for every step, of those that may be on. It
-    allows more than `shift_loads`: a fixed load may be refused although it could be met, storages
-    have no rating, and shared ones are one storage with the best of their efficiencies. So no
-    choice wastes less than its bound.
+    allows more than `shift_loads`: an inelastic load may be refused although it could be met,
+    storages have no rating, and shared ones are one storage with the best of their efficiencies. So
+    no choice wastes less than its bound.
 
     Parameters
     ----------

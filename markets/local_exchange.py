@@ -182,7 +182,7 @@ def feed_in_price(retail: float, share: float, price: float | None) -> float:
     retail : float
         Price of the community [money/kWh].
     share : float
-        What of it is paid, from 0 to 1, where no price is given [-].
+        The part of it that is paid, from 0 to 1, where no price is given [-].
     price : float or None
         A feed-in tariff [money/kWh]; a price of the community below it is paid instead.
     """

@@ -77,7 +77,7 @@ class MixedIntegerProgramme:
         self.row_count += count
 
     def fix(self, columns: Columns, values: Series | float) -> None:
-        """Let variables have the values that are told."""
+        """Let variables have the values that are stated."""
         self.lower[columns] = self.upper[columns] = values
 
     def fractional(self, values: Series) -> NDArray[np.bool_]:

@@ -69,7 +69,7 @@ def saving_implied_by_tax(
     Notes
     -----
     The investment is the same: ``F a(t1) = (F - tax) a(t2)``, hence ``F = tax / (1 - a(t1) /
-    a(t2))`` with the annuity factor a. Two figures of one study so tell what it must have used.
+    a(t2))`` with the annuity factor a. Two figures of one study so state what it must have used.
     """
     before = annuity_factor(interest_rate, years_before)
     after = annuity_factor(interest_rate, years_after)

@@ -271,11 +271,11 @@ def _attainable(
     game: Game, demand: Steps, least_kwh: float, most_kwh: float
 ) -> tuple[float, float]:
     """Return limits that a price within the bounds of the aggregators can keep [kWh]."""
-    cheapest, dearest = (
+    cheapest, costliest = (
         demand.energy_at(price)
         for price in (game.bounds.aggregator_lower, game.bounds.aggregator_upper)
     )
-    return min(least_kwh, cheapest), max(most_kwh, dearest)
+    return min(least_kwh, cheapest), max(most_kwh, costliest)
 
 
 def _demand(game: Game, community: int) -> Steps:

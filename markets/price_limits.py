@@ -34,7 +34,7 @@ def prices_within(
     Returns
     -------
     floor, ceiling : float
-        As :func:`price_limits`.
+        As `price_limits`.
     """
     asked = lowest_price, highest_price, least_kwh, most_kwh
     if asked not in answers.limits:
@@ -127,13 +127,13 @@ def allowed_prices(
     lowest_price, highest_price : float
         Bounds of the price [money/kWh].
     resolution : float
-        Distance between prices that need not be told apart [money/kWh]; 0 searches to the last
+        Distance between prices that count as equal [money/kWh]; 0 searches to the last
         digit.
 
     Returns
     -------
     floor, ceiling : float
-        As :func:`price_limits`.
+        As `price_limits`.
     """
 
     def edge(side: int, kept: float, over: float) -> float:
@@ -148,14 +148,14 @@ def allowed_prices(
                 over = middle
         return kept
 
-    cheapest, dearest = excess_kwh(lowest_price), excess_kwh(highest_price)
+    cheapest, costliest = excess_kwh(lowest_price), excess_kwh(highest_price)
     floor, ceiling = lowest_price, highest_price
-    if dearest[0] > 0:
+    if costliest[0] > 0:
         floor = highest_price
     elif cheapest[0] > 0:
         floor = edge(0, highest_price, lowest_price)
     if cheapest[1] > 0:
         ceiling = lowest_price
-    elif dearest[1] > 0:
+    elif costliest[1] > 0:
         ceiling = edge(1, lowest_price, highest_price)
     return floor, max(floor, ceiling)

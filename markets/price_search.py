@@ -1,7 +1,7 @@
 """Finding prices by asking, and by nothing but asking.
 
 A leader sends a price and hears an energy. An aggregator, which hears each of its vehicles, learns
-its whole demand curve from about a dozen prices (:mod:`hmesh.markets.learned_demand`). The
+its whole demand curve from about a dozen prices (`hmesh.markets.learned_demand`). The
 utility, which hears totals with thousands of kinks and with jumps, branches and bounds: demand
 never rises with the price, so what an interval of prices can earn at best is known from its ends.
 """
@@ -25,7 +25,7 @@ NEAR_THE_MIDDLE = 0.24**0.5
 
 
 def ends_first(lowest: float, highest: float, shares: NDArray[np.float64]) -> list[float]:
-    """Return the ends of the range, which tell most where time runs out, and shares of it."""
+    """Return the ends of the range, where answers say most, and shares of it."""
     if lowest == highest:
         return [lowest]
     return [lowest, highest, *(lowest + shares * (highest - lowest)).tolist()]
@@ -43,7 +43,8 @@ class SearchedPrice:
         What it earned [money].
     gap : float
         Profit that some price not asked might have earned more [money]; 0 where the search closed.
-        After a single answer it supposes that demand does not turn into supply at dearer prices.
+        After a single answer it supposes that demand does not turn into supply at more expensive
+        prices.
     probes : int
         Prices asked.
     unlimited_price : float or None
@@ -198,7 +199,7 @@ def search_price(
     lowest_price, highest_price : float
         Bounds of the price [money/kWh].
     tolerance : float
-        Distance between prices that need not be told apart, as a share of the price range.
+        Distance between prices that count as equal, as a share of the price range.
     most_probes : int
         Prices asked at most.
     go_on : callable
@@ -225,14 +226,14 @@ def run_search(
     most_probes: int,
     go_on: Callable[[], bool],
 ) -> SearchedPrice:
-    """Ask until no interval can beat the best answer heard, as :func:`search_price`."""
+    """Ask until no interval can beat the best answer heard, as `search_price`."""
     shares = np.arange(1.0, FIRST_SEARCHED - 1) * GOLDEN_RATIO % 1.0
     for price in ends_first(lowest_price, highest_price, shares):
         search.probe(price)
         if not go_on():
             break
     if len(search.prices) == 1:
-        # Nothing is known of dearer prices but that no more is bought there.
+        # Nothing is known of more expensive prices but that no more is bought there.
         search.demand.setdefault(highest_price, min(search.demand[lowest_price], 0.0))
         search.enqueue([(lowest_price, highest_price)])
     search.enqueue(pairwise(search.prices))

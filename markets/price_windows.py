@@ -343,8 +343,8 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
 class _Reach:
     """The most that an aggregator can earn in each bin.
 
-    Dearer than q, the demand lies below the line from the bin's lower edge; else above the one
-    from its upper edge.
+    More expensive than q, the demand lies below the line from the bin's lower edge; else above the
+    one from its upper edge.
 
     Parameters
     ----------
@@ -355,23 +355,23 @@ class _Reach:
     def __init__(self, bins: DemandBins) -> None:
         self.low, self.high, self.slope = bins.edges[:-1], bins.edges[1:], bins.gentlest
         demand, slope = bins.demand_kwh, bins.gentlest
-        self.dearer = demand[:-1] + slope * self.low
+        self.costlier = demand[:-1] + slope * self.low
         self.cheaper = demand[1:] + slope * self.high
-        self.chokes = [_choke(each, slope) for each in (self.dearer, self.cheaper)]
+        self.chokes = [_choke(each, slope) for each in (self.costlier, self.cheaper)]
 
     def earned(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return it for ascending prices of the utility, shape (prices, bins) [money]."""
         column = q[:, None]
         first, last = self.low.searchsorted(q[[0, -1]])
         left, middle, right = slice(first), slice(first, last), slice(last, None)
-        dearer_choke, cheaper_choke = self.chokes
+        costlier_choke, cheaper_choke = self.chokes
         found = np.empty((len(q), len(self.low)))
         found[:, left] = self._profit(column, left, self.cheaper[left], cheaper_choke[left])
-        found[:, right] = self._profit(column, right, self.dearer[right], dearer_choke[right])
+        found[:, right] = self._profit(column, right, self.costlier[right], costlier_choke[right])
         if last > first:
-            dearer = self.low[middle] >= column
-            intercept = np.where(dearer, self.dearer[middle], self.cheaper[middle])
-            choke = np.where(dearer, dearer_choke[middle], cheaper_choke[middle])
+            costlier = self.low[middle] >= column
+            intercept = np.where(costlier, self.costlier[middle], self.cheaper[middle])
+            choke = np.where(costlier, costlier_choke[middle], cheaper_choke[middle])
             found[:, middle] = self._profit(column, middle, intercept, choke)
         return found
 

@@ -55,7 +55,7 @@ def school_response(
     price : float or array, shape (n,)
         Incentive price [money/kWh].
     lam, theta : float or array, shape (n,)
-        As in :func:`satisfaction`; energies are those of a whole school.
+        As in `satisfaction`; energies are those of a whole school.
     average_price : float or array, shape (n,)
         What the stored energy has cost on average [money/kWh held].
     stored_kwh : float or array, shape (n,)
@@ -63,7 +63,7 @@ def school_response(
     upper_kwh : float or array, shape (n,)
         Most that rating, stores and reserve let it deliver in this step [kWh], at least 0.
     saturates : bool or array of bool, shape (n,), optional
-        As in :func:`satisfaction`; then nothing is sold below :func:`price_of_surplus`, and a
+        As in `satisfaction`; then nothing is sold below `price_of_surplus`, and a
         school that holds more than it values sells the surplus from there on.
     discharge_efficiency : float or array, shape (n,), optional
         Delivered per energy taken from the stores, 0 < efficiency <= 1 [-].

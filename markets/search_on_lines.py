@@ -94,7 +94,7 @@ def search_price_on_lines(
         Sends a price [money/kWh] to all aggregators and returns the demand of every community
         [kWh], shape (communities,); none of them ever rises with the price.
     cost, lowest_price, highest_price, tolerance, most_probes, go_on
-        As :func:`hmesh.markets.search_price` takes them.
+        As `hmesh.markets.search_price` takes them.
     feed : Feed
         The lines of the step.
 

@@ -44,11 +44,11 @@ def supply_curve(
     Parameters
     ----------
     lam, theta, average_price, stored_kwh, upper_kwh : array, shape (schools,)
-        As in :func:`hmesh.markets.school_response`.
+        As in `hmesh.markets.school_response`.
     lowest_price, highest_price : float
         Ends of the curve [money/kWh].
     saturates, discharge_efficiency
-        As in :func:`hmesh.markets.school_response`.
+        As in `hmesh.markets.school_response`.
 
     Notes
     -----

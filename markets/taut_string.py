@@ -20,7 +20,7 @@ def most_level_load(
     Parameters
     ----------
     load_kwh : array, shape (loads, steps)
-        Loads that begin anew after their last step, such as days [kWh].
+        Loads that begin again after their last step, such as days [kWh].
     capacity_kwh : float or array, shape (loads,)
         Usable size of the store of each, at least 0 [kWh].
 

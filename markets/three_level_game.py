@@ -2,7 +2,7 @@
 
 The utility asks ``q`` of every aggregator, aggregator ``m`` asks ``p_m`` of its community, every
 vehicle buys or sells what suits it best. Three ways to the outcome from what everybody knows of
-themselves stand here; the fourth, by messages alone, is :mod:`hmesh.markets.price_search`.
+themselves stand here; the fourth, by messages alone, is `hmesh.markets.price_search`.
 """
 
 from collections.abc import Callable, Sequence
@@ -77,7 +77,8 @@ class Game:
     bounds : PriceBounds
         What may be asked.
     without_vehicles : {"pass_through", "profit_max"}
-        How a community that cannot answer is priced: at the utility's price, or as dear as allowed.
+        How a community that cannot answer is priced: at the utility's price, or at the upper price
+        bound.
     feed : Feed or None
         The lines as the utility knows them, with their losses and with the limits of those that
         communities share; None where it prices as if nothing was lost or limited.
@@ -371,7 +372,7 @@ def _passive_loads(game: Game) -> NDArray[np.float64]:
 def _interior_sums(
     game: Game, near_price: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return fixed load, slope and demand at price 0 of every community, unbounded."""
+    """Return inelastic load, slope and demand at price 0 of every community, unbounded."""
     fixed, steepness, wanted = [], [], []
     for answers, price in zip(game.kinks, near_price.tolist(), strict=True):
         intercept, slope = unbounded_line(answers, price)

@@ -84,7 +84,7 @@ def best_on_lines(
     Returns
     -------
     array, shape (n,)
-        As :func:`best_on_line` for a demand that is generated without losses.
+        As `best_on_line` for a demand that is generated without losses.
     """
     a, b = cost.quadratic, cost.linear
     offset, gain = (np.asarray(values, dtype=np.float64) for values in demand)
@@ -193,7 +193,7 @@ def most_profit_with_losses(
     Parameters
     ----------
     cost, low_price, high_price, least_kwh, most_kwh
-        As :func:`most_profit` takes them.
+        As `most_profit` takes them.
     least_lost_kwh, most_lost_kwh : float or array, shape (n,)
         Between which is what it generates more than it sells [kWh].
     """

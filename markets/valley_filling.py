@@ -76,7 +76,7 @@ def fill_valley(
     load_kwh : array, shape (steps,)
         Load of each step before [kWh].
     within_kwh : array, shape (groups, steps + 1)
-        What each group can take within 0, 1, ... steps, as from :func:`within_steps` [kWh]; all of
+        What each group can take within 0, 1, ... steps, as from `within_steps` [kWh]; all of
         its last column is to be spread.
 
     Returns
@@ -84,7 +84,7 @@ def fill_valley(
     array, shape (groups, steps)
         Energy of each group in each step [kWh]. Its sum over groups has the least sum of squares
         of the load after, of all that the curves allow, and each group's part can be dealt out to
-        its batteries (:func:`deal_out`).
+        its batteries (`deal_out`).
 
     Notes
     -----

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.told_curves import FIRST, JUMP, SECOND, SECOND_JUMP, constant_curves
+from hmesh.markets.answer_curves import FIRST, JUMP, SECOND, SECOND_JUMP, constant_curves
 
 type Array = NDArray[np.float64]
 
@@ -141,7 +141,7 @@ def value_at(value: Array, energy_kwh: Array, most_kwh: Array) -> Array:
 def planned_curves(
     stores: PlanningStores, value: Array, usable_kwh: Array, lower_kwh: Array, upper_kwh: Array
 ) -> Array:
-    """Return the answer of each to every price, two clipped lines, rows of `told_curves.COLUMNS`.
+    """Return the answer of each to every price, two clipped lines, rows of `answer_curves.COLUMNS`.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def best_response(
     -----
     With the marginal value ``v = lam - theta * usable_kwh`` it charges below the price
     ``charge_efficiency * v``, discharges above ``v / discharge_efficiency``, and stays idle between
-    them. Where ``v`` is below 0 the two ranges overlap; :func:`switching_price` parts them. Source:
+    them. Where ``v`` is below 0 the two ranges overlap; `switching_price` parts them. Source:
     Khwanrit (2024), eq. (5.16), with the bounds of eq. (5.2) applied; the source has no losses.
     """
     lossless_all = is_one(charge_efficiency) and is_one(discharge_efficiency)
@@ -137,7 +137,7 @@ def switching_price(
         Marginal value of the energy held [money/kWh], below 0; losses are welcome then, and both
         charging and discharging can be better than staying idle.
     theta, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency : float or array
-        As in :func:`best_response`, shape (n,).
+        As in `best_response`, shape (n,).
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Rows of the summary table on bills by part, of whoever pays by a stated tariff."""
+"""Rows of the summary table on bills by part, of all that pay by a stated tariff."""
 
 from collections.abc import Sequence
 

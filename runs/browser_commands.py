@@ -40,8 +40,8 @@ def report(
     raise_from_now_on()
     page = out or (directories[0] if len(directories) == 1 else Path()) / "report.html"
     with progress_bar(shown=not no_progress, what="steps audited") as progress:
-        told = write_report(directories, page, audit=not no_audit, progress=progress)
-    for line in told:
+        reported = write_report(directories, page, audit=not no_audit, progress=progress)
+    for line in reported:
         typer.echo(line)
     for directory in directories if export else ():
         for path in export_trips(directory, export or ()):
@@ -62,7 +62,7 @@ def live(
         int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0 for any free one.")
     ] = 0,
     no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only tell where the page is.")
+        bool, typer.Option("--no-browser", help="Only print where the page is.")
     ] = False,
 ) -> None:
     """Watch a scenario step by step in the browser."""
@@ -75,5 +75,5 @@ def live(
         make_source(scenario, changes or (), seed, strategy, plugins or ()),
         port,
         open_browser=not no_browser,
-        tell=typer.echo,
+        report=typer.echo,
     )

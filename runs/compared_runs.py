@@ -46,7 +46,7 @@ class ComparedRuns:
     Attributes
     ----------
     names : tuple of str
-        What each is called: its folder, with as much of its path as tells them apart.
+        What each is called: its folder, with as much of its path as states them apart.
     runs : tuple of Run
         The runs.
     strategies : tuple of str
@@ -92,7 +92,7 @@ class ComparedRuns:
 
     def finding(self) -> str:
         """Return the largest change between the first and the last run, in words."""
-        told: list[tuple[float, str]] = []
+        lines: list[tuple[float, str]] = []
         last = self.strategies[-1]
         for headline in self.headlines():
             values = self.value(headline, last)
@@ -102,10 +102,10 @@ class ComparedRuns:
                 assert after is not None
                 verb = "higher" if after > before else "lower"
                 size = moved.lstrip("+-")
-                told.append((abs(after / before - 1.0), f"{headline.title} is {size} {verb}"))
-        if not told:
+                lines.append((abs(after / before - 1.0), f"{headline.title} is {size} {verb}"))
+        if not lines:
             return f"{self.names[-1]} and {self.names[0]} differ in no figure of {last}"
-        texts = [text for _, text in sorted(told, key=lambda pair: -pair[0])[:2]]
+        texts = [text for _, text in sorted(lines, key=lambda pair: -pair[0])[:2]]
         return (
             f"Under {strategy_name(last)} {' and '.join(texts)} "
             f"in {self.names[-1]} than in {self.names[0]}"
@@ -115,8 +115,8 @@ class ComparedRuns:
         """Yield what a reader of the comparison must know."""
         hours = [float(run.info["scenario"]["hours"]) for run in self.runs]
         if len(set(hours)) > 1:
-            told = ", ".join(f"{each:g} h" for each in hours)
-            yield f"the runs have different lengths ({told}): sums do not compare"
+            lines = ", ".join(f"{each:g} h" for each in hours)
+            yield f"the runs have different lengths ({lines}): sums do not compare"
         if len({run.info["seed"] for run in self.runs}) > 1:
             yield "the runs have different seeds: differences may be chance; hmesh sweep --seeds"
         for name, run in zip(self.names, self.runs, strict=True):
@@ -164,9 +164,9 @@ def compare_runs(directories: Sequence[Path | str]) -> ComparedRuns:
     every = [run.info["scenario"]["strategies"] for run in runs]
     shared = tuple(name for name in every[0] if all(name in names for names in every))
     if not shared:
-        told = "; ".join(", ".join(names) for names in every)
+        lines = "; ".join(", ".join(names) for names in every)
         raise InputError(
-            [Problem("DIR", f"the runs share no strategy: {told}", "one that all have")]
+            [Problem("DIR", f"the runs share no strategy: {lines}", "one that all have")]
         )
     return ComparedRuns(_names(runs), tuple(runs), shared)
 
@@ -222,7 +222,7 @@ def _shown(value: Any) -> str:
 
 
 def _names(runs: Sequence[Run]) -> tuple[str, ...]:
-    """Return the last parts of the paths of runs, as many as tell them apart."""
+    """Return the last parts of the paths of runs, as many as state them apart."""
     paths = [run.directory.resolve().parts for run in runs]
     for count in range(1, max(map(len, paths)) + 1):
         names = tuple("/".join(parts[-count:]) for parts in paths)

@@ -31,7 +31,7 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             end_interrupted("interrupted")
         except Exception:
-            # A library may have turned the interruption into an error of its own.
+            # A library may have turned the interruption into a separate error.
             if not heard():
                 raise
             end_interrupted("interrupted")

@@ -12,7 +12,7 @@ from hmesh.environment.grid_files.read_grid import read_grid
 def import_grid(
     source: Path, out: Path, loss_at: str = "0.5", bus: str | None = None
 ) -> Iterator[str]:
-    """Write a network as a CSV file of lines, and report what of it was left out.
+    """Write a network as a CSV file of lines, and report what was left out of it.
 
     Parameters
     ----------

@@ -136,7 +136,7 @@ def read_points(path: Path) -> PlacePoints:
         name = row["name"]
         if not name or name in points.at:
             message = f"{name!r} stands there twice" if name else "has no name"
-            problems.append(Problem(f"{place}, column name", message, "a name of its own"))
+            problems.append(Problem(f"{place}, column name", message, "its own name"))
         values = {}
         for column, (axis, factor) in kinds.items():
             values[axis] = _number(place, column, row[column], problems) * factor

@@ -50,7 +50,7 @@ def change(value: float | None, first: float | None) -> str:
 
 
 def texts_apart(values: Sequence[float], digits: int, tolerance: float = SAME) -> list[str]:
-    """Return numbers with as many decimal places as it takes to tell different ones apart.
+    """Return numbers with as many decimal places as are needed to distinguish different ones.
 
     Parameters
     ----------

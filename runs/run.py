@@ -31,7 +31,7 @@ type Clock = Callable[[], float]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Tell nobody how far the run is."""
+    """Report nothing of how far the run is."""
 
 
 def start_run(
@@ -237,7 +237,7 @@ class _Run:
         return minutes is not None and self.clock() - self.saved_at >= 60.0 * minutes
 
     def summary(self) -> dict[str, Any]:
-        """Return what every strategy comes to."""
+        """Return the outcome of every strategy."""
         return summaries(self.simulations)
 
     def save(self) -> None:

@@ -80,7 +80,7 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
     "utility_questions": Note(None, 150),
 }
 
-# Energies that are told where there are any.
+# Energies that are stated where there are any.
 _ENERGIES: Mapping[str, Note] = {
     "unserved_kwh": Note("consumption that outages left unserved", 40),
     "curtailed_kwh": Note("generation that outages cut off", 40),
@@ -113,7 +113,7 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
     Returns
     -------
     list of str
-        Sentences in plain words; none where there is nothing to tell.
+        Sentences in plain words; none where there is nothing to report.
     """
     names = list(summary) if strategies is None else list(strategies)
     kinds = dict.fromkeys(COUNTS)
@@ -123,7 +123,7 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
     for each in schemes().values():
         if each.remarks and each.figure in summary[names[0]]:
             remarks = each.part("remarks")(summary, names)
-            lines += [_told(text, told, names) for text, told in remarks]
+            lines += [_sentence(text, stated, names) for text, stated in remarks]
     for kind in kinds:
         note = COUNTS.get(kind, Note(kind.replace("_", " ")))
         found = {
@@ -134,13 +134,15 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
         if kind == "system_exporting" and one_community:
             continue
         if note.text and any(found.values()):
-            told = {name: times(n) for name, n in found.items() if n}
-            lines.append(_told(note.text, told, names))
+            stated = {name: times(n) for name, n in found.items() if n}
+            lines.append(_sentence(note.text, stated, names))
     for key, note in ENERGIES.items():
         energies = {name: float(summary[name].get(key, 0.0)) for name in names}
-        told = {name: f"{energy:,.1f} kWh" for name, energy in energies.items() if anything(energy)}
-        if told:
-            lines.append(_told(str(note.text), told, names))
+        stated = {
+            name: f"{energy:,.1f} kWh" for name, energy in energies.items() if anything(energy)
+        }
+        if stated:
+            lines.append(_sentence(str(note.text), stated, names))
     lines += _anarchy(summary, names)
     return [*lines, *_messages(summary, names), *_numbers(summary, names)]
 
@@ -150,7 +152,7 @@ def _anarchy(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[st
     lost = [name for name in names if summary[name].get("price_of_anarchy", 1.0) is None]
     if lost:
         text = "welfare is not above 0, so that there is no price of anarchy"
-        yield _told(text, dict.fromkeys(lost, "in all steps together"), names)
+        yield _sentence(text, dict.fromkeys(lost, "in all steps together"), names)
     planned = [name for name in names if pricing_of(name) == PLANNER]
     worth = {name: float(summary[name].get("welfare", 0.0)) for name in names}
     if any(worth[name] > worth[planner] for name in names for planner in planned):
@@ -175,7 +177,7 @@ def _exports_once(summary: Mapping[str, Totals], names: Sequence[str]) -> bool:
     )
 
 
-def _told(text: str, by_strategy: Mapping[str, str], names: Sequence[str]) -> str:
+def _sentence(text: str, by_strategy: Mapping[str, str], names: Sequence[str]) -> str:
     """Return a line of a text and what holds under each strategy, strategies that agree together.
 
     Parameters
@@ -183,15 +185,15 @@ def _told(text: str, by_strategy: Mapping[str, str], names: Sequence[str]) -> st
     text
         What it is about.
     by_strategy
-        What is told of each strategy; of those that are left out nothing is.
+        What is stated of each strategy; of those that are left out nothing is.
     names
         All strategies of the run.
     """
     agreeing: dict[str, list[str]] = {}
     for name, what in by_strategy.items():
         agreeing.setdefault(what, []).append(name)
-    told = "; ".join(f"{what} under {_listed(held, names)}" for what, held in agreeing.items())
-    return f"{capital(text)}: {told}."
+    stated = "; ".join(f"{what} under {_listed(held, names)}" for what, held in agreeing.items())
+    return f"{capital(text)}: {stated}."
 
 
 def _listed(held: Sequence[str], names: Sequence[str]) -> str:
@@ -222,32 +224,32 @@ def _messages(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[s
             for name in names
         }
         if any(found.values()):
-            told = {name: f"{count:,}" for name, count in found.items() if count}
-            yield _told(text, told, names)
+            stated = {name: f"{count:,}" for name, count in found.items() if count}
+            yield _sentence(text, stated, names)
 
 
 def _numbers(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[str]:
-    """Tell of numbers that should be zero or known, and are not."""
+    """Report numbers that should be zero or known, and are not."""
     undefined = {
         name: "undefined"
         for name in names
         if summary[name]["par"] is None and not without_grid(summary[name])
     }
     if undefined:
-        yield _told(
+        yield _sentence(
             "the mean load is not above zero, and the peak-to-average ratio", undefined, names
         )
     gaps = {name: float(summary[name]["worst"].get("utility_profit_gap", 0.0)) for name in names}
     gaps = {name: gap for name, gap in gaps.items() if settled(gap)}
     if gaps:
-        yield _told(
+        yield _sentence(
             "the utility may have missed profit in a step, by its own bound at most",
             {name: f"{gap:,.3g} in money" for name, gap in gaps.items() if gap},
             names,
         )
     unbalanced = {name: float(summary[name]["money_imbalance"]) for name in names}
     if any(unbalanced.values()):
-        yield _told(
+        yield _sentence(
             "money paid and money received differ, which is an error in hMESH",
             {name: f"by {money:,.6g}" for name, money in unbalanced.items() if money},
             names,

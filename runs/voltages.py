@@ -40,9 +40,9 @@ class Voltages:
     nodes, lines
         Names of the nodes and lines of the grid, without connections.
     voltage
-        Over the nominal one, shape (steps, strategies, nodes) [1]; NaN without a solution.
+        Over the nominal one, shape (steps, strategies, nodes) [-]; NaN without a solution.
     losses_kwh, loading
-        Of every line with alternating current, shape (steps, strategies, lines) [kWh], [1].
+        Of every line with alternating current, shape (steps, strategies, lines) [kWh], [-].
     tree_losses_kwh, tree_loading
         As the run had them, of the same shape.
     timeline

@@ -17,7 +17,7 @@ WIDE = PriceBounds(-300.0, 400.0, -300.0, 400.0)
 
 @dataclass(frozen=True)
 class Community:
-    """A fixed load and the vehicles beside it."""
+    """An inelastic load and the vehicles beside it."""
 
     fixed_kwh: float
     lam: NDArray[np.float64]

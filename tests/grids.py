@@ -46,7 +46,7 @@ class OnGrid:
 
     players: Players
     places: Places
-    # What the nodes take whatever the price; fixed loads of the communities are among it.
+    # What the nodes take whatever the price; inelastic loads of the communities are among it.
     node_kwh: NDArray[np.float64]
 
     @property

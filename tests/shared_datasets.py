@@ -1,4 +1,4 @@
-"""Datasets made from the shared measured data, with the oddities that its notes tell."""
+"""Datasets made from the shared measured data, with the oddities that its notes mention."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ import yaml
 
 
 def _write(folder: Path, tables: dict[str, pd.DataFrame], **described: Any) -> Path:
-    """Write the tables and their description; `settings` tells where a table differs."""
+    """Write the tables and their description; `settings` states where a table differs."""
     folder.mkdir(parents=True)
     settings = described.pop("settings", {})
     files: dict[str, Any] = {}
@@ -187,7 +187,7 @@ def uk_charging(data: Path, folder: Path) -> Path:
 
 
 def us_tours(data: Path, folder: Path) -> Path:
-    """Write a tour of each vehicle; they tell no clock times, so it leaves at a drawn one."""
+    """Write a tour of each vehicle; they state no clock times, so it leaves at a drawn one."""
     tours = pd.read_parquet(data / "trips" / "vehicle_tours_us_nhts2001.parquet")
     used = tours["starts_home"] & tours["ends_home"] & tours["vehicle_no"].notna()
     tours = tours[used & (tours["distance_km"] > 0) & (tours["travel_time_min"] > 0)]

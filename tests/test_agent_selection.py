@@ -47,10 +47,10 @@ def test_a_selection_answers_as_an_agent_set_does(monkeypatch: pytest.MonkeyPatc
             assert [agent.row for agent in objects.sort(key, ascending)] == [
                 agent.row for agent in lazy.sort(key, ascending)
             ]
-    dear = [agent.row for agent in objects.select(lambda agent: agent.lam > 60.0)]
-    assert 0 < len(dear) < 10
-    assert [agent.row for agent in lazy.select(lambda agent: agent.lam > 60.0)] == dear
-    assert lazy.select(where=lazy.get("lam") > 60.0).rows.tolist() == dear
+    peak_price = [agent.row for agent in objects.select(lambda agent: agent.lam > 60.0)]
+    assert 0 < len(peak_price) < 10
+    assert [agent.row for agent in lazy.select(lambda agent: agent.lam > 60.0)] == peak_price
+    assert lazy.select(where=lazy.get("lam") > 60.0).rows.tolist() == peak_price
     assert len(objects.select(at_most=3)) == len(lazy.select(at_most=3)) == 3
     assert len(objects.select(at_most=0.5)) == len(lazy.select(at_most=0.5)) == 5
     assert sorted(agent.row for agent in lazy.shuffle()) == [agent.row for agent in lazy]

@@ -122,8 +122,10 @@ def test_closed_forms_fail_where_bounds_bind(strategy: str) -> None:
     for check in failed:
         assert 0 < len(check.failed_steps) < 12
         assert bound.intersection(check.failed_steps)
-        told = f"off in {len(check.failed_steps)} of 24 steps: the closed form holds only where no"
-        assert told in check.note
+        reported = (
+            f"off in {len(check.failed_steps)} of 24 steps: the closed form holds only where no"
+        )
+        assert reported in check.note
         assert "one does in each of them" in check.note
 
 
@@ -207,8 +209,8 @@ def test_files_of_the_scenario_are_used_while_they_are_there(tmp_path: Path) -> 
     assert report.passed
     assert outcome(report)["trips: those of the scenario"] is None
     notes = {check.name: check.note for check in report.checks}
-    told = notes["energy: members use and generate what they should"]
-    assert told == "in here a file that the scenario names is gone or has changed"
+    reported = notes["energy: members use and generate what they should"]
+    assert reported == "in here a file that the scenario names is gone or has changed"
 
 
 def test_only_a_finished_run_can_be_audited(tmp_path: Path) -> None:
@@ -227,9 +229,9 @@ def test_only_a_finished_run_can_be_audited(tmp_path: Path) -> None:
 
 
 def test_the_report_is_a_table_and_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    told: list[tuple[int, int]] = []
-    report = audit_run(finished(*KEPT), lambda done, total: told.append((done, total)))
-    assert told[-1] == (10, 10)
+    reported: list[tuple[int, int]] = []
+    report = audit_run(finished(*KEPT), lambda done, total: reported.append((done, total)))
+    assert reported[-1] == (10, 10)
     lines = report.lines()
     assert lines[0].endswith(f"{len(report.checks)} of {len(report.checks)} checks hold")
     assert len(lines) == 1 + len(report.checks)

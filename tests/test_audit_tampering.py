@@ -78,7 +78,7 @@ def test_one_changed_value_fails_though_the_digest_was_mended(tmp_path: Path, pl
     directory = shutil.copytree(finished(*TAMPERED), tmp_path / "run")
     rows = pq.read_table(directory / f"{table}.parquet").to_pylist()
     values = [row[column] for row in rows]
-    # A price offered that nobody's answer tells from another leaves no trace.
+    # A price offered that that changes nobody's answer leaves no trace.
     traced = [row.get("kind") != "PriceOffer" for row in rows]
     there = [row for row, value in enumerate(values) if value is not None and traced[row]]
     moving = [row for row in there if values[row]] or there
@@ -213,15 +213,15 @@ def test_a_figure_of_a_part_of_the_calendar_fails_too(tmp_path: Path) -> None:
 def test_prices_changed_in_all_tables_are_no_equilibrium(tmp_path: Path) -> None:
     directory = shutil.copytree(finished(*TAMPERED), tmp_path / "run")
 
-    def dearer(table: str, column: str, of_homes: Callable[[dict[str, Any]], bool]) -> None:
+    def costlier(table: str, column: str, of_homes: Callable[[dict[str, Any]], bool]) -> None:
         rows = pq.read_table(directory / f"{table}.parquet").to_pylist()
         here = [values["strategy"] == "three_level" and of_homes(values) for values in rows]
         edit(directory, table, column, lambda row, value: value * 1.001 if here[row] else value)
 
-    dearer("hours", "community_price", lambda values: values["community"] == "homes")
-    dearer("vehicles", "price", lambda values: values["community"] == "homes")
+    costlier("hours", "community_price", lambda values: values["community"] == "homes")
+    costlier("vehicles", "price", lambda values: values["community"] == "homes")
     for column in ("price", "amount"):
-        dearer(
+        costlier(
             "ledger",
             column,
             lambda v: "homes" in v["payer"] + v["payee"] and v["payee"] != "utility",

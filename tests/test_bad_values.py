@@ -114,8 +114,8 @@ def refused(given: Any, folder: Path) -> list[str]:
     try:
         Scenario.model_validate(given, context=context)
     except ValidationError as error:
-        told = problems_of(error, Scenario, lambda keys: place("s.yaml", keys))
-        return [str(problem) for problem in told]
+        reported = problems_of(error, Scenario, lambda keys: place("s.yaml", keys))
+        return [str(problem) for problem in reported]
     except InputError as error:
         return [str(problem) for problem in error.problems]
     return []
@@ -211,24 +211,24 @@ communities: {north: {members: []}}
 
 
 def test_members_that_are_no_section_are_told_with_the_keys_of_one(tmp_path: Path) -> None:
-    (told,) = problems(tmp_path, SMALL.replace("[]", "[households]"))
-    assert told.startswith("s.yaml: communities.north.members.0: 'households' is not allowed")
-    assert "a section with the keys kind, name" in told
+    (reported,) = problems(tmp_path, SMALL.replace("[]", "[households]"))
+    assert reported.startswith("s.yaml: communities.north.members.0: 'households' is not allowed")
+    assert "a section with the keys kind, name" in reported
     for wrong in ("[3]", "[[]]", "[null]", "[true]", "[1.5]", "[2024-01-01]"):
-        (told,) = problems(tmp_path, SMALL.replace("[]", wrong))
-        assert told.startswith("s.yaml: communities.north.members.0: ")
+        (reported,) = problems(tmp_path, SMALL.replace("[]", wrong))
+        assert reported.startswith("s.yaml: communities.north.members.0: ")
 
 
 @pytest.mark.parametrize("step_h", ["1e-320", "1e-9", "0.0"])
 def test_a_step_of_next_to_nothing_is_refused(tmp_path: Path, step_h: str) -> None:
-    (told,) = problems(tmp_path, f"{SMALL}step_h: {step_h}\n")
-    assert told.startswith(f"s.yaml: step_h: {float(step_h)} is not allowed (allowed: a number")
+    (reported,) = problems(tmp_path, f"{SMALL}step_h: {step_h}\n")
+    assert reported.startswith(f"s.yaml: step_h: {float(step_h)} is not allowed (allowed: a number")
 
 
 def test_more_steps_than_memory_holds_are_refused(tmp_path: Path) -> None:
-    (told,) = problems(tmp_path, f"{SMALL}step_h: {1 / 3600}\nhours: 1e6\n")
-    assert "3,600,000,000 steps" in told
-    assert "at most 20,000,000 steps" in told
+    (reported,) = problems(tmp_path, f"{SMALL}step_h: {1 / 3600}\nhours: 1e6\n")
+    assert "3,600,000,000 steps" in reported
+    assert "at most 20,000,000 steps" in reported
 
 
 @pytest.mark.parametrize(
@@ -241,17 +241,17 @@ def test_more_steps_than_memory_holds_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_names_that_no_file_can_bear_are_refused(tmp_path: Path, text: str) -> None:
-    (told,) = problems(tmp_path, text)
-    assert "printable characters" in told
-    assert f"at most {LONGEST_NAME} bytes" in told
-    assert len(told) < 300
+    (reported,) = problems(tmp_path, text)
+    assert "printable characters" in reported
+    assert f"at most {LONGEST_NAME} bytes" in reported
+    assert len(reported) < 300
 
 
 @pytest.mark.parametrize("file", ["x" * 300 + ".csv", "a" + "\\0.csv"])
 def test_files_that_cannot_be_there_are_refused(tmp_path: Path, file: str) -> None:
     members = f'[{{kind: household, name: a, file: "{file}"}}]'
-    (told,) = problems(tmp_path, SMALL.replace("[]", members))
-    assert "cannot be opened" in told
+    (reported,) = problems(tmp_path, SMALL.replace("[]", members))
+    assert "cannot be opened" in reported
     with pytest.raises(InputError, match="cannot be opened"):
         load_scenario(file.replace("\\0", "\0"))
 

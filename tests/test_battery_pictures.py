@@ -1,4 +1,4 @@
-"""Pictures of shared batteries: drawn where there is something, and told where there is not."""
+"""Pictures of shared batteries: drawn where there is something, and stated where there is not."""
 
 from pathlib import Path
 

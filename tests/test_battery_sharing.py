@@ -276,7 +276,7 @@ def test_flat_meters_empty_buildings_and_missing_hours(tmp_path: Path) -> None:
 
 
 def test_measured_buildings_take_their_place(shared: Path, tmp_path: Path) -> None:
-    """One line of the scenario changes; the days on which clocks change are lived through."""
+    """One line of the scenario changes; the days on which clocks change are simulated."""
     if not (shared / "data").is_dir():
         pytest.skip("the shared data are not here")
     dataset = uk_buildings(shared / "data", tmp_path / "uk")
@@ -295,7 +295,7 @@ def test_measured_buildings_take_their_place(shared: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
         (["battery_sharing.soc_min=0.9", "battery_sharing.soc_max=0.8"], "not above soc_min"),
         (["battery_sharing.discharge_window=[6, 22]"], "before they have charged"),
@@ -305,12 +305,12 @@ def test_measured_buildings_take_their_place(shared: Path, tmp_path: Path) -> No
         (["battery_sharing.spread=by_size"], "by_size"),
     ],
 )
-def test_what_cannot_be_is_told(changes: list[str], told: str) -> None:
+def test_what_cannot_be_is_told(changes: list[str], reported: str) -> None:
     def size() -> None:
         setting = make_setting(load_scenario("battery-sharing", [*WEEK, *changes]))
         setting.schemes["battery_sharing"].shared_kwh  # noqa: B018
 
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=reported):
         size()
 
 

@@ -109,7 +109,7 @@ def test_schedule_and_prices_level_the_day_alike(cycle: str) -> None:
 
 def test_a_building_without_load_and_battery_changes_nothing() -> None:
     """Neither the schedules nor the prices of the others."""
-    told = []
+    reported = []
     for count in (8, 9):
         bank, loads = bank_of(World(), count), loads_of(8)
         if count == 9:
@@ -119,9 +119,9 @@ def test_a_building_without_load_and_battery_changes_nothing() -> None:
         coordinator = BatteryCoordinator(bank.group.model, "d", bank, RULES)
         schedule = coordinator.send_schedule(0, loads, WINDOWS)
         coordinator.send_prices(0, loads, WINDOWS)
-        told.append((schedule[:8], bank["valley_kwh"][0], bank["peak_kwh"][0]))
+        reported.append((schedule[:8], bank["valley_kwh"][0], bank["peak_kwh"][0]))
         assert not schedule[8:].any()
-    for one, two in zip(*told, strict=True):
+    for one, two in zip(*reported, strict=True):
         np.testing.assert_allclose(two, one, rtol=1e-12)
 
 

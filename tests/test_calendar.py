@@ -1,4 +1,4 @@
-"""The calendar tells local time, date and kind of day for every step, also as clocks change."""
+"""The calendar states local time, date and kind of day for every step, also as clocks change."""
 
 import pickle
 from datetime import UTC, date, datetime, timedelta

@@ -172,7 +172,7 @@ def test_capacity_and_schedule_of_nothing() -> None:
 
 @pytest.mark.parametrize("closed_days", [0, 1, 2, 7])
 def test_loss_of_closing_days(closed_days: int) -> None:
-    """A building that uses nothing when closed and enough when open, lived through day by day."""
+    """A building that uses nothing when closed and enough when open, simulated day by day."""
     equipment = Equipment()
     capacity, days = 40.0, 364
     load = np.full((1, days, 14), 10.0)

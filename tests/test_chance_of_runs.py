@@ -68,11 +68,11 @@ def scenario(**changes: Any) -> Scenario:
 
 def simulated(steps: int = 30, strategy: str = "typical", **changes: Any) -> list[dict[str, Any]]:
     """Return what every step of a world had."""
-    told: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
 
     def keep(simulation: Simulation) -> None:
         fleet = simulation.schemes["vehicles"].fleet.population
-        told.append(
+        reported.append(
             {
                 "load": {
                     kind.scenario_name: group.population["load_kwh"].copy()
@@ -92,7 +92,7 @@ def simulated(steps: int = 30, strategy: str = "typical", **changes: Any) -> lis
     simulation = Simulation(make_setting(scenario(**changes)), strategy, keep)
     for _ in range(steps):
         simulation.step()
-    return told
+    return reported
 
 
 def of(steps: list[dict[str, Any]], name: str) -> np.ndarray:
@@ -220,8 +220,8 @@ def test_a_vehicle_without_a_working_plug_exchanges_nothing(everything: Path) ->
     assert plugged["community"].notna().all()
     present = plugged.groupby(["step", "strategy", "community"], observed=True).size()
     hours = table(everything, "hours").set_index(["step", "strategy", "community"])
-    told = hours.loc[hours["vehicles_present"] > 0, "vehicles_present"]
-    assert present.to_dict() == told.to_dict()
+    reported = hours.loc[hours["vehicles_present"] > 0, "vehicles_present"]
+    assert present.to_dict() == reported.to_dict()
 
 
 def test_energy_and_money_balance_with_everything_on(everything: Path) -> None:
@@ -253,9 +253,9 @@ def test_the_summary_tells_what_chance_did(everything: Path) -> None:
         assert totals["counts"]["feeders_out"] == mine["community_price"].isna().sum()
         assert totals["counts"]["vehicles_cut_off"] > 0
         assert totals["curtailed_kwh"] > 0
-    told = "\n".join(notes(summary))
+    reported = "\n".join(notes(summary))
     for part in ("outages left unserved", "outages cut off", "without supply", "came too late"):
-        assert part in told
+        assert part in reported
 
 
 def test_the_audit_passes_with_everything_on(everything: Path, tmp_path: Path) -> None:

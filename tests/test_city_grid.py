@@ -121,7 +121,7 @@ def test_a_star_of_own_lines_gives_the_same_bits_as_feeders(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         (
             "grid.connections.homes=homes-lo",
@@ -185,9 +185,9 @@ def test_a_star_of_own_lines_gives_the_same_bits_as_feeders(tmp_path: Path) -> N
         ),
     ],
 )  # fmt: skip
-def test_mistakes_are_named_with_their_key(change: str, told: str) -> None:
+def test_mistakes_are_named_with_their_key(change: str, reported: str) -> None:
     found = refused(change)
-    assert any(problem.startswith(told) for problem in found), found
+    assert any(problem.startswith(reported) for problem in found), found
 
 
 def test_lines_and_a_file_exclude_each_other(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "prices.time_of_use.on_peak": 78.0,
         "prices.time_of_use.off_peak": 39.0,
     },
-    "generation ten times dearer": {
+    "generation ten times more expensive": {
         "generation_cost.quadratic": 0.3,
         "generation_cost.linear": 80.0,
     },
@@ -400,7 +400,7 @@ RULES = {
         _no_answers_of_tanks,
         "devices do what they can, and storages keep it",
     ),
-    "managers take dear hours of their community for cheap ones": (
+    "managers take expensive hours of their community for cheap ones": (
         "hmesh.runs.schemes.composite_storage.setting.tariff_signals",
         lambda rule: lambda purchase, day: rule(-purchase, day),
         "managers decide by their rules",

@@ -34,8 +34,8 @@ def folder_of(
     schema = {"buildings": {"b_1": building, "b_2": building}, **more}
     (folder / "schema.json").write_text(json.dumps(schema))
     times = [start + timedelta(hours=n) for n in range(HOURS)]
-    told = {"month": "{t.month}", "hour": "{hour}", "day_type": "{day}"}
-    chosen = ",".join(told[name] for name in columns.split(",") if name)
+    reported = {"month": "{t.month}", "hour": "{hour}", "day_type": "{day}"}
+    chosen = ",".join(reported[name] for name in columns.split(",") if name)
     rows = [
         f"{chosen.format(t=t, hour=t.hour + 1, day=t.isoweekday())},{1 + n % 5},250".lstrip(",")
         for n, t in enumerate(times)
@@ -53,7 +53,7 @@ def imported(folder: Path, start: str | None, out: str = "out") -> Dataset:
     return import_dataset("citylearn", folder, folder.parent / out, wishes)
 
 
-def told(dataset: Dataset) -> list[str]:
+def reported(dataset: Dataset) -> list[str]:
     return [str(warning) for warning in dataset.warnings]
 
 
@@ -61,7 +61,7 @@ def test_a_year_is_completed_by_the_columns(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "c")
     dataset = imported(folder, "2016")
     assert dataset.description.start == "2016-07-31T22:00"
-    assert not any("day_type" in line for line in told(dataset))
+    assert not any("day_type" in line for line in reported(dataset))
     assert imported(folder, "2016-07-31T22:00", "b").description.start == "2016-07-31T22:00"
 
 
@@ -69,7 +69,7 @@ def test_the_schema_may_tell_the_start(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "c", start_date="2016-07-31")
     assert imported(folder, None).description.start == "2016-07-31T22:00"
     other = folder_of(tmp_path / "d", start_date="2015-07-31")
-    warnings = told(imported(other, "2016-07-31T22:00", "other"))
+    warnings = reported(imported(other, "2016-07-31T22:00", "other"))
     assert any("start_date: 2015-07-31 is not the start 2016-07-31T22:00" in w for w in warnings)
     year = folder_of(tmp_path / "e", start_date=2016)
     assert imported(year, None, "year").description.start == "2016-07-31T22:00"
@@ -109,7 +109,7 @@ def test_a_month_that_never_ends_needs_its_day(tmp_path: Path) -> None:
 
 
 def test_another_day_of_the_week_is_warned_of(tmp_path: Path) -> None:
-    warnings = told(imported(folder_of(tmp_path / "c"), "2019"))
+    warnings = reported(imported(folder_of(tmp_path / "c"), "2019"))
     line = "b.csv, line 2, column day_type: the first row is a Sunday, 2019-07-31 is a Wednesday"
     assert any(line in warning for warning in warnings), warnings
 
@@ -121,7 +121,7 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
         "schema.json: devices are left out: electrical_storage of b_1 and 1 more buildings, "
         "chargers of b_1 and 1 more buildings, 2 electric_vehicles_def"
     )
-    assert any(line in warning for warning in told(imported(folder, "2016")))
+    assert any(line in warning for warning in reported(imported(folder, "2016")))
     arguments = ["import", "citylearn", str(folder), "--out", str(tmp_path / "by-command"),
                  "--start", "2016", "--time-zone", "America/Los_Angeles"]  # fmt: skip
     result = CliRunner().invoke(app, arguments)
@@ -134,7 +134,7 @@ def test_a_mark_of_missing_values_is_no_temperature(tmp_path: Path) -> None:
         "weather.csv, line 9, column outdoor_dry_bulb_temperature: 2 values of -999 are taken for "
         "missing"
     )
-    assert any(line in warning for warning in told(dataset)), told(dataset)
+    assert any(line in warning for warning in reported(dataset)), reported(dataset)
     weather = dataset.series["weather"]
     np.testing.assert_allclose(weather.values["temp_air"][6:10, 0], [6, 7, 8, 9])
     assert dataset.filled_share("weather") == {"": pytest.approx(2 / HOURS)}
@@ -146,9 +146,11 @@ def test_columns_that_no_table_has_are_named(tmp_path: Path) -> None:
         lines = (folder / name).read_text().splitlines()
         held = [f"{lines[0]},{column}", *(f"{line},21" for line in lines[1:])]
         (folder / name).write_text("\n".join(held) + "\n")
-    plain = told(imported(folder_of(tmp_path / "plain"), "2019", "other"))
+    plain = reported(imported(folder_of(tmp_path / "plain"), "2019", "other"))
     # The calendar is no such column: the start follows from it.
     assert not [text for text in plain if "columns are left out" in text]
-    (warning,) = [text for text in told(imported(folder, "2019")) if "columns are left out" in text]
+    (warning,) = [
+        text for text in reported(imported(folder, "2019")) if "columns are left out" in text
+    ]
     assert "indoor_dry_bulb_temperature (2 files), forecast_1" in warning
     assert "b.csv, line 1" in warning

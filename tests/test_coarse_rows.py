@@ -66,9 +66,9 @@ def test_a_price_of_an_hour_holds_over_its_quarters(labels: str, tmp_path: Path)
     found = checked.series["market"]
     np.testing.assert_allclose(found.values["price"][:, 0], np.concatenate([hourly, quarters]))
     assert checked.filled_share("market") == {"": 0.0}
-    (told,) = map(str, checked.warnings)
-    assert " rows of price from 2024-03-01 0" in told
-    assert told.endswith("are 60 min apart, not 15 min: each holds up to the next one")
+    (reported,) = map(str, checked.warnings)
+    assert " rows of price from 2024-03-01 0" in reported
+    assert reported.endswith("are 60 min apart, not 15 min: each holds up to the next one")
 
 
 def test_an_hour_of_energy_is_not_that_of_its_quarters(tmp_path: Path) -> None:
@@ -77,9 +77,13 @@ def test_an_hour_of_energy_is_not_that_of_its_quarters(tmp_path: Path) -> None:
     write(folder / "profiles.csv", "time,member,load_kwh", loads)
     with pytest.raises(InputError) as error:
         check_dataset(folder)
-    (told,) = str(error.value).splitlines()
-    assert "25 rows of load_kwh of 'house' from 2024-03-01 00:00+01:00 to 2024-03-02 00:00" in told
-    assert "are 60 min apart, not 15 min: an energy of a longer interval is not that of a" in told
+    (reported,) = str(error.value).splitlines()
+    assert (
+        "25 rows of load_kwh of 'house' from 2024-03-01 00:00+01:00 to 2024-03-02 00:00" in reported
+    )
+    assert (
+        "are 60 min apart, not 15 min: an energy of a longer interval is not that of a" in reported
+    )
     # A mean power is.
     write(folder / "profiles.csv", "time,member,load_kw", loads)
     run = Calendar("2024-03-01T00:00", "Europe/Berlin")
@@ -88,13 +92,13 @@ def test_an_hour_of_energy_is_not_that_of_its_quarters(tmp_path: Path) -> None:
 
 def test_rows_of_another_length_and_other_values_twice_are_refused(tmp_path: Path) -> None:
     market = [f"{t},0.1" for t in hours_then_quarters()]
-    for lines, told in (
+    for lines, reported in (
         (market, "rows are 15 min apart, not 60 min"),
         ([*market, "2024-03-01T16:00,0.5"], "rows are 15 min apart, not 60 min"),
     ):
         folder = dataset(tmp_path, {"market": "market.csv"}, resolution=60)
         write(folder / "market.csv", "time,price", lines)
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=reported):
             check_dataset(folder)
     folder = dataset(tmp_path, {"market": "market.csv"})
     write(folder / "market.csv", "time,price", [*market, "2024-03-01T16:00,0.5"])
@@ -164,5 +168,7 @@ def test_much_that_is_filled_is_warned_of_in_every_table(tmp_path: Path) -> None
     (folder / "market.csv").write_text(
         "\n".join(line for n, line in enumerate(lines) if n % 8 != 3)
     )
-    told = [str(warning) for warning in check_dataset(folder).warnings]
-    assert any(line.endswith("market.csv: 13% of the intervals are filled") for line in told), told
+    reported = [str(warning) for warning in check_dataset(folder).warnings]
+    assert any(line.endswith("market.csv: 13% of the intervals are filled") for line in reported), (
+        reported
+    )

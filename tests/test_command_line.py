@@ -72,8 +72,8 @@ def test_a_long_run_tells_how_much_it_will_write_before_it_starts(elsewhere: Pat
     result = hmesh("check", NAME, "--set", "years=5")
     assert result.exit_code == 0
     rows = 5 * 365 * 24 + 24  # 2024 is between
-    told = f"vehicles.parquet will hold {rows * 3 * 2000:,} rows, about 3.4 GB"
-    assert told in result.stdout
+    reported = f"vehicles.parquet will hold {rows * 3 * 2000:,} rows, about 3.4 GB"
+    assert reported in result.stdout
     assert "--set record.vehicles=100" in result.stdout
     few = hmesh("check", NAME, "--set", "years=5", "--set", "record.vehicles=100")
     assert "rows" not in few.stdout
@@ -111,11 +111,11 @@ def test_mistakes_in_every_file_are_told_at_once(tmp_path: Path) -> None:
     scenario.write_text(text)
     result = hmesh("check", str(scenario))
     assert result.exit_code == 2
-    told = result.stderr.splitlines()
-    assert any("plans.csv" in line and "'x'" in line for line in told), told
-    assert any("plans.csv" in line and "'homes'" in line for line in told), told
-    assert any("loads.csv" in line and "many" in line for line in told), told
-    assert len(told) == len(set(told))
+    reported = result.stderr.splitlines()
+    assert any("plans.csv" in line and "'x'" in line for line in reported), reported
+    assert any("plans.csv" in line and "'homes'" in line for line in reported), reported
+    assert any("loads.csv" in line and "many" in line for line in reported), reported
+    assert len(reported) == len(set(reported))
 
 
 @pytest.mark.parametrize(

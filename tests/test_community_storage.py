@@ -125,13 +125,13 @@ def test_several_storages_serve_as_each_alone(
     average: list[int | None], seed: int, storages: int
 ) -> None:
     stream = np.random.default_rng(seed)
-    told = np.array([np.nan if value is None else value for value in average], dtype=np.float64)
-    storage_of = stream.integers(0, storages, len(told))
+    reported = np.array([np.nan if value is None else value for value in average], dtype=np.float64)
+    storage_of = stream.integers(0, storages, len(reported))
     most = stream.integers(0, 4, storages)
-    together = served_by_storage(told, storage_of, most)
+    together = served_by_storage(reported, storage_of, most)
     for row in range(storages):
         own = np.flatnonzero(storage_of == row)
-        alone = served_first(told[own], int(most[row]))
+        alone = served_first(reported[own], int(most[row]))
         expected = own[alone[alone >= 0]].tolist()
         assert together[row][together[row] >= 0].tolist() == expected
 

@@ -132,7 +132,7 @@ energies = st.floats(0.0, 10.0)
 def test_the_grid_fills_up_to_the_level_and_no_further(
     passes: float, stored: float, level: float, efficiency: float, power_kw: float
 ) -> None:
-    """Held against the largest of many charges that keeps level, limits and rating."""
+    """Compared with the largest of many charges that keeps level, limits and rating."""
     ratings = StorageRatings(10.0, 0.0, 1.0, power_kw, efficiency, efficiency)
     _, most_in = ratings.bounds(np.array([stored]), 1.0)
     passes = min(passes, float(most_in[0]))
@@ -210,7 +210,7 @@ def test_payback_of_a_year() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
         (("community_storage.night_charging.soc=0.99",), "night_charging.soc"),
         (("community_storage.night_charging.hours=[3, 3]",), "begin and end"),
@@ -218,8 +218,8 @@ def test_payback_of_a_year() -> None:
         (("community_storage.economics.tariff={}",), "nothing sets the price"),
     ],
 )
-def test_what_does_not_fit_is_refused(changes: tuple[str, ...], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_what_does_not_fit_is_refused(changes: tuple[str, ...], reported: str) -> None:
+    with pytest.raises(InputError, match=reported):
         load_scenario("community-storage", [*NIGHT, *changes])
 
 

@@ -45,8 +45,8 @@ def test_titles_tell_what_the_tables_hold(day: RunData) -> None:
     rows = day.run.table("storage_households").to_pandas()
     mine = rows[rows.strategy == "community_storage_normal"]
     served = 100 * mine.drawn_kwh.sum() / mine.demand_kwh.sum()
-    told = community_storage.draw_shares(day).finding
-    assert f"{served:.0f} % under the storage's normal operation" in told
+    reported = community_storage.draw_shares(day).finding
+    assert f"{served:.0f} % under the storage's normal operation" in reported
     plans = day.run.table("storage_plans").to_pandas()
     alpha = int(plans[plans.chosen == 1].alpha.iloc[0])
     assert f"with alpha {alpha}" in community_storage.draw_convergence(day).finding
@@ -98,7 +98,7 @@ def test_the_table_of_a_run_tells_what_comes_from_the_storage(day: RunData) -> N
     console.print(summary_table(day.summary, "KRW"))
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "from the storage [%]" in text
-    told = day.summary["community_storage_optimal"]
-    share = 100 * told["storage_delivered_kwh"] / told["storage_households_kwh"]
+    reported = day.summary["community_storage_optimal"]
+    share = 100 * reported["storage_delivered_kwh"] / reported["storage_households_kwh"]
     assert f"{share:.1f}" in text
     assert not [line for line in notes(day.summary) if "_" in line]

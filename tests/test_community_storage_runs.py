@@ -266,12 +266,12 @@ def test_a_household_that_nobody_hears_is_not_served_and_is_counted() -> None:
 
 
 class Forgetful:
-    """Tells the day before, and nothing of the second household."""
+    """Predicts the day before, and nothing of the second household."""
 
     def forecast(self, past: np.ndarray, steps: int, at: int) -> np.ndarray:
-        told = SeasonalNaive(96).forecast(past, steps, at)
-        told[:, 1] = np.nan
-        return told
+        reported = SeasonalNaive(96).forecast(past, steps, at)
+        reported[:, 1] = np.nan
+        return reported
 
 
 @pytest.mark.parametrize("strategy", [NORMAL, OPTIMAL])
@@ -306,17 +306,17 @@ def test_alpha_is_one_in_normal_operation_and_larger_in_the_optimal_one() -> Non
     rows = table(finished(), "storages")
     assert (rows[rows.strategy == NORMAL].alpha == 1).all()
     assert (rows[rows.strategy == OPTIMAL].alpha > 1).all()
-    told = json.loads((finished() / "summary.json").read_text())
-    assert told[OPTIMAL]["storage_delivered_kwh"] > told[NORMAL]["storage_delivered_kwh"]
+    reported = json.loads((finished() / "summary.json").read_text())
+    assert reported[OPTIMAL]["storage_delivered_kwh"] > reported[NORMAL]["storage_delivered_kwh"]
 
 
 def test_a_perfect_forecast_plans_what_then_happens() -> None:
     perfect = ("community_storage.forecaster={kind: noise, sigma: 0}", "hours=48")
     plans = table(finished(*perfect), "storage_plans")
     chosen = plans[plans.chosen == 1]
-    told = json.loads((finished(*perfect) / "summary.json").read_text())[OPTIMAL]
-    assert told["storage_delivered_kwh"] == pytest.approx(float(chosen.delivered_kwh.iloc[0]))
-    assert told["storage_final_kwh"] == pytest.approx(float(chosen.final_kwh.iloc[0]))
+    reported = json.loads((finished(*perfect) / "summary.json").read_text())[OPTIMAL]
+    assert reported["storage_delivered_kwh"] == pytest.approx(float(chosen.delivered_kwh.iloc[0]))
+    assert reported["storage_final_kwh"] == pytest.approx(float(chosen.final_kwh.iloc[0]))
 
 
 def test_history_is_seen_in_files_and_its_lack_is_told(tmp_path: Path) -> None:
@@ -364,11 +364,11 @@ def test_a_scenario_tells_all_its_mistakes_at_once() -> None:
                 "{name: u, community: homes, serves: [H1, H2, H2]}]",
             ],
         )
-    told = str(error.value)
-    assert "no community is called 'home' (allowed: homes; did you mean 'homes'?)" in told
-    assert "homes has no group 'H9'" in told
-    assert "'H1' is served by 't' too" in told
-    assert "'H2' is named twice" in told
+    reported = str(error.value)
+    assert "no community is called 'home' (allowed: homes; did you mean 'homes'?)" in reported
+    assert "homes has no group 'H9'" in reported
+    assert "'H1' is served by 't' too" in reported
+    assert "'H2' is named twice" in reported
     with pytest.raises(InputError, match="location: storages have plants"):
         load_scenario(NAME, ["location=null"])
     with pytest.raises(InputError, match=r"soc_max 0\.05 is not above soc_min 0\.1"):
@@ -406,11 +406,11 @@ def test_without_the_extra_only_the_network_is_missing(
     with pytest.raises(InputError, match=r"hmesh\[forecast\]"):
         check_scenario(NAME, ["community_storage.forecaster={kind: lstm}"])
     given = ["run", NAME, "--set", "community_storage.forecaster={kind: lstm}", "--out"]
-    told = CliRunner().invoke(app, [*given, str(tmp_path / "run")])
-    assert told.exit_code == 2
+    reported = CliRunner().invoke(app, [*given, str(tmp_path / "run")])
+    assert reported.exit_code == 2
     assert (
         "jax is not installed (allowed: pip install 'hmesh[forecast]', or another forecaster)"
-        in (" ".join(told.output.split()))
+        in (" ".join(reported.output.split()))
     )
     assert not (tmp_path / "run").exists()
 

@@ -72,7 +72,7 @@ def test_a_run_beside_its_copy_differs_in_nothing(folder: Path, tmp_path: Path) 
     again = made(tmp_path / "few")
     compared = compare_runs([folder / "few", again])
     assert compared.differences() == {}
-    # The folders are of one name, so that more of their paths is told.
+    # The folders are of one name, so that more of their paths is stated.
     assert all(name.endswith("/few") for name in compared.names)
     assert "differ in no figure" in compared.finding()
     assert "The scenarios are the same." in hmesh("compare", str(folder / "few"), str(again)).stdout

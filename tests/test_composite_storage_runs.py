@@ -219,9 +219,9 @@ def test_days_of_23_and_25_hours_bear_their_hours() -> None:
     berlin = Calendar("2017-01-01", "Europe/Berlin")
     assert base_charge(berlin, 8760, 1650.0).sum() == pytest.approx(12 * 1650.0)
     prices = time_of_use("kyushu", berlin, 8760)
-    dear = prices > 13.21
+    peak_price = prices > 13.21
     days = berlin.days_of(0, 8760)
-    assert set(np.bincount(days, dear).tolist()) == {14.0}
+    assert set(np.bincount(days, peak_price).tolist()) == {14.0}
 
 
 def test_the_tariff_is_the_utilitys() -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.markets.answer_curves import battery_curves, school_curves, sum_of_curves, supply_kwh
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.school_response import school_response
-from hmesh.markets.told_curves import battery_curves, school_curves, sum_of_curves, supply_kwh
 from hmesh.markets.vehicle_response import best_response
 from hmesh.runs import audit_run, load_scenario, start_run
 from hmesh.runs.world import simulation as world
@@ -98,18 +98,20 @@ def prices_of(simulation: Simulation, steps: int = 24) -> list[Any]:
 def test_curves_and_prices_find_what_is_exact(changes: tuple[str, ...], strategy: str) -> None:
     exact = prices_of(world_of("game.solver=exact", *changes, strategy=strategy))
     asked = world_of(*changes, strategy=strategy)
-    told = world_of("game.bids=curves", *changes, strategy=strategy)
+    reported = world_of("game.bids=curves", *changes, strategy=strategy)
     width = asked.setting.bounds.utility_upper - asked.setting.bounds.utility_lower
-    for simulation in (asked, told):
+    for simulation in (asked, reported):
         np.testing.assert_allclose(prices_of(simulation), exact, rtol=0, atol=1e-6 * width)
     of_prices, of_curves = (
         sum(count.sent for count in simulation.bus.statistics.values())
-        for simulation in (asked, told)
+        for simulation in (asked, reported)
     )
     assert of_curves < 0.3 * of_prices
-    kinds = set(told.bus.statistics)
+    kinds = set(reported.bus.statistics)
     assert kinds <= {"CurveRequest", "CurveBid", "CommunityCurve", "PriceAnnouncement"}
-    assert told.totals.counts["vehicle_questions"] < asked.totals.counts["vehicle_questions"] / 9
+    assert (
+        reported.totals.counts["vehicle_questions"] < asked.totals.counts["vehicle_questions"] / 9
+    )
 
 
 class Thrifty(ElectricVehicle):

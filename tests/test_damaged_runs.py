@@ -174,8 +174,8 @@ def forge_scenario(draw: random.Random, run: Path) -> None:
     info["scenario_sha256"] = digest = scenario_hash(info["scenario"])
     path.write_text(json.dumps(info))
     for state in run.glob("checkpoint/0*/state.json"):
-        told = json.loads(state.read_text())
-        state.write_text(json.dumps(told | {"scenario_hash": digest}))
+        reported = json.loads(state.read_text())
+        state.write_text(json.dumps(reported | {"scenario_hash": digest}))
     sealed(run)
 
 

@@ -76,16 +76,16 @@ def test_citylearn_needs_a_year_and_names_what_is_missing(tmp_path: Path) -> Non
     folder = citylearn(tmp_path / "challenge")
     with pytest.raises(InputError, match="--start: is missing; the files of CityLearn state no"):
         read_foreign("citylearn", folder, Wishes())
-    told = Wishes(time_zone="UTC", start="2016-08-01T00:00")
+    reported = Wishes(time_zone="UTC", start="2016-08-01T00:00")
     lines(folder / "Building_2.csv", "Month,Hour", "8,1")
     with pytest.raises(InputError, match="has no column non_shiftable_load"):
-        read_foreign("citylearn", folder, told)
+        read_foreign("citylearn", folder, reported)
     (folder / "Building_2.csv").unlink()
     with pytest.raises(InputError, match=r"Building_2.csv: does not exist"):
-        read_foreign("citylearn", folder, told)
+        read_foreign("citylearn", folder, reported)
     (folder / "schema.json").write_text("{}")
     with pytest.raises(InputError, match="names no buildings"):
-        read_foreign("citylearn", folder, told)
+        read_foreign("citylearn", folder, reported)
 
 
 def test_eia930(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_every_mistake_of_a_description_is_told_at_once(tmp_path: Path) -> None:
         tmp_path, time_zone="Europe/Berln", clock="local", resolution=7, licence=None,
         tables={"profile": "x.csv"},
     )  # fmt: skip
-    told = problems(tmp_path)
+    reported = problems(tmp_path)
     for text in (
         "dataset.yaml: licence: is missing",
         "dataset.yaml: time_zone: no time zone is called 'Europe/Berln' (allowed: ",
@@ -141,7 +141,7 @@ def test_every_mistake_of_a_description_is_told_at_once(tmp_path: Path) -> None:
         "dataset.yaml: tables.profile: there is no table 'profile'",
         "did you mean 'profiles'?",
     ):
-        assert any(text in line for line in told), (text, told)
+        assert any(text in line for line in reported), (text, reported)
 
 
 def test_every_mistake_of_the_tables_is_told_at_once(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_every_mistake_of_the_tables_is_told_at_once(tmp_path: Path) -> None:
     write(tmp_path, "profiles.csv", "time,member,load_kwh", [*rows, rows[0]])
     write(tmp_path, "market.csv", "time,prise", [f"{t},1" for t in times(DAY)])
     write(tmp_path, "trips.csv", "vehicle,departs,arrives,km", ["v,8:00,7:59,3", "v,9:61,10:00,x"])
-    told = problems(tmp_path)
+    reported = problems(tmp_path)
     for text in (
         "wether.csv: does not exist (did you mean",
         "members.csv, line 2, column kind: 'houshold' is not allowed "
@@ -179,7 +179,7 @@ def test_every_mistake_of_the_tables_is_told_at_once(tmp_path: Path) -> None:
         "trips.csv, line 3, column departs: '9:61' is not allowed (allowed: a clock time such as",
         "trips.csv, line 3, column km: 'x' is not allowed (allowed: a number above 0 [km])",
     ):
-        assert any(text in line for line in told), (text, told)
+        assert any(text in line for line in reported), (text, reported)
 
 
 def test_names_must_stand_where_they_refer_to(tmp_path: Path) -> None:
@@ -283,9 +283,11 @@ def test_a_gap_too_long_is_refused_and_may_be_allowed(tmp_path: Path) -> None:
     load = np.tile(noisy(168), 6)
     load[100:400] = np.nan
     days(tmp_path, {"a": load, "b": noisy(load.size, 2)})
-    (told,) = problems(tmp_path)
-    assert told.startswith("profiles.parquet: 'a' has no load_kwh for 300 h, from 2024-01-05 05:00")
-    assert told.endswith("(allowed: gaps of up to 7 days, or gaps: allow in dataset.yaml)")
+    (reported,) = problems(tmp_path)
+    assert reported.startswith(
+        "profiles.parquet: 'a' has no load_kwh for 300 h, from 2024-01-05 05:00"
+    )
+    assert reported.endswith("(allowed: gaps of up to 7 days, or gaps: allow in dataset.yaml)")
     days(tmp_path, {"a": load, "b": noisy(load.size, 2)}, gaps="allow")
     dataset = check_dataset(tmp_path)
     assert dataset.filled_share() == {"a": pytest.approx(300 / load.size), "b": 0.0}
@@ -352,8 +354,8 @@ def test_quarter_hours_of_power_become_hours_of_energy(tmp_path: Path) -> None:
 def test_another_distance_of_rows_than_told_is_one_mistake(tmp_path: Path) -> None:
     describe(tmp_path, resolution=30)
     write(tmp_path, "profiles.csv", "time,member,load_kwh", [f"{t},a,1" for t in times(DAY)])
-    (told,) = problems(tmp_path)
-    assert told.startswith("profiles.csv, column time: rows are 60 min apart, not 30 min")
+    (reported,) = problems(tmp_path)
+    assert reported.startswith("profiles.csv, column time: rows are 60 min apart, not 30 min")
 
 
 def test_a_table_may_differ_from_the_rest(tmp_path: Path) -> None:
@@ -376,11 +378,11 @@ def test_flaws_of_meters_are_warned_of(tmp_path: Path) -> None:
     zeros[[40, 41, 700]] = 0
     flat[500:560] = 1.5
     days(tmp_path, {"a": base, "b": 3.4 * base, "c": zeros, "d": flat, "e": noisy(hours, 5)})
-    told = warnings(check_dataset(tmp_path))
-    assert len(told) == 3, told
-    assert "'b' looks like 3.4 times 'a': their correlation is above 0.999" in told[0]
-    assert "'c' is 0 in 3 intervals and far above it in all others" in told[1]
-    assert "'d' stays at 1.5 for 60 h from 2024-01-21 21:00+01:00" in told[2]
+    reported = warnings(check_dataset(tmp_path))
+    assert len(reported) == 3, reported
+    assert "'b' looks like 3.4 times 'a': their correlation is above 0.999" in reported[0]
+    assert "'c' is 0 in 3 intervals and far above it in all others" in reported[1]
+    assert "'d' stays at 1.5 for 60 h from 2024-01-21 21:00+01:00" in reported[2]
 
 
 def test_copies_are_found_among_constant_series() -> None:
@@ -395,24 +397,24 @@ def test_swapped_days_and_months_are_warned_of(tmp_path: Path) -> None:
     def swapped(at: datetime) -> datetime:
         return at.replace(month=at.day, day=at.month) if at.day <= 12 else at
 
-    for misread, told in ((False, 0), (True, 1)):
+    for misread, reported in ((False, 0), (True, 1)):
         rows = []
         for at in begin:
             start = swapped(at) if misread else at
             rows.append(f"{start},{start + timedelta(hours=1)},7.5")
         write(tmp_path, "s.csv", "plug_in,plug_out,energy_kwh", rows)
         found = warnings(check_dataset(tmp_path))
-        assert len(found) == told, found
+        assert len(found) == reported, found
         assert all("would not with day and month swapped" in line for line in found)
     begin = [datetime(2023, 7, 1, 8) + timedelta(hours=31 * n) for n in range(280)]
     described = {"start": "2023-07-01", "tables": {"charging_sessions": "s.csv"}}
-    for end, misread, told in (("2024-07-01", True, 1), ("2024-07-01", False, 0)):
+    for end, misread, reported in (("2024-07-01", True, 1), ("2024-07-01", False, 0)):
         describe(tmp_path, end=end, **described)
         read_so = sorted(swapped(at) if misread else at for at in begin)
         rows = [f"{at},{at + timedelta(hours=1)},7.5" for at in read_so]
         write(tmp_path, "s.csv", "plug_in,plug_out,energy_kwh", rows)
         found = [line for line in warnings(check_dataset(tmp_path)) if "swapped" in line]
-        assert len(found) == told, found
+        assert len(found) == reported, found
         assert all("outside start to end, but inside with day and month" in line for line in found)
 
 
@@ -430,14 +432,18 @@ def test_overlapping_trips_and_another_consumption_are_warned_of(tmp_path: Path)
     describe(tmp_path, tables={"trips": "t.csv"})
     rows = ["v,8:00,9:00,3", "v,8:30,10:00,3", "w,8:30,10:00,3"]
     write(tmp_path, "t.csv", "vehicle,departs,arrives,km", rows)
-    (told,) = warnings(check_dataset(tmp_path))
-    assert told.startswith("t.csv, line 3, column departs: 1 trips begin before the vehicle's last")
+    (reported,) = warnings(check_dataset(tmp_path))
+    assert reported.startswith(
+        "t.csv, line 3, column departs: 1 trips begin before the vehicle's last"
+    )
     loads = {"a": noisy(366 * DAY), "b": noisy(366 * DAY, 2)}
     tables = {"members": "m.csv", "profiles": "profiles.parquet"}
     days(tmp_path, loads, tables=tables)
     write(tmp_path, "m.csv", "member,annual_kwh", ["a,99000", f"b,{loads['b'].mean() * 8760}"])
-    (told,) = warnings(check_dataset(tmp_path))
-    assert "the profiles of 1 members amount to another consumption than annual_kwh: 'a'" in told
+    (reported,) = warnings(check_dataset(tmp_path))
+    assert (
+        "the profiles of 1 members amount to another consumption than annual_kwh: 'a'" in reported
+    )
 
 
 def test_the_command_checks_folders(tmp_path: Path) -> None:

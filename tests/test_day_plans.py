@@ -1,4 +1,4 @@
-"""Day plans are read whole or not at all, and every problem is told with its row and value."""
+"""Day plans are read whole or not at all, and every problem is reported with its row and value."""
 
 import csv
 from pathlib import Path
@@ -247,8 +247,11 @@ def test_days_of_other_kinds_follow_each_other(tmp_path: Path) -> None:
     # With holidays a Sunday's trips may come after a Friday.
     with pytest.raises(InputError) as error:
         read_day_plans(tmp_path / "plans.csv", COMMUNITIES, holidays=True)
-    told = [problem.message for problem in error.value.problems]
-    assert "plan 'a' ends its weekday at homes, but begins the holiday after it at malls" in told[0]
+    reported = [problem.message for problem in error.value.problems]
+    assert (
+        "plan 'a' ends its weekday at homes, but begins the holiday after it at malls"
+        in reported[0]
+    )
     home = "a,9,1,5,homes,homes,holiday\n"
     (tmp_path / "plans.csv").write_text(DAYS + weekday + home)
     read_day_plans(tmp_path / "plans.csv", COMMUNITIES, holidays=True)
@@ -273,11 +276,11 @@ def test_nights_between_kinds_of_day_are_told_all_at_once(tmp_path: Path) -> Non
 def test_school_holidays_matter_only_to_plans_that_tell_of_them(tmp_path: Path) -> None:
     kinds: tuple[DayKind, ...] = ("weekday", "saturday", "school_holiday")
     wrong = "a,8,1,30,homes,offices,weekday\na,10,1,9,malls,homes,saturday\n"
-    told = problems_of(tmp_path, DAYS + wrong)
-    assert len(told) == 2
+    reported = problems_of(tmp_path, DAYS + wrong)
+    assert len(reported) == 2
     with pytest.raises(InputError) as error:
         read_day_plans(tmp_path / "plans.csv", COMMUNITIES, school_holidays=True)
-    assert str(error.value).replace(f"{tmp_path}/", "").splitlines() == told
+    assert str(error.value).replace(f"{tmp_path}/", "").splitlines() == reported
     home = "b,8,1,30,homes,offices,weekday\nb,17,1,30,offices,homes,weekday\n"
     plans = read(tmp_path, DAYS + home)
     assert [plans.trips_of(0, kind) for kind in kinds] == [[0, 1], [], [0, 1]]

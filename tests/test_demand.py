@@ -1,4 +1,5 @@
-"""Loads from a person's file: exact sums, right clocks, and every problem told with its place."""
+"""Loads from a person's file: exact sums, right clocks, and every problem reported with its
+place."""
 
 import tempfile
 from collections.abc import Iterable
@@ -107,7 +108,7 @@ def test_what_is_written_is_read(
     times = [fine.time_of(part) for part in range(-2, steps * parts + 2) for _ in range(members)]
     loads = generator.normal(size=len(times)).round(6)
     names = ["one", "two", "three"] * (len(times) // members)
-    # Local times tell the repeated hour by their order, others may stand in any.
+    # Local times state the repeated hour by their order, others may stand in any.
     order = np.arange(len(times))
     if "local" not in written:
         order = generator.permutation(order)
@@ -407,7 +408,7 @@ def test_half_hours_of_a_measured_house_keep_their_energy(shared: Path, tmp_path
     house = parquet.read_table(shared / "data" / "households" / name)
     loads = house.select(["timestamp_local", "house_id", "load_kwh"])
     loads = loads.rename_columns(["time", "member", "load_kwh"])
-    # Standard time all the year, as the 17,568 half hours tell.
+    # Standard time all the year, as the 17,568 half hours state.
     zone = "Australia/Brisbane"
     run = Calendar("2011-07-01", zone)
     path = tmp_path / "loads.parquet"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hmesh.markets.answer_curves import sum_of_curves
 from hmesh.markets.answers import battery_answers, demand_at
 from hmesh.markets.departure_value import (
     StoreColumns,
@@ -12,7 +13,6 @@ from hmesh.markets.departure_value import (
     wanted_usable_kwh,
     worth_before_departure,
 )
-from hmesh.markets.told_curves import sum_of_curves
 from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.reference.stores import AnsweringStores as PlainStores
 
@@ -60,14 +60,14 @@ def test_no_exchange_of_a_search_is_worth_more(losses: bool, surplus: bool) -> N
 def test_answers_never_rise_and_their_sum_is_the_demand(losses: bool, surplus: bool) -> None:
     some = stores(2, losses=losses, surplus=surplus)
     answers = answers_before_departure(7.5, some)
-    told = sum_of_curves(7.5, curves_before_departure(some))
+    reported = sum_of_curves(7.5, curves_before_departure(some))
     before = np.full(STORES, np.inf)
     for price in np.linspace(-150.0, 250.0, 161):
         each = best_response_before_departure(float(price), some)
         assert np.all(each <= before + 1e-9)
         before = each
         assert demand_at(answers, float(price)) == pytest.approx(7.5 + each.sum(), abs=1e-8)
-        assert demand_at(told, float(price)) == pytest.approx(7.5 + each.sum(), abs=1e-8)
+        assert demand_at(reported, float(price)) == pytest.approx(7.5 + each.sum(), abs=1e-8)
 
 
 @pytest.mark.parametrize("surplus", [False, True])

@@ -47,7 +47,7 @@ def test_a_file_of_diaries_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "reported"),
     [
         ("a,,8,9,homes,ofices,3,1\n", "line 2, column destination: 'ofices' is no community"),
         ("a,,9,8,homes,homes,3,1\n", "line 2, column arrives_h: 8 cannot be"),
@@ -71,10 +71,10 @@ def test_a_file_of_diaries_is_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_every_problem_is_told_with_its_row(tmp_path: Path, rows: str, told: str) -> None:
+def test_every_problem_is_told_with_its_row(tmp_path: Path, rows: str, reported: str) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, HEADER + rows)
-    assert told in str(error.value)
+    assert reported in str(error.value)
 
 
 def trips(source: DiaryTrips, day: int) -> list[tuple[int, ...]]:

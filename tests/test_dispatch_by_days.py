@@ -23,7 +23,7 @@ from tests.plain_dispatch import plain_cost
 from tests.storage_houses import CASES, DAY, NIGHT, some_days, tariff
 from tests.test_exact_dispatch import physical
 
-# Between the prices, at the dearest, and above all of them.
+# Between the prices, at the most expensive, and above all of them.
 FEED_INS = (19.0, DAY, 30.0, 48.0)
 
 
@@ -144,7 +144,7 @@ def test_the_relaxation_is_a_lower_bound_and_tighter_than_none(seed: int, feed_i
     tight = netted.solve(relaxed=True).fun
     exact = netted.solve(1e-9).fun
     assert free - 1e-6 <= tight <= exact + 1e-6
-    # Most of what the plain relaxation misses, the two modes of a step tell.
+    # Most of what the plain relaxation misses, the two modes of a step state.
     assert exact - tight <= 0.2 * (exact - free) + 1e-6
 
 
@@ -153,18 +153,18 @@ def test_midnights_that_are_told_are_held_and_cost_no_less() -> None:
     demand, devices = some_days(5), CASES["hybrid_storage"]
     for feed_in in FEED_INS:
         prices = tariff(demand.steps, feed_in)
-        told = Stored(0.5 * devices.battery_kwh, 2.0)
-        held = dispatch_exactly(demand, devices, prices, midnight=told)
+        reported = Stored(0.5 * devices.battery_kwh, 2.0)
+        held = dispatch_exactly(demand, devices, prices, midnight=reported)
         physical(held, demand, devices)
-        assert held.flows.stored_kwh[23::24] == pytest.approx(told.battery_kwh)
-        assert held.flows.tank_kwh[23::24] == pytest.approx(told.tank_kwh)
+        assert held.flows.stored_kwh[23::24] == pytest.approx(reported.battery_kwh)
+        assert held.flows.tank_kwh[23::24] == pytest.approx(reported.tank_kwh)
         assert held.cost >= dispatch_exactly(demand, devices, prices).cost - 1e-6
-        one = dispatch_exactly(demand, devices, prices, midnight=told, as_one=True)
+        one = dispatch_exactly(demand, devices, prices, midnight=reported, as_one=True)
         assert near(held.cost, one.cost)
 
 
 def test_days_that_need_what_the_day_before_stored_are_one_programme() -> None:
-    # The second day's heat is beyond its heat pump unless the tank comes to it filled.
+    # The second day's heat is beyond its heat pump unless the tank arrives there filled.
     demand = some_days(2)
     heat = demand.heat_kwh.copy()
     heat[24:30] = 6.0

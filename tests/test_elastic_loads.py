@@ -128,11 +128,11 @@ def test_bills_follow_the_load_that_was_used() -> None:
 def test_messages_find_the_exact_prices(bids: str, strategy: str, vehicles: int) -> None:
     given = {"vehicles__count": vehicles, "communities__homes__feeder__loss_rate": 0.03}
     exact = Simulation(make_setting(elastic(game__solver="exact", **given)), strategy)
-    told = Simulation(make_setting(elastic(game__bids=bids, **given)), strategy)
+    reported = Simulation(make_setting(elastic(game__bids=bids, **given)), strategy)
     for _ in range(3):
         exact.step()
-        told.step()
-        mine, theirs = told.market.decision, exact.market.decision
+        reported.step()
+        mine, theirs = reported.market.decision, exact.market.decision
         assert mine.utility_price == pytest.approx(theirs.utility_price, abs=1e-6 * 36)
         np.testing.assert_allclose(mine.community_price, theirs.community_price, atol=1e-6 * 45)
         assert mine.counts["unexplained_vehicles"] == 0
@@ -176,18 +176,18 @@ class _Raised(MessageBus):
 
 
 def test_loads_act_on_the_price_that_they_hear() -> None:
-    told = lived("three_level", elastic(hours=2))
+    reported = lived("three_level", elastic(hours=2))
     simulation = Simulation(make_setting(elastic(hours=2)), "three_level")
     simulation.bus.__class__ = _Raised
     for _ in range(2):
         simulation.step()
     mine, theirs = (
         np.concatenate(each.market.decision.exchange_kwh[ELASTIC_LOADS])
-        for each in (simulation, told)
+        for each in (simulation, reported)
     )
     assert (mine < theirs - 1e-6).any()
     np.testing.assert_array_equal(
-        simulation.market.decision.community_price, told.market.decision.community_price
+        simulation.market.decision.community_price, reported.market.decision.community_price
     )
 
 

@@ -126,7 +126,7 @@ class Stubborn(ElectricVehicle):
 
 
 class Moody(ElectricVehicle):
-    """Buys by steps, and more than before at some dearer prices."""
+    """Buys by steps, and more than before at some more expensive prices."""
 
     def respond(self, price: float) -> float:
         lower, upper = self.exchange_bounds()

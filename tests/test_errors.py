@@ -1,4 +1,4 @@
-"""Errors of the person's input tell everything at once, a line each."""
+"""Errors of the person's input report everything at once, a line each."""
 
 import pickle
 from pathlib import Path

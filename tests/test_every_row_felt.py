@@ -64,7 +64,7 @@ OFF: dict[str, Any] = {
 }
 CHANGES: dict[str, dict[str, Any]] = {
     "prices tripled": {"prices.utility": [0, 108], "prices.aggregator": [0, 135]},
-    "generation ten times dearer": {
+    "generation ten times more expensive": {
         "generation_cost.quadratic": 1.0e-2, "generation_cost.linear": 101.4
     },
     "feeders of 50 kW": {
@@ -170,7 +170,7 @@ def test_every_row_feels_a_change(change: str, as_it_is: dict[str, NDArray[np.fl
 
 def test_no_row_feels_anything_where_no_answer_is_on() -> None:
     quiet = energies(city(**OFF))
-    for change in ("prices tripled", "generation ten times dearer", "no vehicles"):
+    for change in ("prices tripled", "generation ten times more expensive", "no vehicles"):
         changed = energies(city(**OFF | CHANGES[change] | {f"{PROSUMERS}.owns": {}}))
         for name, before in quiet.items():
             np.testing.assert_array_equal(changed[name], before, err_msg=f"{name}: {change}")

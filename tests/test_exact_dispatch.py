@@ -121,14 +121,14 @@ def test_a_day_of_two_prices_has_its_closed_form(
 ) -> None:
     # Saving per kWh discharged: p_day - p_night / eta^2 - wear; used if that is above 0.
     hour = np.arange(24)
-    dear = (hour >= 8) & (hour < 22)
+    peak_price = (hour >= 8) & (hour < 22)
     nothing = np.zeros(24)
     demand = HouseDemand(
-        load_kwh=np.where(dear, need / 14, 0.0), heat_kwh=nothing, generation_kwh=nothing,
+        load_kwh=np.where(peak_price, need / 14, 0.0), heat_kwh=nothing, generation_kwh=nothing,
         day=np.zeros(24, dtype=np.intp),
     )  # fmt: skip
     prices = HousePrices(
-        purchase=np.where(dear, night + spread, night), feed_in=nothing, battery_wear=wear
+        purchase=np.where(peak_price, night + spread, night), feed_in=nothing, battery_wear=wear
     )
     devices = HouseDevices(battery_kwh=size, battery_efficiency=efficiency)
     saving = night + spread - night / efficiency**2 - wear
@@ -363,9 +363,9 @@ def test_heat_that_cannot_be_given_is_told_with_its_step() -> None:
     demand = some_days(1)
     heat = demand.heat_kwh.copy()
     heat[20] = 9.0
-    with pytest.raises(InputError, match=r"heat_kwh, step 20.*9 kWh of heat") as told:
+    with pytest.raises(InputError, match=r"heat_kwh, step 20.*9 kWh of heat") as reported:
         dispatch_exactly(replace(demand, heat_kwh=heat), HouseDevices(), tariff(24, 7.0))
-    assert "at most 4.5 kWh" in str(told.value)
+    assert "at most 4.5 kWh" in str(reported.value)
     # A tank large enough gives the rest.
     dispatch_exactly(replace(demand, heat_kwh=heat), CASES["thermal_tank"], tariff(24, 7.0))
 

@@ -29,7 +29,7 @@ def test_yesterday_tells_the_price_of_the_same_hour_a_day_before() -> None:
         prices.observe(asked(step))
     for k in range(24):
         assert (prices.coming(40)[k] == asked(30 + k - 24)).all()
-    # What lies more than a day ahead is told by the latest day that is known.
+    # What lies more than a day ahead is predicted from the latest day that is known.
     assert (prices.coming(40)[30] == asked(30 + 30 - 48)).all()
 
 

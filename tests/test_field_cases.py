@@ -153,7 +153,7 @@ def test_persons_have_days_of_their_own(tmp_path: Path) -> None:
     # Home at half past six, plugged in for the other half of the hour.
     assert whereabouts(run, night, 30) == "homes"
     assert charging_hours(run, night)[0] == 30
-    # Dealt anew every day, one person's night would run into another's morning.
+    # Dealt again every day, one person's night would run into another's morning.
     with pytest.raises(InputError, match=r"arrives at 30\.5 h, when other days begin at 5 h.*once"):
         check_scenario(write(tmp_path, text.replace("once", "daily"), diaries=diary))
 
@@ -327,7 +327,8 @@ def test_rounds_that_meet_are_refused_with_the_reason(
 def test_a_battery_may_deliver_only_where_a_key_says_so(
     tmp_path: Path, exports: str, bill: float
 ) -> None:
-    """Negative prices at noon and dear evenings: right to ten digits by a calculation apart."""
+    """Negative prices at noon and expensive evenings: right to ten digits by a calculation
+    apart."""
     rows = {"load": [0.5] * 168, "heat": [0.0] * 168}
     rows["pv"] = [2.0 if 9 <= hour % 24 < 17 else 0.0 for hour in range(168)]
     files = {

@@ -40,10 +40,10 @@ def test_a_wide_table_of_semicolons_and_decimal_commas(tmp_path: Path) -> None:
         for n, t in enumerate(days("2024-06-03", 48))
     ]
     source = lines(tmp_path / "town.csv", "Zeit;Hall [kWh];Pool (Wh);Hall pv [kW]", *rows)
-    told = {"time_zone": BERLIN, "time_format": "%d.%m.%Y %H:%M"}
+    reported = {"time_zone": BERLIN, "time_format": "%d.%m.%Y %H:%M"}
     with pytest.raises(InputError, match=r"points and commas.*--decimal"):
-        read_foreign("csv", source, Wishes(**told))  # type: ignore[arg-type]
-    dataset = imported("csv", source, **told, decimal=",")
+        read_foreign("csv", source, Wishes(**reported))  # type: ignore[arg-type]
+    dataset = imported("csv", source, **reported, decimal=",")
     loads = dataset.loads(Calendar("2024-06-03T00:00", BERLIN), 48)
     assert loads.members == ("Hall", "Pool")
     hours = np.arange(48)
@@ -67,13 +67,15 @@ def test_no_unit_and_no_format_is_guessed(tmp_path: Path) -> None:
     source = lines(tmp_path / "loads.csv", "time,a,b", *rows)
     with pytest.raises(InputError, match=r"loads.csv, line 2, column time: '01/03/2024 00:00' is"):
         read_foreign("csv", source, Wishes(time_zone=BERLIN))
-    told = {"time_zone": BERLIN, "time_format": "%d/%m/%Y %H:%M"}
+    reported = {"time_zone": BERLIN, "time_format": "%d/%m/%Y %H:%M"}
     with pytest.raises(InputError) as caught:
-        read_foreign("csv", source, Wishes(**told))  # type: ignore[arg-type]
+        read_foreign("csv", source, Wishes(**reported))  # type: ignore[arg-type]
     assert str(caught.value).count("names no unit") == 2  # both at once
     with pytest.raises(InputError, match="'kilowatt' is no unit"):
-        read_foreign("csv", source, Wishes(**told, unit="kilowatt"))  # type: ignore[arg-type]
-    loads = imported("csv", source, **told, unit="kWh").loads(Calendar("2024-03-01", BERLIN), 24)
+        read_foreign("csv", source, Wishes(**reported, unit="kilowatt"))  # type: ignore[arg-type]
+    loads = imported("csv", source, **reported, unit="kWh").loads(
+        Calendar("2024-03-01", BERLIN), 24
+    )
     np.testing.assert_allclose(loads.load_kwh, [[1.0, 2.0]] * 24)
     with pytest.raises(InputError, match=r"--time-zone: is missing"):
         read_foreign("csv", source, Wishes(time_format="%d/%m/%Y %H:%M", unit="kWh"))
@@ -209,9 +211,9 @@ def test_home_assistant_with_states_that_are_unavailable(tmp_path: Path) -> None
     np.testing.assert_allclose(measured[~np.isnan(measured)], 0.5)
     np.testing.assert_allclose(profiles.measured["pv_kwh"], 0.1)
     assert dataset.filled_share() == {"home": pytest.approx(3 / 24)}
-    told = " ".join(map(str, dataset.warnings))
-    assert "1 states of sensor.home_energy are unavailable" in told
-    assert "sensor.mode has no state that is a number" in told
+    reported = " ".join(map(str, dataset.warnings))
+    assert "1 states of sensor.home_energy are unavailable" in reported
+    assert "sensor.mode has no state that is a number" in reported
 
 
 def test_sessions_of_evcc(tmp_path: Path) -> None:

@@ -97,9 +97,9 @@ def test_every_forecaster_tells_as_many_slots_of_each_series_as_asked() -> None:
     past = readings(6)
     for forecaster in forecasters(past):
         for steps in (1, DAY, 2 * DAY + 3):
-            told = forecaster.forecast(past, steps, len(past))
-            assert told.shape == (steps, 2)
-            assert (told >= 0).all()
+            reported = forecaster.forecast(past, steps, len(past))
+            assert reported.shape == (steps, 2)
+            assert (reported >= 0).all()
         longer = forecaster.forecast(past, 2 * DAY, len(past))
         assert longer[:DAY] == pytest.approx(forecaster.forecast(past, DAY, len(past)), rel=1e-5)
 
@@ -107,18 +107,18 @@ def test_every_forecaster_tells_as_many_slots_of_each_series_as_asked() -> None:
 def test_the_naive_ones_repeat_what_was() -> None:
     past = readings(5)
     assert (Persistence().forecast(past, 3, 0) == past[-1]).all()
-    told = SeasonalNaive(DAY).forecast(past[:-3], DAY + 2, 0)
+    reported = SeasonalNaive(DAY).forecast(past[:-3], DAY + 2, 0)
     expected = past[-3 - DAY : -3]
-    assert (told[:DAY] == expected).all()
-    assert (told[DAY:] == expected[:2]).all()
+    assert (reported[:DAY] == expected).all()
+    assert (reported[DAY:] == expected[:2]).all()
 
 
 def test_a_season_reaches_back_to_the_last_reading_of_a_slot() -> None:
     past = readings(5, series=1)
     past[-2 * DAY : -DAY + 3] = np.nan
-    told = SeasonalNaive(DAY).forecast(past, DAY, 0)
-    assert told[:3] == pytest.approx(past[-3 * DAY : -3 * DAY + 3])
-    assert told[3:] == pytest.approx(past[-DAY + 3 :])
+    reported = SeasonalNaive(DAY).forecast(past, DAY, 0)
+    assert reported[:3] == pytest.approx(past[-3 * DAY : -3 * DAY + 3])
+    assert reported[3:] == pytest.approx(past[-DAY + 3 :])
     past[:] = np.nan
     assert np.isnan(SeasonalNaive(DAY).forecast(past, DAY, 0)).all()
     assert np.isnan(Persistence().forecast(past, 2, 0)).all()
@@ -146,11 +146,11 @@ def test_ridge_finds_a_day_that_follows_from_the_last() -> None:
     level = np.cumsum(stream.normal(0, 0.1, 60)) + 5
     past = (level[:, None] * (1 + np.arange(DAY))).reshape(-1, 1)
     learned = RidgeLastDay.fitted(past[:-DAY], DAY, penalty=1e-6)
-    told = learned.forecast(past[:-DAY], DAY, 0)
+    reported = learned.forecast(past[:-DAY], DAY, 0)
     # The level that the whole day shares is not in the slot of the day before alone.
     naive = SeasonalNaive(DAY).forecast(past[:-DAY], DAY, 0)
     test = past[-DAY:]
-    assert forecast_errors(told, test).mse <= 1.5 * forecast_errors(naive, test).mse
+    assert forecast_errors(reported, test).mse <= 1.5 * forecast_errors(naive, test).mse
     assert learned.forecast(np.full((2 * DAY, 1), np.nan), DAY, 0) == pytest.approx(
         np.full((DAY, 1), np.nan), nan_ok=True
     )
@@ -170,10 +170,10 @@ def test_too_little_to_learn_from_is_told() -> None:
 def test_noise_has_the_quality_asked_for_and_stays_with_its_slot() -> None:
     actual = np.ones((20_000, 1))
     noisy = NoisyActual(lambda first, last: actual[first:last], 0.2, Streams(5), "h")
-    told = noisy.forecast(actual[:0], 2000, 0)
-    assert told.mean() == pytest.approx(1.0, abs=0.02)
-    assert np.log(told).std() == pytest.approx(0.2, abs=0.02)
-    assert (noisy.forecast(actual[:0], 100, 300) == told[300:400]).all()
+    reported = noisy.forecast(actual[:0], 2000, 0)
+    assert reported.mean() == pytest.approx(1.0, abs=0.02)
+    assert np.log(reported).std() == pytest.approx(0.2, abs=0.02)
+    assert (noisy.forecast(actual[:0], 100, 300) == reported[300:400]).all()
     perfect = NoisyActual(lambda first, last: actual[first:last], 0.0, Streams(5), "h")
     assert (perfect.forecast(actual[:0], 50, 0) == 1.0).all()
 
@@ -195,17 +195,17 @@ def test_the_network_is_that_of_table_1_and_its_windows_are_split_so() -> None:
 def test_a_network_learns_and_is_used_again(tmp_path: Path) -> None:
     series = readings(20)[:, 0]
     settings = LstmSettings(window=DAY, units=8, epochs=15, batch=8, learning_rate=1e-2)
-    told: list[tuple[int, int]] = []
-    network = trained_or_loaded(series, settings, tmp_path, lambda a, b: told.append((a, b)))
-    assert told == [(epoch, 15) for epoch in range(1, 16)]
+    reported: list[tuple[int, int]] = []
+    network = trained_or_loaded(series, settings, tmp_path, lambda a, b: reported.append((a, b)))
+    assert reported == [(epoch, 15) for epoch in range(1, 16)]
     assert network.train_loss[-1] < 0.5 * network.train_loss[0]
     windows, after = windows_of(series, DAY)
     _, known = settings.split(len(after))
     found = forecast_errors(network.next_readings(windows[known:]), after[known:])
     level = forecast_errors(np.full(len(after) - known, after[:known].mean()), after[known:])
     assert found.mse < 0.5 * level.mse
-    again = trained_or_loaded(series, settings, tmp_path, lambda a, b: told.append((a, b)))
-    assert len(told) == 15
+    again = trained_or_loaded(series, settings, tmp_path, lambda a, b: reported.append((a, b)))
+    assert len(reported) == 15
     assert (again.next_readings(windows) == network.next_readings(windows)).all()
     (path,) = tmp_path.iterdir()
     assert load_network(path).validate_loss == network.validate_loss
@@ -229,9 +229,9 @@ def test_a_network_tells_nothing_without_a_whole_window() -> None:
     gap = past.copy()
     # Missing in that slot of every day, so that nothing bridges it.
     gap[DAY - 1 :: DAY, 1] = np.nan
-    told = forecaster.forecast(gap, DAY, 0)
-    assert not np.isnan(told[:, 0]).any()
-    assert np.isnan(told[:, 1]).all()
+    reported = forecaster.forecast(gap, DAY, 0)
+    assert not np.isnan(reported[:, 0]).any()
+    assert np.isnan(reported[:, 1]).all()
     assert np.isnan(forecaster.forecast(past[:2], DAY, 0)).all()
 
 

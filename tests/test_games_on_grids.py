@@ -126,7 +126,7 @@ def test_asking_finds_what_the_exact_solution_finds(grid: OnGrid) -> None:
     profit = found.price * float(demand.sum())
     profit -= game.cost.total(grid.generated_kwh(demand))
     earned = grid.earned(exact)
-    # At most what lies between two prices that need not be told apart.
+    # At most what lies between two prices that count as equal.
     steepest = max((float(k.slope.sum()) for k in game.kinks), default=0.0)
     near = 1e-6 * width * (1 + np.abs(demand).sum() + steepest * 400)
     if not shared.any() or grid.over_kwh(exact.demand_kwh)[shared].max() <= 1e-8:

@@ -125,7 +125,7 @@ def test_columns_are_carried_as_if_alone(
         np.testing.assert_array_equal(loading, grid.loading(alone, 0.25))
 
 
-def told(graph: "nx.DiGraph[str]") -> str:
+def reported(graph: "nx.DiGraph[str]") -> str:
     with pytest.raises(InputError) as error:
         Grid(graph)
     return str(error.value)
@@ -134,29 +134,29 @@ def told(graph: "nx.DiGraph[str]") -> str:
 def test_graphs_that_are_no_tree_are_refused_by_node() -> None:
     graph = small_graph()
     graph.add_edge("malls", "house", **line())
-    assert told(graph) == "node house: is fed by homes, malls (allowed: one line to each node)"
+    assert reported(graph) == "node house: is fed by homes, malls (allowed: one line to each node)"
 
     graph = small_graph()
     graph.remove_edge("plant", "malls")
-    assert "node malls: no line leads to it" in told(graph)
+    assert "node malls: no line leads to it" in reported(graph)
 
     graph = small_graph()
     graph.remove_edge("plant", "street")
     graph.add_edge("house", "street", **line())
     for node in ("street", "homes", "house"):
-        assert f"node {node}: lies on or below a ring" in told(graph)
+        assert f"node {node}: lies on or below a ring" in reported(graph)
 
     graph = small_graph()
     graph.add_edge("house", "plant", **line())
-    assert "node plant: the utility is fed by house" in told(graph)
+    assert "node plant: the utility is fed by house" in reported(graph)
 
     graph = small_graph()
     graph.nodes["malls"]["kind"] = "utility"
-    assert "grid: 2 utilities ['plant', 'malls'] (allowed: one)" in told(graph)
-    assert "node malls: the utility is fed by plant" in told(graph)
+    assert "grid: 2 utilities ['plant', 'malls'] (allowed: one)" in reported(graph)
+    assert "node malls: the utility is fed by plant" in reported(graph)
 
-    assert told(nx.DiGraph()) == "grid: 0 utilities [] (allowed: one)"
-    assert told(nx.Graph(small_graph())) == "grid: a Graph (allowed: networkx.DiGraph)"
+    assert reported(nx.DiGraph()) == "grid: 0 utilities [] (allowed: one)"
+    assert reported(nx.Graph(small_graph())) == "grid: a Graph (allowed: networkx.DiGraph)"
 
 
 def test_all_wrong_attributes_are_told_at_once() -> None:
@@ -168,7 +168,7 @@ def test_all_wrong_attributes_are_told_at_once() -> None:
     graph.edges["street", "homes"]["loss_rate"] = 1.0
     graph.edges["street", "homes"]["length_km"] = float("nan")
     graph.edges["homes", "house"]["rating_kW"] = graph.edges["homes", "house"].pop("rating_kw")
-    lines = told(graph).splitlines()
+    lines = reported(graph).splitlines()
     assert len(lines) == 7
     assert "node homes: kind 'comunity' (allowed: utility, high_voltage" in lines[0]
     assert "did you mean 'community'?" in lines[0]

@@ -28,15 +28,15 @@ def network(tmp_path: Path) -> Path:
 
 def test_a_network_is_checked_and_imported(network: Path) -> None:
     out = network.parent / "grid.csv"
-    told = [
+    reported = [
         "2 lines, nodes: 2 medium voltage",
         "left out: 1 buses with loads of 100 kW and 0 kvar in all: members of a scenario take "
         "their place",
         "left out: 1 lines open or out of service: line 2",
     ]
-    assert answer("check", str(network)) == (0, told)
+    assert answer("check", str(network)) == (0, reported)
     words = ("import", "grid", str(network), "--out", str(out), "--loss-at", "loads")
-    assert answer(*words) == (0, [*told, f"grid: {out}"])
+    assert answer(*words) == (0, [*reported, f"grid: {out}"])
     rate = 0.4 * 100 / (400 * 1000)
     assert [float(row.split(",")[7]) for row in out.read_text().splitlines()[2:]] == [rate, rate]
     assert answer("check", str(out)) == (0, ["2 lines, nodes: 2 medium voltage"])

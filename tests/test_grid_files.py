@@ -238,10 +238,10 @@ def test_a_network_of_pandapower_by_hand(tmp_path: Path) -> None:
     # At half the rating a transformer loses half the share that vkr says.
     assert transformer.loss_rate == pytest.approx(0.0075)
     assert reading.loads == {"low": 50.0 + 25.0j}
-    told = "; ".join(reading.left_out)
-    assert "1 buses with loads of 50 kW and 25 kvar" in told
-    assert "1 of sgen" in told
-    assert "1 buses out of service" in told
+    reported = "; ".join(reading.left_out)
+    assert "1 buses with loads of 50 kW and 25 kvar" in reported
+    assert "1 of sgen" in reported
+    assert "1 buses out of service" in reported
 
 
 def test_switches_decide_what_is_connected(tmp_path: Path) -> None:
@@ -379,9 +379,11 @@ def test_the_feeder_of_baran_and_wu(grids: Path) -> None:
     assert len(reading.plan.lines) == 32
     assert "5 lines open or out of service: line 32, line 33" in "; ".join(reading.left_out)
     assert sum(reading.loads.values()) == pytest.approx(3715.0 + 2300.0j)
-    told = refused(grids / CASE33)
-    assert len(told) == 32
-    assert "case33bw.json: line 0: would lose 631 of what arrives at 50% of its rating" in told[0]
+    reported = refused(grids / CASE33)
+    assert len(reported) == 32
+    assert (
+        "case33bw.json: line 0: would lose 631 of what arrives at 50% of its rating" in reported[0]
+    )
 
 
 def test_the_rural_grid_of_kerber(grids: Path) -> None:

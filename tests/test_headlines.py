@@ -1,4 +1,4 @@
-"""The sentences of a report: each scheme is told of where it differs, and counts agree."""
+"""The sentences of a report: each scheme is described where it differs, and counts agree."""
 
 from typing import Any
 
@@ -86,8 +86,10 @@ def test_a_scheme_that_did_not_change_is_told_of_once() -> None:
     shifted = FIRST | {"house_import_kwh": 2_000.0, "ev_bill": 328_046.0}
     assert text(of_schemes(shifted, "JPY", FIRST)).startswith("Houses buy 2.00 MWh")
     assert "Vehicles" not in text(of_schemes(shifted, "JPY", FIRST))
-    dearer = FIRST | {"ev_bill": 400_000.0}
-    assert text(of_schemes(dearer, "JPY", FIRST)) == "Vehicles take 13.5 MWh and pay 400,000 JPY. "
+    costlier = FIRST | {"ev_bill": 400_000.0}
+    assert (
+        text(of_schemes(costlier, "JPY", FIRST)) == "Vehicles take 13.5 MWh and pay 400,000 JPY. "
+    )
     selling = FIRST | {"vehicle_discharged_kwh": 5.0}
     assert "give 5.00 kWh back" in text(of_schemes(selling, "JPY", FIRST))
 
@@ -104,13 +106,13 @@ def test_houses_without_photovoltaics_use_no_share_of_them() -> None:
 def test_trips_lack_energy_and_not_steps() -> None:
     """A long trip without energy is counted in each of its steps; its energy is one number."""
     unmet = VEHICLES | {"unmet_trip_kwh": 12.34, "counts": {"unmet_trips": 3}}
-    told = text(of_schemes(unmet, "JPY"))
-    assert told.endswith("Their trips lack 12.3 kWh. ")
-    assert "3" not in told.replace("13.5", "").replace("328,815", "").replace("12.3", "")
+    reported = text(of_schemes(unmet, "JPY"))
+    assert reported.endswith("Their trips lack 12.3 kWh. ")
+    assert "3" not in reported.replace("13.5", "").replace("328,815", "").replace("12.3", "")
 
 
 @pytest.mark.parametrize(
-    ("steps", "told"),
+    ("steps", "reported"),
     [
         ({}, "No line is overloaded."),
         ({"a - b": 1}, "One line is overloaded, a - b, in 1 step."),
@@ -118,12 +120,12 @@ def test_trips_lack_energy_and_not_steps() -> None:
         ({"a - b": 1, "b - c": 2}, "2 lines are overloaded, b - c most often, in 2 steps."),
     ],
 )
-def test_lines_are_counted(steps: dict[str, int], told: str) -> None:
-    assert text(_of_lines({"overloaded_steps": steps})) == told
+def test_lines_are_counted(steps: dict[str, int], reported: str) -> None:
+    assert text(_of_lines({"overloaded_steps": steps})) == reported
 
 
 @pytest.mark.parametrize(
-    ("utility", "aggregators", "told"),
+    ("utility", "aggregators", "reported"),
     [
         (659_292.0, 0.0, "The utility earns 659,292 JPY. "),
         (-3.5, 0.0, "The utility loses 3.50 JPY. "),
@@ -132,6 +134,8 @@ def test_lines_are_counted(steps: dict[str, int], told: str) -> None:
         (0.0, 0.0, ""),
     ],
 )
-def test_who_earns_nothing_is_not_told_of(utility: float, aggregators: float, told: str) -> None:
+def test_who_earns_nothing_is_not_told_of(
+    utility: float, aggregators: float, reported: str
+) -> None:
     totals = {"utility_profit": utility, "aggregator_profit": aggregators}
-    assert text(_of_money(totals, "JPY")) == told
+    assert text(_of_money(totals, "JPY")) == reported

@@ -57,8 +57,8 @@ def houses_of(devices: list[HouseDevices], prices: HousePrices, **about: Any) ->
 
 
 def live(houses: StorageHouses, demand: HouseDemand, prices: HousePrices) -> HouseFlows:
-    """Live through all steps, and return what every house did, shape (steps, houses)."""
-    cheap, dear, cheapest, left = tariff_signals(prices.purchase, demand.day)
+    """Run all steps, and return what every house did, shape (steps, houses)."""
+    cheap, peak_price, cheapest, left = tariff_signals(prices.purchase, demand.day)
     kept: dict[str, list[Any]] = {name: [] for name in HouseFlows.__dataclass_fields__}
     count = len(houses)
     for step in range(demand.steps):
@@ -73,7 +73,8 @@ def live(houses: StorageHouses, demand: HouseDemand, prices: HousePrices) -> Hou
         houses.model.bus.begin_step(step)
         signal = TariffSignal(
             purchase=float(prices.purchase[step]), feed_in=float(prices.feed_in[step]),
-            cheap=bool(cheap[step]), dear=float(dear[step]), cheapest=float(cheapest[step]),
+            cheap=bool(cheap[step]), peak_price=float(peak_price[step]),
+            cheapest=float(cheapest[step]),
             cheap_steps=int(left[step]),
         )  # fmt: skip
         done = houses.decide(step, signal, np.ones(count, dtype=np.bool_))
@@ -238,10 +239,10 @@ def test_heat_that_nothing_can_give_is_told_and_not_hidden() -> None:
 def test_signals_of_a_tariff_tell_the_night_and_the_next_dear_price() -> None:
     demand = some_days(3)
     prices = tariff(demand.steps, 7.0)
-    cheap, dear, cheapest, left = tariff_signals(prices.purchase, demand.day)
+    cheap, peak_price, cheapest, left = tariff_signals(prices.purchase, demand.day)
     hour = np.arange(demand.steps) % 24
     assert (cheap == ((hour >= 22) | (hour < 8))).all()
-    assert (dear == 26.84).all()
+    assert (peak_price == 26.84).all()
     assert (left[:48] == np.where(cheap, (8 - hour) % 24, 0)[:48]).all()
     assert (cheapest == 13.21).all()
     flat, still, never, none = tariff_signals(np.full(48, 20.0), np.repeat([0, 1], 24))
@@ -252,7 +253,7 @@ def test_signals_of_a_tariff_tell_the_night_and_the_next_dear_price() -> None:
 
 
 def test_a_store_that_does_not_pay_is_not_used() -> None:
-    # eta^2 (dear - wear) against the feed-in of the sun and the price of the night.
+    # eta^2 (peak_price - wear) against the feed-in of the sun and the price of the night.
     demand = some_days(5)
     close = tariff(demand.steps, 24.0, night=25.0, day=26.0)
     flows = live(houses_of([CASES["hybrid_storage"]], close), demand, close)
@@ -270,7 +271,7 @@ def test_a_step_of_one_house_by_hand() -> None:
         tank_efficiency=array([0.98]), battery_wear=array([0.0]), tank_wear=array([0.0]),
     )  # fmt: skip
     day = TariffSignal(
-        purchase=27.0, feed_in=7.0, cheap=False, dear=27.0, cheapest=13.0, cheap_steps=0
+        purchase=27.0, feed_in=7.0, cheap=False, peak_price=27.0, cheapest=13.0, cheap_steps=0
     )
     none = Targets(battery_kwh=array([0.0]), tank_kwh=array([0.0]))
     done = manage_step(array([1.0]), array([0.9]), array([3.0]), state, day, none)
@@ -283,7 +284,7 @@ def test_a_step_of_one_house_by_hand() -> None:
     assert done.tank_kwh == pytest.approx([-0.9])
     assert done.battery_kwh == pytest.approx([-1.0])
     assert done.import_kwh == pytest.approx([0.4])
-    # Sold at more than the dearest price, the sun goes out and the battery serves the house.
+    # Sold at more than the most expensive price, the sun goes out and the battery serves the house.
     rich = replace(day, feed_in=40.0)
     done = manage_step(array([0.8]), array([0.9]), array([3.0]), state, rich, none)
     assert done.battery_kwh == pytest.approx([-0.8])

@@ -85,29 +85,29 @@ def test_plausible_loads_are_not_warned_of(tmp_path: Path) -> None:
 def test_a_load_below_0_without_generation_names_its_hour(tmp_path: Path) -> None:
     values = load()
     values[24 * 12 + 12] = -1400.0
-    for (told,) in in_both(tmp_path, values):
-        assert "'house' is below 0 in 1 of 696 intervals, lowest -1,400 kWh at" in told
-        assert "at 2024-03-13 12:00+01:00: plausible only where it generates energy" in told
+    for (reported,) in in_both(tmp_path, values):
+        assert "'house' is below 0 in 1 of 696 intervals, lowest -1,400 kWh at" in reported
+        assert "at 2024-03-13 12:00+01:00: plausible only where it generates energy" in reported
     assert of_dataset(dataset(tmp_path / "sun", values, "house,household,,5")) == []
 
 
 def test_a_register_that_only_rises_is_no_load(tmp_path: Path) -> None:
     readings = np.round(100.0 + np.cumsum(load() / 1000), 4)
-    for told in in_both(tmp_path, readings):
-        assert any("'house' only rises, from 100" in line for line in told), told
+    for reported in in_both(tmp_path, readings):
+        assert any("'house' only rises, from 100" in line for line in reported), reported
     replaced = readings.copy()
     replaced[400:] -= 100.0  # a new meter begins at 0
     (tmp_path / "again").mkdir()
-    for told in in_both(tmp_path / "again", replaced):
-        assert any("only rises" in line for line in told), told
+    for reported in in_both(tmp_path / "again", replaced):
+        assert any("only rises" in line for line in reported), reported
 
 
 def test_a_spike_names_its_time_and_its_neighbours(tmp_path: Path) -> None:
     values = load()
     values[30] = 412.0
-    for (told,) in in_both(tmp_path, values):
-        assert "'house' has 412 kWh at 2024-03-02 06:00+01:00, above 100 times" in told
-        assert told.endswith("the highest of all others, 0.7")
+    for (reported,) in in_both(tmp_path, values):
+        assert "'house' has 412 kWh at 2024-03-02 06:00+01:00, above 100 times" in reported
+        assert reported.endswith("the highest of all others, 0.7")
 
 
 def test_a_decimal_point_left_out_of_six_rows_is_seen(tmp_path: Path) -> None:
@@ -115,8 +115,10 @@ def test_a_decimal_point_left_out_of_six_rows_is_seen(tmp_path: Path) -> None:
     (tmp_path / "loads.csv").write_text("\n".join(("time,member,load_kwh", *rows(values))))
     member = {"kind": "building", "name": "works", "file": "loads.csv"}
     path = scenario(tmp_path, hours=6, communities={"homes": {"members": [member]}})
-    (told,) = of_scenario(path)
-    assert "loads.csv: 'house' has 28,500 kWh at 2024-03-01 01:00+01:00, above 100 times" in told
+    (reported,) = of_scenario(path)
+    assert (
+        "loads.csv: 'house' has 28,500 kWh at 2024-03-01 01:00+01:00, above 100 times" in reported
+    )
 
 
 def test_a_vehicle_that_charges_among_standby_is_no_spike(tmp_path: Path) -> None:
@@ -126,8 +128,8 @@ def test_a_vehicle_that_charges_among_standby_is_no_spike(tmp_path: Path) -> Non
 
 
 def test_loads_in_wh_are_seen_in_a_month_with_annual_kwh(tmp_path: Path) -> None:
-    told = of_dataset(dataset(tmp_path / "wh", 1000 * load(), "house,,4000"))
-    (line,) = told
+    reported = of_dataset(dataset(tmp_path / "wh", 1000 * load(), "house,,4000"))
+    (line,) = reported
     assert "members.csv, column annual_kwh: the profiles of 1 members amount to another" in line
     assert "kWh in a year, not 4,000; perhaps they are in Wh" in line
     # A month of winter has more than its twelfth.
@@ -136,18 +138,18 @@ def test_loads_in_wh_are_seen_in_a_month_with_annual_kwh(tmp_path: Path) -> None
 
 
 def test_loads_in_wh_are_seen_without_annual_kwh(tmp_path: Path) -> None:
-    for (told,) in in_both(tmp_path, 1000 * load()):
-        assert "kWh in a year, outside the 50 to 1,000,000 kWh of a household" in told
-        assert told.endswith("perhaps it is in Wh")
+    for (reported,) in in_both(tmp_path, 1000 * load()):
+        assert "kWh in a year, outside the 50 to 1,000,000 kWh of a household" in reported
+        assert reported.endswith("perhaps it is in Wh")
     (tmp_path / "scenario").mkdir()
     group = {"kind": "household", "name": "h", "dataset": "nameless"}
     dataset(tmp_path / "scenario" / "nameless", 1000 * load(), "house,household")
     members = tmp_path / "scenario" / "nameless" / "members.csv"
     members.write_text("member\nhouse\n")
     path = scenario(tmp_path / "scenario", communities={"homes": {"members": [group]}})
-    (told,) = of_scenario(path)
-    assert "'house' amounts to" in told
-    assert told.endswith("perhaps it is in Wh")
+    (reported,) = of_scenario(path)
+    assert "'house' amounts to" in reported
+    assert reported.endswith("perhaps it is in Wh")
 
 
 def test_a_scenario_tells_what_was_filled_in_its_dataset(tmp_path: Path) -> None:
@@ -156,8 +158,8 @@ def test_a_scenario_tells_what_was_filled_in_its_dataset(tmp_path: Path) -> None
     lines = profiles.read_text().splitlines()
     profiles.write_text("\n".join(line for n, line in enumerate(lines) if n != 50))
     group = {"kind": "household", "name": "h", "dataset": "data"}
-    (told,) = of_scenario(scenario(tmp_path, communities={"homes": {"members": [group]}}))
-    assert told.endswith(
+    (reported,) = of_scenario(scenario(tmp_path, communities={"homes": {"members": [group]}}))
+    assert reported.endswith(
         "profiles.csv: up to 0.14% of the intervals of a member are filled, most those of 'house', "
         "first at 2024-03-03 01:00+01:00"
     )
@@ -169,9 +171,11 @@ def test_a_scenario_tells_what_was_filled_in_its_dataset(tmp_path: Path) -> None
 def test_the_energy_of_a_household_is_weighed(annual_kwh: float, unit: str, tmp_path: Path) -> None:
     member = {"kind": "household", "name": "h", "annual_kwh": annual_kwh, "profile": "h0"}
     path = scenario(tmp_path, communities={"homes": {"members": [member]}})
-    (told,) = of_scenario(path)
-    assert told.startswith("communities.homes.members.0.annual_kwh: 3")
-    assert told.endswith(f"kWh in a year, outside the 50 to 1,000,000 kWh of a household: {unit}")
+    (reported,) = of_scenario(path)
+    assert reported.startswith("communities.homes.members.0.annual_kwh: 3")
+    assert reported.endswith(
+        f"kWh in a year, outside the 50 to 1,000,000 kWh of a household: {unit}"
+    )
     assert of_scenario(path, "communities.homes.members.0.kind=building") == []
     assert of_scenario(path, "communities.homes.members.0.annual_kwh=4000") == []
 
@@ -193,25 +197,27 @@ def test_preferences_are_compared_with_the_price_bounds(tmp_path: Path) -> None:
     assert of_scenario(path) == []
     assert of_scenario(path, "vehicles.lam=0.08") == []
     for lam in ("[30, 50]", "{distribution: normal, mean: 40, deviation: 3}"):
-        (told,) = of_scenario(path, f"vehicles.lam={lam}")
-        assert told.startswith("vehicles.lam: 3")
-        assert told.endswith("above the highest community price, 0.6: vehicles charge whatever "
+        (reported,) = of_scenario(path, f"vehicles.lam={lam}")
+        assert reported.startswith("vehicles.lam: 3")
+        assert reported.endswith("above the highest community price, 0.6: vehicles charge whatever "
                              "the price")  # fmt: skip
-    (told,) = of_scenario(path, "vehicles.lam=0.1", "prices.aggregator=[0.2, 0.6]")
-    assert "lies below the lowest community price, 0.2: no vehicle ever charges" in told
+    (reported,) = of_scenario(path, "vehicles.lam=0.1", "prices.aggregator=[0.2, 0.6]")
+    assert "lies below the lowest community price, 0.2: no vehicle ever charges" in reported
     (tmp_path / "lam.csv").write_text("lam\n" + "40\n" * 4)
-    (told,) = of_scenario(path, "vehicles.lam={distribution: file, file: lam.csv, column: lam}")
-    assert told.startswith("vehicles.lam: 40 EUR/kWh lies far above")
+    (reported,) = of_scenario(path, "vehicles.lam={distribution: file, file: lam.csv, column: lam}")
+    assert reported.startswith("vehicles.lam: 40 EUR/kWh lies far above")
     assert of_scenario(path, "strategies=[typical]", "vehicles.lam=[30, 50]") == []
 
 
 def test_prices_per_mwh_are_not_taken_for_kwh(tmp_path: Path) -> None:
     path = scenario(tmp_path, **GAME)
-    (told,) = of_scenario(path, "generation_cost.linear=100")
-    assert told.startswith("generation_cost.linear: 100 EUR/kWh is above 5 EUR/kWh: perhaps they")
+    (reported,) = of_scenario(path, "generation_cost.linear=100")
+    assert reported.startswith(
+        "generation_cost.linear: 100 EUR/kWh is above 5 EUR/kWh: perhaps they"
+    )
     high = ["prices.utility=[0, 260]", "prices.aggregator=[0, 260]", "vehicles.lam=[200, 260]"]
-    told = of_scenario(path, *high, "prices.time_of_use.on_peak=260")
-    assert [line.split(":")[0] for line in told] == [
+    reported = of_scenario(path, *high, "prices.time_of_use.on_peak=260")
+    assert [line.split(":")[0] for line in reported] == [
         "prices.utility", "prices.aggregator", "prices.time_of_use.on_peak"
     ]  # fmt: skip
     yen = [*high, "currency=JPY", "prices.time_of_use.on_peak=260"]
@@ -221,16 +227,16 @@ def test_prices_per_mwh_are_not_taken_for_kwh(tmp_path: Path) -> None:
     for currency, expected in (("EUR", 1), ("JPY", 0), (None, 0)):
         folder = dataset(tmp_path / f"m{currency}", load(), tables=tables, currency=currency)
         (folder / "market.csv").write_text("\n".join(("time,price", *hours)))
-        told = of_dataset(folder)
-        assert len(told) == expected, told
-        assert all("column price: prices are 82.99 EUR/kWh in the mean" in line for line in told), (
-            told
-        )
-        assert all("above 5 EUR/kWh: perhaps they are per MWh" in line for line in told)
+        reported = of_dataset(folder)
+        assert len(reported) == expected, reported
+        assert all(
+            "column price: prices are 82.99 EUR/kWh in the mean" in line for line in reported
+        ), reported
+        assert all("above 5 EUR/kWh: perhaps they are per MWh" in line for line in reported)
 
 
 @pytest.mark.parametrize(
-    ("latitude", "longitude", "zone", "told"),
+    ("latitude", "longitude", "zone", "reported"),
     [
         (52.5, 13.4, "Europe/Berlin", ""),
         (-17.5, -149.6, "Europe/Berlin", "h off the standard time"),  # the Pacific
@@ -245,14 +251,14 @@ def test_prices_per_mwh_are_not_taken_for_kwh(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_location_lies_in_its_time_zone(
-    latitude: float, longitude: float, zone: str, told: str, tmp_path: Path
+    latitude: float, longitude: float, zone: str, reported: str, tmp_path: Path
 ) -> None:
     far = far_from_zone(latitude, longitude, zone, 2024)
-    assert (told in far) if told else far == ""
+    assert (reported in far) if reported else far == ""
     where = f"location={{latitude: {latitude}, longitude: {longitude}}}"
     path = scenario(tmp_path, time_zone=zone, hours=24, communities={"homes": {"members": []}})
     warnings = of_scenario(path, where)
-    assert [line.startswith("location: latitude") for line in warnings] == [True] * bool(told)
+    assert [line.startswith("location: latitude") for line in warnings] == [True] * bool(reported)
 
 
 def test_every_place_of_a_zone_lies_in_it() -> None:

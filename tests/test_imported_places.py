@@ -34,12 +34,12 @@ def problems_of(folder: Path, table: str, **given: object) -> list[str]:
 
 
 def test_points_become_communities_on_their_roads(folder: Path) -> None:
-    told = lines_of(
+    reported = lines_of(
         folder, "name;lat;lon;households\nhomes;48.0;10.001;40\nyes;48.089;10.1345;\n",
         time_zone="Europe/Berlin",
     )  # fmt: skip
     # The fast way around, ten and ten kilometres at 100 km/h.
-    assert told[:2] == ["2 places", "shortest way: homes to yes, 20.0 km, 12 min"]
+    assert reported[:2] == ["2 places", "shortest way: homes to yes, 20.0 km, 12 min"]
     scenario = load_scenario(str(folder / "town.yaml"))
     assert list(scenario.communities) == ["homes", "yes"]
     homes = scenario.communities["homes"]
@@ -55,9 +55,9 @@ def test_everything_wrong_in_a_table_is_told_with_its_line(folder: Path) -> None
     assert found == [
         "points.csv, line 2, column latitude: 95 is no latitude; latitude and longitude may be in "
         "the wrong order (allowed: from -90 to 90)",
-        "points.csv, line 3, column name: 'a' stands there twice (allowed: a name of its own)",
+        "points.csv, line 3, column name: 'a' stands there twice (allowed: its own name)",
         "points.csv, line 3, column longitude: 'x' is no number (allowed: a number with a point)",
-        "points.csv, line 4, column name: has no name (allowed: a name of its own)",
+        "points.csv, line 4, column name: has no name (allowed: its own name)",
     ]
     assert problems_of(folder, "name,latitud,lon\n") == [
         "points.csv, line 1: has lon (allowed: latitude and longitude, or x_km and y_km; "
@@ -112,8 +112,8 @@ def test_places_lie_on_networks_of_other_programs(
     }[network]
     (tmp_path / "points.csv").write_text(table)
     out = tmp_path / "town.yaml"
-    told = list(import_places(tmp_path / "points.csv", out, shared / "data/formats" / network))
+    reported = list(import_places(tmp_path / "points.csv", out, shared / "data/formats" / network))
     if network.startswith("matsim"):
-        assert told[1] == "shortest way: west to middle, 25.0 km, 15 min"
+        assert reported[1] == "shortest way: west to middle, 25.0 km, 15 min"
     roads = roads_of(load_scenario(str(out)))
     assert roads.distance_km(*roads.communities) > 0

@@ -78,10 +78,10 @@ def test_a_house_cannot_pay_the_printed_total_cost() -> None:
     figures = published_figures("composite_storage")
     costs = {f.item: f.value for f in figures if f.metric == "total electricity cost"}
     emissions = {f.item: f.value for f in figures if f.metric == "CO2 emissions"}
-    dearest, lowest_factor = 0.24, 0.319  # USD/kWh of Table 3; kg/kWh, Kyushu Electric Power
+    costliest, lowest_factor = 0.24, 0.319  # USD/kWh of Table 3; kg/kWh, Kyushu Electric Power
     for item, cost in costs.items():
         bought = emissions[item] / lowest_factor
-        at_most = dearest * bought + 12 * BASE_CHARGE_PER_MONTH / 111
+        at_most = costliest * bought + 12 * BASE_CHARGE_PER_MONTH / 111
         assert at_most < 0.5 * cost, item
 
 

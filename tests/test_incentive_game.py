@@ -33,7 +33,7 @@ def scale_of(game: IncentiveGame) -> float:
 
 
 def two_minima() -> IncentiveGame:
-    """Return a small cheap school and a large dear one: either may serve the utility better."""
+    """Return a small cheap school and a large expensive one: either may suit the utility."""
     terms = IncentiveTerms(GenerationCost(1e-6, 1.2), 2000.0, 1000.0, 0.0, 2.0, capped=False)
     nothing = np.zeros(2)
     return IncentiveGame(

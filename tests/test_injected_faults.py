@@ -135,7 +135,7 @@ PRICES = {
     "the utility asks a notch more": Injected(
         f"{MARKET}.solve_exact", notched(0.1), "equilibrium: utility's price (three_level)"
     ),
-    "the utility forgets that generation becomes dearer": Injected(
+    "the utility forgets that generation becomes more expensive": Injected(
         f"{MARKET}.solve_exact",
         given(lambda game: (replace(game, cost=replace(game.cost, quadratic=0.0)),)),
         "equilibrium: utility's price (three_level)",

@@ -45,7 +45,7 @@ FAULTS = {
         ),
         DECIDE,
     ),
-    "what dear hours lack is expected to be stored, not delivered": Injected(
+    "what expensive hours lack is expected to be stored, not delivered": Injected(
         f"{HOUSES}.targets_of",
         result(
             lambda targets, lack, surplus, heat, sun, eta, eta_tank: replace(
@@ -62,7 +62,7 @@ FAULTS = {
         managed(battery_wear=lambda state: state.battery_wear + 20.0),
         DECIDE,
     ),
-    "a battery is idle while it is dear": Injected(
+    "a battery is idle while it is expensive": Injected(
         f"{HOUSES}.manage_step",
         managed(battery_low_kwh=lambda state: 0.0 * state.battery_low_kwh),
         DECIDE,
@@ -92,7 +92,7 @@ FAULTS = {
         managed(cop=lambda state: 1.1 * state.cop),
         DEVICES,
     ),
-    "the cheapest hours of a day are its dearest": Injected(
+    "the cheapest hours of a day are its most expensive": Injected(
         "hmesh.runs.schemes.composite_storage.setting.tariff_signals",
         given(lambda purchase, day: (-purchase, day)),
         DECIDE,

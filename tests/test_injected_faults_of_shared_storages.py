@@ -86,7 +86,7 @@ FAULTS = {
     "what is left of a day is that of the whole day": Injected(
         "hmesh.agents.served_households.average_left",
         given(lambda forecast, used, left: (forecast, 0.0 * used, left)),
-        "households: expect what their forecaster tells",
+        "households: expect what their forecaster predicts",
     ),
     "the sky is bright only at twice the power": Injected(
         f"{CONTROL}.exchange",

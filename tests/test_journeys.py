@@ -113,27 +113,27 @@ def drive(
             if span[0] <= row[0] < span[1]:
                 meant.setdefault(vehicle, []).append(TripMade(*row))
         place = fleet["place"].tolist()
-        told = plain.step(span, meant, fleet["energy_kwh"].tolist(), place, set())
+        reported = plain.step(span, meant, fleet["energy_kwh"].tolist(), place, set())
         traffic.clock.run_until(step * step_h)
         assert [(s.vehicle, s.place, s.arrived_ms, s.from_ms, s.to_ms) for s in journeys.stops] == [
-            (v, at, *moments) for v, at, _, *moments, _ in told.stops
+            (v, at, *moments) for v, at, _, *moments, _ in reported.stops
         ]
         assert [
             (c.vehicle, c.departs_ms, c.arrives_ms, c.set_out_ms, c.arrived_ms, c.stops)
             for c in journeys.changed
-        ] == told.changed
-        assert sorted(journeys.noted) == sorted(told.events)
+        ] == reported.changed
+        assert sorted(journeys.noted) == sorted(reported.events)
         at_stop = fleet["way_kwh"] >= 0
-        for vehicle, stop in told.at_stop.items():
+        for vehicle, stop in reported.at_stop.items():
             assert fleet["way_kwh"][vehicle] == pytest.approx(stop.drawn_kwh, abs=1e-9)
             assert fleet["community"][vehicle] == stop.place
-        assert set(np.flatnonzero(at_stop).tolist()) == set(told.at_stop)
+        assert set(np.flatnonzero(at_stop).tolist()) == set(reported.at_stop)
         # What vehicles drive is what their drives have of it in the step.
         for vehicle in range(size):
             km = sum(
                 leg.km * max(min(leg.arrives_ms, span[1]) - max(leg.departs_ms, span[0]), 0)
                 / (leg.arrives_ms - leg.departs_ms)
-                for leg in told.legs.get(vehicle, [])
+                for leg in reported.legs.get(vehicle, [])
             )  # fmt: skip
             assert fleet["driven_km"][vehicle] == pytest.approx(km, abs=1e-9)
         # Batteries drive to the plug, charge, and drive on; nowhere do they lack energy.
@@ -232,7 +232,7 @@ def assert_journeys(
     change = found.charged * EFFICIENCY - found.km * USED
     np.testing.assert_allclose(found.energy, started + change, atol=1e-9)
     assert sum(stop.drawn_kwh for stop in found.stops) == pytest.approx(found.way_kwh, abs=1e-9)
-    # No plug serves two at once, and whoever came first is plugged in first.
+    # No plug serves two at once, and the first to come is plugged in first.
     for place, kinds in plugs.items():
         mine = [stop for stop in found.stops if stop.place == place and stop.to_ms > stop.from_ms]
         edges = sorted([(s.to_ms, -1) for s in mine] + [(s.from_ms, 1) for s in mine])
@@ -347,21 +347,21 @@ def test_a_run_with_stops_resumes_to_the_same_bytes_and_passes_its_audit(
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
         (("communities.homes.chargers={on_the_way: true}",), "count: is missing of chargers"),
         (("travel.charge_on_the_way={margin: 0.7}",), "margin"),
         (("travel.charge_on_the_way=maybe",), "charge_on_the_way"),
     ],
 )
-def test_mistakes_of_stops_are_reported(changes: tuple[str, ...], told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_mistakes_of_stops_are_reported(changes: tuple[str, ...], reported: str) -> None:
+    with pytest.raises(InputError, match=reported):
         load_scenario("three-communities", changes)
 
 
 def test_chargers_that_nobody_stops_at_are_reported() -> None:
     fast = "communities.homes.chargers={name: fast, on_the_way: true, count: 1, power_kw: 40}"
     way = "travel.charge_on_the_way=true"
-    for change, told in ((fast, "no vehicle stops"), (way, "no vehicle can")):
+    for change, reported in ((fast, "no vehicle stops"), (way, "no vehicle can")):
         scenario = load_scenario("three-communities", (change,))
-        assert any(told in str(warning) for warning in scenario_warnings(scenario))
+        assert any(reported in str(warning) for warning in scenario_warnings(scenario))

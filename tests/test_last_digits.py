@@ -95,5 +95,5 @@ def test_buildings_exchange_no_dust() -> None:
     orders = match_exchange(offered, wanted, line_loss_rate=0.0)
     assert orders.giver.tolist() == [0, 1]
     assert orders.taker.tolist() == [2, 2]
-    # The first of two that only rounding tells apart gives first, whichever is larger.
+    # The first of two that differ only by rounding gives first, whichever is larger.
     assert match_exchange(offered[[1, 0, 2]], wanted, 0.0).giver.tolist() == [0, 1]

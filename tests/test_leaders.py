@@ -111,7 +111,7 @@ def test_a_cartel_earns_what_no_other_prices_earn() -> None:
         assert earned(stream.uniform(lowest, highest, 3)) <= best + 1e-6 * abs(best)
         near = np.clip(cartel + stream.normal(0.0, 1.0, 3), lowest, highest)
         assert earned(near) <= best + 1e-6 * abs(best)
-    # The utility asks what the last kWh costs, whoever buys.
+    # The utility asks what the last kWh costs, no matter who buys.
     for each in (together, apart, few):
         cost = game.cost.marginal(float(each.net_kwh.sum()))
         due = min(max(cost, game.bounds.utility_lower), game.bounds.utility_upper)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from hmesh.environment.social_network import SocialNetwork, by_community, scale_free, small_world
+from hmesh.markets.answer_curves import energy_of_curves, threshold_curves
 from hmesh.markets.imitation import best_of, fermi
 from hmesh.markets.q_learning import choose, exploration_after, value_learned
 from hmesh.markets.regret_matching import (
@@ -15,7 +16,6 @@ from hmesh.markets.regret_matching import (
     play_unconditional,
     regret_gained,
 )
-from hmesh.markets.told_curves import energy_of_curves, threshold_curves
 from hmesh.markets.value_of_energy import (
     PlanningStores,
     planned_curves,
@@ -176,12 +176,12 @@ def test_the_value_of_energy_is_the_slope_of_the_best_plan(losses: bool) -> None
 
     for held in (1.0, 7.3, 13.1, 18.5):
         slope = (best(held + 0.02) - best(held - 0.02)) / 0.04
-        told = value_at(value, np.array([held]), stores.most_kwh)[0]
+        reported = value_at(value, np.array([held]), stores.most_kwh)[0]
         # The slope jumps at kinks, between two levels.
         near = value_at(value, np.array([held - 0.05]), stores.most_kwh)[0]
         far = value_at(value, np.array([held + 0.05]), stores.most_kwh)[0]
         assert far - 0.05 <= slope <= near + 0.05
-        assert far <= told <= near
+        assert far <= reported <= near
     curves = planned_curves(stores, value, np.array([9.0]), np.array([-4.0]), np.array([5.0]))
     answers = [energy_of_curves(curves, p)[0] for p in np.linspace(-10, 80, 400)]
     assert answers[0] == 5.0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hmesh.environment.ledger import COLUMNS, Ledger
 
 PARTIES = st.sampled_from(["utility", "homes", "malls", "vehicles of homes"])
-KINDS = st.sampled_from(["charging", "fixed load", "incentive"])
+KINDS = st.sampled_from(["charging", "inelastic load", "incentive"])
 ENERGIES = st.floats(-1e9, 1e9)
 PAYMENTS = st.lists(st.tuples(KINDS, PARTIES, PARTIES, ENERGIES, st.floats(-100, 100)), max_size=20)
 Payment = tuple[str, str, str, float, float]
@@ -58,7 +58,7 @@ def test_the_order_of_payments_does_not_matter(payments: list[Payment], random: 
     first, second = booked(payments), booked(shuffled)
     assert first.balances == second.balances
     assert first.energy_kwh == second.energy_kwh
-    for kind in ("charging", "fixed load", "incentive"):
+    for kind in ("charging", "inelastic load", "incentive"):
         assert first.totals(kind) == second.totals(kind)
 
 

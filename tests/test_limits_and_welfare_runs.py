@@ -100,8 +100,8 @@ def test_energy_and_money_balance(folder: Path) -> None:
     hours, lines, ledger = (rows(folder, table) for table in ("hours", "lines", "ledger"))
     limits, welfare = rows(folder, "limits"), rows(folder, "welfare")
     for strategy in STRATEGIES:
-        told = summary[strategy]
-        assert abs(told["money_imbalance"]) <= 1e-9 * told["generation_cost"]
+        reported = summary[strategy]
+        assert abs(reported["money_imbalance"]) <= 1e-9 * reported["generation_cost"]
         mine = {
             name: table[table.strategy == strategy]
             for name, table in (
@@ -118,13 +118,19 @@ def test_energy_and_money_balance(folder: Path) -> None:
             mine["ledger"].payer.str.startswith("aggregator@")
             & (mine["ledger"].kind != "wholesale")
         ].amount.sum()
-        assert retail - wholesale == pytest.approx(told["aggregator_profit"], rel=1e-9, abs=1e-6)
+        assert retail - wholesale == pytest.approx(
+            reported["aggregator_profit"], rel=1e-9, abs=1e-6
+        )
         for figure in ("overload_kwh", "shed_kwh", "congestion_rent"):
-            assert told[figure] == pytest.approx(mine["limits"][figure].sum(), rel=1e-9, abs=1e-9)
-        assert told["welfare_loss"] == pytest.approx(mine["welfare"].welfare_loss.sum(), rel=1e-9)
+            assert reported[figure] == pytest.approx(
+                mine["limits"][figure].sum(), rel=1e-9, abs=1e-9
+            )
+        assert reported["welfare_loss"] == pytest.approx(
+            mine["welfare"].welfare_loss.sum(), rel=1e-9
+        )
         # Typical charging keeps no limit, which the planner does.
         if strategy != "typical":
-            assert told["welfare_loss"] >= -1e-9 * abs(told["welfare"])
+            assert reported["welfare_loss"] >= -1e-9 * abs(reported["welfare"])
     assert summary["planner"]["welfare_loss"] == pytest.approx(0.0, abs=1e-6)
     assert summary["planner"]["price_of_anarchy"] == pytest.approx(1.0, rel=1e-12)
     assert summary["three_level"]["price_of_anarchy"] > 1.0
@@ -147,9 +153,9 @@ def test_shedding_keeps_what_no_price_keeps(folder: Path) -> None:
 
 def test_notes_tell_what_limits_did(folder: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
-    told = "\n".join(notes(summary))
-    assert "The limit of a line raised or lowered a community's price in a step" in told
-    assert "Consumption left unserved so that lines keep their limits" in told
+    reported = "\n".join(notes(summary))
+    assert "The limit of a line raised or lowered a community's price in a step" in reported
+    assert "Consumption left unserved so that lines keep their limits" in reported
 
 
 def test_the_report_states_congestion_rent_and_shed_loads(folder: Path) -> None:
@@ -326,8 +332,8 @@ def test_a_welfare_below_0_has_no_price_of_anarchy() -> None:
     assert summary["welfare"] < 0
     assert summary["price_of_anarchy"] is None
     assert summary["welfare_loss"] >= 0
-    told = "\n".join(notes({"three_level": summary}))
-    assert "Welfare is not above 0, so that there is no price of anarchy" in told
+    reported = "\n".join(notes({"three_level": summary}))
+    assert "Welfare is not above 0, so that there is no price of anarchy" in reported
 
 
 def test_shedding_needs_limits_that_are_kept() -> None:

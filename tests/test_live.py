@@ -231,7 +231,7 @@ def test_many_communities_have_short_labels_and_few_storages_each() -> None:
     assert len(communities) == MANY
     assert 0 < len(rings) <= room.stores < 20
     assert f"{len(rings)} drawn" in chart["title"]["subtext"]
-    # A label tells the name, what is drawn and its price; the pointer tells the rest.
+    # A label shows the name, what is drawn and its price; the pointer has the rest.
     assert {one["label"]["formatter"].count("\n") for one in communities} == {1}
     of_schools = [one for one in communities if "school buses" in one["tooltip"]["formatter"]]
     assert [one["name"] for one in of_schools] == ["rochester"]
@@ -407,9 +407,9 @@ def test_without_the_extra_the_command_says_what_to_install(
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr("hmesh.runs.live.server.version", none_there)
-    told = hmesh("live", "three-communities")
-    assert told.exit_code == 2
-    assert told.stderr.splitlines() == [
+    reported = hmesh("live", "three-communities")
+    assert reported.exit_code == 2
+    assert reported.stderr.splitlines() == [
         "hmesh live: needs solara, solara-assets, altair; "
         "install hMESH with its extra: pip install 'hmesh[live]'"
     ]
@@ -417,12 +417,12 @@ def test_without_the_extra_the_command_says_what_to_install(
 
 def test_wrong_input_is_told_in_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hmesh.runs.live.server.version", lambda name: "1")
-    told = hmesh("live", "three-communities", "--strategy", "three_leve")
-    assert told.exit_code == 2
-    assert "did you mean 'three_level'?" in told.stderr
-    told = hmesh("live", "three-communities", "--set", "vehicles.cont=3")
-    assert told.exit_code == 2
-    assert "did you mean 'count'?" in told.stderr
+    reported = hmesh("live", "three-communities", "--strategy", "three_leve")
+    assert reported.exit_code == 2
+    assert "did you mean 'three_level'?" in reported.stderr
+    reported = hmesh("live", "three-communities", "--set", "vehicles.cont=3")
+    assert reported.exit_code == 2
+    assert "did you mean 'count'?" in reported.stderr
 
 
 def test_a_port_that_is_taken_is_refused() -> None:
@@ -445,8 +445,8 @@ def test_the_command_line_does_not_load_the_viewer() -> None:
 
 
 def test_small_amounts_keep_their_digits_and_none_has_no_sign() -> None:
-    told = [amount(value, 1) for value in (12345.67, 10, 9.99, 0.0312, -0.0001, -0.04, 0)]
-    assert told == ["12,345.7", "10.0", "9.990", "0.031", "0.000", "-0.040", "0.0"]
+    reported = [amount(value, 1) for value in (12345.67, 10, 9.99, 0.0312, -0.0001, -0.04, 0)]
+    assert reported == ["12,345.7", "10.0", "9.990", "0.031", "0.000", "-0.040", "0.0"]
     assert amount(0.4, 0) == "0.40"
 
 
@@ -578,7 +578,7 @@ def test_prices_colour_communities_and_queues_are_told() -> None:
     past = [reading.community_price for reading in world.history["three_level"]]
     assert (low, high) == (np.min(past), np.max(past))
     assert f"price {low:,.2f} to {high:,.2f} EUR/kWh" in chart["title"]["subtext"]
-    # The dearer, the darker; the same price has the same colour.
+    # The more expensive, the darker; the same price has the same colour.
     by_price = sorted(zip(prices, colours, strict=True), key=lambda each: (each[0] or 0.0, each[1]))
     reds = [int(colour[1:3], 16) for _, colour in by_price]
     assert reds == sorted(reds, reverse=True)
@@ -589,5 +589,5 @@ def test_prices_colour_communities_and_queues_are_told() -> None:
     queues = [int((without & (fleet["place"] == m)).sum()) * few[m] for m in range(len(few))]
     assert max(queues) > 5
     for queue, one in zip(queues, communities, strict=True):
-        told = [part for part in one["tooltip"]["formatter"].split(", ") if "waiting" in part]
-        assert told == ([f"{queue} waiting"] if queue else [])
+        reported = [part for part in one["tooltip"]["formatter"].split(", ") if "waiting" in part]
+        assert reported == ([f"{queue} waiting"] if queue else [])

@@ -129,8 +129,8 @@ class TestForgedValues:
             slider = page.slider("vehicles")
             for value in (1e9, -1, 41, "7", True, None, [20], 20.5):
                 page.set(slider, v_model=value)
-                told = f"the value {value!r} (allowed: a whole number from 0 to 40)"
-                page.wait_for(lambda told=told: html.escape(told) in page.texts())
+                reported = f"the value {value!r} (allowed: a whole number from 0 to 40)"
+                page.wait_for(lambda reported=reported: html.escape(reported) in page.texts())
                 assert "the value before stays in force" in page.texts()
                 assert page.value("vehicles") == 20
             page.set(slider, v_model=40)
@@ -164,15 +164,15 @@ class TestForgedValues:
 
 
 def test_why_a_request_is_refused_names_header_value_and_what_is_allowed() -> None:
-    told = why_refused([(b"host", b"evil.example")], needs_origin=False)
-    assert told == (
+    reported = why_refused([(b"host", b"evil.example")], needs_origin=False)
+    assert reported == (
         "hMESH live answers on this machine alone: Host is evil.example "
         "(allowed: 127.0.0.1, [::1], localhost, with any port)"
     )
     own = [(b"host", b"localhost:8765")]
     assert why_refused(own, needs_origin=False) == ""
-    told = why_refused([*own, (b"origin", b"http://localhost:3000")], needs_origin=False)
-    assert told == (
+    reported = why_refused([*own, (b"origin", b"http://localhost:3000")], needs_origin=False)
+    assert reported == (
         "hMESH live answers to its own page alone: Origin is http://localhost:3000 "
         "(allowed: http://localhost:8765)"
     )

@@ -101,7 +101,7 @@ class Visit:
         )
 
     def option(self, title: str) -> Any:
-        """What a chart was told to draw."""
+        """What a chart was asked to draw."""
         return self.page.evaluate(
             """title => new Promise(found => requirejs(
                 [`${window.solara.cdn}/echarts@5.4.0/dist/echarts.js`],
@@ -173,7 +173,7 @@ def visit(browser: Any, url: str, **look: Any) -> Visit:
 
 
 def beside(source: Source, steps: int, **values: float) -> LiveWorld:
-    """The same world, lived through without a browser."""
+    """The same world, simulated without a browser."""
     seed, strategy = str(source.scenario.seed), strategy_label(source.strategy)
     world = LiveWorld(source=source, strategy=strategy, seed=seed, **values)
     for _ in range(steps):
@@ -181,7 +181,7 @@ def beside(source: Source, steps: int, **values: float) -> LiveWorld:
     return world
 
 
-def told(here: Visit, world: LiveWorld) -> None:
+def reported(here: Visit, world: LiveWorld) -> None:
     """Hold what a page shows to a world."""
     for figure in figures_now(world):
         assert here.figure(figure.key) == figure.text, figure.label
@@ -198,13 +198,13 @@ def test_a_page_opens_steps_and_plays_to_the_end(browser: Any, served: Any) -> N
     here = visit(browser, served(source).base_url)
     assert here.steps() == 0
     here.step(7)
-    told(here, beside(source, 7))
+    reported(here, beside(source, 7))
     assert set(here.charts()) == {
         "Map", "Load", "Price", "Who draws, who delivers", "Grid", "State of charge, on average",
     }  # fmt: skip
     here.button("▶").click()
     here.wait_for(12)
-    told(here, beside(source, 12))
+    reported(here, beside(source, 12))
     fine(here)
     here.page.close()
 
@@ -222,9 +222,9 @@ def test_play_can_be_paused(browser: Any, served: Any) -> None:
     stopped = here.steps()
     here.page.wait_for_timeout(2000)
     assert 14 <= here.steps() == stopped < 168
-    told(here, beside(source, stopped))
+    reported(here, beside(source, stopped))
     here.step()
-    told(here, beside(source, stopped + 1))
+    reported(here, beside(source, stopped + 1))
     fine(here)
     here.page.close()
 
@@ -252,7 +252,7 @@ def test_vehicles_move_prices_are_drawn_and_reset_takes_the_sliders(
     here.page.locator('[data-parameter="vehicles.count"]', has_text="2100").wait_for()
     assert here.steps() == 0
     here.step(8)
-    told(here, beside(source, 8, vehicles__count=2100))
+    reported(here, beside(source, 8, vehicles__count=2100))
     fine(here)
     here.page.close()
 
@@ -272,7 +272,7 @@ def test_what_cannot_be_run_is_told_and_can_be_mended(browser: Any, served: Any)
     here.button("Reset").click()
     here.page.locator("[data-figure=steps]").wait_for()
     here.step(2)
-    told(here, beside(make_source("three-communities", ["vehicles.count=50"], seed=2), 2))
+    reported(here, beside(make_source("three-communities", ["vehicles.count=50"], seed=2), 2))
     fine(here)
     here.page.close()
 
@@ -285,8 +285,8 @@ def test_two_windows_have_worlds_of_their_own(browser: Any, served: Any) -> None
     one.step(3)
     other.step()
     assert (one.steps(), other.steps()) == (3, 1)
-    told(one, beside(source, 3))
-    told(other, beside(source, 1))
+    reported(one, beside(source, 3))
+    reported(other, beside(source, 1))
     for here in (one, other):
         fine(here)
         here.page.close()
@@ -312,7 +312,7 @@ def test_a_page_is_as_dark_as_the_system_and_fits_a_phone(browser: Any, served: 
     here.button("Step").wait_for(state="hidden")
     here.page.locator("header .mdi-menu").click()
     here.button("Step").wait_for()
-    told(here, beside(make_source("three-communities", ["vehicles.count=50"]), 2))
+    reported(here, beside(make_source("three-communities", ["vehicles.count=50"]), 2))
     fine(here)
     here.page.close()
 
@@ -327,7 +327,7 @@ def test_every_scheme_has_a_page(name: str, browser: Any, served: Any) -> None:
     source = make_source(name, changes.get(name, ()))
     here = visit(browser, served(source).base_url)
     here.step(5)
-    told(here, beside(source, 5))
+    reported(here, beside(source, 5))
     fine(here)
     here.page.close()
 
@@ -344,8 +344,8 @@ def test_a_page_steps_with_many_vehicles(browser: Any, served: Any) -> None:
 
 
 def command() -> tuple[Any, str]:
-    """The command, and the address that it has told."""
-    # Whoever runs the tests in the background has the shell ignore the interruption.
+    """The command, and the address that it has printed."""
+    # A person who runs the tests in the background has the shell ignore the interruption.
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "from hmesh.runs.command_line import main; main()"

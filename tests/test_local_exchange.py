@@ -53,7 +53,7 @@ def test_nothing_is_fed_in_while_somebody_lacks(allocation: Allocation) -> None:
 
 
 def test_shares_are_those_of_handing_out_drop_by_drop() -> None:
-    """Whoever has least by its weight and lacks something gets the next drop."""
+    """The one with least by its weight and lacks something gets the next drop."""
     drops = 2000
     for seed in range(4):
         rng = np.random.default_rng(seed)

@@ -107,17 +107,19 @@ def test_self_consumption_and_self_sufficiency_count_own_and_shared_energy() -> 
         for name in ("own_kwh", "lack_kwh", "surplus_kwh", "received_kwh"):
             sums[name].append(row[name])
     own, lack, surplus, shared = (math.fsum(held) for held in sums.values())
-    told = read_run(terms("need")).summary["typical"]["local_exchange"]["village"]
-    assert told["self_consumption"] == pytest.approx((own + shared) / (own + surplus), rel=EXACT)
-    assert told["self_sufficiency"] == pytest.approx((own + shared) / (own + lack), rel=EXACT)
+    reported = read_run(terms("need")).summary["typical"]["local_exchange"]["village"]
+    assert reported["self_consumption"] == pytest.approx(
+        (own + shared) / (own + surplus), rel=EXACT
+    )
+    assert reported["self_sufficiency"] == pytest.approx((own + shared) / (own + lack), rel=EXACT)
     without = read_run(terms("none")).summary["typical"]["local_exchange"]["village"]
     assert without["self_consumption"] == pytest.approx(own / (own + surplus), rel=EXACT)
-    assert told["self_consumption"] > without["self_consumption"]
+    assert reported["self_consumption"] > without["self_consumption"]
 
 
 @pytest.mark.slow
 def test_static_shares_follow_their_weights() -> None:
-    """Whoever could take more than its share has one in proportion to its weight."""
+    """One that could take more than its share has one in proportion to its weight."""
     by_step: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in rows(terms("static"), "local_members"):
         by_step[row["step"]].append(row)
@@ -249,11 +251,11 @@ def test_a_fault_in_the_rule_is_found(
 def test_a_fault_in_the_price_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rule = local_settlement.local_prices
 
-    def dearer(*args: Any) -> LocalPrices | None:
+    def costlier(*args: Any) -> LocalPrices | None:
         found = rule(*args)
         return None if found is None else replace(found, local=1.001 * found.local)
 
-    monkeypatch.setattr(local_settlement, "local_prices", dearer)
+    monkeypatch.setattr(local_settlement, "local_prices", costlier)
     start_run(load_scenario(village_file(), ["hours=5"]), tmp_path / "run")
     failed = audit_run(tmp_path / "run").failed
     assert "local exchange: prices lie between feed-in and retail" in failed

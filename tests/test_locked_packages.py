@@ -22,9 +22,9 @@ def canonical(name: str) -> str:
 
 
 def licence(package: Distribution) -> str:
-    told = package.metadata
-    classifiers = [c for c in told.get_all("Classifier") or [] if c.startswith("License")]
-    named = told.get("License-Expression") or told.get("License") or ""
+    reported = package.metadata
+    classifiers = [c for c in reported.get_all("Classifier") or [] if c.startswith("License")]
+    named = reported.get("License-Expression") or reported.get("License") or ""
     if not named and not classifiers:
         named = "".join(
             Path(str(package.locate_file(path))).read_text(encoding="utf-8")[:200]

@@ -99,8 +99,8 @@ def test_fifty_communities_are_readable(visit: Visit, many: Path, width: int, th
     high = visit.run(f"{MAP}.height")
     assert (at - radius >= 0).all()
     assert (at + radius <= [wide, high]).all()
-    told = visit.run(f"{MAP}.count.textContent")
-    drawn, everything = (int(word) for word in told.split() if word.isdigit())
+    reported = visit.run(f"{MAP}.count.textContent")
+    drawn, everything = (int(word) for word in reported.split() if word.isdigit())
     assert drawn <= 24 < everything
     assert "3,000 of 100,000 are drawn" in visit.page.locator("#map-legend").inner_text()
     visit.check(many)
@@ -146,12 +146,12 @@ def test_who_waits_stands_on_the_map_and_in_the_table(browser: Browser, tmp_path
         here = rows[rows["step"] == step].set_index("community")["waiting"]
         table = visit.page.locator('[data-part="moment"] tbody tr')
         for m, name in enumerate(names):
-            told = table.nth(m).locator("th, td").nth(column).inner_text().replace(",", "")
+            reported = table.nth(m).locator("th, td").nth(column).inner_text().replace(",", "")
             lines = visit.run(f"{MAP}.reading({m})")
             if name not in here.index:
-                assert told == "-"
+                assert reported == "-"
                 assert not any("wait" in line for line in lines)
                 continue
-            assert float(told) == pytest.approx(here[name], rel=6e-3, abs=6e-4)
-            assert lines[-1] == f"{told} wait for a charger"
+            assert float(reported) == pytest.approx(here[name], rel=6e-3, abs=6e-4)
+            assert lines[-1] == f"{reported} wait for a charger"
     visit.check(tmp_path / "page.html")

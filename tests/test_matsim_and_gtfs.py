@@ -34,7 +34,7 @@ PLANS = """<?xml version="1.0" encoding="utf-8"?>
 </plan></person>
 </population>
 """
-# As MATSim writes them: vehicles have names of their own, the first link is not entered.
+# As MATSim writes them: vehicles have their own names, the first link is not entered.
 EVENTS = """<?xml version="1.0" encoding="utf-8"?>
 <events version="1.0">
 <event time="25200.0" type="actend" person="anna" link="1" actType="home"/>
@@ -93,8 +93,8 @@ def test_the_selected_plan_of_each_person_is_driven(tmp_path: Path, name: str) -
         ("anna", "07:45:30", "08:05:30", 12.345, "home", "work"),
         ("anna", "16:05:00", "16:15:00", 5.0, "work", "shop"),
     ]
-    told = [str(each) for each in found.warnings]
-    assert told == [
+    reported = [str(each) for each in found.warnings]
+    assert reported == [
         f"{path}: left out: 1 trips by other modes than car",
         f"{path}: left out: 1 trips whose length is not known",
         f"{path}: left out: 1 trips without a departure or a travel time",

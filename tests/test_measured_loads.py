@@ -15,7 +15,7 @@ HOURS = 168
 
 @pytest.fixture
 def measured(shared: Path, tmp_path: Path) -> Path:
-    """A scenario whose fixed load is 39 measured buildings and 11 measured houses."""
+    """A scenario whose inelastic load is 39 measured buildings and 11 measured houses."""
     pytest.importorskip("pyarrow")
     folder = shared / "data" / "buildings"
     buildings = pd.read_parquet(folder / "buildings_uk_2013-04_2014-03_hourly.parquet")

@@ -186,12 +186,12 @@ def test_missing_readings_are_filled_and_counted(tmp_path: Path) -> None:
 def test_what_a_dataset_does_not_tell_is_refused_with_its_place(tmp_path: Path) -> None:
     dataset(tmp_path / "street")
     storage = "community_storage.storages.0"
-    told = refusal(tmp_path, f"{storage}.pv_member=rof")
-    assert f"{storage}.pv_member: street tells no generation of 'rof'" in told
-    assert "(allowed: roof, shed; did you mean 'roof'?)" in told
-    assert "tells no generation of 'house'" in refusal(tmp_path, f"{storage}.pv_member=house")
+    reported = refusal(tmp_path, f"{storage}.pv_member=rof")
+    assert f"{storage}.pv_member: street states no generation of 'rof'" in reported
+    assert "(allowed: roof, shed; did you mean 'roof'?)" in reported
+    assert "states no generation of 'house'" in refusal(tmp_path, f"{storage}.pv_member=house")
     several = refusal(tmp_path, f"{storage}.pv_member=null")
-    assert f"{storage}.pv_member: street tells what 2 members generate" in several
+    assert f"{storage}.pv_member: street states what 2 members generate" in several
     early = refusal(tmp_path, "community_storage.history_days=3")
     assert "does not cover the run, 2021-01-09 00:00" in early
     assert f"{storage}.pv_dataset, with 3 days of history: " in early
@@ -211,9 +211,9 @@ def test_a_dataset_without_photovoltaics_is_refused(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "street")
     rows = pd.read_csv(folder / "profiles.csv").drop(columns="pv_kwh")
     rows.to_csv(folder / "profiles.csv", index=False)
-    told = refusal(tmp_path)
-    assert "community_storage.storages.0.pv_dataset, with 2 days of history: " in told
-    assert "tells no generation (allowed: profiles with a column pv_kwh)" in told
+    reported = refusal(tmp_path)
+    assert "community_storage.storages.0.pv_dataset, with 2 days of history: " in reported
+    assert "states no generation (allowed: profiles with a column pv_kwh)" in reported
 
 
 def test_check_tells_the_mistakes_of_plants_and_loads_at_once(tmp_path: Path) -> None:
@@ -271,8 +271,8 @@ def test_forecasters_see_the_measured_plant(tmp_path: Path, forecaster: str) -> 
     assert shared is not None
     past = shared.generation_history_kwh
     # Every day is like the one before, so that both know it.
-    told = shared.generation_forecaster.forecast(past, 96, 0)[:, 0]
-    assert told == pytest.approx(pv_kwh(ROOF)[:96])
+    reported = shared.generation_forecaster.forecast(past, 96, 0)[:, 0]
+    assert reported == pytest.approx(pv_kwh(ROOF)[:96])
     simulation = Simulation(setting, OPTIMAL)
     for _ in range(setting.scenario.steps):
         simulation.step()
@@ -296,10 +296,10 @@ def test_a_measured_house_and_plant_live_through_the_end_of_summer_time(
     report = audit_run(tmp_path / "run")
     assert report.passed, "\n".join(report.lines())
     run = read_run(tmp_path / "run")
-    told = run.summary[OPTIMAL]
+    reported = run.summary[OPTIMAL]
     # The file lacks the second showing of the hour that comes twice.
-    assert told["counts"]["plant_readings_filled"] == 2
+    assert reported["counts"]["plant_readings_filled"] == 2
     rows = pd.read_parquet(tmp_path / "street" / "profiles.parquet").set_index("time")
     inside = rows["2012-03-31T12:00":"2012-04-01T22:30"]
-    assert told["plant_generation_kwh"] == pytest.approx(3 * inside.pv_kwh.sum())
-    assert told["storage_delivered_kwh"] > 0
+    assert reported["plant_generation_kwh"] == pytest.approx(3 * inside.pv_kwh.sum())
+    assert reported["storage_delivered_kwh"] > 0

@@ -159,9 +159,9 @@ def test_a_log_row_says_who_told_whom_what_and_when() -> None:
 
 
 def test_all_wrong_parameters_are_told() -> None:
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as reported:
         MessageBus(Streams(1), math.inf, 1.5, math.nan, "some")  # type: ignore[arg-type]
-    assert [problem.place for problem in told.value.problems] == [
+    assert [problem.place for problem in reported.value.problems] == [
         "latency_h",
         "loss_rate",
         "deadline_h",
@@ -237,9 +237,11 @@ def test_two_classes_of_one_name_are_not_counted_as_one_message() -> None:
     bus = MessageBus(Streams(1), keep="all")
     bus.begin_step(0)
     bus.send(offer())
-    with pytest.raises(InputError, match=r"message PriceOffer: two classes have this name") as told:
+    with pytest.raises(
+        InputError, match=r"message PriceOffer: two classes have this name"
+    ) as reported:
         bus.send(other)
-    assert "hmesh.environment.messages.PriceOffer" in str(told.value)
+    assert "hmesh.environment.messages.PriceOffer" in str(reported.value)
     assert bus.statistics == {"PriceOffer": Count(sent=1)}
     assert bus.drain_log()["value"] == [30.0]
 

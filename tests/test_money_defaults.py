@@ -135,11 +135,13 @@ def test_where_no_rate_is_known_every_key_is_required_at_once(tmp_path: Path) ->
     lines = str(error.value).splitlines()
     assert lines[0].startswith("scenario.yaml: currency: no exchange rate of PLN is known")
     for key, built_in in MONEY_DEFAULTS.items():
-        told = [line for line in lines if line.startswith(f"scenario.yaml: {key}: is missing, ")]
-        assert len(told) == (built_in.value != 0), key
+        reported = [
+            line for line in lines if line.startswith(f"scenario.yaml: {key}: is missing, ")
+        ]
+        assert len(reported) == (built_in.value != 0), key
         unit = built_in.unit.replace("money", "PLN")
         allowed = re.compile(rf"\(allowed: a value in {re.escape(unit)}(; line \d+)?\)")
-        assert all(allowed.search(line) for line in told), key
+        assert all(allowed.search(line) for line in reported), key
     with pytest.raises(InputError, match="did you mean 'JPY'"):
         load_scenario(str(scenario(tmp_path, currency="JPN")))
 

@@ -110,8 +110,8 @@ def test_a_picture_shows_something_or_says_why_not(odd: str, tmp_path: Path) -> 
         }
     assert drawings
     for name, drawing in drawings.items():
-        told = drawing.finding
-        assert drawing.figure is None or shows(drawing.figure), f"{name}: {told}"
-        assert not re.search(r"\bnan\b|\binf\b|-0\b(?!\.)|None|\b0\.00 k", told), told
-        assert not re.search(r"\b1 (pairs|steps|hours|days|groups|buildings|batteries)\b", told)
-        assert told[0].isupper() or told[0].isdigit(), told
+        reported = drawing.finding
+        assert drawing.figure is None or shows(drawing.figure), f"{name}: {reported}"
+        assert not re.search(r"\bnan\b|\binf\b|-0\b(?!\.)|None|\b0\.00 k", reported), reported
+        assert not re.search(r"\b1 (pairs|steps|hours|days|groups|buildings|batteries)\b", reported)
+        assert reported[0].isupper() or reported[0].isdigit(), reported

@@ -98,7 +98,7 @@ def test_a_run_with_outages_in_part_passes_its_audit_and_resumes(
 
 
 @pytest.mark.parametrize(
-    ("scenario", "change", "told"),
+    ("scenario", "change", "reported"),
     [
         ("three-communities", DARK.replace("20 min", "20 m"), "is no duration"),
         ("three-communities", DARK.replace("lasts", "until: '2023-01-16T18:00', lasts"), "one of"),
@@ -110,6 +110,6 @@ def test_a_run_with_outages_in_part_passes_its_audit_and_resumes(
         ),
     ],
 )
-def test_mistakes_of_outages_are_reported(scenario: str, change: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_mistakes_of_outages_are_reported(scenario: str, change: str, reported: str) -> None:
+    with pytest.raises(InputError, match=reported):
         load_scenario(scenario, (change,))

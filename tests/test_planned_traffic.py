@@ -24,7 +24,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 COMMUNITIES = ("homes", "malls", "offices")
 SPRING, AUTUMN, WINTER = "2024-03-30", "2024-10-26", "2024-01-15"
 NAMES = ("community", "plugged_part", "driven_km", "km_before_plug")
-type Told = dict[str, NDArray[np.float64]]
+type Reported = dict[str, NDArray[np.float64]]
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Drive:
 
 def moved(
     plans: DayPlans, start: str, step_h: float, steps: int, *, resume_at: int = -1
-) -> tuple[Told, NDArray[np.int64]]:
+) -> tuple[Reported, NDArray[np.int64]]:
     """Return what becomes of one vehicle of each plan, and every trip's origin and step."""
     calendar = Calendar(start, "Europe/Berlin", step_h)
     size = len(plans.names)
@@ -55,7 +55,7 @@ def moved(
 
     fleet, clock, traffic = begin()
     names = (*NAMES, "day_finished", "reserve_kwh")
-    told: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
+    reported: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
     departures = []
     for step in range(steps):
         if step == resume_at:
@@ -65,11 +65,11 @@ def moved(
             fleet.restore(state)
             clock.restore(now_h, pending)
         clock.run_until(step * step_h)
-        for name, values in told.items():
+        for name, values in reported.items():
             values.append(fleet[name].astype(np.float64))
         departures += [(step, int(b.origin), int(v)) for b in traffic.departed for v in b.vehicles]
         traffic.end_step()
-    return {name: np.array(rows) for name, rows in told.items()}, np.array(departures)
+    return {name: np.array(rows) for name, rows in reported.items()}, np.array(departures)
 
 
 def walk(plans: DayPlans, plan: int, start: str, days: int) -> list[Drive]:
@@ -96,7 +96,7 @@ def walk(plans: DayPlans, plan: int, start: str, days: int) -> list[Drive]:
     return drives
 
 
-def expected(drives: list[Drive], start: int, step_h: float, steps: int) -> Told:
+def expected(drives: list[Drive], start: int, step_h: float, steps: int) -> Reported:
     """Return where a vehicle is in every step and how far it drives, a quarter after another."""
     # Who set out before the run began is there as it begins.
     place = start
@@ -104,7 +104,7 @@ def expected(drives: list[Drive], start: int, step_h: float, steps: int) -> Told
         if drive.departs_h < 0:
             place = drive.destination
     drives = [drive for drive in drives if drive.departs_h >= 0]
-    told: dict[str, list[float]] = {name: [] for name in NAMES}
+    reported: dict[str, list[float]] = {name: [] for name in NAMES}
     quarters = round(step_h * 4)
     for step in range(steps):
         parked: list[int] = []
@@ -120,12 +120,12 @@ def expected(drives: list[Drive], start: int, step_h: float, steps: int) -> Told
         there = [each for each in parked if each != ON_THE_ROAD]
         # The first of those where it is longest.
         community = max(dict.fromkeys(there), key=there.count, default=ON_THE_ROAD)
-        told["community"].append(community)
-        told["plugged_part"].append(there.count(community) / quarters)
-        told["driven_km"].append(sum(km))
+        reported["community"].append(community)
+        reported["plugged_part"].append(there.count(community) / quarters)
+        reported["driven_km"].append(sum(km))
         leaves = quarters - parked[::-1].index(community) if there else 0
-        told["km_before_plug"].append(sum(km[:leaves]))
-    return {name: np.array(values) for name, values in told.items()}
+        reported["km_before_plug"].append(sum(km[:leaves]))
+    return {name: np.array(values) for name, values in reported.items()}
 
 
 @st.composite
@@ -174,12 +174,14 @@ def test_vehicles_are_where_their_plans_say(
     plans: DayPlans, start: str, step_h: float, data: st.DataObject
 ) -> None:
     steps = round(72 / step_h)
-    told, departures = moved(plans, start, step_h, steps)
+    reported, departures = moved(plans, start, step_h, steps)
     for plan in range(len(plans.names)):
         drives = walk(plans, plan, start, days=5)
         wanted = expected(drives, int(plans.start[plan]), step_h, steps)
         for name, values in wanted.items():
-            np.testing.assert_allclose(told[name][:, plan], values, rtol=0, atol=1e-9, err_msg=name)
+            np.testing.assert_allclose(
+                reported[name][:, plan], values, rtol=0, atol=1e-9, err_msg=name
+            )
         begun = [
             (step, drive.origin)
             for drive in drives
@@ -187,12 +189,12 @@ def test_vehicles_are_where_their_plans_say(
         ]
         mine = departures[departures[:, 2] == plan] if len(departures) else departures
         assert [tuple(row[:2]) for row in mine.tolist()] == begun
-    on_the_road = told["community"] == ON_THE_ROAD
-    np.testing.assert_array_equal(on_the_road, told["plugged_part"] == 0)
-    assert (told["driven_km"][on_the_road] > 0).all()
+    on_the_road = reported["community"] == ON_THE_ROAD
+    np.testing.assert_array_equal(on_the_road, reported["plugged_part"] == 0)
+    assert (reported["driven_km"][on_the_road] > 0).all()
     resume_at = data.draw(st.integers(1, steps - 1), label="resume at")
     again, _ = moved(plans, start, step_h, steps, resume_at=resume_at)
-    for name, values in told.items():
+    for name, values in reported.items():
         assert values.tobytes() == again[name].tobytes()
 
 
@@ -215,25 +217,25 @@ PUBLISHED = [
 def test_published_patterns_drive_in_their_clock_hours(step_h: float) -> None:
     plans = read_day_plans(None, COMMUNITIES)
     in_hour = round(1 / step_h)
-    told, _ = moved(plans, f"{WINTER}T01:00", step_h, 48 * in_hour)
-    by_hour = told["driven_km"].reshape(48, in_hour, 10)
+    reported, _ = moved(plans, f"{WINTER}T01:00", step_h, 48 * in_hour)
+    by_hour = reported["driven_km"].reshape(48, in_hour, 10)
     for plan, (trips, km_a_day) in enumerate(PUBLISHED):
         for hour in range(48):
             km = trips.get((hour + 1) % 24, 0)
             assert by_hour[hour, :, plan].tolist() == pytest.approx([km / in_hour] * in_hour)
         assert by_hour[:24, :, plan].sum() == pytest.approx(km_a_day)
-    at_noon = told["community"][11 * in_hour]
+    at_noon = reported["community"][11 * in_hour]
     assert at_noon.tolist() == [2, -1, -1, 2, 2, -1, 1, 1, 1, 1]
-    assert told["community"][2 * in_hour].tolist() == [0] * 10
-    finished = told["day_finished"][:, 0].reshape(48, in_hour)[:, 0]
+    assert reported["community"][2 * in_hour].tolist() == [0] * 10
+    finished = reported["day_finished"][:, 0].reshape(48, in_hour)[:, 0]
     assert finished.tolist() == [0.0] * 16 + [1.0] * 14 + [0.0] * 10 + [1.0] * 8
 
 
 def test_reserve_is_the_energy_of_the_next_trip() -> None:
     plans = read_day_plans(None, COMMUNITIES)
-    told, _ = moved(plans, f"{WINTER}T01:00", 1.0, 24)
+    reported, _ = moved(plans, f"{WINTER}T01:00", 1.0, 24)
     used = ElectricVehicle.consumption_kwh_per_km.default
-    reserve = told["reserve_kwh"] / used
+    reserve = reported["reserve_kwh"] / used
     # Pattern 6: 20 km to the office, 5 to the mall, 5 back, 5 to the mall, 20 home.
     assert reserve[:, 5] == pytest.approx([20.0] * 7 + [5.0] * 10 + [20.0] * 7)
     assert reserve[:, 9] == pytest.approx([60.0] * 8 + [50.0] * 11 + [60.0] * 5)
@@ -253,7 +255,7 @@ def test_nobody_overtakes_themselves_where_the_clocks_skip_an_hour(tmp_path: Pat
         "late,20,1,10,offices,homes\n"
     )
     plans = read_day_plans(tmp_path / "plans.csv", COMMUNITIES)
-    told, _ = moved(plans, "2024-03-31T00:00", 0.25, 92)
-    hours = told["community"][::4]  # by elapsed time: from 2 on the clocks show an hour more
+    reported, _ = moved(plans, "2024-03-31T00:00", 0.25, 92)
+    hours = reported["community"][::4]  # by elapsed time: from 2 on the clocks show an hour more
     assert hours[4:19].tolist() == [[2.0, 2.0]] * 15
     assert hours[22].tolist() == [0.0, 0.0]

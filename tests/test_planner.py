@@ -102,14 +102,14 @@ def test_the_planner_keeps_limits_wherever_prices_can(grid: OnGrid) -> None:
     least, most = game.limits_kwh
     bounds = grid.players.bounds
     ends = bounds.aggregator_lower, bounds.aggregator_upper
-    cheapest, dearest = (grid.demand_kwh(np.full(len(least), price)) for price in ends)
+    cheapest, costliest = (grid.demand_kwh(np.full(len(least), price)) for price in ends)
     demand = grid.demand_kwh(solve_planner(game).community_price)
-    can = (least <= most) & (dearest <= most) & (cheapest >= least)
+    can = (least <= most) & (costliest <= most) & (cheapest >= least)
     assert (demand[can] <= most[can] + 1e-7).all()
     assert (demand[can] >= least[can] - 1e-7).all()
-    # Where the dearest price leaves more than the limit, no more than that is drawn.
-    over = dearest > most
-    assert (demand[over] <= dearest[over] + 1e-7).all()
+    # Where the most expensive price leaves more than the limit, no more than that is drawn.
+    over = costliest > most
+    assert (demand[over] <= costliest[over] + 1e-7).all()
 
 
 @pytest.mark.parametrize("vehicles", [1, 10, 200])

@@ -95,9 +95,11 @@ def test_the_usual_form_does_not_depend_on_an_earlier_size(run: Path, drawn: Pat
 def test_unknown_names_are_all_told_with_the_nearest(run: Path) -> None:
     result = hmesh("plot", str(run), "--only", "laod", "--only", "price")
     assert result.exit_code == 2
-    told = result.stderr.splitlines()
-    assert told[0].startswith("--only: there is no picture 'laod' (allowed: load, peak_to_average")
-    assert [line.rpartition("; ")[2] for line in told] == [
+    reported = result.stderr.splitlines()
+    assert reported[0].startswith(
+        "--only: there is no picture 'laod' (allowed: load, peak_to_average"
+    )
+    assert [line.rpartition("; ")[2] for line in reported] == [
         "did you mean 'load'?)",
         "did you mean 'prices'?)",
     ]
@@ -137,12 +139,14 @@ def test_a_size_without_room_for_the_panels_is_refused_and_nothing_changes(run: 
     before = pictures(run)
     with pytest.raises(InputError) as caught:
         draw_plots(run, form=PictureForm(size_in=(4.0, 3.0)))
-    told = [str(problem) for problem in caught.value.problems]
-    assert len(told) > 1
-    assert told[0].startswith("--size: load: 4 by 3 in leaves no room for the panels (allowed: ")
+    reported = [str(problem) for problem in caught.value.problems]
+    assert len(reported) > 1
+    assert reported[0].startswith(
+        "--size: load: 4 by 3 in leaves no room for the panels (allowed: "
+    )
     assert pictures(run) == before
-    # The size that is told has room.
-    wide, high = re.findall(r"allowed: ([\d.]+) by ([\d.]+) in or larger", told[0])[0]
+    # The printed size has room.
+    wide, high = re.findall(r"allowed: ([\d.]+) by ([\d.]+) in or larger", reported[0])[0]
     draw_plots(run, only="load", form=PictureForm(size_in=(float(wide), float(high))))
 
 

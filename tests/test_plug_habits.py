@@ -1,4 +1,4 @@
-"""Who plugs in where it arrives, and that whoever does not takes part in nothing."""
+"""Who plugs in where it arrives, and that one who does not takes part in nothing."""
 
 from pathlib import Path
 from typing import Any
@@ -52,21 +52,21 @@ def stepped(each: Scenario, strategy: str, steps: int) -> tuple[Any, list[dict[s
     """Return the vehicles of a world, and what they do in its first steps."""
     world = Simulation(make_setting(each), strategy)
     vehicles: Any = world.schemes["vehicles"]
-    told = []
+    reported = []
     for _ in range(steps):
         world.step()
         columns = ("community", "plugged_part", "plugs_in", "energy_kwh", "place")
-        told.append({name: vehicles.fleet.population[name].copy() for name in columns})
-        told[-1]["exchange_kwh"] = vehicles.exchange_kwh()
-    return vehicles, told
+        reported.append({name: vehicles.fleet.population[name].copy() for name in columns})
+        reported[-1]["exchange_kwh"] = vehicles.exchange_kwh()
+    return vehicles, reported
 
 
 def test_who_does_not_plug_in_takes_part_in_nothing() -> None:
     taxis = TAXIS | {"travel": DRAWN, "plug_in": {"below": 0.6}, "count": 20}
-    vehicles, told = stepped(scenario(taxis, COMMUTERS), "three_level", 20)
+    vehicles, reported = stepped(scenario(taxis, COMMUTERS), "three_level", 20)
     rows = vehicles.vehicles.groups.rows[0]
     idle = 0
-    for step in told:
+    for step in reported:
         out = rows[~step["plugs_in"][rows] & (step["place"][rows] == step["community"][rows])]
         at_rest = out[step["plugged_part"][out] == 0.0]
         assert np.all(step["exchange_kwh"][at_rest] == 0.0)
@@ -76,11 +76,11 @@ def test_who_does_not_plug_in_takes_part_in_nothing() -> None:
 
 
 def test_at_home_is_where_its_plan_begins() -> None:
-    vehicles, told = stepped(scenario(VANS | {"plug_in": "at_home"}), "three_level", 24)
+    vehicles, reported = stepped(scenario(VANS | {"plug_in": "at_home"}), "three_level", 24)
     home = vehicles.fleet.population["home"]
     np.testing.assert_array_equal(home, vehicles.traffic.trips.homes())
     away = 0
-    for step in told:
+    for step in reported:
         elsewhere = (step["community"] >= 0) & (step["community"] != home)
         assert np.all(step["plugged_part"][elsewhere] == 0.0)
         assert np.all(step["exchange_kwh"][elsewhere] == 0.0)
@@ -92,9 +92,9 @@ def test_habits_of_one_group_leave_the_draws_of_another() -> None:
     habit = {"plug_in": {"probability": [[0.0, 1.0], [1.0, 0.3]]}}
     found = []
     for groups in ((TAXIS | habit,), (COMMUTERS | habit, TAXIS | habit)):
-        vehicles, told = stepped(scenario(*groups), "typical", 12)
+        vehicles, reported = stepped(scenario(*groups), "typical", 12)
         rows = vehicles.vehicles.groups.rows[-1]
-        found.append(np.stack([step["plugs_in"][rows] for step in told]))
+        found.append(np.stack([step["plugs_in"][rows] for step in reported]))
     np.testing.assert_array_equal(*found)
     assert 0 < found[0].mean() < 1
 

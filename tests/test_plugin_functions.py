@@ -143,9 +143,9 @@ def test_a_reader_of_a_plugin_imports(plugin: Path, tmp_path: Path) -> None:
         ["import", "two_column", "x", "--plugin", str(plugin), "--out", str(tmp_path / "d")],
     )
     assert done.exit_code == 2
-    told = re.sub(r"\s+", " ", done.output)
-    assert "register it with @reader in a file named by --plugin" in told
-    assert "did you mean 'two_columns'" in told
+    reported = re.sub(r"\s+", " ", done.output)
+    assert "register it with @reader in a file named by --plugin" in reported
+    assert "did you mean 'two_columns'" in reported
 
 
 def test_what_a_reader_returns_is_checked(plugin: Path, tmp_path: Path) -> None:

@@ -87,12 +87,12 @@ def test_a_plugin_is_valid_wherever_a_built_in_name_is(plugin: Path, tmp_path: P
         mine = rows[(rows.strategy == name) & (rows.metric == "demand_kw")]
         assert mine.community.isna().all()
         np.testing.assert_allclose(mine.value, demand, rtol=1e-12)
-        told = run.summary[name]["metrics"]
-        assert told["demand_kw"]["max"] == pytest.approx(demand.max())
-        assert told["demand_kw"]["mean"] == pytest.approx(demand.mean())
-        assert told["demand_kw"]["last"] == pytest.approx(demand.iloc[-1])
+        reported = run.summary[name]["metrics"]
+        assert reported["demand_kw"]["max"] == pytest.approx(demand.max())
+        assert reported["demand_kw"]["mean"] == pytest.approx(demand.mean())
+        assert reported["demand_kw"]["last"] == pytest.approx(demand.iloc[-1])
         late = hours[(hours.strategy == name) & (hours.community == "malls") & (hours.step >= 2)]
-        assert told["late_kw"]["malls"]["mean"] == pytest.approx(late.net_kwh.mean())
+        assert reported["late_kw"]["malls"]["mean"] == pytest.approx(late.net_kwh.mean())
     recorded = run.info["scenario"]["plugins"]["my_agents.py"]
     assert recorded["path"] == str(plugin)
     report = audit_run(folder)

@@ -1,4 +1,4 @@
-"""Few plugs: nobody charges on the road, no plug holds two, and whoever came first is first."""
+"""Few plugs: nobody charges on the road, no plug holds two, and the first to come is first."""
 
 from collections import defaultdict
 from math import inf
@@ -186,7 +186,7 @@ def test_a_charger_more_moves_no_draw(tmp_path: Path, crowded: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_as", "told"),
+    ("given_as", "reported"),
     [
         ("{count: 0}", "communities.homes.chargers"),
         ("{power_kw: -1}", "communities.homes.chargers"),
@@ -196,8 +196,8 @@ def test_a_charger_more_moves_no_draw(tmp_path: Path, crowded: Path) -> None:
         ("{plugs: 3}", "plugs"),
     ],
 )
-def test_mistakes_of_chargers_are_reported(given_as: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_mistakes_of_chargers_are_reported(given_as: str, reported: str) -> None:
+    with pytest.raises(InputError, match=reported):
         load_scenario("three-communities", (f"communities.homes.chargers={given_as}",))
 
 

@@ -40,7 +40,7 @@ def test_columns_are_live() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "told"),
+    ("name", "values", "reported"),
     [
         ("energy_kwh", [1.0, 2.0], r"shape \(2,\) \(allowed: \(\) or \(3,\)\)"),
         ("energy_kwh", [[1.0, 2.0, 3.0]], "shape"),
@@ -54,9 +54,9 @@ def test_columns_are_live() -> None:
         ("energy_kw", [1.0, 2.0, 3.0], "did you mean 'energy_kwh'"),
     ],
 )
-def test_values_that_do_not_fit_are_refused(name: str, values: Any, told: str) -> None:
+def test_values_that_do_not_fit_are_refused(name: str, values: Any, reported: str) -> None:
     vehicles = Population(ATTRIBUTES, 3)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=reported):
         vehicles.set(name, values)
     assert vehicles["energy_kwh"].tolist() == [20.0] * 3
 
@@ -67,7 +67,7 @@ def test_reading_an_unknown_column_names_the_nearest() -> None:
 
 
 def test_two_attributes_of_one_name_are_refused() -> None:
-    with pytest.raises(ValueError, match="names of their own"):
+    with pytest.raises(ValueError, match="their own names"):
         Population([ATTRIBUTES[0], ATTRIBUTES[0]], 1)
 
 
@@ -115,9 +115,9 @@ def test_a_restored_state_is_the_state(energies_kwh: list[float]) -> None:
 
 def test_all_that_does_not_fit_a_restore_is_told_and_nothing_is_written() -> None:
     vehicles = Population(ATTRIBUTES, 2)
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as reported:
         vehicles.restore({"energy_kwh": np.zeros(3), "driven": np.zeros(2, bool)})
-    text = str(told.value)
+    text = str(reported.value)
     assert "driven: there is no such column (did you mean 'driving'?)" in text
     assert "energy_kwh: values of shape (3,) (allowed: (2,))" in text
     assert "driving: this column of the state is missing" in text

@@ -1,4 +1,5 @@
-"""Every built-in scenario comes to the same with the code that libraries keep for other processors.
+"""Every built-in scenario amounts to the same with the code that libraries keep for other
+processors.
 
 NumPy and OpenBLAS carry code for several generations of processors and take the newest that runs;
 so does the C library. Here each scenario is run as it is, and again with the oldest code of each.
@@ -56,7 +57,7 @@ def both(folder: Path, *words: str) -> tuple[Path, Path]:
 
 
 def differences(one: Any, other: Any, where: str) -> Iterator[str]:
-    """Tell what differs between two results: floats beyond what is promised, all else at all."""
+    """State what differs between two results: floats beyond what is promised, all else at all."""
     if isinstance(one, float) and isinstance(other, float):
         if abs(one - other) > AGREE * max(abs(one), 1.0):
             yield f"{where}: {one!r} and {other!r}"
@@ -71,7 +72,7 @@ def differences(one: Any, other: Any, where: str) -> Iterator[str]:
 
 
 def of_tables(one: Path, other: Path) -> Iterator[str]:
-    """Tell what differs between the tables of two runs: rows, texts, counts and values."""
+    """State what differs between the tables of two runs: rows, texts, counts and values."""
     names = sorted(str(path.relative_to(one)) for path in one.rglob("*.parquet"))
     assert names == sorted(str(path.relative_to(other)) for path in other.rglob("*.parquet"))
     assert names

@@ -167,10 +167,10 @@ def test_answers_keep_connections_that_would_be_exceeded(run: Run) -> None:
 
 @pytest.mark.slow
 def test_prices_move_what_they_draw(run: Run) -> None:
-    dear = prosumers("generation_cost.linear=25")
+    peak_price = prosumers("generation_cost.linear=25")
     drawn = [
         each.table("prosumers").to_pandas().query("strategy == 'everybody_shares'").connection_kwh
-        for each in (run, dear)
+        for each in (run, peak_price)
     ]
     assert np.abs(drawn[0].to_numpy() - drawn[1].to_numpy()).max() > 0.1
 

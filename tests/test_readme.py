@@ -181,13 +181,13 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
 def package_page() -> str:
     """Return what a package page shows, made as the build makes it from README.md."""
     hatch = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
-    told = hatch["metadata"]["hooks"]["fancy-pypi-readme"]
+    reported = hatch["metadata"]["hooks"]["fancy-pypi-readme"]
     parts = (
         part.get("text") or (ROOT / part["path"]).read_text(encoding="utf-8")
-        for part in told["fragments"]
+        for part in reported["fragments"]
     )
     page = "".join(parts)
-    for change in told["substitutions"]:
+    for change in reported["substitutions"]:
         page = re.sub(change["pattern"], change["replacement"], page)
     return page
 

@@ -113,8 +113,8 @@ def test_a_scheme_from_outside_is_run_resumed_audited_and_reported(
     report = audit_run(run.directory)
     assert report.passed, report.lines()
     assert "street lights: lit at night" in {check.name for check in report.checks}
-    told = [str(cell) for cell in summary_table(run.summary, "JPY").columns[0].cells]
-    assert "street lights [kWh]" in told
+    reported = [str(cell) for cell in summary_table(run.summary, "JPY").columns[0].cells]
+    assert "street lights [kWh]" in reported
     write_report([run.directory], tmp_path / "page.html", audit=False)
     page = (tmp_path / "page.html").read_text()
     assert "Street lights use " in page

@@ -210,13 +210,13 @@ def test_hours_that_are_missing_are_filled_and_told(tmp_path: Path) -> None:
     assert np.isfinite(gaps.load_kwh).all()
     section, _ = conclusions(BatteryStudy(whole), BatteryStudy(gaps))
     assert f"{300 / len(TIMES):.2f} % of the hours were missing and filled" in section.text[1]
-    # Nobody is closed: what closing days do cannot be told, and does not count as refuted.
+    # Nobody is closed: what closing days do cannot be stated, and does not count as refuted.
     at = section.column("conclusion").index("two closing days give twice as much away")
     assert section.rows[at][1:] == ("no such buildings", None) * 2
 
 
 @pytest.mark.parametrize(
-    ("loads", "told"),
+    ("loads", "reported"),
     [
         ({"one": np.full(len(TIMES), 4.0), "two": np.full(len(TIMES), 7.0)}, "flat, or higher by"),
         ({"one": np.zeros(len(TIMES)), "two": np.zeros(len(TIMES))}, "flat, or higher by night"),
@@ -225,9 +225,9 @@ def test_hours_that_are_missing_are_filled_and_told(tmp_path: Path) -> None:
     ],
 )
 def test_measured_loads_that_no_battery_levels_are_refused(
-    loads: dict[str, np.ndarray], told: str, tmp_path: Path
+    loads: dict[str, np.ndarray], reported: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=reported):
         measured_study(dataset(tmp_path / "data", **loads))
 
 
@@ -266,9 +266,9 @@ def test_measured_buildings_are_read_by_the_clock(measured: BuildingYear, shared
 
 def test_closing_days_are_those_that_the_notes_tell(measured: BuildingYear, shared: Path) -> None:
     meta = pd.read_csv(shared / "data" / "buildings" / "buildings_uk_2013-04_2014-03_meta.csv")
-    told = dict(zip(meta["building_id"], meta["closed_days_per_week"], strict=True))
+    reported = dict(zip(meta["building_id"], meta["closed_days_per_week"], strict=True))
     found = measured.closed.sum(axis=1)
-    off = [n for n, days in zip(measured.names, found, strict=True) if told[n] != days]
+    off = [n for n, days in zip(measured.names, found, strict=True) if reported[n] != days]
     ambiguous = set(meta.loc[meta["class_confidence"] != "clear", "building_id"])
     assert set(off) <= ambiguous
 

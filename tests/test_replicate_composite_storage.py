@@ -65,14 +65,14 @@ def test_the_parts_of_the_report_agree_with_each_other(setting: CompositeStorage
     found = found_of(setting, low, FIGURES)
     assert len(found) == sum(figure.where in ("Table 5", "section 4") for figure in FIGURES)
     gap = foresight_gap(low, rules)
-    for dearer in gap.column("dearer [%]"):
-        assert isinstance(dearer, float)
-        assert -0.5 < dearer < 10.0
+    for costlier in gap.column("more expensive [%]"):
+        assert isinstance(costlier, float)
+        assert -0.5 < costlier < 10.0
     left = identities(setting, {LOW: low, HIGH: high})
     assert max(float(cell or 0.0) for cell in left.column("left over")) < 1e-6
-    told = money(setting, low, rules)
-    assert [row[1] for row in told.rows] == ["foresight", "rules"] * 3
-    for row, case in zip(told.rows[::2], WITH_STORAGE, strict=True):
+    reported = money(setting, low, rules)
+    assert [row[1] for row in reported.rows] == ["foresight", "rules"] * 3
+    for row, case in zip(reported.rows[::2], WITH_STORAGE, strict=True):
         saving = saving_per_year(setting, low[NO_STORAGE], low[case])
         assert row[3] == pytest.approx(saving / 111)
         back = payback_of(setting, case, saving)
@@ -124,8 +124,10 @@ def test_the_published_order_needs_tanks_sized_by_electricity() -> None:
     years = {
         unit: {"foresight": foreseen(of, LOW)} for unit, of in (("heat", heat), ("electric", other))
     }
-    told = tank_units(years, ORDER)
-    assert dict(zip(told.column("tank sized by"), told.column("as published"), strict=True)) == {
+    reported = tank_units(years, ORDER)
+    assert dict(
+        zip(reported.column("tank sized by"), reported.column("as published"), strict=True)
+    ) == {
         "heat": False,
         "electric": True,
     }
@@ -189,10 +191,10 @@ def test_a_dearer_purchase_shortens_payback(setting: CompositeStorageSetting) ->
     for row_low, row_high in pairwise(both_prices(paybacks_of_both_prices(setting)).rows):
         if row_low[0] != row_high[0]:
             continue
-        for cheap, dear in zip(row_low[2:], row_high[2:], strict=True):
-            assert dear is not None or cheap is None
-            if cheap is not None and dear is not None:
-                assert float(str(dear)) <= float(str(cheap)) + 1e-9
+        for cheap, peak_price in zip(row_low[2:], row_high[2:], strict=True):
+            assert peak_price is not None or cheap is None
+            if cheap is not None and peak_price is not None:
+                assert float(str(peak_price)) <= float(str(cheap)) + 1e-9
 
 
 def test_sizes_of_january_stand_beside_table_4(setting: CompositeStorageSetting) -> None:

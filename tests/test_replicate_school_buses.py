@@ -73,8 +73,8 @@ def test_savings_are_those_an_independent_implementation_found() -> None:
     found = [saving(solve_exact(critical_hour(1e3 * r)), 1e3 * r) for r in (1, 2, 3, 4)]
     assert found == pytest.approx([36.4, 34.5, 33.0, 31.5], abs=0.2)
     game = critical_hour(1000.0, average_price=1.73)
-    dear = 1 - solve_exact(game).additional_cost / game.terms.cost_without
-    assert dear == pytest.approx(0.27, abs=0.01)
+    peak_price = 1 - solve_exact(game).additional_cost / game.terms.cost_without
+    assert peak_price == pytest.approx(0.27, abs=0.01)
     free = solve_exact(critical_hour(1000.0, capped=False))
     assert free.energy_kwh.sum() > 1000.0
 

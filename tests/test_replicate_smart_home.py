@@ -33,7 +33,7 @@ def test_every_cell_has_the_verdict_on_record(report: StudyReport) -> None:
     assert "tolerance" in [column.name for column in report.section("cells").columns]
 
 
-# How far off an independent implementation of the same rules is [%], as far as it tells.
+# How far off an independent implementation of the same rules is [%], as far as it states.
 RESIDUALS = {
     "losses": {
         "SPFA/S winter": 0.00, "SPFA/GS winter": 0.00, "MPFA/SG winter": 0.12,
@@ -60,8 +60,8 @@ def test_residuals_are_those_of_an_independent_implementation(
 
 
 def test_statements_of_the_texts_are_compared_with_the_tables(report: StudyReport) -> None:
-    told = report.section("claims")
-    agree = dict(zip(told.column("printed [%]"), told.column("agree"), strict=True))
+    reported = report.section("claims")
+    agree = dict(zip(reported.column("printed [%]"), reported.column("agree"), strict=True))
     # An integer is as good as its digits: 67 is 67.2 rounded.
     assert [text for text, fine in agree.items() if fine] == [
         "67", "66.5", "53.7", "66.8", "67.9", "9.9", "72.9", "72.2", "57", "51.9",
@@ -75,7 +75,7 @@ def test_statements_of_the_texts_are_compared_with_the_tables(report: StudyRepor
 
 def test_the_texts_agree_with_another_day_without_shifting(report: StudyReport) -> None:
     table = report.section("baselines")
-    implied = table.column("without, as told implies [kWh]")
+    implied = table.column("without, as stated implies [kWh]")
     assert implied == pytest.approx(
         [0.622, 0.620, 96.3, 76.1, 0.622, 0.626, 86.0, 106.2], rel=0.001
     )

@@ -43,13 +43,13 @@ def without_vehicles() -> Path:
     return finished("vehicles.count=0", "strategies=[two_level]", "hours=3", "roads=[]")
 
 
-def unpacked(text: str, told: dict[str, Any]) -> np.ndarray[Any, Any]:
+def unpacked(text: str, reported: dict[str, Any]) -> np.ndarray[Any, Any]:
     """Return an array as the page reads it."""
     kinds = {"f4": "<f4", "u1": "u1", "u2": "<u2", "u4": "<u4", "i4": "<i4", "i2": "<i2"}
     held = zlib.decompress(base64.b64decode(text))
-    shape = tuple(told["shape"])
+    shape = tuple(reported["shape"])
     count = int(np.prod(shape))
-    return np.frombuffer(held, kinds[told["$"]], count, told["at"]).reshape(shape)
+    return np.frombuffer(held, kinds[reported["$"]], count, reported["at"]).reshape(shape)
 
 
 def test_arrays_come_out_of_the_page_as_they_went_in() -> None:
@@ -61,14 +61,14 @@ def test_arrays_come_out_of_the_page_as_they_went_in() -> None:
         "empty": np.zeros((0, 3)),
         "plain": {"x": float("nan"), "y": np.float64(2.5), "z": "text", "n": None},
     }
-    told = packer.pack(given)
-    assert told["plain"] == {"x": None, "y": 2.5, "z": "text", "n": None}
-    json.dumps(told, allow_nan=False)
+    reported = packer.pack(given)
+    assert reported["plain"] == {"x": None, "y": 2.5, "z": "text", "n": None}
+    json.dumps(reported, allow_nan=False)
     text = packer.text()
-    np.testing.assert_array_equal(unpacked(text, told["a"]), given["a"])
-    np.testing.assert_allclose(unpacked(text, told["b"]), given["b"], rtol=1e-7)
-    np.testing.assert_array_equal(unpacked(text, told["c"][0]), given["c"][0])
-    assert told["empty"]["shape"] == [0, 3]
+    np.testing.assert_array_equal(unpacked(text, reported["a"]), given["a"])
+    np.testing.assert_allclose(unpacked(text, reported["b"]), given["b"], rtol=1e-7)
+    np.testing.assert_array_equal(unpacked(text, reported["c"][0]), given["c"][0])
+    assert reported["empty"]["shape"] == [0, 3]
     with pytest.raises(TypeError, match="cannot hold an array"):
         packer.pack(np.array(["names"]))
 
@@ -164,9 +164,9 @@ def test_larger_runs_are_thinned_evenly_and_say_so(
     peak = few.summary[few.strategies[0]]["peak_step"]
     assert window.first <= peak < window.last
     assert len(window.vehicles) == 10
-    told = " ".join(thinning(few, window))
-    assert "8 of 24 steps" in told
-    assert "10 of 20 recorded vehicles" in told
+    reported = " ".join(thinning(few, window))
+    assert "8 of 24 steps" in reported
+    assert "10 of 20 recorded vehicles" in reported
     half = window_of(few, 0.5)
     assert half.steps == 4
     assert len(half.vehicles) == 5
@@ -200,8 +200,8 @@ def test_trips_outside_the_window_are_left_out(
 
 def test_headlines_tell_the_figures_of_the_summary(few: RunData) -> None:
     for strategy in few.strategies:
-        told = headline(few, strategy)
-        figures = [part for part in told if isinstance(part, Figure)]
+        reported = headline(few, strategy)
+        figures = [part for part in reported if isinstance(part, Figure)]
         assert {"peak_kw", "par", "ev_bill", "utility_profit"} <= {f.key for f in figures}
         for figure in figures:
             value: Any = few.summary[strategy]
@@ -298,8 +298,8 @@ def test_the_same_array_lies_in_a_page_once() -> None:
 
 
 def scenario_of(*roads: tuple[str, str, float], names: str = "abc") -> dict[str, Any]:
-    told = [{"between": [a, b], "km": km} for a, b, km in roads]
-    return {"communities": dict.fromkeys(names), "roads": told}
+    reported = [{"between": [a, b], "km": km} for a, b, km in roads]
+    return {"communities": dict.fromkeys(names), "roads": reported}
 
 
 def test_communities_lie_as_far_apart_as_their_roads_are_long() -> None:
@@ -337,8 +337,8 @@ def test_axes_hold_all_values() -> None:
 
 
 def test_a_page_of_an_unusual_run_is_written_too(without_vehicles: Path, tmp_path: Path) -> None:
-    told = write_report([without_vehicles], tmp_path / "page.html", audit=False)
-    assert told == [f"three-communities: Not audited; hmesh audit {without_vehicles} does it."]
+    reported = write_report([without_vehicles], tmp_path / "page.html", audit=False)
+    assert reported == [f"three-communities: Not audited; hmesh audit {without_vehicles} does it."]
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Not audited" in text
     assert not re.search(r"(src|href)=.https?:", text.partition("<script>")[0])

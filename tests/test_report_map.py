@@ -146,7 +146,7 @@ def test_vehicles_drive_along_the_roads(visit: Visit, run: Path, hours: float) -
         share = (hours - trip["departs_h"]) / (trip["arrives_h"] - trip["departs_h"])
         expected = [np.interp(share, done, line[:, axis]) for axis in (0, 1)]
         expected = np.array(expected) * shown["scale"] + shown["offset"]
-        # In the right lane, or still near the circle that it leaves or comes to.
+        # In the right lane, or still near the circle that it leaves or reaches.
         near = shown["radius"] * max(1 - 12 * min(share, 1 - share), 0) + 3
         assert np.hypot(*(np.array(place) - expected)) <= near + HALF_A_PIXEL
         driving += 1
@@ -189,12 +189,12 @@ def test_the_map_reads_the_numbers_of_the_tables(visit: Visit, run: Path) -> Non
             cells = visit.page.locator('[data-part="moment"] .cell').nth(view)
             table = [row.split("\t") for row in cells.locator("tbody").inner_text().splitlines()]
             here = rows[(rows["step"] == step) & (rows["strategy"] == strategy)]
-            for m, (row, told) in enumerate(zip(here.itertuples(), table, strict=True)):
+            for m, (row, reported) in enumerate(zip(here.itertuples(), table, strict=True)):
                 name, load, price, plugged = visit.run(f"hmesh.views[{view}].map.reading({m})")[:4]
-                assert name == row.community == told[0]
-                assert load == f"load {told[1]}"
+                assert name == row.community == reported[0]
+                assert load == f"load {reported[1]}"
                 assert float(price.split()[1]) == pytest.approx(row.community_price, abs=5e-4)
-                assert int(plugged.split()[0]) == row.vehicles_present == int(told[3])
+                assert int(plugged.split()[0]) == row.vehicles_present == int(reported[3])
 
 
 def test_prices_colour_places_and_the_legend_gives_their_range(visit: Visit, run: Path) -> None:

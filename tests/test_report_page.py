@@ -50,8 +50,8 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page_of_day(day: Path) -> Path:
     path = day.parent / "page.html"
-    told = write_report([day], path)
-    assert told == ["three-communities: 46 of 46 checks hold, 1 could not be made"]
+    reported = write_report([day], path)
+    assert reported == ["three-communities: 46 of 46 checks hold, 1 could not be made"]
     return path
 
 
@@ -130,8 +130,8 @@ def test_the_numbers_shown_are_those_of_the_summary(visit: Visit, day: Path) -> 
     for key, value, text in shown:
         assert float(value) == expected[key], key
         number, unit = re.match(r"([\d.,e+-]+)\s*(.*)", text).groups()  # type: ignore[union-attr]
-        told = float(number.replace(",", "")) * (1000 if unit in ("MW", "MWh") else 1)
-        assert told == pytest.approx(abs(expected[key]), rel=0.02, abs=0.006) or told == (
+        reported = float(number.replace(",", "")) * (1000 if unit in ("MW", "MWh") else 1)
+        assert reported == pytest.approx(abs(expected[key]), rel=0.02, abs=0.006) or reported == (
             pytest.approx(expected[key], rel=1e-5)
         ), key
 
@@ -146,8 +146,8 @@ def test_the_table_is_that_of_the_terminal(visit: Visit, day: Path) -> None:
     for row, cells in zip(
         shown, zip(*(column.cells for column in table.columns), strict=True), strict=True
     ):
-        told = [" ".join(str(cell).split()) for cell in cells]
-        assert [text.replace("\u2212", "-") for text in row] == told
+        reported = [" ".join(str(cell).split()) for cell in cells]
+        assert [text.replace("\u2212", "-") for text in row] == reported
 
 
 def test_play_moves_vehicles_and_pause_stops_them(
@@ -382,8 +382,8 @@ def test_the_audit_and_the_scenario_are_told(visit: Visit) -> None:
 def test_an_interrupted_run_is_shown_as_far_as_it_goes(browser: Browser, tmp_path: Path) -> None:
     folder = interrupted(tmp_path / "run", 15, *FEW, "game.solver=exact")
     path = tmp_path / "page.html"
-    told = write_report([folder], path)
-    assert told[0].startswith("The run is not finished: 15 of 24 steps are done")
+    reported = write_report([folder], path)
+    assert reported[0].startswith("The run is not finished: 15 of 24 steps are done")
     visit = opened(browser, path)
     assert "15 of 24 steps" in visit.page.inner_text("#outcome")
     assert "Not audited: the run is not finished" in visit.page.inner_text("#audit")
@@ -398,8 +398,8 @@ def test_an_interrupted_run_is_shown_as_far_as_it_goes(browser: Browser, tmp_pat
 def test_a_run_without_traces_shows_everything_else(browser: Browser, tmp_path: Path) -> None:
     folder = finished(*FEW, "game.solver=exact", "record.vehicles=none")
     path = tmp_path / "page.html"
-    told = write_report([folder], path)
-    assert "None of the 20 vehicles was recorded" in told[0]
+    reported = write_report([folder], path)
+    assert "None of the 20 vehicles was recorded" in reported[0]
     visit = opened(browser, path)
     assert "None of the 20 vehicles was recorded" in visit.page.inner_text("#outcome")
     assert visit.page.locator("#who").is_hidden()
@@ -441,8 +441,8 @@ def test_a_long_run_is_thinned_and_says_so(browser: Browser, tmp_path: Path) -> 
         "record.vehicles=3", "checkpoint_every_h=null",
     )  # fmt: skip
     path = tmp_path / "page.html"
-    told = write_report([folder], path, audit=False)
-    assert "A point of a chart is the mean of a day." in told
+    reported = write_report([folder], path, audit=False)
+    assert "A point of a chart is the mean of a day." in reported
     visit = opened(browser, path)
     visit.set_clock(450)
     ticks = visit.run("hmesh.charts[0].plot.layout.xaxis.ticktext")
@@ -488,9 +488,9 @@ def test_the_clock_shows_summer_time(browser: Browser, tmp_path: Path) -> None:
     assert visit.page.inner_text("#time") == "Sun, 26 Mar 2023, 03:00"
     ticks = visit.run("[...hmesh.charts[0].plot.layout.xaxis.tickvals]")
     texts = visit.run("hmesh.charts[0].plot.layout.xaxis.ticktext")
-    told = dict(zip(ticks, texts, strict=True))
-    assert told[1] == "01:00"
-    assert told[2] == "03:00"
+    reported = dict(zip(ticks, texts, strict=True))
+    assert reported[1] == "01:00"
+    assert reported[2] == "03:00"
     visit.page.context.close()
 
 
@@ -515,8 +515,8 @@ def test_a_run_of_100_000_vehicles_is_thinned_and_shown(browser: Browser, tmp_pa
     changes = ["vehicles.count=100000", "game.solver=exact", "generation_cost.quadratic=1.0e-5"]
     start_run(load_scenario("three-communities", [*changes, "plots=false", "hours=12"]), folder)
     path = tmp_path / "page.html"
-    told = write_report([folder], path, audit=False)
-    assert told[0].startswith("The map draws 3,000 of 100,000 recorded vehicles")
+    reported = write_report([folder], path, audit=False)
+    assert reported[0].startswith("The map draws 3,000 of 100,000 recorded vehicles")
     assert path.stat().st_size < A_DAY
     visit = opened(browser, path)
     visit.set_clock(6.5)

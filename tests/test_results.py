@@ -206,9 +206,9 @@ def test_a_finished_run_holds_every_table_with_units(tmp_path: Path) -> None:
         schema = pq.read_schema(directory / f"{table}.parquet")
         assert schema.names == [column.name for column in columns]
         for column in columns:
-            told = schema.field(column.name).metadata
-            assert told[b"unit"].decode() == column.unit
-            assert told[b"description"]
+            reported = schema.field(column.name).metadata
+            assert reported[b"unit"].decode() == column.unit
+            assert reported[b"description"]
 
 
 def test_rows_come_back_in_order(tmp_path: Path) -> None:
@@ -316,9 +316,9 @@ def test_changed_files_are_found(tmp_path: Path) -> None:
     run = read_run(directory)
     with pytest.raises(InputError) as caught:
         run.check_files()
-    told = str(caught.value).splitlines()
-    assert told[0].endswith("hours.parquet: is missing")
-    assert told[1].endswith("ledger.parquet: is not what the run wrote: its digest differs")
+    reported = str(caught.value).splitlines()
+    assert reported[0].endswith("hours.parquet: is missing")
+    assert reported[1].endswith("ledger.parquet: is not what the run wrote: its digest differs")
     with pytest.raises(InputError, match=r"hours\.parquet: is missing"):
         run.table("hours")
     with pytest.raises(InputError, match=r"ledger\.parquet: cannot be read"):

@@ -26,13 +26,13 @@ def middle(*numbers: float) -> Any:
 
 def played_out(world: Any, draws: Any) -> list[Any]:
     """Return all that is observed and earned in a run of random actions."""
-    told = [world.reset(seed=5)[0]]
+    reported = [world.reset(seed=5)[0]]
     while world.agents:
         actions = {
             name: draws.uniform(-1, 1, world.action_space(name).shape) for name in world.agents
         }
-        told.append(world.step(actions)[:2])
-    return told
+        reported.append(world.step(actions)[:2])
+    return reported
 
 
 def test_pettingzoo_and_gymnasium_accept_the_environments() -> None:
@@ -60,10 +60,10 @@ def test_the_same_seed_and_actions_give_the_same_run() -> None:
         assert [each[1] for each in one[1:]] == [each[1] for each in first[1:]]
     # Without a seed the scenario's comes first; what follows, follows from it.
     seeds = [hmesh.rl.env(NAME, "utility", changes=CHANGES) for _ in range(2)]
-    told = [[each.reset()[1]["seed"] for _ in range(3)] for each in seeds]
-    assert told[0] == told[1]
-    assert told[0][0] == load_scenario(NAME).seed
-    assert len(set(told[0])) == 3
+    reported = [[each.reset()[1]["seed"] for _ in range(3)] for each in seeds]
+    assert reported[0] == reported[1]
+    assert reported[0][0] == load_scenario(NAME).seed
+    assert len(set(reported[0])) == 3
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_vehicle_trades_by_its_thresholds() -> None:
 
 def test_what_is_observed_is_named_with_its_unit() -> None:
     world = hmesh.rl.parallel_env(NAME, ["utility", "aggregator@homes"], changes=CHANGES)
-    told = world.describe("aggregator@homes")
-    assert told["action"] == [("price", "money/kWh", 0.0, 70.0)]
-    assert [name for name, *_ in told["observation"]] == [
+    reported = world.describe("aggregator@homes")
+    assert reported["action"] == [("price", "money/kWh", 0.0, 70.0)]
+    assert [name for name, *_ in reported["observation"]] == [
         "hour_of_day", "utility_price", "price", "metered_load", "answering", "exchange",
     ]  # fmt: skip
     world.reset(seed=1)

@@ -60,9 +60,9 @@ def test_distances_equal_the_best_of_all_ways(roads_km: dict[tuple[str, str], fl
 
 
 def test_unknown_communities_are_named_with_the_nearest() -> None:
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as reported:
         RoadNetwork(triangle()).distance_km("home", "oficces")
-    assert str(told.value).splitlines() == [
+    assert str(reported.value).splitlines() == [
         "roads: no community 'home' (did you mean 'homes'?)",
         "roads: no community 'oficces' (did you mean 'offices'?)",
     ]
@@ -73,9 +73,9 @@ def test_a_road_without_a_length_is_refused(km: object) -> None:
     graph = triangle()
     graph.edges["homes", "malls"]["km"] = km
     graph.edges["homes", "offices"]["KM"] = graph.edges["homes", "offices"].pop("km")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as reported:
         RoadNetwork(graph)
-    assert str(told.value).splitlines() == [
+    assert str(reported.value).splitlines() == [
         f"road homes - malls: km is {km!r} (allowed: above 0)",
         "road homes - offices: km is missing, but there is 'KM' (allowed: above 0)",
     ]

@@ -1,4 +1,4 @@
-"""A run interrupted in any way ends as one that never was."""
+"""A run interrupted in any way ends as an uninterrupted one."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ else:
 
 
 def files(directory: Path) -> dict[str, bytes]:
-    """Return every file of a run but run.json, which tells the time it took."""
+    """Return every file of a run but run.json, which states the time it took."""
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.name != "run.json"}
 
 
@@ -108,21 +108,21 @@ from hmesh.runs.results import writer as results
 results.ROWS_PER_PART = 1000
 directory, process = Path(sys.argv[1]), psutil.Process()
 
-def tell(done, total):
+def state(done, total):
     if done % (total // 4) == 0:
         kept = directory.glob("checkpoint/0*/*")
         print(process.memory_info().rss, sum(path.stat().st_size for path in kept))
 
 changes = ["vehicles.count=30", "hours=1600", "checkpoint_every_h=100", "record.vehicles=5"]
-start_run(load_scenario("three-communities", changes), directory, tell)
+start_run(load_scenario("three-communities", changes), directory, state)
 """
 
 
 @pytest.mark.slow
 def test_memory_and_checkpoints_do_not_grow_with_the_length_of_a_run(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LONG, str(tmp_path / "run")]
-    told = subprocess.run(command, capture_output=True, check=True, text=True).stdout
-    resident, kept = zip(*(map(int, line.split()) for line in told.splitlines()), strict=True)
+    reported = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    resident, kept = zip(*(map(int, line.split()) for line in reported.splitlines()), strict=True)
     assert len(resident) == 4
     # 1,200 hours after the first quarter; a list of their rows alone would take more.
     assert resident[-1] < resident[0] + 4_000_000

@@ -165,13 +165,13 @@ def test_lost_and_late_messages_unmet_energy_and_gaps_are_told() -> None:
         "money_imbalance": 1.0,
         "par": None,
     }
-    told = "\n".join(notes({"three_level": bad}))
-    assert "lacked: 12.3 kWh under the three-level game" in told
-    assert "Messages were lost: 4 under" in told
-    assert "Messages came too late: 2 under" in told
-    assert "0.5 in money" in told
-    assert "error in hMESH" in told
-    assert "undefined under" in told
+    reported = "\n".join(notes({"three_level": bad}))
+    assert "lacked: 12.3 kWh under the three-level game" in reported
+    assert "Messages were lost: 4 under" in reported
+    assert "Messages came too late: 2 under" in reported
+    assert "0.5 in money" in reported
+    assert "error in hMESH" in reported
+    assert "undefined under" in reported
 
 
 def test_figures_of_a_sale_at_a_loss_stay_within_the_prices() -> None:
@@ -261,8 +261,10 @@ def test_every_count_of_a_run_has_words(tmp_path: Path) -> None:
 def test_limits_of_games_are_told_of_all_schemes_together_and_not_of_nobody_sharing() -> None:
     """Vehicles of everybody who shares play the game, those of nobody charge as they always do."""
     counted = {"counts": {"vehicles_at_bound": 3}}
-    told = notes({"nobody_shares": TYPICAL | counted, "everybody_shares": GAME | counted})
-    at_bound = [line for line in told if line.startswith("A vehicle exchanged all that its plug")]
+    reported = notes({"nobody_shares": TYPICAL | counted, "everybody_shares": GAME | counted})
+    at_bound = [
+        line for line in reported if line.startswith("A vehicle exchanged all that its plug")
+    ]
     assert at_bound == [
         "A vehicle exchanged all that its plug or battery allows in a step: "
         "3 times under everybody sharing."

@@ -46,12 +46,12 @@ def test_only_all_tests_draw_new_examples() -> None:
 
 
 def test_tests_of_a_file_that_lack_the_shared_data_are_skipped_as_one(tmp_path: Path) -> None:
-    told = run(
+    reported = run(
         "-m", "pytest", "-rs", "-p", "no:cacheprovider", "tests/test_standard_profiles.py",
         "-k", "published or working_days", HMESH_SHARED=str(tmp_path / "nowhere"),
     )  # fmt: skip
-    assert re.search(r"\b1 skipped, \d+ deselected", told)
-    assert re.search(r"no shared specifications and data .*HMESH_SHARED.* \(\d+ tests of", told)
+    assert re.search(r"\b1 skipped, \d+ deselected", reported)
+    assert re.search(r"no shared specifications and data .*HMESH_SHARED.* \(\d+ tests of", reported)
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
@@ -80,8 +80,10 @@ def test_time_outs_leave_a_busy_machine_its_time() -> None:
     for path in TESTS:
         for name, call in calls(ast.parse(path.read_text(encoding="utf-8"))):
             for word in call.keywords:
-                told = word.arg in ("timeout", "within_s") and isinstance(word.value, ast.Constant)
+                reported = word.arg in ("timeout", "within_s") and isinstance(
+                    word.value, ast.Constant
+                )
                 # A page that does not answer is asked again.
-                if told and name != "urlopen" and word.value.value < LEAST_TIMEOUT_S:
+                if reported and name != "urlopen" and word.value.value < LEAST_TIMEOUT_S:
                     found.append(f"{path.name}:{call.lineno}: {word.value.value} s")
     assert found == []

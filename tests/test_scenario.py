@@ -96,16 +96,16 @@ def test_built_in_scenarios_are_named_and_described() -> None:
 
 def test_resolved_is_plain_and_reads_back_to_the_same_scenario() -> None:
     scenario = load_scenario(NAME, ["vehicles.count=7", "record.vehicles=3"])
-    told = json.loads(json.dumps(scenario.resolved(), allow_nan=False))
-    assert told == scenario.resolved()
-    assert Scenario.from_resolved(told) == scenario
-    assert list(told["communities"]) == list(scenario.communities)
+    reported = json.loads(json.dumps(scenario.resolved(), allow_nan=False))
+    assert reported == scenario.resolved()
+    assert Scenario.from_resolved(reported) == scenario
+    assert list(reported["communities"]) == list(scenario.communities)
 
 
 def test_a_resolved_scenario_that_was_changed_by_hand_is_refused() -> None:
-    told = load_scenario(NAME).resolved() | {"hours": "24"}
+    reported = load_scenario(NAME).resolved() | {"hours": "24"}
     with pytest.raises(InputError, match=r"run\.json: scenario\.hours: '24' is not allowed"):
-        Scenario.from_resolved(told)
+        Scenario.from_resolved(reported)
 
 
 def test_the_hash_tells_scenarios_and_seeds_apart() -> None:
@@ -256,9 +256,9 @@ def test_each_mistake_is_told_with_its_place_and_remedy(
 
 
 def test_states_of_charge_are_compared() -> None:
-    told = problems("vehicles.soc_min=0.95")
-    assert told[0].startswith("three-communities.yaml: vehicles.soc_max: ")
-    assert "soc_max 0.9 is not above soc_min 0.95" in told[0]
+    reported = problems("vehicles.soc_min=0.95")
+    assert reported[0].startswith("three-communities.yaml: vehicles.soc_max: ")
+    assert "soc_max 0.9 is not above soc_min 0.95" in reported[0]
     (problem,) = problems("vehicles.soc_start=0.1")
     assert "from soc_min 0.2 to soc_max 0.9" in problem
 
@@ -268,7 +268,7 @@ def test_a_tariff_above_the_bounds_is_fine_where_nobody_asks_for_it() -> None:
 
 
 def test_every_problem_is_told_at_once() -> None:
-    told = problems(
+    reported = problems(
         "vehicles.soc_min=0.95",
         "vehicles.count=-1",
         "roads.0.between.0=hoems",
@@ -276,7 +276,7 @@ def test_every_problem_is_told_at_once() -> None:
         "nothing",
         "gmae.solver=grid",
     )
-    assert [problem.split(": ")[1] for problem in told[1:]] == [
+    assert [problem.split(": ")[1] for problem in reported[1:]] == [
         "prices.utility",
         "roads.0.between.0",
         "vehicles.count",
@@ -310,24 +310,24 @@ def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path) -> None:
 
 
 def test_keys_given_twice_are_refused_all_at_once(tmp_path: Path) -> None:
-    told = problems_of_file(tmp_path, SMALL + "name: again\nroads: [{km: 1, km: 2}]\n")
-    assert told == [
+    reported = problems_of_file(tmp_path, SMALL + "name: again\nroads: [{km: 1, km: 2}]\n")
+    assert reported == [
         "scenario.yaml: name: is given twice, in lines 2 and 9 (allowed: each key once)",
         "scenario.yaml: roads.0.km: is given twice, in lines 10 and 10 (allowed: each key once)",
     ]
 
 
 def test_yaml_mistakes_name_line_and_column(tmp_path: Path) -> None:
-    (told,) = problems_of_file(tmp_path, "name: a\nhours: [1, 2\nseed: 3\n")
-    assert told.startswith("scenario.yaml: line 3, column 5: is not YAML")
-    (told,) = problems_of_file(tmp_path, "name: &a [*a]\n")
-    assert told == "scenario.yaml: name.0: refers to itself"
-    (told,) = problems_of_file(tmp_path, "name: !!python/name:os.system\n")
-    assert "the tag tag:yaml.org,2002:python/name:os.system is not understood" in told
-    (told,) = problems_of_file(tmp_path, "1: a\n")
-    assert "the key 1 in line 1 is not text" in told
-    (told,) = problems_of_file(tmp_path, "[" * 5000)
-    assert "nested too deeply" in told
+    (reported,) = problems_of_file(tmp_path, "name: a\nhours: [1, 2\nseed: 3\n")
+    assert reported.startswith("scenario.yaml: line 3, column 5: is not YAML")
+    (reported,) = problems_of_file(tmp_path, "name: &a [*a]\n")
+    assert reported == "scenario.yaml: name.0: refers to itself"
+    (reported,) = problems_of_file(tmp_path, "name: !!python/name:os.system\n")
+    assert "the tag tag:yaml.org,2002:python/name:os.system is not understood" in reported
+    (reported,) = problems_of_file(tmp_path, "1: a\n")
+    assert "the key 1 in line 1 is not text" in reported
+    (reported,) = problems_of_file(tmp_path, "[" * 5000)
+    assert "nested too deeply" in reported
 
 
 @pytest.mark.parametrize(

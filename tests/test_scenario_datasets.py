@@ -118,9 +118,9 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "data" / "street")
     group = {"kind": "household", "name": "a", "dataset": "data/stret"}
     path = scenario(tmp_path, communities={"homes": {"members": [group]}})
-    (told,) = problems(path)
-    assert told.startswith("scenario.yaml: communities.homes.members.0.dataset: ")
-    assert told.endswith("did you mean 'data/street'?; line 14)")
+    (reported,) = problems(path)
+    assert reported.startswith("scenario.yaml: communities.homes.members.0.dataset: ")
+    assert reported.endswith("did you mean 'data/street'?; line 14)")
     group = {"kind": "household", "name": "a", "dataset": "data/street", "members": ["wiht"]}
     path = scenario(
         tmp_path, communities={n: {"members": [group]} for n in ("homes", "malls", "offices")}
@@ -129,18 +129,22 @@ def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
         "data/street: member: there is no member 'wiht' "
         "(allowed: with, without; did you mean 'with'?)"
     ]
-    told = problems(scenario(tmp_path, start="2024-01-02T12:00", currency="JPY"))
-    assert any("profiles.parquet: does not cover the run" in line for line in told), told
-    assert any("dataset.yaml: currency: prices are in EUR, not" in line for line in told), told
-    (told,) = problems(scenario(tmp_path, step_h=0.5))
-    assert "market.csv: intervals of 60 min are longer than the step of 30 min" in told
+    reported = problems(scenario(tmp_path, start="2024-01-02T12:00", currency="JPY"))
+    assert any("profiles.parquet: does not cover the run" in line for line in reported), reported
+    assert any("dataset.yaml: currency: prices are in EUR, not" in line for line in reported), (
+        reported
+    )
+    (reported,) = problems(scenario(tmp_path, step_h=0.5))
+    assert "market.csv: intervals of 60 min are longer than the step of 30 min" in reported
     (folder / "market.csv").write_text((folder / "market.csv").read_text().replace("0.47", "0.71"))
-    (told,) = problems(scenario(tmp_path))
-    assert "price rises to 0.71, above the highest community price" in told
+    (reported,) = problems(scenario(tmp_path))
+    assert "price rises to 0.71, above the highest community price" in reported
     (folder / "members.csv").write_text("member,scale\nwith,0\nwithot,3\n")
-    told = problems(scenario(tmp_path))
-    assert any("members.csv, line 2, column scale: '0' is not allowed" in line for line in told)
-    assert any("'without' does not stand in the table members" in line for line in told), told
+    reported = problems(scenario(tmp_path))
+    assert any("members.csv, line 2, column scale: '0' is not allowed" in line for line in reported)
+    assert any("'without' does not stand in the table members" in line for line in reported), (
+        reported
+    )
 
 
 def test_another_content_is_another_scenario(tmp_path: Path) -> None:

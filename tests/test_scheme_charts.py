@@ -1,4 +1,4 @@
-"""The charts of every scheme, held against the tables and the summary of a run."""
+"""The charts of every scheme, compared with the tables and the summary of a run."""
 
 from typing import Any
 
@@ -83,9 +83,9 @@ def test_every_scheme_has_charts_of_its_own() -> None:
 def test_headlines_of_a_scheme_tell_figures_of_the_summary(scenario: str) -> None:
     data = run_of(scenario)
     for strategy in data.strategies:
-        told = [part for part in headline(data, strategy) if isinstance(part, Figure)]
-        assert told
-        for figure in told:
+        reported = [part for part in headline(data, strategy) if isinstance(part, Figure)]
+        assert reported
+        for figure in reported:
             value: Any = data.summary[strategy]
             for key in figure.key.split(".", 1):
                 value = value[key]

@@ -47,15 +47,15 @@ def town(folder: Path, **groups: tuple[str, str]) -> str:
 def refused(folder: Path, **groups: tuple[str, str]) -> list[str]:
     with pytest.raises(InputError) as error:
         load_scenario(town(folder, **groups))
-    told = (str(problem).removeprefix("town.yaml: ") for problem in error.value.problems)
+    reported = (str(problem).removeprefix("town.yaml: ") for problem in error.value.problems)
     # The line depends on how the file is written.
-    return [re.sub(r"; line \d+\)$", ")", problem) for problem in told]
+    return [re.sub(r"; line \d+\)$", ")", problem) for problem in reported]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_group_is_not_called_like_members_of_its_community(tmp_path: Path, scheme: str) -> None:
     assert refused(tmp_path, **{scheme: ("suburb", "flats")}) == [
-        f"{scheme}.groups.0.name: members of suburb are called 'flats' (allowed: a name of its own)"
+        f"{scheme}.groups.0.name: members of suburb are called 'flats' (allowed: its own name)"
     ]
 
 
@@ -69,7 +69,7 @@ def test_groups_of_two_schemes_have_names_of_their_own_in_a_community(
 ) -> None:
     assert refused(tmp_path, **{first: ("homes", "street"), second: ("homes", "street")}) == [
         f"{second}.groups.0.name: a group of {first} in homes is called 'street' too "
-        "(allowed: a name of its own)"
+        "(allowed: its own name)"
     ]
     apart = town(tmp_path, **{first: ("homes", "street"), second: ("suburb", "street")})
     nodes = [load_scenario(apart).connections(name) for name in ("homes", "suburb")]
@@ -83,18 +83,18 @@ def test_a_group_is_not_called_like_what_else_is_connected(
 ) -> None:
     assert refused(tmp_path, **{scheme: ("homes", name)}) == [
         f"{scheme}.groups.0.name: {name!r} is the name of another part of the grid "
-        "(allowed: a name of its own)"
+        "(allowed: its own name)"
     ]
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
-    told = refused(
+    reported = refused(
         tmp_path,
         smart_homes=("homs", "street"),
         composite_storage=("suburb", "flats"),
         school_buses=("suburb", "flats"),
     )
-    assert [problem.split(":")[0] for problem in told] == [
+    assert [problem.split(":")[0] for problem in reported] == [
         "smart_homes.groups.0.community",
         "composite_storage.groups.0.name",
         "school_buses.groups.0.name",

@@ -21,9 +21,9 @@ SPOTS = """() => hmesh.charts.map((chart) => {
     clientX: box.left + chart.margin.l + 0.6 * room, clientY: box.top + 60, bubbles: true,
   });
   chart.box.dispatchEvent(event('pointermove'));
-  const told = chart.tip.hidden ? null : chart.tip.innerText.split('\\n');
+  const stated = chart.tip.hidden ? null : chart.tip.innerText.split('\\n');
   chart.box.dispatchEvent(event('pointerleave'));
-  return [chart.chart.name, Boolean(chart.rowNames), told];
+  return [chart.chart.name, Boolean(chart.rowNames), stated];
 })"""
 
 
@@ -50,9 +50,9 @@ def test_every_chart_of_a_scheme_tells_values(
         visit.page.locator('[data-part="map"] select').last.select_option(str(strategy))
         spots = [spot for spot in visit.run(SPOTS) if spot is not None]
         assert len(spots) > 3
-        for name, heat, told in spots:
-            # The library itself tells the values of a picture.
-            assert heat or (told and len(told) > 1 and ": " in told[1]), name
+        for name, heat, reported in spots:
+            # The library itself shows the values of a picture.
+            assert heat or (reported and len(reported) > 1 and ": " in reported[1]), name
     narrow(visit)
     visit.check(path)
     visit.page.context.close()
@@ -87,7 +87,7 @@ def test_flows_of_a_home_are_told_where_the_pointer_is(browser: Browser, tmp_pat
     )
     visit.page.mouse.move(x, y)
     visit.wait("document.querySelector('.hoverlayer .hovertext') !== null")
-    told = visit.page.locator(".hoverlayer .hovertext").text_content() or ""
+    reported = visit.page.locator(".hoverlayer .hovertext").text_content() or ""
     rows = data.run.table(
         "home_flows", filters=[("step", "=", 14), ("home", "=", 0), ("strategy", "=", "spfa_s")]
     ).to_pylist()
@@ -96,7 +96,7 @@ def test_flows_of_a_home_are_told_where_the_pointer_is(browser: Browser, tmp_pat
         for row in rows
         if (row["source"], row["target"]) == ("photovoltaics", "storage-2")
     )
-    assert "photovoltaics to storage-2" in told
-    assert f"{energy:.3g} kW" in told
+    assert "photovoltaics to storage-2" in reported
+    assert f"{energy:.3g} kW" in reported
     visit.check(path)
     visit.page.context.close()

@@ -82,13 +82,13 @@ def test_the_whole_of_a_city_is_compared_with_its_parts(tmp_path: Path) -> None:
     np.testing.assert_allclose(changed.peak, np.array(peaks[1:]) / peaks[0] - 1.0)
     drawing = draw_whole_and_parts(data)
     assert drawing.figure is not None
-    told = whole_finding(changed)
-    assert drawing.finding == told
-    assert f"{abs(changed.cost[-1]):.1%}".replace("%", " %") in told
+    reported = whole_finding(changed)
+    assert drawing.finding == reported
+    assert f"{abs(changed.cost[-1]):.1%}".replace("%", " %") in reported
 
 
 @pytest.mark.parametrize(
-    ("cost", "told"),
+    ("cost", "reported"),
     [
         ([-0.02, -0.01, -0.02], "lower the cost of a kWh by 2.0 %, one by one by 3.0 %: they get"),
         ([-0.02, -0.01, -0.05], "by 5.0 %, one by one by 3.0 %: they help each other"),
@@ -98,6 +98,6 @@ def test_the_whole_of_a_city_is_compared_with_its_parts(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_whole_is_told_beside_its_parts(cost: list[float], told: str) -> None:
+def test_a_whole_is_told_beside_its_parts(cost: list[float], reported: str) -> None:
     change = np.array(cost)
-    assert told in whole_finding(Changes(("shared_battery", "three_level"), change, change))
+    assert reported in whole_finding(Changes(("shared_battery", "three_level"), change, change))

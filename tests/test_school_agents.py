@@ -149,7 +149,7 @@ def test_the_reserve_is_the_energy_of_the_rounds_ahead() -> None:
 
 
 class Generous(School):
-    """Sells all it can from a price of its own on."""
+    """Sells all it can from its own price on."""
 
     def respond(self, price: float) -> float:
         return self.upper_kwh if price >= 1.0 else 0.0

@@ -90,8 +90,8 @@ def test_buses_and_vehicles_in_one_run_pass(tmp_path: Path) -> None:
     start_run(load_scenario("three-communities", changes), tmp_path / "run")
     report = audit_run(tmp_path / "run")
     assert report.passed, "\n".join(report.lines())
-    told = pq.read_table(tmp_path / "run" / "ledger.parquet").to_pandas()
-    assert {"incentive", "school_charging", "vehicle_charging"} <= set(told["kind"])
+    reported = pq.read_table(tmp_path / "run" / "ledger.parquet").to_pandas()
+    assert {"incentive", "school_charging", "vehicle_charging"} <= set(reported["kind"])
 
 
 KEPT = ("messages.keep=all", "hours=36")
@@ -191,14 +191,14 @@ def test_a_price_that_costs_the_utility_more_is_found(tmp_path: Path) -> None:
         if values["strategy"] == "optimal_energy_price" and values["sold_kwh"] > 0
     ]  # fmt: skip
     step = rows[selling[0]]["step"]
-    dearer = {row for row in selling if rows[row]["step"] == step}
-    dearer |= {
+    costlier = {row for row in selling if rows[row]["step"] == step}
+    costlier |= {
         row for row, values in enumerate(rows)
         if values["strategy"] == "optimal_energy_price" and values["step"] == step
     }  # fmt: skip
     edit(
         directory, "schools", "incentive_price",
-        lambda row, value: value + 0.2 if row in dearer else value,
+        lambda row, value: value + 0.2 if row in costlier else value,
     )  # fmt: skip
     assert "schools: no incentive price costs the utility less" in audit_run(directory).failed
 

@@ -38,8 +38,8 @@ def drawn(folder: Path, *changes: str) -> tuple[Drawing, Drawing]:
 def test_titles_say_what_buses_do_with_units(
     tmp_path: Path, hours: int, strategies: list[str]
 ) -> None:
-    told = f"strategies=[{', '.join(strategies)}]"
-    power, price = drawn(tmp_path / "run", f"hours={hours}", told)
+    reported = f"strategies=[{', '.join(strategies)}]"
+    power, price = drawn(tmp_path / "run", f"hours={hours}", reported)
     assert power.figure is not None
     assert len(power.figure.axes) == len(strategies)
     assert all("power [" in axes.get_ylabel() for axes in power.figure.axes)
@@ -82,9 +82,9 @@ def test_the_table_of_a_run_tells_bills_energies_and_ways_to_count(tmp_path: Pat
     ):  # fmt: skip
         assert row in text, row
     assert "vehicles' bill" not in text
-    told = " ".join(notes(summary))
-    assert "could not finish its round" in told
-    assert "energy that school rounds took and batteries lacked" in told.lower()
+    reported = " ".join(notes(summary))
+    assert "could not finish its round" in reported
+    assert "energy that school rounds took and batteries lacked" in reported.lower()
 
 
 def test_what_schools_sell_beyond_the_need_of_an_hour_covers_nothing(tmp_path: Path) -> None:

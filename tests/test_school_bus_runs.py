@@ -200,11 +200,11 @@ def test_energies_and_theta_are_those_of_a_school_not_of_a_bus() -> None:
 def test_price_messages_are_counted_as_many_as_there_are_schools(tmp_path: Path) -> None:
     changes = [*SMALL, "messages.keep=all", "hours=12", "game.solver=negotiate"]
     start_run(load_scenario("school-buses", changes), tmp_path / "run")
-    told = pq.read_table(tmp_path / "run" / "messages.parquet").to_pandas()
-    offers = told[told["kind"] == "IncentiveOffer"]
+    reported = pq.read_table(tmp_path / "run" / "messages.parquet").to_pandas()
+    offers = reported[reported["kind"] == "IncentiveOffer"]
     assert len(offers) > 0
     assert np.all(offers["count"] == 5)
-    answers = told[told["kind"] == "SupplyOffer"]
+    answers = reported[reported["kind"] == "SupplyOffer"]
     assert len(answers) == len(offers)
     assert np.all(answers["sender"] == "schools")
 
@@ -226,9 +226,9 @@ def test_values_of_schools_and_buses_may_stand_in_files(tmp_path: Path) -> None:
     few = f"school_buses.round_km={{distribution: file, {named}, column: km}}"
     with pytest.raises(InputError) as caught:
         check_scenario("school-buses", [*SMALL, short, few])
-    told = str(caught.value)
-    assert "none" in told
-    assert "12" in told
+    reported = str(caught.value)
+    assert "none" in reported
+    assert "12" in reported
 
 
 WRONG: list[tuple[str, str]] = [
@@ -252,11 +252,11 @@ WRONG: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "told"), WRONG)
-def test_what_cannot_be_is_refused_with_its_place(change: str, told: str) -> None:
+@pytest.mark.parametrize(("change", "reported"), WRONG)
+def test_what_cannot_be_is_refused_with_its_place(change: str, reported: str) -> None:
     with pytest.raises(InputError) as caught:
         load_scenario("school-buses", [change])
-    assert told in str(caught.value)
+    assert reported in str(caught.value)
     assert "school" in str(caught.value)
 
 

@@ -56,8 +56,8 @@ def refused(folder: Path, terms: dict[str, Any]) -> list[str]:
         write(folder, school_terms=terms)
     # Their lines have tests of their own.
     found = [str(replace(problem, line=0)) for problem in error.value.problems]
-    told = [text.replace(f"{folder}/", "") for text in found]
-    return [text.removeprefix("scenario.yaml: school_terms.") for text in told]
+    reported = [text.replace(f"{folder}/", "") for text in found]
+    return [text.removeprefix("scenario.yaml: school_terms.") for text in reported]
 
 
 def timetable(folder: Path, name: str = "gtfs", until: str = "20240607") -> str:
@@ -110,9 +110,9 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("terms", "told"),
+    ("terms", "reported"),
     [
-        ({}, "gtfs: nothing tells the terms (allowed: one of built_in, terms and gtfs)"),
+        ({}, "gtfs: nothing states the terms (allowed: one of built_in, terms and gtfs)"),
         (
             {"terms": [["2024-01-08", "2024-06-07"], ["2023-09-05", "2023-12-20"]]},
             "terms.1: lies before the term above it, which begins on 2024-01-08 "
@@ -130,7 +130,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         ({"terms": []}, "terms: there is no term (allowed: at least one, or another source)"),
         (
             {**MICHIGAN, "terms": [["2024-01-08", "2024-06-07"]]},
-            "gtfs: the terms are told by built_in and terms "
+            "gtfs: the terms are stated by built_in and terms "
             "(allowed: one of built_in, terms and gtfs)",
         ),
         (
@@ -150,10 +150,10 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_told_with_its_remedy(
-    tmp_path: Path, terms: dict[str, Any], told: str
+    tmp_path: Path, terms: dict[str, Any], reported: str
 ) -> None:
     timetable(tmp_path)
-    assert refused(tmp_path, terms) == [told]
+    assert refused(tmp_path, terms) == [reported]
 
 
 def test_mistakes_in_a_timetable_are_told_with_those_of_other_files(tmp_path: Path) -> None:
@@ -165,10 +165,10 @@ def test_mistakes_in_a_timetable_are_told_with_those_of_other_files(tmp_path: Pa
     )
     with pytest.raises(InputError) as error:
         check_setting(scenario)
-    told = [str(problem) for problem in error.value.problems]
-    assert told[0].startswith("school_terms.services.0: no service of")
-    assert told[0].endswith("called 'scool' (allowed: school; did you mean 'school'?)")
-    assert ["'wekday' is no kind of day" in text for text in told] == [False, True, True]
+    reported = [str(problem) for problem in error.value.problems]
+    assert reported[0].startswith("school_terms.services.0: no service of")
+    assert reported[0].endswith("called 'scool' (allowed: school; did you mean 'school'?)")
+    assert ["'wekday' is no kind of day" in text for text in reported] == [False, True, True]
 
 
 @pytest.mark.parametrize("source", ["built_in", "terms", "gtfs"])
@@ -214,7 +214,7 @@ def test_a_run_is_audited_also_when_its_timetable_is_gone(tmp_path: Path) -> Non
     (tmp_path / "gtfs" / "calendar.txt").unlink()
     gone = {check.name: check.passed for check in audit_run(tmp_path / "run").checks}
     assert False not in gone.values()
-    # Which trips the scenario tells cannot be said any more.
+    # Which trips the scenario states cannot be said any more.
     here = {check.name: check.passed for check in checks}
     assert (here["trips: those of the scenario"], gone["trips: those of the scenario"]) == (
         True, None,
@@ -271,17 +271,19 @@ def test_day_plans_of_school_holidays_fit_between_other_days(tmp_path: Path) -> 
     make_setting(write(tmp_path, vehicles=vehicles))  # such days never come
     with pytest.raises(InputError) as error:
         make_setting(write(tmp_path, vehicles=vehicles, school_terms=MICHIGAN))
-    told = [problem.message for problem in error.value.problems]
+    reported = [problem.message for problem in error.value.problems]
     for following, origin in (("weekday", "homes"), ("school_holiday", "homes")):
         message = f"ends its school_holiday at malls, but begins the {following} after it at"
-        assert any(f"{message} {origin}" in text for text in told)
+        assert any(f"{message} {origin}" in text for text in reported)
     # A plan that stays at the mall over its school holidays cannot go to work from home.
     stays = away.replace("homes,malls", "malls,malls")
     (tmp_path / "plans.csv").write_text(PLANS + stays)
     with pytest.raises(InputError) as error:
         make_setting(write(tmp_path, vehicles=vehicles, school_terms=MICHIGAN))
-    told = [problem.message for problem in error.value.problems]
-    assert any("ends its weekday at homes, but begins the school_holiday" in text for text in told)
+    reported = [problem.message for problem in error.value.problems]
+    assert any(
+        "ends its weekday at homes, but begins the school_holiday" in text for text in reported
+    )
 
 
 def test_drawn_trips_may_tell_school_holidays(tmp_path: Path) -> None:
@@ -396,7 +398,7 @@ def test_check_warns_of_what_is_unusual(tmp_path: Path) -> None:
 def test_check_warns_of_school_holidays_that_never_come(tmp_path: Path) -> None:
     (tmp_path / "plans.csv").write_text(PLANS_OFF)
     never = (
-        "school holidays never come, for no school terms are told (allowed: school_terms as well)"
+        "school holidays never come, for no school terms are stated (allowed: school_terms as well)"
     )
     write(tmp_path, vehicles={"count": 6, "day_plans": "plans.csv"})
     path = tmp_path / "scenario.yaml"

@@ -72,8 +72,8 @@ def test_every_day_is_told_by_its_definition(
     pairs = tuple(zip(ordered[::2], ordered[1::2], strict=False))
     given_terms = SchoolTerms(pairs, None, frozenset(off - extra), frozenset(extra))
     days = calendar(given_terms, "2019-01-01", holiday_country=country)
-    told = days.school_days(0, 365 * 7 + 2)
-    for number, school in enumerate(told.tolist()):
+    reported = days.school_days(0, 365 * 7 + 2)
+    for number, school in enumerate(reported.tolist()):
         day = date(2019, 1, 1) + number * DAY
         within = any(first <= day <= last for first, last in pairs) and day.weekday() < 5
         expected = day in extra or (within and not days.is_holiday(day) and day not in off)
@@ -303,8 +303,8 @@ def test_a_timetable_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError) as error:
         read_gtfs_terms(folder)
-    told = [text.replace(f"{folder}/", "").split(" (")[0] for text in problems(error)]
-    assert sorted(told) == [
+    reported = [text.replace(f"{folder}/", "").split(" (")[0] for text in problems(error)]
+    assert sorted(reported) == [
         "calendar.txt, line 3, column end_date: '20240119' is not after start_date",
         "calendar.txt, line 3, column sunday: '9' is not allowed",
         "calendar_dates.txt, line 2, column date: '2024-13-01' is not allowed",
@@ -313,9 +313,9 @@ def test_a_timetable_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     folder = gtfs(tmp_path / "fine", TERM)
     with pytest.raises(InputError, match=r"services.1: no service of .* is called 'tern'.*'term'"):
         read_gtfs_terms(folder, ["term", "tern"])
-    with pytest.raises(InputError, match=r"tells no days of services.*calendar.txt or"):
+    with pytest.raises(InputError, match=r"states no days of services.*calendar.txt or"):
         read_gtfs_terms(tmp_path)
-    with pytest.raises(InputError, match="tells no days of services"):
+    with pytest.raises(InputError, match="states no days of services"):
         read_gtfs_terms(gtfs(tmp_path / "empty"))
     never = "never,0,0,0,0,0,0,0,20240108,20240119\n"
     with pytest.raises(InputError, match="no service runs on any day"):

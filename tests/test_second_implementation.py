@@ -214,8 +214,8 @@ def test_losses_lower_what_the_utility_earns_and_are_seen_in_its_price() -> None
     assert found[1].profit < found[0].profit
     assert found[1].price > found[0].price
     # With one line the lossy game is that of a utility whose generation costs more.
-    dearer = Generation(0.2 * 1.1**2, 10.0 * 1.1)
-    same = best_utility_price(PriceGame([demand], dearer, prices, Tree.star([0.0], [1e9])))
+    costlier = Generation(0.2 * 1.1**2, 10.0 * 1.1)
+    same = best_utility_price(PriceGame([demand], costlier, prices, Tree.star([0.0], [1e9])))
     assert same.price == pytest.approx(found[1].price, abs=1e-9)
 
 

@@ -33,11 +33,11 @@ def test_both_implementations_read_the_same_tariff(seed: int) -> None:
     steps = int(random.integers(1, 60))
     day = np.sort(random.integers(0, 3, steps))
     purchase = random.choice([10.0, 10.0, 20.0, 30.0, -5.0], steps)
-    cheap, dear, cheapest, left = tariff_signals(purchase, day)
-    told = tariffs(purchase.tolist(), purchase.tolist(), day.tolist())
-    for step, each in enumerate(told):
+    cheap, peak_price, cheapest, left = tariff_signals(purchase, day)
+    reported = tariffs(purchase.tolist(), purchase.tolist(), day.tolist())
+    for step, each in enumerate(reported):
         assert each == Tariff(
-            purchase[step], purchase[step], left[step], dear[step], cheapest[step]
+            purchase[step], purchase[step], left[step], peak_price[step], cheapest[step]
         )
         assert bool(cheap[step]) == (each.cheap_steps > 0)
 
@@ -54,8 +54,8 @@ def test_both_implementations_manage_a_house_alike(
     there = random.random((demand.steps, len(owns))) < 0.95
     product = houses_of(owns, prices, step_h=step_h)
     product.columns.heat_pumps.set("power_kw", [own.heat_pump_kw for own in owns])
-    cheap, dear, cheapest, left = tariff_signals(prices.taxed, demand.day)
-    told = tariffs(prices.taxed.tolist(), prices.feed_in.tolist(), demand.day.tolist())
+    cheap, peak_price, cheapest, left = tariff_signals(prices.taxed, demand.day)
+    reported = tariffs(prices.taxed.tolist(), prices.feed_in.tolist(), demand.day.tolist())
     houses = [
         House(devices_of(own, prices), step_h, 0.3, own.soc_min * own.battery_kwh) for own in owns
     ]
@@ -66,7 +66,7 @@ def test_both_implementations_manage_a_house_alike(
         ]
         signal = TariffSignal(
             purchase=prices.taxed[step], feed_in=prices.feed_in[step], cheap=bool(cheap[step]),
-            dear=dear[step], cheapest=cheapest[step], cheap_steps=int(left[step]),
+            peak_price=peak_price[step], cheapest=cheapest[step], cheap_steps=int(left[step]),
         )  # fmt: skip
         if step and demand.day[step] != demand.day[step - 1]:
             product.begin_day()
@@ -81,7 +81,7 @@ def test_both_implementations_manage_a_house_alike(
         for h, house in enumerate(houses):
             done = house.step(
                 *(float(need[h]) for need in needs),
-                told[step],
+                reported[step],
                 there=bool(there[step, h]),
                 answer_kwh=(float(answer[h]), float(answer[len(owns) + h])),
             )

@@ -127,7 +127,7 @@ def test_the_planners_prices_are_told_from_others(drawn: OnGrid, limited: bool, 
     scale = max(1.0, abs(plan.utility_price), float(np.abs(plan.community_price).max()))
     utility, off = step.wrong_by(plan.utility_price, plan.community_price.tolist())
     assert max(utility, off.max()) <= 1e-7 * scale
-    # Any other prices that are worth less are told.
+    # Any other prices that are worth less are stated.
     random = np.random.default_rng(seed)
     best = drawn.welfare(plan.community_price)
     others = plan.community_price + random.normal(0, 5, len(off))

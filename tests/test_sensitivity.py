@@ -35,11 +35,11 @@ def test_sobol_indices_of_ishigamis_function_are_the_known_ones() -> None:
     design = make_design("sobol", ["x1", "x2", "x3"], 2048, 1)
     assert design.shares.shape == (2048 * 5, 3)
     found = indices(design, ishigami(design.shares))
-    for k, told in enumerate(found):
+    for k, reported in enumerate(found):
         # A quasi-random estimate from 2,048 points is known to one or two hundredths.
-        assert told["first_order"] == pytest.approx(FIRST[k], abs=0.02)
-        assert told["total_order"] == pytest.approx(TOTAL[k], abs=0.02)
-        assert 0 < told["total_order_95"] < 0.1
+        assert reported["first_order"] == pytest.approx(FIRST[k], abs=0.02)
+        assert reported["total_order"] == pytest.approx(TOTAL[k], abs=0.02)
+        assert 0 < reported["total_order_95"] < 0.1
 
 
 def test_effects_of_morris_are_those_of_a_line_and_a_product() -> None:

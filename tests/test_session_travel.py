@@ -86,8 +86,8 @@ def test_the_audit_follows_the_sessions(run: Path) -> None:
 
 
 def test_what_is_left_out_is_warned_of(run: Path) -> None:
-    told = [str(each) for each in scenario_warnings(load_scenario(run.parent / "replay.yaml"))]
-    assert any("1 sessions are left out: they overlap another" in each for each in told)
+    reported = [str(each) for each in scenario_warnings(load_scenario(run.parent / "replay.yaml"))]
+    assert any("1 sessions are left out: they overlap another" in each for each in reported)
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ from hmesh.runs.world.dataset_files import check_dataset
 from tests.quick_cases import quick
 from tests.shared_datasets import SHARED
 
-# What the notes beside the data tell of them, as a check should find it.
-TOLD = {
+# What the notes beside the data state of them, as a check should find it.
+REPORTED = {
     "uk_buildings": ("rows outside start to end are not used",),
     "us_houses": ("11 rows at times that the clocks of America/Los_Angeles skip", "'fontana_02'"),
     "au_houses": ("rows at times that the clocks of Australia/Sydney skip",),
@@ -34,11 +34,11 @@ def data(shared: Path) -> Path:
 @pytest.mark.parametrize("name", SHARED)
 def test_it_is_read_and_checked(name: str, data: Path, tmp_path: Path) -> None:
     dataset = check_dataset(SHARED[name](data, tmp_path / name))
-    told = [str(warning) for warning in dataset.warnings]
-    expected = TOLD.get(name, ())
-    assert bool(told) == bool(expected), told
+    reported = [str(warning) for warning in dataset.warnings]
+    expected = REPORTED.get(name, ())
+    assert bool(reported) == bool(expected), reported
     for text in expected:
-        assert any(text in line for line in told), (text, told)
+        assert any(text in line for line in reported), (text, reported)
     assert all(share < 0.03 for share in dataset.filled_share().values())
 
 

@@ -1,4 +1,4 @@
-"""A world lived through hour by hour: published figures, energy, money, and chance of messages."""
+"""A world simulated hour by hour: published figures, energy, money, and chance of messages."""
 
 import copy
 from dataclasses import replace
@@ -32,8 +32,8 @@ def simulation_of(
 def lived(
     strategy: str, *changes: str, steps: int | None = None, seed: int | None = None
 ) -> tuple[Simulation, dict[str, np.ndarray]]:
-    """Live through a scenario, hold energy and money of every step, and return what happened."""
-    told: dict[str, list[Any]] = {
+    """Run a scenario, hold energy and money of every step, and return what happened."""
+    reported: dict[str, list[Any]] = {
         name: [] for name in ("utility_price", "price", "net", "exchange", "energy", "community")
     }
 
@@ -43,20 +43,20 @@ def lived(
             simulation.schemes["vehicles"].fleet.population,
             simulation.market.decision,
         )
-        told["utility_price"].append(decision.utility_price)
-        told["price"].append(decision.community_price.copy())
-        told["net"].append(simulation.net_kwh.copy())
-        told["exchange"].append(simulation.schemes["vehicles"].exchange_kwh())
-        told["energy"].append(fleet["energy_kwh"].copy())
-        told["community"].append(fleet["community"].copy())
+        reported["utility_price"].append(decision.utility_price)
+        reported["price"].append(decision.community_price.copy())
+        reported["net"].append(simulation.net_kwh.copy())
+        reported["exchange"].append(simulation.schemes["vehicles"].exchange_kwh())
+        reported["energy"].append(fleet["energy_kwh"].copy())
+        reported["community"].append(fleet["community"].copy())
 
     simulation = simulation_of(strategy, *changes, record=record, seed=seed)
     for _ in range(steps or simulation.setting.scenario.steps):
         held = simulation.schemes["vehicles"].fleet.population["energy_kwh"].copy()
         simulation.step()
-        check_store(simulation, held, told["exchange"][-1])
+        check_store(simulation, held, reported["exchange"][-1])
     assert simulation.ledger.imbalance() == 0.0
-    return simulation, {name: np.array(values) for name, values in told.items()}
+    return simulation, {name: np.array(values) for name, values in reported.items()}
 
 
 def check_step(simulation: Simulation) -> None:
@@ -109,7 +109,7 @@ def check_store(simulation: Simulation, before: np.ndarray, exchange: np.ndarray
 
 @pytest.fixture(scope="module")
 def study() -> dict[str, tuple[Simulation, dict[str, np.ndarray]]]:
-    """Return the built-in scenario lived through under every strategy."""
+    """Return the built-in scenario simulated under every strategy."""
     return {strategy: lived(strategy) for strategy in STRATEGIES}
 
 

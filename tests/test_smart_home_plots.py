@@ -58,8 +58,8 @@ def test_what_is_drawn_is_what_the_tables_hold(study: Path) -> None:
     losses = group_energy(data, "losses_kwh").sum(axis=2)
     for s, strategy in enumerate(data.strategies):
         for g, group in enumerate(("winter", "summer")):
-            told = data.summary[strategy]["homes"][group]["losses_kwh"]
-            assert losses[s, g] == pytest.approx(told, rel=1e-12)
+            reported = data.summary[strategy]["homes"][group]["losses_kwh"]
+            assert losses[s, g] == pytest.approx(reported, rel=1e-12)
     stored = stored_kwh(data)
     assert stored is not None
     assert stored.shape == (6, 2, 24)

@@ -185,8 +185,8 @@ def test_only_some_homes_may_be_written_down() -> None:
     directory = finished("record.homes=3")
     report = audit_run(directory)
     assert report.failed == ()
-    told = {check.name: check for check in report.checks}
-    details = told["smart homes: groups are the sum of their homes"]
+    reported = {check.name: check for check in report.checks}
+    details = reported["smart homes: groups are the sum of their homes"]
     assert details.passed is None
     assert "only 3 of 6 homes" in details.note
     none = audit_run(finished("record.homes=none"))
@@ -246,7 +246,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "comfort without weather": (
         {"appliances": [{"name": "a", "kind": "air_conditioner", "storage": "roof",
                          "power_kw": 1.0, "comfort": {}}]},
-        "nothing tells the weather",
+        "nothing states the weather",
     ),
     "uneven slots": (
         {"appliances": [{"name": "a", "kind": "appliance", "storage": "roof", "power_kw": 1.0,
@@ -260,12 +260,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, case: str) -> None:
-    changes, told = WRONG[case]
+    changes, reported = WRONG[case]
     group = STREET["smart_homes"]["groups"][0] | changes
     path = write_scenario(tmp_path, smart_homes={"groups": [group]})
     with pytest.raises(InputError) as error:
         start_run(load_scenario(str(path)), tmp_path / "run")
-    assert told in str(error.value)
+    assert reported in str(error.value)
     assert "smart_homes" in str(error.value)
 
 

@@ -209,7 +209,7 @@ def test_households_with_modules_draw_less_at_noon_and_with_a_battery_in_the_eve
 
 
 def _year_of_2025(name: str) -> float:
-    """Return what the printed figures of a profile come to in 2025 [kWh], day by day.
+    """Return what the printed figures of a profile amount to in 2025 [kWh], day by day.
 
     A day of 23 hours lacks the hour from 2:00, one of 25 has it twice.
     """

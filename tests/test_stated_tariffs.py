@@ -186,8 +186,8 @@ def test_net_metering_of_a_house_by_hand(tmp_path: Path) -> None:
     source = scenario(tmp_path, tariff, hours=72, load=LOAD)
     nothing, table = (tmp_path / f"{name}.csv" for name in ("nothing", "sun"))
     head, *rows = nothing.read_text().split()[0], *nothing.read_text().splitlines()[1:]
-    told = [f"{row.rpartition(',')[0]},{kwh}" for row, kwh in zip(rows, sun, strict=True)]
-    table.write_text("\n".join((head, *told)) + "\n")
+    reported = [f"{row.rpartition(',')[0]},{kwh}" for row, kwh in zip(rows, sun, strict=True)]
+    table.write_text("\n".join((head, *reported)) + "\n")
     changes = ("composite_storage.groups.0.photovoltaics.file=sun.csv", "record.accounts=all")
     out = tmp_path / "run"
     start_run(load_scenario(source, changes), out)

@@ -25,7 +25,7 @@ FEEDERS = (
 )
 SHOCKS: dict[str, dict[str, Any]] = {
     "prices tripled": {"changes": ("prices.utility=[0, 108]", "prices.aggregator=[0, 135]")},
-    "generation ten times dearer": {
+    "generation ten times more expensive": {
         "changes": ("generation_cost.linear=101.4", "generation_cost.quadratic=0.2")
     },
     "feeders of 50 kW": {"changes": FEEDERS},

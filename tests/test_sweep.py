@@ -89,8 +89,8 @@ def test_statistics_are_those_of_the_seeds(finished: Sweep) -> None:
 
 
 def test_differences_are_paired_by_seed_which_saves_variance(finished: Sweep) -> None:
-    told = json.loads((finished.directory / "summary.json").read_text())
-    found = {(row["point"], row["strategy"], row["minus"]): row for row in told["differences"]}
+    reported = json.loads((finished.directory / "summary.json").read_text())
+    found = {(row["point"], row["strategy"], row["minus"]): row for row in reported["differences"]}
     assert set(found) == {
         (1, "typical", "theta=1"),
         (1, "two_level", "theta=1"),
@@ -166,7 +166,7 @@ def test_two_sweeps_never_share_a_folder(tmp_path: Path) -> None:
 
 
 def in_a_fork(work: Callable[[], object]) -> int:
-    """Do work in a process of its own and return how it ended."""
+    """Do work in a separate process and return how it ended."""
     with warnings.catch_warnings():
         # Other tests of this process may have started threads, which the work needs none of.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -313,10 +313,10 @@ def test_a_failing_run_is_tried_twice_and_listed_and_the_rest_goes_on(
     assert "Traceback" in failure["traceback"]
     table = pq.read_table(tmp_path / "runs.parquet").to_pylist()
     assert len(table) == 5 * 2
-    told = json.loads((tmp_path / "summary.json").read_text())
-    seeds = {row["point"]: row["quantities"]["ev_bill"]["seeds"] for row in told["values"]}
+    reported = json.loads((tmp_path / "summary.json").read_text())
+    seeds = {row["point"]: row["quantities"]["ev_bill"]["seeds"] for row in reported["values"]}
     assert seeds == {0: 3, 1: 2}
-    assert {row["quantities"]["ev_bill"]["seeds"] for row in told["differences"]} == {2, 3}
+    assert {row["quantities"]["ev_bill"]["seeds"] for row in reported["differences"]} == {2, 3}
 
 
 @pytest.mark.slow
@@ -385,8 +385,8 @@ def test_a_latin_hypercube_compares_strategies_and_draws_ranks(tmp_path: Path) -
     ended = sweep(tmp_path, {"vehicles.theta": "1:3"}, sample="latin", points=6, seeds=2)
     assert "as vehicles.theta rises" in ended.plots[0].finding
     assert "rank correlation" in ended.plots[0].finding
-    told = json.loads((tmp_path / "summary.json").read_text())
-    assert {row["minus"] for row in told["differences"]} == {"strategy=typical"}
+    reported = json.loads((tmp_path / "summary.json").read_text())
+    assert {row["minus"] for row in reported["differences"]} == {"strategy=typical"}
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def test_a_scheduler_that_cannot_be_reached_leaves_nothing(
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """Two workers, each a process of its own."""
+    """Two workers, each a separate process."""
     from distributed import LocalCluster
 
     with warnings.catch_warnings():
@@ -176,10 +176,10 @@ def test_no_process_is_left_behind_and_the_command_goes_on(tmp_path: Path, way: 
     workers = workers_of(psutil.Process(process.pid))
     assert len(workers) == 2
     process.send_signal(way)
-    _, told = process.communicate(timeout=600)
+    _, reported = process.communicate(timeout=600)
     if way == signal.SIGINT:
         assert process.returncode == 130
-        assert told == "interrupted; the same command goes on where it stopped\n"
+        assert reported == "interrupted; the same command goes on where it stopped\n"
     psutil.wait_procs(workers, timeout=300)
     assert not [worker for worker in workers if worker.is_running()]
     assert not (there / "runs.csv").exists()

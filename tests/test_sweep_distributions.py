@@ -112,8 +112,8 @@ def test_a_sweep_whose_outcome_has_two_humps_says_so(tmp_path: Path) -> None:
     (plot,) = swept.plots
     assert plot.path.name == "distribution.png"
     assert "has two humps, near" in plot.finding
-    told = json.loads((tmp_path / "summary.json").read_text())
-    (found,) = [each for each in told["two_humps"] if each["quantity"] == "generation_cost"]
+    reported = json.loads((tmp_path / "summary.json").read_text())
+    (found,) = [each for each in reported["two_humps"] if each["quantity"] == "generation_cost"]
     assert found["one_hump_p"] < 0.05
     with (tmp_path / "summary.csv").open() as file:
         rows = {row["quantity"]: row for row in csv.DictReader(file)}

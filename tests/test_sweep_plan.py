@@ -19,7 +19,7 @@ def plan(*vary: str, **options: Any) -> SweepPlan:
     return make_plan(NAME, vary, changes=SMALL, **options)
 
 
-def told(*vary: str, **options: Any) -> list[str]:
+def reported(*vary: str, **options: Any) -> list[str]:
     with pytest.raises(InputError) as caught:
         plan(*vary, **options)
     return str(caught.value).splitlines()
@@ -107,9 +107,9 @@ def test_a_latin_hypercube_takes_names_in_equal_shares() -> None:
         ("vehicles.cont=1,2", "there is no key 'cont' (did you mean 'count'?)"),
         ("vehicles.theta=1,-2", "--vary: vehicles.theta: -2 is not allowed"),
         ("vehicles.theta=3:1:5", "the range 3:1:5 is empty"),
-        ("vehicles.theta=1:3", "tells no number of values"),
-        ("vehicles.theta=1:3:1", "tells no number of values"),
-        ("vehicles.theta=1:3:2.5", "tells no number of values"),
+        ("vehicles.theta=1:3", "states no number of values"),
+        ("vehicles.theta=1:3:1", "states no number of values"),
+        ("vehicles.theta=1:3:2.5", "states no number of values"),
         ("vehicles.theta=a:3:2", "'a:3:2' is no range"),
         ("vehicles.count=10:20:4", "are not all whole numbers"),
         ("vehicles.count=1.5:3:2", "does not begin and end with a whole number"),
@@ -123,13 +123,13 @@ def test_a_latin_hypercube_takes_names_in_equal_shares() -> None:
     ],
 )
 def test_wrong_values_are_told_with_their_key(vary: str, words: str) -> None:
-    lines = told(vary)
+    lines = reported(vary)
     assert any(words in line for line in lines), lines
     assert all(line.startswith("--vary") for line in lines)
 
 
 def test_all_mistakes_of_all_points_are_told_at_once() -> None:
-    lines = told("vehicles.soc_min=0.1,0.95", "vehicles.soc_max=0.5,1.5", "game.solver=exact,x")
+    lines = reported("vehicles.soc_min=0.1,0.95", "vehicles.soc_max=0.5,1.5", "game.solver=exact,x")
     assert len(lines) == len(set(lines))
     assert any("'x' is not allowed" in line for line in lines)
     assert any("1.5" in line for line in lines)
@@ -137,7 +137,7 @@ def test_all_mistakes_of_all_points_are_told_at_once() -> None:
 
 
 def test_mistakes_of_form_are_told_at_once() -> None:
-    lines = told("vehicles.theta=3:1:2", "vehicles.theta=1,2", "vehicles.theta=1", seeds="x")
+    lines = reported("vehicles.theta=3:1:2", "vehicles.theta=1,2", "vehicles.theta=1", seeds="x")
     assert any("is empty" in line for line in lines)
     assert any("varied twice" in line for line in lines)
     assert any(line.startswith("--seeds") for line in lines)
@@ -153,11 +153,11 @@ def test_mistakes_of_form_are_told_at_once() -> None:
     ],
 )
 def test_wrong_samples_are_refused(options: dict[str, Any], words: str) -> None:
-    assert any(words in line for line in told("vehicles.theta=1,2", **options))
+    assert any(words in line for line in reported("vehicles.theta=1,2", **options))
 
 
 def test_a_latin_hypercube_refuses_numbers_of_values() -> None:
-    lines = told("vehicles.theta=1:3:4", sample="latin", points=3)
+    lines = reported("vehicles.theta=1:3:4", sample="latin", points=3)
     assert any("which a Latin hypercube takes from points" in line for line in lines)
 
 

@@ -122,8 +122,8 @@ def test_which_way_prices_move_where_nothing_binds(game: Players, data: st.DataO
     share = (rise - outcome.demand_kwh.sum()) / 2.0
     active = len(game.communities[m]) > 0
     assert close(share, 1 / (2 * passed_on) if active else 1 / passed_on, 1e-8)
-    dearer = replace(game.cost, linear=game.cost.linear + 1.0)
-    assert np.all(prices(replace(game, cost=dearer)) > before)
+    costlier = replace(game.cost, linear=game.cost.linear + 1.0)
+    assert np.all(prices(replace(game, cost=costlier)) > before)
     steeper = replace(game.cost, quadratic=game.cost.quadratic + 0.1)
     rises = prices(replace(game, cost=steeper)) - before
     assert np.all(np.sign(rises) == np.sign(outcome.demand_kwh.sum()))
@@ -220,12 +220,12 @@ def test_units_and_origin_of_energy_and_money_do_not_matter(
 @given(players())
 def test_rule_for_communities_without_vehicles_concerns_nobody_else(game: Players) -> None:
     passed = solve_exact(replace(game, without_vehicles="pass_through").game())
-    dearest = solve_exact(replace(game, without_vehicles="profit_max").game())
-    assert passed.utility_price == dearest.utility_price
-    assert passed.demand_kwh.tolist() == dearest.demand_kwh.tolist()
+    costliest = solve_exact(replace(game, without_vehicles="profit_max").game())
+    assert passed.utility_price == costliest.utility_price
+    assert passed.demand_kwh.tolist() == costliest.demand_kwh.tolist()
     answers = game.game().answering()
-    assert np.all(passed.community_price[answers] == dearest.community_price[answers])
-    assert np.all(dearest.community_price[~answers] == game.bounds.aggregator_upper)
+    assert np.all(passed.community_price[answers] == costliest.community_price[answers])
+    assert np.all(costliest.community_price[~answers] == game.bounds.aggregator_upper)
     clipped = max(passed.utility_price, game.bounds.aggregator_lower)
     assert np.all(passed.community_price[~answers] == clipped)
 
@@ -323,7 +323,7 @@ def test_costs_that_cannot_be_are_refused(weights: tuple[float, float, float]) -
 
 
 @pytest.mark.parametrize(
-    ("bounds", "told"),
+    ("bounds", "reported"),
     [
         ((0.0, 71.0, 0.0, 70.0), "forced to a loss"),
         ((5.0, 4.0, 0.0, 70.0), "above its upper"),
@@ -332,8 +332,8 @@ def test_costs_that_cannot_be_are_refused(weights: tuple[float, float, float]) -
         ((0.0, 70.0, -math.inf, 70.0), "finite"),
     ],
 )
-def test_bounds_that_cannot_be_are_refused(bounds: tuple[float, ...], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_bounds_that_cannot_be_are_refused(bounds: tuple[float, ...], reported: str) -> None:
+    with pytest.raises(ValueError, match=reported):
         PriceBounds(*bounds)
 
 

@@ -90,7 +90,7 @@ def moved(source: TripSource, steps: int, *, resume_at: int | None = None) -> ND
     clock = Clock()
     traffic = Traffic(clock, source.calendar, source, fleet, keep_reserve=True)  # type: ignore[attr-defined]
     traffic.begin()
-    told = []
+    reported = []
     for step in range(steps):
         if step == resume_at:
             state = {name: column.copy() for name, column in fleet.state().items()}
@@ -103,9 +103,9 @@ def moved(source: TripSource, steps: int, *, resume_at: int | None = None) -> ND
             clock.restore(now, pending)
         clock.run_until(step * source.calendar.step_h)  # type: ignore[attr-defined]
         names = ("community", "driven_km", "day_finished", "reserve_kwh", "plugged_part")
-        told.append([fleet[name].astype(np.float64) for name in names])
+        reported.append([fleet[name].astype(np.float64) for name in names])
         traffic.end_step()
-    return np.array(told)
+    return np.array(reported)
 
 
 # Over the change of the clocks in spring and in autumn, with tours that fill the day.
@@ -140,14 +140,14 @@ def test_no_vehicle_is_on_two_trips_or_leaves_from_where_it_is_not(
         place[vehicle] = destination
     assert (place == source.home).all()
     parked[:, np.arange(60), place] += within_all(begins, step_h, since)
-    told = moved(source, steps)
-    community, part = told[:, 0].astype(int), told[:, 4]
+    reported = moved(source, steps)
+    community, part = reported[:, 0].astype(int), reported[:, 4]
     longest = parked.max(axis=2)
     np.testing.assert_array_equal(community == ON_THE_ROAD, longest < 1e-9)
     np.testing.assert_allclose(part, longest / step_h, rtol=0, atol=1e-9)
     there = np.take_along_axis(parked, np.maximum(community, 0)[:, :, None], axis=2)[:, :, 0]
     np.testing.assert_allclose(there, longest, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(told[:, 1], km, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(reported[:, 1], km, rtol=0, atol=1e-9)
 
 
 def within_all(
@@ -260,11 +260,11 @@ def test_a_plan_that_parks_on_a_kind_of_day_has_finished_it(tmp_path: Path) -> N
     )
     plans = read_day_plans(tmp_path / "plans.csv", ("homes", "offices"))
     source = PlannedTrips(plans, Calendar("2024-01-13", "Europe/Berlin"), np.array([0]))
-    told = moved(source, 72)
-    assert (told[:48, 2, 0] == 1).all()
-    assert (told[:48, 0, 0] == 0).all()
-    assert told[0, 3, 0] == 0.0, "on the first days no trip is known"
-    assert told[48 + 8, 0, 0] == ON_THE_ROAD
+    reported = moved(source, 72)
+    assert (reported[:48, 2, 0] == 1).all()
+    assert (reported[:48, 0, 0] == 0).all()
+    assert reported[0, 3, 0] == 0.0, "on the first days no trip is known"
+    assert reported[48 + 8, 0, 0] == ON_THE_ROAD
 
 
 def test_vehicles_join_in_the_order_of_rows_with_their_energy() -> None:

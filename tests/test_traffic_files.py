@@ -83,10 +83,10 @@ def test_trips_of_sumo_begin_at_true_places_and_times(run: Path, trips: pd.DataF
         (trips["departs"] - trips["departs"].dt.normalize()).dt.total_seconds().tolist()
     )
     for trip in found:
-        told = {each.attrib["key"]: each.attrib["value"] for each in trip.findall("param")}
+        reported = {each.attrib["key"]: each.attrib["value"] for each in trip.findall("param")}
         for name, key in (("origin", "fromLonLat"), ("destination", "toLonLat")):
             place = np.array([float(part) for part in trip.attrib[key].split(",")])
-            latitude, longitude = PLACES[told[name]]
+            latitude, longitude = PLACES[reported[name]]
             # Ways begin at the junction of a community, which are at most 150 m away here.
             assert great_circle_km(place, np.array([longitude, latitude])) < 0.15
 
@@ -114,11 +114,11 @@ def test_geojson_read_again_keeps_places_and_times(run: Path, trips: pd.DataFram
     for name, (latitude, longitude) in PLACES.items():
         away = great_circle_km(np.array(points[name]), np.array([longitude, latitude]))
         assert away < HALF_A_METRE_KM
-    told = [
+    reported = [
         feature["properties"]
         for feature in content["features"]
         if feature["geometry"]["type"] == "LineString"
     ]
     for name in ("departs", "arrives"):
-        read = [datetime.fromisoformat(row[name]) for row in told]
+        read = [datetime.fromisoformat(row[name]) for row in reported]
         assert read == [time.to_pydatetime() for time in trips[name]]

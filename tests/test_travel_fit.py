@@ -50,8 +50,8 @@ def test_a_table_of_tours_tells_its_problems(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError) as error:
         fit_tours(path)
-    told = [str(problem).replace(f"{tmp_path}/", "") for problem in error.value.problems]
-    assert told == [
+    reported = [str(problem).replace(f"{tmp_path}/", "") for problem in error.value.problems]
+    assert reported == [
         "tours.csv, line 3, column distance_km: nan cannot be (allowed: a number above 0)",
         "tours.csv, line 3, column dwell_time_min: -2 cannot be (allowed: 0 or more)",
     ]

@@ -156,7 +156,7 @@ def assert_trips_and_places_agree(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "reported"),
     [
         (["travel.kind=drwan"], "did you mean 'drawn'?"),
         (["travel.kind=drawn"], "travel.days: no kind of day is given"),
@@ -183,10 +183,10 @@ def assert_trips_and_places_agree(directory: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_a_scenario_says_wrong_about_travel_is_told(changes: list[str], told: str) -> None:
+def test_what_a_scenario_says_wrong_about_travel_is_told(changes: list[str], reported: str) -> None:
     with pytest.raises(InputError) as error:
         load_scenario("three-communities", changes)
-    assert told in str(error.value)
+    assert reported in str(error.value)
 
 
 def test_trips_within_a_community_need_a_length(tmp_path: Path) -> None:

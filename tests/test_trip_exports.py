@@ -57,12 +57,12 @@ def test_geojson_holds_every_trip_and_community(day: Path, files: dict[str, Any]
     trips = read_run(day).table("trips").to_pandas()
     trips = trips.sort_values(["vehicle", "departs"], kind="stable")
     features = lines(files["geojson"])
-    told = [f["properties"] for f in features]
+    reported = [f["properties"] for f in features]
     for name in ("vehicle", "origin", "destination", "km", "energy_kwh"):
-        assert [row[name] for row in told] == trips[name].tolist()
-    departs = [datetime.fromisoformat(row["departs"]) for row in told]
+        assert [row[name] for row in reported] == trips[name].tolist()
+    departs = [datetime.fromisoformat(row["departs"]) for row in reported]
     assert departs == [time.to_pydatetime() for time in trips["departs"]]
-    assert all(row["departs"].endswith("+01:00") for row in told)
+    assert all(row["departs"].endswith("+01:00") for row in reported)
     points = {
         f["properties"]["community"]: f["geometry"]["coordinates"]
         for f in files["geojson"]["features"]
@@ -178,8 +178,8 @@ def test_a_film_shows_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
 def frames_of(path: Path, folder: Path) -> np.ndarray[Any, Any]:
     """Return the frames of a film, read back by ffmpeg, shape (frames, height, width)."""
     raw = folder / "frames.gray"
-    told = ["-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "gray", str(raw)]
-    subprocess.run([get_ffmpeg_exe(), *told], check=True)
+    reported = ["-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "gray", str(raw)]
+    subprocess.run([get_ffmpeg_exe(), *reported], check=True)
     return np.fromfile(raw, np.uint8).reshape(-1, 500, 800)
 
 
@@ -209,8 +209,8 @@ def test_mp4_shows_the_steps_of_the_run(
 def test_mp4_without_any_ffmpeg_names_the_extra(monkeypatch: pytest.MonkeyPatch, day: Path) -> None:
     monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", "no-such-ffmpeg")
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    told = r"trips.mp4: ffmpeg, .* is not installed .*pip install 'hmesh\[video\]'.* gif"
-    with pytest.raises(InputError, match=told):
+    reported = r"trips.mp4: ffmpeg, .* is not installed .*pip install 'hmesh\[video\]'.* gif"
+    with pytest.raises(InputError, match=reported):
         export_trips(day, ["mp4"])
 
 

@@ -26,9 +26,9 @@ def test_a_column_is_read_in_the_order_of_its_rows(tmp_path: Path) -> None:
 
 def test_every_wrong_row_is_told_with_its_line(tmp_path: Path) -> None:
     path = write(tmp_path, "lam\n50\nsixty\n\nnan\n0\n")
-    told = problems(path, rows=9, above=0.0)
+    reported = problems(path, rows=9, above=0.0)
     for part in ("line 3, column lam: 'sixty'", "line 5", "line 6", "above 0", "at least 9"):
-        assert part in told
+        assert part in reported
 
 
 def test_a_missing_column_or_file_is_told_with_what_is_near(tmp_path: Path) -> None:

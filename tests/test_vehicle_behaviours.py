@@ -156,13 +156,13 @@ def test_prices_are_those_of_curves_however_they_are_found(efficiency: float) ->
     changes = mixed(**{"vehicles.charge_efficiency": efficiency, "hours": 6})
     del changes["vehicles"]["charge_efficiency"]
     exact = world(changes)
-    told = world(changes | {"game.solver": "negotiate", "game.bids": "curves"})
+    reported = world(changes | {"game.solver": "negotiate", "game.bids": "curves"})
     for _ in range(6):
         exact.step()
-        told.step()
-        first, second = (each.market.decision for each in (exact, told))
+        reported.step()
+        first, second = (each.market.decision for each in (exact, reported))
         assert second.community_price == pytest.approx(first.community_price, abs=1e-6)
-        assert told.market.decision.counts["unexplained_vehicles"] == 0
+        assert reported.market.decision.counts["unexplained_vehicles"] == 0
 
 
 @pytest.mark.slow

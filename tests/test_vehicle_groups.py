@@ -117,7 +117,7 @@ def test_those_that_join_keep_the_shares_of_groups() -> None:
     joined = groups.group[40:]
     assert np.bincount(joined, minlength=3).tolist() == [9, 3, 0]
     assert groups.number[groups.rows[1]].tolist() == list(range(13))
-    # Whoever joins later moves no draw of those before.
+    # A vehicle that joins later moves no draw of those before.
     fewer, streams = GroupRows.of(["a", "b", "c"], [30, 10, 0], 4), Streams(5)
     more, less = (each.draw(streams, "lam", "electric vehicle") for each in (groups, fewer))
     np.testing.assert_array_equal(more[:44], less)

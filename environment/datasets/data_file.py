@@ -111,7 +111,7 @@ class DataFile(TableFile):
         return self.table.column(self.present[name])
 
     def read_numbers(self, attribute: Attribute) -> NDArray[np.float64]:
-        """Return the numbers of a column, NaN where it is empty; tell those not allowed."""
+        """Return the numbers of a column, NaN where it is empty; report those not allowed."""
         column = self.column(attribute.name)
         found = numbers(column)
         empty = np.asarray(column.is_null(nan_is_null=True))
@@ -124,7 +124,7 @@ class DataFile(TableFile):
         return found
 
     def read_text(self, attribute: Attribute) -> NDArray[np.object_]:
-        """Return the texts of a column, "" where it is empty; tell those not allowed."""
+        """Return the texts of a column, "" where it is empty; report those not allowed."""
         codes, labels = self._labels(attribute)
         texts = np.array([*labels, ""], dtype=np.object_)
         allowed = [not attribute.options or text in attribute.options for text in labels]
@@ -132,14 +132,14 @@ class DataFile(TableFile):
         return texts[codes]
 
     def read_clock(self, attribute: Attribute) -> NDArray[np.float64]:
-        """Return the clock times of a column [h], NaN where it is empty; tell what is none."""
+        """Return the clock times of a column [h], NaN where it is empty; report what is none."""
         codes, labels = self._labels(attribute)
         hours = np.array([*(_clock_h(text) for text in labels), np.nan])
         self._tell_labels(codes, [*np.isfinite(hours[:-1]), not attribute.required], attribute)
         return hours[codes]
 
     def read_dates(self, attribute: Attribute) -> NDArray[np.datetime64]:
-        """Return the dates of a column, NaT where it is empty; tell what is none."""
+        """Return the dates of a column, NaT where it is empty; report what is none."""
         codes, labels = self._labels(attribute)
         dates = np.array([*(_date(text) for text in labels), "NaT"], dtype="datetime64[D]")
         self._tell_labels(codes, [*~np.isnat(dates[:-1]), not attribute.required], attribute)
@@ -172,7 +172,7 @@ class DataFile(TableFile):
             return "is empty" if value is None or value == "" else f"'{value}' is not allowed"
 
         before = len(self.problems)
-        self.tell(rows, self.present[attribute.name], message, attribute.allowed)
+        self.report(rows, self.present[attribute.name], message, attribute.allowed)
         if attribute.options:
             for index in range(before, len(self.problems)):
                 problem = self.problems[index]

@@ -49,7 +49,7 @@ class Dataset:
     Attributes
     ----------
     folder, description
-        Where it lies, and what its person tells about it.
+        Where it lies, and the user's description of it.
     series, records
         Its tables by name: those of intervals, and all others.
     warnings
@@ -94,7 +94,7 @@ class Dataset:
             If none was measured, or the run is not covered.
         """
         if "profiles" not in self.series or "pv_kwh" not in self.series["profiles"].values:
-            message = "tells no generation"
+            message = "states no generation"
             raise InputError([Problem(str(self.folder), message, "profiles with a column pv_kwh")])
         profiles = self.series["profiles"]
         energy_kwh = profiles.over("pv_kwh", calendar, steps)
@@ -157,7 +157,7 @@ def read_dataset(
     folder
         Where it lies.
     description
-        What its person tells about it.
+        The user's description of it.
     tables
         Names of the tables to read; those it does not have are left out. None for all.
     examine

@@ -45,7 +45,7 @@ class Holidays(_Part):
 
 
 class Description(_Part):
-    """What a person tells about a dataset."""
+    """A user's description of a dataset."""
 
     schema_version: Literal[1] = Field(alias="schema", description="version of the schema")
     name: str = Field(min_length=1, description="name of the dataset")
@@ -89,7 +89,7 @@ class Description(_Part):
                 [Problem("", f"{text!r} is no time", "such as 2024-01-01T00:00")]
             ) from None
         if time.tzinfo is not None:
-            raise InputError([Problem("", f"{text!r} carries an offset", "clock tells it")])
+            raise InputError([Problem("", f"{text!r} carries an offset", "clock states it")])
         return text
 
     @field_validator("resolution")
@@ -135,7 +135,7 @@ class Description(_Part):
         return ZoneInfo(self.time_zone)
 
     def clock_of(self, table: str) -> tzinfo:
-        """Return the zone by whose clock the times of a table are told."""
+        """Return the zone by whose clock the times of a table are stated."""
         files = self.tables.get(table)
         return self._zone_of(self.clock if files is None else files.clock or self.clock)
 

@@ -53,7 +53,7 @@ def scaled_copies(values: NDArray[np.float64]) -> NDArray[np.int64]:
     array, shape (pairs, 2)
         Pairs of series whose correlation is above 0.999.
     """
-    # Sums over a few intervals tell copies as well as each interval does, and sooner.
+    # Sums over a few intervals state copies as well as each interval does, and sooner.
     parts = max(len(values) // 8760, 1)
     whole = len(values) // parts * parts
     sums = values[:whole].reshape(-1, parts, values.shape[1]).sum(axis=1)
@@ -78,7 +78,7 @@ def _copies(readings: Readings, values: NDArray[np.float64]) -> Iterator[str]:
 
 
 def _missing_zeros(readings: Readings) -> Iterator[str]:
-    """Tell the few zeros of meters that otherwise stay far above zero."""
+    """Report the few zeros of meters that otherwise stay far above zero."""
     values = readings.values
     zeros = (values == 0).sum(axis=0)
     share = zeros / np.maximum((~np.isnan(values)).sum(axis=0), 1)
@@ -92,7 +92,7 @@ def _missing_zeros(readings: Readings) -> Iterator[str]:
 
 
 def _flat(readings: Readings, name: str) -> Iterator[str]:
-    """Tell the longest run of one value of every series, where it is long."""
+    """Report the longest run of one value of every series, where it is long."""
     values = readings.values
     least = int(FLAT_H * HOUR_US // readings.interval_us)
     for key in range(values.shape[1]):
@@ -110,8 +110,8 @@ def _flat(readings: Readings, name: str) -> Iterator[str]:
 
 
 def _shortened(messages: Iterator[str], place: str) -> Iterator[Problem]:
-    told = list(messages)
-    for message in told[:SHOWN]:
+    reported = list(messages)
+    for message in reported[:SHOWN]:
         yield Problem(place, message)
-    if (more := len(told) - SHOWN) > 0:
+    if (more := len(reported) - SHOWN) > 0:
         yield Problem(place, f"and {more:,} more like these")

@@ -18,7 +18,7 @@ GTFS_FILES = {"calendar": "calendar.txt", "calendar_dates": "calendar_dates.txt"
 
 
 def gtfs_files(folder: Path) -> list[str]:
-    """Return which of the files that tell the days of services a folder has."""
+    """Return which of the files that state the days of services a folder has."""
     return [file for file in GTFS_FILES.values() if (folder / file).is_file()]
 
 
@@ -77,7 +77,7 @@ def _read(folder: Path) -> dict[str, Records]:
     }
     if not there:
         allowed = f"a folder with {' or '.join(GTFS_FILES.values())}, unpacked"
-        message = "tells no days of services"
+        message = "states no days of services"
         raise InputError([Problem(str(folder), message, allowed)])
     found = {table: read_rows([path], table, findings) for table, path in there.items()}
     findings.check()

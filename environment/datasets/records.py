@@ -43,18 +43,18 @@ class Records:
 
 
 def read_records(folder: Path, description: Description, name: str, findings: Findings) -> Records:
-    """Read a table of rows of a dataset; what is wrong is told.
+    """Read a table of rows of a dataset; what is wrong is reported.
 
     Parameters
     ----------
     folder
         Folder of the dataset.
     description
-        What its person tells about it.
+        The user's description of it.
     name
         Name of the table.
     findings
-        Where errors and warnings are told.
+        Where errors and warnings are reported.
     """
     files = [folder / file for file in description.tables[name].files]
     return read_rows(files, name, findings, description)
@@ -63,7 +63,7 @@ def read_records(folder: Path, description: Description, name: str, findings: Fi
 def read_rows(
     files: Sequence[Path], name: str, findings: Findings, description: Description | None = None
 ) -> Records:
-    """Read the files of a table of rows; what is wrong is told.
+    """Read the files of a table of rows; what is wrong is reported.
 
     Parameters
     ----------
@@ -72,9 +72,9 @@ def read_rows(
     name
         Name of the table.
     findings
-        Where errors and warnings are told.
+        Where errors and warnings are reported.
     description
-        What the person of a dataset tells about it; None for a table without points in time.
+        The user's description of it; None for a table without points in time.
     """
     parts: list[dict[str, NDArray[Any]]] = []
     for path in files:
@@ -103,7 +103,7 @@ def read_rows(
 
 
 def tell_unknown_names(records: Mapping[str, Records], findings: Findings) -> None:
-    """Tell the names that stand in a table and not in the one that they refer to."""
+    """Report the names that stand in a table and not in the one that they refer to."""
     for name, table in records.items():
         for attribute in TABLES[name].columns:
             target = records.get(attribute.refers_to)
@@ -129,7 +129,7 @@ def tell_unknown_names(records: Mapping[str, Records], findings: Findings) -> No
 def tell_unknown(
     place: str, attribute: Attribute, used: list[str], known: list[str], findings: Findings
 ) -> None:
-    """Tell the names of a column that are not among the known ones."""
+    """Report the names of a column that are not among the known ones."""
     there = set(known)
     unknown = [name for name in used if name not in there]
     table = attribute.refers_to or "calendar or calendar_dates"
@@ -154,14 +154,14 @@ def _column(file: DataFile, attribute: Attribute, zone: tzinfo) -> NDArray[Any]:
             rows = np.arange(file.table.num_rows, dtype=np.int32)
             times = read_times(file.column(attribute.name), rows, zone)
             wrong = np.flatnonzero(~times.timed)
-            file.tell(wrong, attribute.name, times.reason, attribute.allowed)
+            file.report(wrong, attribute.name, times.reason, attribute.allowed)
             return times.time_us
         case "text":
             return file.read_text(attribute)
 
 
 def _tell_order(file: DataFile, columns: Mapping[str, NDArray[Any]]) -> None:
-    """Tell the rows that end before they begin."""
+    """Report the rows that end before they begin."""
     for begin, end in (("departs", "arrives"), ("plug_in", "plug_out"), ("start_date", "end_date")):
         if begin in columns and end in columns:
             # A service may run on a single day; a trip or a stay takes time.
@@ -175,7 +175,7 @@ def _tell_order(file: DataFile, columns: Mapping[str, NDArray[Any]]) -> None:
             def message(row: int, column: Any = column, begin: str = begin) -> str:
                 return f"'{column[row].as_py()}' is not after {begin}"
 
-            file.tell(np.flatnonzero(late), end, message, allowed)
+            file.report(np.flatnonzero(late), end, message, allowed)
 
 
 def _tell_twice(file: DataFile, columns: Mapping[str, NDArray[Any]], name: str) -> None:
@@ -185,7 +185,7 @@ def _tell_twice(file: DataFile, columns: Mapping[str, NDArray[Any]], name: str) 
     names = columns[first]
     _, once = np.unique(names.astype(str), return_index=True)
     twice = np.setdiff1d(np.arange(names.size), once)
-    file.tell(twice, first, lambda row: f"'{names[row]}' stands there before", "each name once")
+    file.report(twice, first, lambda row: f"'{names[row]}' stands there before", "each name once")
 
 
 def _warn_overlaps(file: DataFile, columns: Mapping[str, NDArray[Any]], findings: Findings) -> None:

@@ -84,7 +84,7 @@ class Table:
     series
         Whether it has a row for every interval; `key` then names whose intervals they are.
     key
-        Column that tells the series of a table apart, "" where there is one only.
+        Column that distinguishes the series of a table, "" where there is one only.
     some_of
         Whether it must have at least one of the columns that are not required.
     """

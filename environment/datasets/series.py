@@ -142,18 +142,18 @@ class _Part:
 def read_series(
     folder: Path, description: Description, name: str, findings: Findings
 ) -> Series | None:
-    """Read a table of intervals; None, with errors told, where that cannot be done.
+    """Read a table of intervals; None, with errors reported, where that cannot be done.
 
     Parameters
     ----------
     folder
         Folder of the dataset.
     description
-        What its person tells about it.
+        The user's description of it.
     name
         Name of the table.
     findings
-        Where errors and warnings are told.
+        Where errors and warnings are reported.
     """
     return _Reading(folder, description, name, findings).read()
 
@@ -223,7 +223,7 @@ class _Reading:
     def _part(self, file: DataFile) -> _Part | None:
         key = self._key(file)
         times = read_times(file.column("time"), key, self.zone)
-        file.tell(np.flatnonzero(~times.timed & ~times.skipped), "time", times.reason, TIMES)
+        file.report(np.flatnonzero(~times.timed & ~times.skipped), "time", times.reason, TIMES)
         if skipped := int(np.count_nonzero(times.skipped)):
             message = f"{skipped:,} rows at times that the clocks of {self.zone} skip are not used"
             self.findings.warnings.append(Problem(str(file.path), message))
@@ -232,7 +232,7 @@ class _Reading:
         distance_us = commonest_distance_us(start_us, key, times.timed)
         if distance_us not in (0, self.interval_us):
             message = f"rows are {length(distance_us)} apart, not {length(self.interval_us)}"
-            allowed = "the resolution that dataset.yaml tells for this table"
+            allowed = "the resolution that dataset.yaml states for this table"
             self.findings.errors.append(Problem(place, message, allowed))
             return None
         interval, past = np.divmod(start_us - self.start_us, self.interval_us)
@@ -252,7 +252,7 @@ class _Reading:
             codes, here = names(file.column(self.table.key))
             if (codes < 0).any():
                 empty = np.flatnonzero(codes < 0)
-                file.tell(empty, self.table.key, lambda row: "is empty", "a name")
+                file.report(empty, self.table.key, lambda row: "is empty", "a name")
         known = {key: index for index, key in enumerate(self.keys)}
         self.keys += [key for key in here if key not in known]
         places = {key: index for index, key in enumerate(self.keys)}
@@ -278,8 +278,8 @@ class _Reading:
         """
         attribute = next(column for column in self.table.quantities if column.name == name)
         powers = [p.file.is_power(name) for p in parts if name in p.file.present]
-        zone, told = self.description.zone, list(coarse_rows(measured))
-        for index, coarse in enumerate(told):
+        zone, reported = self.description.zone, list(coarse_rows(measured))
+        for index, coarse in enumerate(reported):
             begin, end = (
                 shown(self.start_us + at * self.interval_us, zone)
                 for at in (coarse.first, coarse.last)
@@ -302,7 +302,7 @@ class _Reading:
             if index < SHOWN:
                 problems.append(Problem(self.place, message, allowed))
             elif index == SHOWN:
-                more = f"and {len(told) - SHOWN:,} more stretches like these in {name}"
+                more = f"and {len(reported) - SHOWN:,} more stretches like these in {name}"
                 problems.append(Problem(self.place, more))
 
     def _filled(
@@ -365,13 +365,13 @@ class _Reading:
                 whose = f"'{key}' has another row" if key else "there is another row"
                 return f"{whose} for {shown(at_us, self.description.zone)}"
 
-            part.file.tell(rows, "", message, "one row for each interval")
+            part.file.report(rows, "", message, "one row for each interval")
 
     def _tell_misaligned(
         self, file: DataFile, rows: NDArray[np.int64], start_us: NDArray[np.int64]
     ) -> None:
         allowed = f"times every {length(self.interval_us)} from the start in dataset.yaml"
-        file.tell(
+        file.report(
             rows,
             "time",
             lambda row: f"{shown(int(start_us[row]), self.zone)} is no interval",

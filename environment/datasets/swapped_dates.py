@@ -33,11 +33,11 @@ def warn_swapped(
         The times of one series in the order of their rows, in microseconds of UTC since 1970,
         shape (rows,).
     zone
-        The zone whose clocks tell them.
+        The zone whose clocks state them.
     description
         When they should begin and end.
     findings
-        Where the warning is told.
+        Where the warning is reported.
     """
     begin, end = description.period()
     ahead = zone.utcoffset(datetime(begin.year, begin.month, begin.day)) or timedelta()

@@ -61,7 +61,7 @@ class BusNetwork:
     branches
         Lines and transformers in service, open ones left out.
     sources
-        Buses that a grid further up feeds, each with the voltage it holds there [1].
+        Buses that a grid further up feeds, each with the voltage it holds there [-].
     loads
         Power taken at buses [kW, kvar].
     left_out
@@ -117,7 +117,7 @@ def loss_rate(resistance_ohm: float, power_kva: complex, voltage_kv: float) -> f
     Returns
     -------
     float
-        Energy lost per energy that arrives [1]; 0 where nothing arrives.
+        Energy lost per energy that arrives [-]; 0 where nothing arrives.
     """
     if power_kva == 0:
         return 0.0
@@ -137,7 +137,7 @@ def radial(
     file
         What messages call it.
     loss_at
-        Share of the rating at which the resistance gives the loss rate [1], or "loads" for the
+        Share of the rating at which the resistance gives the loss rate [-], or "loads" for the
         power that the loads of the network make flow.
     source
         The bus that the utility feeds, where the network does not say or says several.
@@ -175,11 +175,11 @@ def radial(
         power: complex = line.rating_kw * loss_at if isinstance(loss_at, float) else flows[bus]
         rate = loss_rate(line.resistance_ohm or 0.0, power, network.voltage_kv[bus])
         if rate >= 1:
-            told = f"{loss_at:.0%} of its rating" if isinstance(loss_at, float) else "its loads"
+            wording = f"{loss_at:.0%} of its rating" if isinstance(loss_at, float) else "its loads"
             problems.append(
                 Problem(
                     f"{file}: {branch.name}",
-                    f"would lose {rate:.3g} of what arrives at {told}",
+                    f"would lose {rate:.3g} of what arrives at {wording}",
                     "a loss below 1; loss_at loads, or another share",
                 )
             )
@@ -233,8 +233,8 @@ def _source(
         return None
     if len(network.sources) == 1:
         return next(iter(network.sources))
-    told = _some(list(network.sources)) or "none"
-    message = f"{len(network.sources)} buses are fed from further up: {told}"
+    wording = _some(list(network.sources)) or "none"
+    message = f"{len(network.sources)} buses are fed from further up: {wording}"
     problems.append(Problem(file, message, "one; or the bus that the utility feeds as source"))
     return None
 

@@ -75,8 +75,8 @@ def _network(tables: Mapping[str, Rows]) -> BusNetwork:
         network.loads[bus] = network.loads.get(bus, 0.0) + power
     for table in AT_BUSES:
         if tables[table]:
-            told = f"{len(tables[table])} {table.replace('_', ' ')}"
-            network.left_out.append(f"{told}: what they take or give at their buses")
+            text = f"{len(tables[table])} {table.replace('_', ' ')}"
+            network.left_out.append(f"{text}: what they take or give at their buses")
     return network
 
 

@@ -22,7 +22,7 @@ def read_grid(
     path
         A CSV file of lines, a network of pandapower as JSON, or one of PyPSA: netCDF or a folder.
     loss_at
-        Loading at which resistances of a network give loss rates [1], or "loads".
+        Loading at which resistances of a network give loss rates [-], or "loads".
     source
         The bus of a network that the utility feeds, where the network does not say.
 

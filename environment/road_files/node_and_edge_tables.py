@@ -48,7 +48,7 @@ def read_tables(edges: Path, nodes: Path) -> RoadFileContent:
             problems.append(Problem(place, message, allowed))
         if not name or name in junctions:
             message = f"{name!r} stands there twice" if name else "has no name"
-            problems.append(Problem(f"{place}, column node", message, "a name of its own"))
+            problems.append(Problem(f"{place}, column node", message, "its own name"))
         junctions[name] = at
     roads: list[FoundRoad] = []
     for place, row in _rows(edges, ["from", "to"]):

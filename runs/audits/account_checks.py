@@ -1,4 +1,4 @@
-"""Whether the accounts of parties and members are what the payments and tables come to.
+"""Whether the accounts of parties and members are what the payments and tables amount to.
 
 They are added up again from ledger.parquet, row by row and without rounding, and the accounts of
 members from what each uses and exchanges by the other tables. No code of `hmesh.runs.world` that
@@ -306,7 +306,7 @@ def _members(
         prosumer_bills,
     ):
         if isinstance(found, str):
-            tally.tell(found)
+            tally.note(found)
         else:
             bills |= found
     for kind, due in bills.items():

@@ -162,14 +162,14 @@ class AnswersOfStores:
     ) -> Columns:
         """Return the columns of a table, of shape (steps, strategies, known)."""
         inputs = self.inputs
-        told = {name: names_in(run, table, name) for name in columns if name != "owner"}
+        stated = {name: names_in(run, table, name) for name in columns if name != "owner"}
         schemes = list(inputs.scenario.schemes)
-        lists = {"strategy": inputs.strategies, "scheme": schemes, **told}
+        lists = {"strategy": inputs.strategies, "scheme": schemes, **stated}
         rows = TableReader(run, table, lists, inputs.start_ms).rest()
         mine = rows.pop("scheme") == schemes.index(self.names.scheme)
         rows = {name: values[mine] for name, values in rows.items()}
         pairs = [
-            np.array(told[name], dtype=object)[codes] if name in told else codes
+            np.array(stated[name], dtype=object)[codes] if name in stated else codes
             for name, codes in ((name, rows.pop(name)) for name in columns)
         ]
         place = {pair: k for k, pair in enumerate(known)}
@@ -318,7 +318,7 @@ class AnswersOfStores:
         tallies = self._tallies
         if not len(self.stores):
             for tally in (tallies.left, tallies.within, tallies.best):
-                tally.tell("no store is written down")
+                tally.note("no store is written down")
         else:
             self._check_exchange()
         self._check_sums()
@@ -330,13 +330,13 @@ class AnswersOfStores:
         within, best = self._tallies.within, self._tallies.best
         beyond = np.maximum(self.at["lower_kwh"] - exchange, exchange - self.at["upper_kwh"])
         if not reliable:
-            best.tell("messages may be lost or late")
+            best.note("messages may be lost or late")
         for s in self.used:
             label = self._label(s)
             within.add(np.maximum(beyond[:, s : s + 1], 0.0), label)
             due = self._due(s)
             if due is None:
-                best.tell("a rule of a plugin may decide otherwise")
+                best.note("a rule of a plugin may decide otherwise")
             elif reliable:
                 scale = np.maximum(np.abs(exchange[:, s : s + 1]), 1.0)
                 best.add(due[:, None] / scale, label)
@@ -359,7 +359,7 @@ class AnswersOfStores:
         tally, pair = self._tallies.sums, self.stores.pair
         known = np.unique(pair[pair >= 0]).tolist()
         if len(known) < len(self.pairs):
-            tally.tell("not all stores are written down")
+            tally.note("not all stores are written down")
         for k in known:
             mine = self.exchange_kwh[:, :, pair == k]
             for found, added in (

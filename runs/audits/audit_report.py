@@ -25,7 +25,7 @@ class Check:
     name
         What should hold.
     passed
-        Whether it does; None where the results do not hold what is needed to tell.
+        Whether it does; None where the results do not hold what is needed to state.
     largest
         Largest deviation; NaN where nothing was compared.
     tolerance
@@ -99,9 +99,9 @@ class AuditReport:
         made = [check for check in self.checks if check.passed is not None]
         by_design = sum(check.by_design for check in self.checks)
         left_out = len(self.checks) - len(made) - by_design
-        told = f"{len(made) - len(self.failed)} of {len(made)} checks hold"
-        told += f", {left_out} could not be made" if left_out else ""
-        return told + (f", {by_design} by design" if by_design else "")
+        wording = f"{len(made) - len(self.failed)} of {len(made)} checks hold"
+        wording += f", {left_out} could not be made" if left_out else ""
+        return wording + (f", {by_design} by design" if by_design else "")
 
     def lines(self) -> list[str]:
         """Return the report as plain text, a line for each check."""
@@ -139,7 +139,7 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Tells where a number of a table stands.
+    """Says where a number of a table stands.
 
     Attributes
     ----------
@@ -175,7 +175,7 @@ class Places:
         """
         names = self.strategies if strategies is None else strategies
 
-        def told(place: tuple[int, ...]) -> str:
+        def wording(place: tuple[int, ...]) -> str:
             parts = [self.step(first_step + place[0])]
             if len(place) > 1:
                 parts.append(names[place[1]])
@@ -184,7 +184,7 @@ class Places:
                 parts.append(f"{items} {item}" if isinstance(items, str) else items[item])
             return ", ".join(parts)
 
-        return told
+        return wording
 
 
 @dataclass(slots=True)
@@ -241,7 +241,7 @@ class Tally:
             if first_step is not None:
                 self._steps.update((np.unique(wrong[0]) + first_step).tolist())
 
-    def tell(self, note: str) -> None:
+    def note(self, note: str) -> None:
         """Add a note, once."""
         if note not in self._notes:
             self._notes.append(note)
@@ -271,12 +271,12 @@ def relative(value: NDArray[Any], expected: NDArray[Any], least: float = 1.0) ->
     value, expected
         What stands in the results and what should (shapes that broadcast).
     least
-        What is small enough to be told as it is.
+        What is small enough to be stated as it is.
 
     Returns
     -------
     array
-        Shares [1].
+        Shares [-].
     """
     scale = np.maximum(np.maximum(np.abs(value), np.abs(expected)), least)
     deviation: NDArray[Any] = np.abs(value - expected) / scale
@@ -297,12 +297,12 @@ def off_balance(
     taken, given
         What should make it up, at least 0 (shapes that broadcast).
     least
-        What is small enough to be told as it is.
+        What is small enough to be stated as it is.
 
     Returns
     -------
     array
-        Shares [1].
+        Shares [-].
     """
     moved = np.maximum(np.abs(taken) + np.abs(given), np.maximum(np.abs(value), least))
     deviation: NDArray[Any] = np.abs(value - (taken - given)) / moved

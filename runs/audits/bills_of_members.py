@@ -170,7 +170,7 @@ class MemberTariffAudit(SchemeAudit):
         return credits
 
     def _placed(self, of_group: Any) -> Values:
-        """Return what meters come to in each community, of the shape of the hours."""
+        """Return what meters amount to in each community, of the shape of the hours."""
         added = np.zeros(self.hours["net_kwh"].shape)
         for group in (self.groups or {}).values():
             added[:, :, group.community] += of_group(group).sum(axis=1)[:, None]

@@ -40,30 +40,30 @@ class CongestionAudit:
             "limits: what prices would be without them", tolerance, "of the price range"
         )
 
-    def add(self, seen: GameStep, game: PriceGame, told: NDArray[np.float64]) -> None:
+    def add(self, seen: GameStep, game: PriceGame, reported: NDArray[np.float64]) -> None:
         """Check the prices without limits of a step.
 
         Parameters
         ----------
         seen, game
             Who answers to the price of the step, and its game.
-        told
+        reported
             The prices of limits.parquet [money/kWh], shape (communities,).
         """
         strategy = self.follows[seen.strategy]
         if not seen.grid.keeps or strategy not in ("two_level", "three_level"):
             return
         if self.inputs.scenario.game.solver == "closed_form":
-            self._prices.tell("not checked where closed forms make prices")
+            self._prices.note("not checked where closed forms make prices")
             return
         utility_price = seen.utility_price
         if strategy == "three_level":
             utility_price = _without_shared_limits(game, utility_price)
         moved = utility_price != seen.utility_price
         free = seen.game(self.inputs, limited=False).demands
-        off = np.zeros(len(told))
+        off = np.zeros(len(reported))
         for m, (demand, limited) in enumerate(zip(free, game.demands, strict=True)):
-            price = float(told[m])
+            price = float(reported[m])
             if np.isnan(seen.community_price[m]):
                 continue
             if isinstance(demand, float) or isinstance(limited, float):
@@ -87,7 +87,7 @@ class CongestionAudit:
         if not {"two_level", "three_level"}.intersection(self.follows):
             return []
         if self.unknown:
-            self._prices.tell(self.unknown)
+            self._prices.note(self.unknown)
         check = self._prices.check()
         if check.passed is False and not self.inputs.reliable:
             note = f"off in {len(check.failed_steps)} steps; not required where messages may be "

@@ -223,13 +223,13 @@ class ElasticAudit(SchemeAudit):
                       "of the energy")  # fmt: skip
         label = self.inputs.places.label(self.inputs.communities)
         if self._gone:
-            tally.tell("a file of loads is gone or has changed")
+            tally.note("a file of loads is gone or has changed")
         elif self.known:
             due = self.hour_kwh()["fixed_load_kwh"]
             scale = np.maximum(np.abs(self._hours["fixed_load_kwh"]), 1.0)
             tally.add(np.abs(self._more - due) / scale, label)
         else:
-            tally.tell(f"within their shares alone, since {self._why}")
+            tally.note(f"within their shares alone, since {self._why}")
             tally.add(self._beyond_shares(), label)
         yield tally.check()
 

@@ -116,7 +116,7 @@ class EquilibriumAudit:
         there = ~np.isnan(seen.community_price)
         planned = seen.planned(self.inputs)
         if seen.utility_price < 0 and planned.tree.loses:
-            self._planned.tell("not checked where a kWh costs less than nothing and lines lose")
+            self._planned.note("not checked where a kWh costs less than nothing and lines lose")
             return
         prices = np.where(there, seen.community_price, 0.0).tolist()
         utility, off = planned.wrong_by(seen.utility_price, prices)
@@ -130,7 +130,7 @@ class EquilibriumAudit:
         checks = []
         if "planner" in self.follows:
             if self.unknown:
-                self._planned.tell(self.unknown)
+                self._planned.note(self.unknown)
             checks.append(self._planned.check())
         for strategy in ("two_level", "three_level"):
             if strategy not in self.follows:
@@ -141,14 +141,14 @@ class EquilibriumAudit:
             for tally in tallies:
                 steps = self._as_good.get(tally.name, [])
                 if steps:
-                    tally.tell(
+                    tally.note(
                         f"equally good at another price in {len(steps)} steps, "
                         f"first {self.inputs.places.step(steps[0])}"
                     )
                 if self.unknown:
-                    tally.tell(self.unknown)
+                    tally.note(self.unknown)
                 if tally is self._utility and self._lost > 0:
-                    tally.tell(f"another price would earn up to {100 * self._lost:.2g} % more")
+                    tally.note(f"another price would earn up to {100 * self._lost:.2g} % more")
                 checks.append(self._explained(tally.check(), strategy))
         return checks
 

@@ -93,6 +93,6 @@ def _moments(scenario: Scenario) -> list[datetime]:
 
 
 def _in_force(scenario: Scenario, event: ScenarioEvent, moment: datetime) -> bool:
-    # A step begins within a second of what is told, where its length is no finite decimal.
+    # A step begins within a second of what is stated, where its length is no finite decimal.
     about = moment + timedelta(seconds=0.5)
     return _moment(scenario, event.at) <= about < _ends(scenario, event, about + timedelta(days=1))

@@ -100,7 +100,7 @@ def _members(
         groups = [energy for (community, _), energy in energies.items() if community == name]
         known = [energy for energy in groups if energy is not None]
         if len(known) < len(groups):
-            tally.tell(f"in {name} {FILE_GONE}")
+            tally.note(f"in {name} {FILE_GONE}")
             continue
         dark = out[:, m]
         expected = {
@@ -157,7 +157,7 @@ def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None)
         if strategy == TWO_LEVEL:
             rule = inputs.tariff()
             if rule is None:
-                tariff.tell(FILE_GONE)
+                tariff.note(FILE_GONE)
             else:
                 tariff.add(np.abs(q - rule[:, None, None]), label)
         else:

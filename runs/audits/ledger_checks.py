@@ -164,8 +164,8 @@ def _due(
     for paid in payments:
         rows = ledger[paid.kind]
         label = inputs.places.label([f"{paid.kind}, {name}" for name in inputs.communities])
-        for due, told in ((paid.energy_kwh, "energy_kwh"), (paid.amount, "amount")):
-            tally.add(np.where(paid.there, relative(rows[told], due), 0.0), label)
+        for due, reported in ((paid.energy_kwh, "energy_kwh"), (paid.amount, "amount")):
+            tally.add(np.where(paid.there, relative(rows[reported], due), 0.0), label)
     return [tally]
 
 

@@ -36,7 +36,7 @@ class AuditedGrid:
         What each connection took, before anything was shed, shape (steps, strategies, lines); 0
         for lines that go on.
     shed_kwh
-        What of it should be shed, of the same shape; None where that is not known.
+        The part of it that should be shed, of the same shape; None where that is not known.
     """
 
     tree: Tree
@@ -258,7 +258,7 @@ def check_limits(
     }
     if audited is None:
         for tally in (over, shed):
-            tally.tell("a file of the grid is gone or has changed")
+            tally.note("a file of the grid is gone or has changed")
         return [over.check(), shed.check(), rent.check()], figures
     lines, count = lines_of(inputs), len(inputs.communities)
     excess = np.abs(flows["received_kwh"]) - audited.rating_kwh
@@ -272,7 +272,7 @@ def check_limits(
         off = np.abs(limits["overload_kwh"][:, :, m : m + 1] - most) / energy
         over.add(off, inputs.places.label([inputs.communities[m]]))
     if audited.shed_kwh is None:
-        shed.tell("the loads of members are not known")
+        shed.note("the loads of members are not known")
     else:
         for m, name in enumerate(inputs.communities):
             mine = [k for k, line in enumerate(lines) if line.community == name and line.group]

@@ -38,7 +38,7 @@ class Line:
     rating_kw
         What it may carry [kW].
     loss_rate
-        Energy lost for each kWh that arrives [1].
+        Energy lost for each kWh that arrives [-].
     """
 
     parent: str
@@ -156,7 +156,7 @@ def check_lines(
     if audited is not None and audited.shed_kwh is not None:
         taken = taken - audited.shed_kwh
     elif inputs.scenario.grid.shed:
-        carried.tell("what was shed is not known")
+        carried.note("what was shed is not known")
         taken = flows["received_kwh"]
     carried.add(relative(flows["received_kwh"], taken), label)
     losses = Tally("lines: losses as rated", EXACT, "of the energy")

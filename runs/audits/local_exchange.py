@@ -66,7 +66,7 @@ class LocalExchangeAudit(SchemeAudit):
         always = (kind for kind in (*_CONSUMERS, PROSUMERS) if kind in there)
         self.kinds = [*always, *filter(None, others)]
         self.open = supplied(hours)
-        self.told = self._read()
+        self.reported = self._read()
         self.feed_in, self.local = self._prices()
         self.unknown_members, self._unknown_consumers = self._unknown(energies)
         self.less_paid: dict[str, NDArray[np.float64]] | None = None
@@ -87,7 +87,7 @@ class LocalExchangeAudit(SchemeAudit):
     def _prices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return feed-in and local prices, of the shape of the hours, NaN where there are none."""
         feed_in, local = np.full((2, *self.open.shape), np.nan)
-        lack, surplus = (self.told[name].sum(axis=3) for name in ("lack_kwh", "surplus_kwh"))
+        lack, surplus = (self.reported[name].sum(axis=3) for name in ("lack_kwh", "surplus_kwh"))
         retail = self.hours["community_price"]
         for m, terms in self.terms.items():
             for at in zip(*np.nonzero(self.open[:, :, m]), strict=True):
@@ -116,7 +116,7 @@ class LocalExchangeAudit(SchemeAudit):
     def _of_party(self, name: str, party: str) -> NDArray[np.float64]:
         """Return an energy of the members of a party, "" for all, of the shape of the hours."""
         mine = [party in ("", _party(kind)) for kind in self.kinds]
-        energy: NDArray[np.float64] = self.told[name][..., mine].sum(axis=3)
+        energy: NDArray[np.float64] = self.reported[name][..., mine].sum(axis=3)
         return energy
 
     def payments(self) -> Sequence[Payments]:
@@ -132,19 +132,19 @@ class LocalExchangeAudit(SchemeAudit):
             received, given, fed_in = (
                 self._of_party(name, party) for name in ("received_kwh", "given_kwh", "fed_in_kwh")
             )
-            cheaper, dearer = (retail - local - fee) * received, (retail - local) * given
+            cheaper, costlier = (retail - local - fee) * received, (retail - local) * given
             less = (retail - feed_in) * fed_in
             found += [
                 Payments(
                     f"local_discount_{party}", _EXCHANGE, who, received, cheaper, received > 0.0
                 ),
-                Payments(f"local_sale_{party}", who, _EXCHANGE, given, dearer, given > 0.0),
+                Payments(f"local_sale_{party}", who, _EXCHANGE, given, costlier, given > 0.0),
                 Payments(
                     f"local_feed_in_{party}", who, "aggregator@{community}", fed_in, less,
                     fed_in > 0.0,
                 ),
             ]  # fmt: skip
-        shared = self.told["received_kwh"].sum(axis=3)
+        shared = self.reported["received_kwh"].sum(axis=3)
         fees = Payments("local_grid_fee", _EXCHANGE, _OPERATOR, shared, fee * shared, shared > 0.0)
         return [*found, fees]
 
@@ -152,12 +152,12 @@ class LocalExchangeAudit(SchemeAudit):
         """Return what aggregators keep of a surplus that no member gets [money]."""
         retail = np.where(self.open, self.hours["community_price"], 0.0)
         less: NDArray[np.float64] = retail - np.nan_to_num(self.feed_in)
-        fed_in: NDArray[np.float64] = self.told["fed_in_kwh"].sum(axis=3)
+        fed_in: NDArray[np.float64] = self.reported["fed_in_kwh"].sum(axis=3)
         return less * fed_in
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return its figures of the summary, by step and of the run."""
-        totals = {name: self.told[name].sum(axis=3) for name in _ENERGIES}
+        totals = {name: self.reported[name].sum(axis=3) for name in _ENERGIES}
         paid = {
             name: np.sum(
                 [p.amount.sum(axis=2) for p in self.payments() if p.kind.startswith(name)], axis=0
@@ -230,14 +230,14 @@ class LocalExchangeAudit(SchemeAudit):
             members, flows = known.by_scenario(m) if recorded is None else recorded[m]
             if recorded is not None and not self._unknown_consumers:
                 flows = known.compared(m, flows, off)
-            for step, (used, generated, told) in enumerate(flows):
+            for step, (used, generated, stated) in enumerate(flows):
                 for s in range(shape[2]):
                     opened = bool(self.open[step, s, m]) and not np.isnan(self.local[step, s, m])
                     each = share(terms, used[s], generated[s], members.weight, opened)
                     for n, values in enumerate(_listed(each)):
                         energies[n, step, s] = np.bincount(members.kind, values, shape[3])
-                    if told is not None:
-                        off[step, s] = max(off[step, s], farthest(each, told[s]))
+                    if stated is not None:
+                        off[step, s] = max(off[step, s], farthest(each, stated[s]))
                     self._save((saved, given), known.numbers, members, each, (step, s, m))
             found[m] = energies, off
         self.less_paid, self.less_received = saved, given
@@ -332,7 +332,7 @@ class LocalExchangeAudit(SchemeAudit):
     def checks(self) -> Iterator[Check]:
         """Check energies, prices and shares of its tables."""
         label = self.inputs.places.label(self.inputs.communities)
-        t = {name: self.told[name] for name in _ENERGIES}
+        t = {name: self.reported[name] for name in _ENERGIES}
         sums = Tally("local exchange: what is given is received or fed in", EXACT, "of the energy")
         given, received = (t[name].sum(axis=3) for name in ("given_kwh", "received_kwh"))
         sums.add(relative(received, given), label)
@@ -349,9 +349,9 @@ class LocalExchangeAudit(SchemeAudit):
         there = list(self.sections)
         here = self.inputs.places.label([self.inputs.communities[m] for m in there])
         for column, due in (("local_price", self.local), ("feed_in_price", self.feed_in)):
-            told, wanted = self.told[column][:, :, there], due[:, :, there, None]
-            both = np.isnan(told) & np.isnan(wanted)
-            off = np.where(both, 0.0, np.abs(told - wanted)) / np.fmax(np.abs(wanted), 1.0)
+            stated, wanted = self.reported[column][:, :, there], due[:, :, there, None]
+            both = np.isnan(stated) & np.isnan(wanted)
+            off = np.where(both, 0.0, np.abs(stated - wanted)) / np.fmax(np.abs(wanted), 1.0)
             prices.add(np.where(np.isnan(off), np.inf, off).max(axis=3), here)
         retail = self.hours["community_price"]
         fee = np.array([self.terms[m].fee for m in there])
@@ -365,13 +365,13 @@ class LocalExchangeAudit(SchemeAudit):
     def _check_shares(self) -> Check:
         tally = Tally("local exchange: each member gets its share", EXACT, "of the energy")
         if self._shares is None:
-            tally.tell(self.unknown_members)
+            tally.note(self.unknown_members)
             return tally.check()
         for m, (found, off) in self._shares.items():
             name = self.inputs.communities[m]
             label = self.inputs.places.label([f"{name}, {kind}" for kind in self.kinds])
             for n, column in enumerate(_ENERGIES):
-                tally.add(relative(self.told[column][:, :, m], found[n]), label)
+                tally.add(relative(self.reported[column][:, :, m], found[n]), label)
             tally.add(off, self.inputs.places.label())
         return tally.check()
 

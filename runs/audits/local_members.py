@@ -219,9 +219,9 @@ def _steps(table: Mapping[str, NDArray[np.float64]]) -> Iterator[Flows]:
         yield used, generated, list(zip(received, given, strict=True))
 
 
-def farthest(each: Shared, told: tuple[NDArray[np.float64], ...]) -> float:
+def farthest(each: Shared, reported: tuple[NDArray[np.float64], ...]) -> float:
     """Return how far what members got and gave is off, as a share of all that they lack."""
-    received, given = told
+    received, given = reported
     off = np.concatenate([received - each.received_kwh, given - each.given_kwh])
     size = max(float(each.lack_kwh.sum()), float(each.surplus_kwh.sum()), 1.0)
     return float(np.abs(off).max(initial=0.0)) / size

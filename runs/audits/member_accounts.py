@@ -101,7 +101,7 @@ def vehicle_bills(run: Run, inputs: RunInputs, count: int) -> dict[str, MemberBi
     if recorded == "none" or (isinstance(recorded, int) and recorded < count):
         return "not every vehicle is recorded"
     rows = run.table("vehicles", ["strategy", "vehicle", "energy_kwh", "price"])
-    # Those of prosumers follow, who have accounts of their own.
+    # Those of prosumers follow, who have their own accounts.
     shape = (len(inputs.strategies), inputs.scenario.section("vehicles").count)
     shape = (shape[0], max(shape[1], count))
     sums = {name: np.zeros(shape) for name in ("bought_kwh", "sold_kwh", "paid", "received")}

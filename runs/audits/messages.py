@@ -120,11 +120,11 @@ class MessageAudit:
         self._said = Tally("messages: what was decided is what was said", EXACT, "of the value")
         self._answers = Tally("messages: offers are answered as they must", 1e-6, "of the energy")
         if not inputs.reliable:
-            self._answers.tell("messages may be lost or late")
+            self._answers.note("messages may be lost or late")
         else:
             for why in dict.fromkeys(each.unknown_answers for each in schemes):
                 if why:
-                    self._answers.tell(why)
+                    self._answers.note(why)
 
     def add(
         self,
@@ -171,7 +171,7 @@ class MessageAudit:
     def checks(self) -> list[Check]:
         """Return what was found."""
         if self.inputs.scenario.messages.keep == "none":
-            self._said.tell("no message was kept")
+            self._said.note("no message was kept")
             return [self._said.check()]
         tallies = [self._sent_by, self._said]
         tallies += [] if self._by_design else [self._answers]
@@ -222,7 +222,7 @@ class MessageAudit:
     def _leaders_answers(
         self, rows: Columns, prices: NDArray[np.float64], game: PriceGame
     ) -> Iterator[NDArray[np.float64]]:
-        """Compare what each aggregator tells the utility with the best it could do."""
+        """Compare what each aggregator reports to the utility with the best it could do."""
         bounds = game.prices
         pairs = [_pairs(rows, self._utility, m) for m in range(len(game.demands))]
         # Communities without supply are not asked.
@@ -251,7 +251,7 @@ class MessageAudit:
             yield _compared(rows, offers, bids, expected)
 
     def _vehicles_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
-        """Compare what the vehicles of each community tell its aggregator with their best."""
+        """Compare what the vehicles of each community report to its aggregator with their best."""
         for m in range(self._aggregators):
             offers, bids = _pairs(rows, m, m + self._aggregators)
             mine = seen.where == m
@@ -273,8 +273,8 @@ class MessageAudit:
                 offers, bids = _pairs(rows, m, place)
                 energy = each.sums_kwh(m, rows["value"][offers])
                 yield _compared(rows, offers, bids, energy, each.count(m))
-                told = (rows["kind"] == ANNOUNCEMENT) & (rows["sender"] == m)
-                price = rows["value"][told & (rows["receiver"] == place)]
+                reported = (rows["kind"] == ANNOUNCEMENT) & (rows["sender"] == m)
+                price = rows["value"][reported & (rows["receiver"] == place)]
                 # Of leaders alone, what is said to one is kept, and what is said to many is not.
                 kept = each.count(m) if everything else each.count(m) == 1
                 if not np.isnan(seen.community_price[m]) and kept:
@@ -289,7 +289,7 @@ class MessageAudit:
             for m, demand in enumerate(game.demands):
                 follower = m + self._aggregators if kind == CURVES else m
                 leader = m if kind == CURVES else leader_of
-                told = (rows["kind"] == kind) & (rows["sender"] == follower)
+                reported = (rows["kind"] == kind) & (rows["sender"] == follower)
                 asked = (rows["kind"] == REQUEST) & (rows["receiver"] == follower)
                 asked &= rows["sender"] == leader
                 count = 1
@@ -301,7 +301,7 @@ class MessageAudit:
                     expected = demand
                 else:
                     expected = float(best_prices(demand, lowest).demand_kwh[0])
-                requests, bids = np.flatnonzero(asked), np.flatnonzero(told)
+                requests, bids = np.flatnonzero(asked), np.flatnonzero(reported)
                 yield _compared(rows, requests, bids, np.full(len(bids), expected), count)
 
 

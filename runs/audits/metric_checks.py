@@ -1,4 +1,4 @@
-"""Whether the metrics of plugins in summary.json are what metrics.parquet comes to."""
+"""Whether the metrics of plugins in summary.json are what metrics.parquet amounts to."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,10 +30,10 @@ def check_metrics(run: Run, inputs: RunInputs) -> Iterator[Check]:
             raise DamagedTableError("metrics", f"the summary of {strategy} has other metrics")
         for k, metric in enumerate(metrics):
             mine = (rows["strategy"] == s) & (rows["metric"] == k)
-            for place, told in _parts(held[metric], inputs):
+            for place, reported in _parts(held[metric], inputs):
                 values = _of_place(rows, mine, place, inputs.steps, metric)
                 due = _figures(values)
-                off = [_off(told.get(name), due[name]) for name in _FIGURES]
+                off = [_off(reported.get(name), due[name]) for name in _FIGURES]
                 labels = [f"{metric}, {name}" for name in _FIGURES]
                 tally.add(np.array(off), _label(labels), None)
     yield tally.check()
@@ -70,7 +70,7 @@ def _figures(values: Any) -> dict[str, float | None]:
     }
 
 
-def _off(told: float | None, due: float | None) -> float:
-    if told is None or due is None:
-        return 0.0 if told is due else np.inf
-    return abs(told - due) / max(abs(told), abs(due), 1.0)
+def _off(reported: float | None, due: float | None) -> float:
+    if reported is None or due is None:
+        return 0.0 if reported is due else np.inf
+    return abs(reported - due) / max(abs(reported), abs(due), 1.0)

@@ -288,7 +288,7 @@ class ProsumerAudit(SchemeAudit):
         for k, kind in enumerate(kinds):
             flows = self.parts[kind]
             if isinstance(flows, str):
-                tally.tell(f"{kind} left out: {flows}")
+                tally.note(f"{kind} left out: {flows}")
                 continue
             label = self.inputs.places.label(f"{kind} of prosumer")
             due = {name: self._of_each(kind, getattr(flows, name)) for name in FLOWS}
@@ -318,7 +318,7 @@ class ProsumerAudit(SchemeAudit):
         drawn, held = self._committed(), self._answers_due()
         why = drawn if isinstance(drawn, str) else held if isinstance(held, str) else self.unknown
         if why or isinstance(drawn, str) or isinstance(held, str):
-            tally.tell(why)
+            tally.note(why)
             return tally.check()
         least, most = drawn
         give, take = np.zeros((2, *least.shape))

@@ -18,14 +18,14 @@ MOST_ORIGINS = 20
 
 
 def check_roads(run: Run, inputs: RunInputs) -> Iterator[Check]:
-    """Compare the ways of a run with those found anew from its road network."""
+    """Compare the ways of a run with those found independently from its road network."""
     settings = inputs.scenario.roads
     if not isinstance(settings, RoadFile):
         return
     connected = Tally("roads: each way leads on from road to road", 0.0)
     best = Tally("roads: no way is shorter than those of the run", EXACT, _unit(settings))
     if not inputs.files.issuperset(settings.files):
-        best.tell(FILE_GONE)
+        best.note(FILE_GONE)
         yield best.check()
         return
     content = read_json(run.directory / ROADS_FILE)

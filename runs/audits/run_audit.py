@@ -1,4 +1,4 @@
-"""An audit: what a finished run wrote down, held against exact answers found anew."""
+"""An audit: what a finished run wrote down, compared with exact solutions found independently."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ MOST_STEPS = 2**10
 
 
 def no_progress(done: int, total: int) -> None:
-    """Tell nobody how far the audit is."""
+    """Report nothing of how far the audit is."""
 
 
 def audit_run(
@@ -50,16 +50,16 @@ def audit_run(
 ) -> AuditReport:
     """Check a finished run: its files, its physics, its money and its equilibria.
 
-    Everything is worked out anew from the scenario that run.json tells and the tables beside it.
-    Files that the scenario names, of loads and day plans, are used where they still hold what the
-    run read.
+    Everything is worked out independently from the scenario that run.json states and the tables
+    beside it. Files that the scenario names, of loads and day plans, are used where they still hold
+    what the run read.
 
     Parameters
     ----------
     directory
         What `hmesh run` wrote.
     progress
-        Told the steps checked and the steps of the run.
+        Called with the steps checked and the steps of the run.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def audit_run(
     """
     run = read_run(directory)
     if not run.complete:
-        run.check_files()  # Tells how to go on.
+        run.check_files()  # Says how to go on.
     inputs = run_inputs_of(run)
     refuse_changed_grid(inputs)
     checks = [_files(run, inputs.scenario), _statements(run, inputs)]
@@ -89,7 +89,7 @@ def audit_run(
 
 
 def _files(run: Run, scenario: Scenario) -> Check:
-    """Compare the digest of every file with the one that run.json tells."""
+    """Compare the digest of every file with the one that run.json states."""
     tally = Tally("files: as the run wrote them", 0.0)
     digests = run.info.get("sha256", {})
     tables = tables_of(scenario)
@@ -117,7 +117,7 @@ def _plugins(run: Run, scenario: Scenario) -> Iterator[Check]:
 
 
 def _statements(run: Run, inputs: RunInputs) -> Check:
-    """Compare what run.json says of the run with the scenario that it tells."""
+    """Compare what run.json says of the run with the scenario that it states."""
     scenario = inputs.scenario
     expected = statements(scenario) | {
         "steps_done": scenario.steps,
@@ -137,7 +137,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     shed = None if limits is None else limits["shed_kwh"]
     decided = dict(before_shedding(hours, shed))
     names = inputs.scenario.schemes
-    # What homes use is known before anybody else acts, and stands beside members' loads.
+    # What homes use is known before anybody else acts, and is added to members' loads.
     homes = [name for name in names if scheme(name).phase is Phase.HOMES]
     by_name: dict[str, SchemeAudit] = {
         name: scheme(name).part("audit")(run, inputs, decided) for name in homes

@@ -1,4 +1,4 @@
-"""What the scenario of a run settles before anybody acts, worked out anew for an audit."""
+"""What the scenario of a run settles before anybody acts, worked out independently for an audit."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,7 @@ class RunInputs:
     Attributes
     ----------
     scenario
-        The scenario that run.json tells.
+        The scenario that run.json states.
     calendar
         Its calendar.
     cost, bounds

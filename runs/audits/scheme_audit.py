@@ -132,7 +132,7 @@ NO_ANSWERS = ""
 
 
 class SchemeAudit:
-    """The audit of a scheme: what its tables say, and what that comes to for all others.
+    """The audit of a scheme: what its tables say, and what that amounts to for all others.
 
     "Of the shape of the hours" is (steps, strategies, communities). What a scheme leaves out, it
     has not: no messages, no energy, no payments.

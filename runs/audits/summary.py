@@ -1,4 +1,4 @@
-"""Whether summary.json says what the tables come to, in all and for each part of the calendar."""
+"""Whether summary.json says what the tables amount to, in all and for each part of the calendar."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
@@ -71,24 +71,24 @@ def check_summary(
     unknown: dict[str, None] = {}
     for s, strategy in enumerate(inputs.strategies):
         held = run.summary.get(strategy)
-        told = dict(_flat(held)) if isinstance(held, Mapping) else {}
+        reported = dict(_flat(held)) if isinstance(held, Mapping) else {}
         expected = {name: float(values[s]) for name, values in figures.items()}
         names = [
             name
             for name in expected
-            if name in told or (expected[name] != 0 and name.rpartition(".")[2] not in optional)
+            if name in reported or (expected[name] != 0 and name.rpartition(".")[2] not in optional)
         ]
-        names += [name for name in told if _OVERLOADED in name and name not in expected]
-        off = np.array([_off(told.get(name, "-"), expected.get(name, 0.0)) for name in names])
+        names += [name for name in reported if _OVERLOADED in name and name not in expected]
+        off = np.array([_off(reported.get(name, "-"), expected.get(name, 0.0)) for name in names])
         tally.add(off, _label(strategy, names), None)
-        unknown |= dict.fromkeys(name for name in told if name not in expected)
+        unknown |= dict.fromkeys(name for name in reported if name not in expected)
     others = sorted(set(run.summary) - set(inputs.strategies))
     tally.add(np.full(len(others), np.inf), lambda at: others[at[0]], None)
-    # Metrics of plugins have a check of their own.
+    # Metrics of plugins have their own check.
     known = ("by_", "metrics.", "after_burn_in.")
     left_out = [name for name in unknown if _OVERLOADED not in name and not name.startswith(known)]
     if left_out:
-        tally.tell(f"the tables do not settle {', '.join(left_out)}")
+        tally.note(f"the tables do not settle {', '.join(left_out)}")
     return tally.check()
 
 
@@ -159,7 +159,7 @@ def figures_of_messages(inputs: RunInputs, messages: MessageAudit) -> tuple[Figu
     inputs
         What the scenario settles.
     messages
-        What the kept messages come to.
+        What the kept messages amount to.
     """
     nothing = np.zeros((inputs.steps, len(inputs.strategies)))
     by_step: Figures = {}
@@ -210,10 +210,10 @@ def _flat(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
             yield f"{before}{name}", held
 
 
-def _off(told: Any, expected: float) -> float:
+def _off(reported: Any, expected: float) -> float:
     """Return how far a figure is off, as a share of it; infinite where it is none."""
-    if told is None or np.isnan(expected):
-        return 0.0 if told is None and np.isnan(expected) else np.inf
-    if isinstance(told, bool) or not isinstance(told, int | float):
+    if reported is None or np.isnan(expected):
+        return 0.0 if reported is None and np.isnan(expected) else np.inf
+    if isinstance(reported, bool) or not isinstance(reported, int | float):
         return np.inf
-    return abs(told - expected) / max(abs(told), abs(expected), 1.0)
+    return abs(reported - expected) / max(abs(reported), abs(expected), 1.0)

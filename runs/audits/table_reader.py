@@ -152,8 +152,8 @@ class TableReader:
             numbers: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
             allowed = np.isfinite(numbers) | (np.isnan(numbers) & column.optional)
             if not allowed.all():
-                told = numbers[~allowed][0]
-                raise DamagedTableError(self.table, f"column {column.name} holds {told}")
+                reported = numbers[~allowed][0]
+                raise DamagedTableError(self.table, f"column {column.name} holds {reported}")
             return numbers
         if column.kind == "time":
             milliseconds = values.cast("int64").to_numpy(zero_copy_only=not values.null_count)
@@ -225,8 +225,8 @@ def framed(
         value = columns[key] - (held.start if isinstance(held, range) else 0)
         nowhere = (value < 0) | (value >= len(held))
         if nowhere.any():
-            told = columns[key][int(np.argmax(nowhere))]
-            raise DamagedTableError(table, f"there is a row with {key} {told}")
+            reported = columns[key][int(np.argmax(nowhere))]
+            raise DamagedTableError(table, f"there is a row with {key} {reported}")
         values.append(value)
     position = np.ravel_multi_index(tuple(values), sizes)
     times = np.bincount(position, minlength=int(np.prod(sizes)))
@@ -234,9 +234,11 @@ def framed(
     if (times != due).any():
         wrong = int(np.argmax(times != due))
         place = zip(keys.items(), np.unravel_index(wrong, sizes), strict=True)
-        told = ", ".join(f"{key} {held[int(i)]}" for (key, held), i in place)
+        reported = ", ".join(f"{key} {held[int(i)]}" for (key, held), i in place)
         right = np.broadcast_to(due, len(times))[wrong]
-        raise DamagedTableError(table, f"{times[wrong]} rows in place of {int(right)} for {told}")
+        raise DamagedTableError(
+            table, f"{times[wrong]} rows in place of {int(right)} for {reported}"
+        )
     placed = {}
     for name in columns.keys() - keys.keys():
         flat = np.zeros(len(times), columns[name].dtype)

@@ -44,11 +44,11 @@ def check_welfare(
     if expected is None:
         why = next((each.unknown_answers for each in schemes if each.unknown_answers), "")
         for tally in (worth, most):
-            tally.tell(why or "who answers to prices is not known")
+            tally.note(why or "who answers to prices is not known")
     else:
-        for tally, told, due in ((worth, done, expected[0]), (most, planned, expected[1])):
-            scale = np.maximum(np.maximum(np.abs(told), np.abs(due)), 1.0)
-            tally.add(np.abs(told - due) / scale, label)
+        for tally, reported, due in ((worth, done, expected[0]), (most, planned, expected[1])):
+            scale = np.maximum(np.maximum(np.abs(reported), np.abs(due)), 1.0)
+            tally.add(np.abs(reported - due) / scale, label)
     loss = planned - done
     sums.add(np.abs(welfare["welfare_loss"] - loss) / np.maximum(np.abs(planned), 1.0), label)
     ratio = ratios(planned, done)

@@ -63,7 +63,7 @@ class Look:
         return "#1e1e1e" if self.dark else "#ffffff"
 
     def tone(self, colour: str) -> str:
-        """Return a colour of the data as it can be told from the page: on a dark one lighter."""
+        """Return a colour that contrasts with the page: on a dark one lighter."""
         if not self.dark:
             return colour
         parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))

@@ -54,8 +54,8 @@ def figures_now(world: LiveWorld) -> list[CurrentFigure]:
         energy = sign * float(reading.hour_kwh[name].sum())
         if energy:
             done = "drawn" if energy > 0 else "delivered"
-            told = f"{amount(abs(energy), 1)} kWh {done}"
-            figures.append(CurrentFigure(name, ENERGY_NAMES[name], told))
+            wording = f"{amount(abs(energy), 1)} kWh {done}"
+            figures.append(CurrentFigure(name, ENERGY_NAMES[name], wording))
     if world.on_the_road is not None:
         there = f"{world.on_the_road.vehicles:,}"
         figures.append(CurrentFigure("on_the_road", "vehicles on the road", there))
@@ -82,19 +82,19 @@ def now_html(world: LiveWorld) -> str:
 
 def problems_html(problems: Sequence[str], remedy: str = "Change a value and press Reset.") -> str:
     """Return why nothing can be run, or what was refused, and what to do."""
-    told = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
-    return f'<ul class="hmesh-problem">{told}</ul><p>{escape(remedy)}</p>'
+    wording = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
+    return f'<ul class="hmesh-problem">{wording}</ul><p>{escape(remedy)}</p>'
 
 
 def so_far_html(world: LiveWorld) -> str:
     """Return the table that a run ends with, of the steps so far, and its notes."""
     if not world.steps_done:
-        return "<p>Press Step or ▶. What a run would tell at its end then stands here.</p>"
+        return "<p>Press Step or ▶. What a run reports at its end then stands here.</p>"
     summary = world.summary()
     strategies = list(summary)
     table = summary_table(summary, world.given.currency, strategies)
-    told = "".join(f"<li>{escape(line)}</li>" for line in notes(summary, strategies))
-    return f"{_table_html(table, strategies)}<ul>{told}</ul>"
+    wording = "".join(f"<li>{escape(line)}</li>" for line in notes(summary, strategies))
+    return f"{_table_html(table, strategies)}<ul>{wording}</ul>"
 
 
 def gains_html(world: LiveWorld) -> str:

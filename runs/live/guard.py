@@ -75,7 +75,7 @@ def why_refused(headers: Iterable[tuple[bytes, bytes]], *, needs_origin: bool) -
     origins = [value for name, value in given if name == b"origin"]
     if len(hosts) != 1 or _name_of(hosts[0]) not in LOOPBACK:
         return (
-            f"hMESH live answers on this machine alone: Host is {_told(hosts)} "
+            f"hMESH live answers on this machine alone: Host is {_reported(hosts)} "
             f"(allowed: {', '.join(sorted(LOOPBACK))}, with any port)"
         )
     if not origins and not needs_origin:
@@ -83,7 +83,7 @@ def why_refused(headers: Iterable[tuple[bytes, bytes]], *, needs_origin: bool) -
     own = (f"http://{hosts[0]}", f"https://{hosts[0]}")
     if len(origins) != 1 or origins[0] not in own:
         return (
-            f"hMESH live answers to its own page alone: Origin is {_told(origins)} "
+            f"hMESH live answers to its own page alone: Origin is {_reported(origins)} "
             f"(allowed: {own[0]})"
         )
     return ""
@@ -97,19 +97,19 @@ def _name_of(host: str) -> str:
     return name if port.isdecimal() else ""
 
 
-def _told(values: list[str]) -> str:
+def _reported(values: list[str]) -> str:
     return ", ".join(value[:80] or "empty" for value in values) or "missing"
 
 
-def hold_sliders(tell: Callable[[list[str]], None]) -> None:
+def hold_sliders(report: Callable[[list[str]], None]) -> None:
     """Let no browser set a slider outside of its range, nor change anything else of it.
 
-    The values that a browser sends come from the page, or from whoever speaks its protocol. This
-    holds for the sliders of Mesa's viewer, too.
+    The values that a browser sends come from the page, or from any program that speaks its
+    protocol. This holds for the sliders of Mesa's viewer, too.
 
     Parameters
     ----------
-    tell
+    report
         Called with what is wrong whenever a browser sets a slider; with nothing where it is right.
     """
     # Its classes are generated when it is imported, and unknown to type checkers.
@@ -126,7 +126,7 @@ def hold_sliders(tell: Callable[[list[str]], None]) -> None:
             whole, value = isinstance(slider.v_model, int), sent["v_model"]
             found = check_slider(slider.label, value, slider.min, slider.max, whole=whole)
             wrong += [found] if found else []
-        tell([str(problem) for problem in wrong])
+        report([str(problem) for problem in wrong])
         if not wrong:
             take_over(slider, sent)
         else:

@@ -31,7 +31,7 @@ class Room:
     largest_px : float
         How large it is itself when it draws most.
     whole_label : bool
-        Whether the label tells everything; else only what is drawn and its price.
+        Whether the label shows everything; else only what is drawn and its price.
     """
 
     ring: tuple[float, float]
@@ -79,8 +79,8 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     prices = price_range(world)
     if prices is not None:
         low, high = prices
-        told = f"colour: price {low:,.2f} to {high:,.2f} {world.given.currency}/kWh"
-        subtitle = f"{subtitle} · {told}".removeprefix(" · ")
+        text = f"colour: price {low:,.2f} to {high:,.2f} {world.given.currency}/kWh"
+        subtitle = f"{subtitle} · {text}".removeprefix(" · ")
     room = room_of(world)
     wide = 1.0 if room is ALONE else 1.75
     # Labels and storages stand above the highest community and below the lowest one.
@@ -180,13 +180,13 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
         (float(np.abs(past.net_kwh).max()) / step_h for past in world.history[world.strategy]),
         default=0.0,
     )
-    told = []
+    text = []
     for m, name in enumerate(names):
         share = abs(float(loads[m])) / most if most > 0 else 0.0
         lines = community_lines(world, reading, m)
         label = [f"{{name|{name}}}", *(lines if room.whole_label else lines[:1])]
         below = world.places[m][1] <= 0
-        told.append(
+        text.append(
             {
                 "name": name,
                 "value": world.places[m].tolist(),
@@ -197,7 +197,7 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
                     "distance": room.label_px if world.stores else 6,
                     "color": look.ink,
                     "lineHeight": 16,
-                    # Told from the roads that it lies on.
+                    # Stated from the roads that it lies on.
                     "textBorderColor": look.paper,
                     "textBorderWidth": 3,
                     "formatter": "\n".join(label),
@@ -207,7 +207,7 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
                 **_colour(world, reading, m, look),
             }
         )
-    return told
+    return text
 
 
 def community_lines(world: LiveWorld, reading: Reading | None, community: int) -> list[str]:
@@ -218,11 +218,11 @@ def community_lines(world: LiveWorld, reading: Reading | None, community: int) -
     price = reading.price(community)
     paid = "no supply" if price is None else f"{price:,.2f} {world.given.currency}/kWh"
     lines = [f"{amount(load, 0)} kW · {paid}"]
-    # Who moves between communities is told first.
+    # Who moves between communities is stated first.
     last = world.watched.schemes
     order = sorted(last, key=lambda name: name not in world.roads)
-    told = (live_of(name).line(last[name], reading, community) for name in order)
-    return [*lines, *filter(None, told)]
+    text = (live_of(name).line(last[name], reading, community) for name in order)
+    return [*lines, *filter(None, text)]
 
 
 def _dots(road: OnTheRoad | None, look: Look) -> tuple[list[Option], str]:
@@ -257,12 +257,12 @@ def _ring(stores: list[tuple[Stores, int]], centre: Any, size: tuple[float, floa
         angle = 2 * np.pi * number / len(stores) + np.pi / 2
         soc = float(held.energy_kwh[row] / held.capacity_kwh[row])
         x, y = float(centre[0] + wide * np.cos(angle)), float(centre[1] + high * np.sin(angle))
-        told = f"{held.names[row]}: {amount(held.energy_kwh[row], 1)} kWh, {soc:.0%}"
+        text = f"{held.names[row]}: {amount(held.energy_kwh[row], 1)} kWh, {soc:.0%}"
         dots.append(
             {
                 "name": held.names[row],
                 "value": [round(x, 4), round(y, 4), round(soc, 3)],
-                "tooltip": {"formatter": told},
+                "tooltip": {"formatter": text},
             }
         )
     return dots

@@ -64,13 +64,13 @@ def show(source: Source) -> None:
 
 
 def refuse(problems: list[str]) -> None:
-    """Tell what a browser tried to set and may not; nothing where all was right."""
+    """Report what a browser tried to set and may not; nothing where all was right."""
     _refused.set(problems)
 
 
 @solara.component  # type: ignore[untyped-decorator]
 def Page() -> None:
-    """Show the scenario in Mesa's viewer; every window of a browser has a world of its own."""
+    """Show the scenario in Mesa's viewer; every window of a browser has its own world."""
     source = _source
     assert source is not None, "show() comes first"
     chosen = next(name for name, key in source.strategies.items() if key == source.strategy)
@@ -93,7 +93,7 @@ def _Theme(event_tell: Callable[[bool], None]) -> None:
 
 
 def model_params(source: Source, strategy: str) -> dict[str, Any]:
-    """Return what the viewer makes a world anew from."""
+    """Return what the viewer makes a world again from."""
     params: dict[str, Any] = {
         "source": source,
         "strategy": {
@@ -162,7 +162,7 @@ def _chart(draw: Callable[[LiveWorld, Look], Option]) -> Any:
     return Chart
 
 
-# In the order in which they stand on the page. Made once: a new component would be drawn anew.
+# In the order in which they stand on the page. Made once: a new component would be drawn again.
 PARTS = (
     Now,
     _chart(map_and_grid.map_chart),

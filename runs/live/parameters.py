@@ -26,7 +26,7 @@ class Parameter:
     key : str
         Its place in the scenario, as ``--set`` names it.
     label : str
-        What stands beside the slider, with its unit.
+        The label of the slider, with its unit.
     value : float or int
         What the scenario gives.
     lowest, highest, step : float or int
@@ -63,7 +63,7 @@ def check_slider(
     Parameters
     ----------
     label
-        What stands beside the slider.
+        The label of the slider.
     value
         What came from the browser, of any type.
     lowest, highest
@@ -153,7 +153,7 @@ def _idle(part: Mapping[str, Any], key: str) -> bool:
     """Return whether a number changes nothing.
 
     Of a measured plant there is only a factor, a table of models gives what it has, and where every
-    group gives a number of its own, that of all is none of theirs.
+    group gives its own number, that of all is none of theirs.
     """
     groups = part.get("groups")
     if groups and all(one.get(key) is not None for one in groups):

@@ -38,7 +38,7 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a step of a world comes to.
+    """The outcome of a step of a world.
 
     Attributes
     ----------

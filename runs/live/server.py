@@ -28,8 +28,8 @@ def refuse_without_extra() -> None:
     """
     missing = [name for name in NEEDED if not _installed(name)]
     if missing:
-        told = f"needs {', '.join(missing)}; install hMESH with its extra: {INSTALL}"
-        raise InputError([Problem("hmesh live", told)])
+        text = f"needs {', '.join(missing)}; install hMESH with its extra: {INSTALL}"
+        raise InputError([Problem("hmesh live", text)])
 
 
 def _installed(name: str) -> bool:
@@ -58,7 +58,7 @@ def make_server(source: Source, port: int = 0) -> Any:
     """
     from solara.server import app, settings
 
-    # Nobody is told that somebody looks at a simulation.
+    # No usage statistics are sent when somebody looks at a simulation.
     settings.telemetry.mixpanel_enable = False
     settings.main.mode = "production"
     settings.theme.show_banner = False
@@ -79,7 +79,7 @@ def make_server(source: Source, port: int = 0) -> Any:
     return server
 
 
-def watch(source: Source, port: int, *, open_browser: bool, tell: Callable[[str], None]) -> None:
+def watch(source: Source, port: int, *, open_browser: bool, report: Callable[[str], None]) -> None:
     """Serve the page of a scenario until interrupted.
 
     Parameters
@@ -90,8 +90,8 @@ def watch(source: Source, port: int, *, open_browser: bool, tell: Callable[[str]
         Where the server answers; any free one for 0.
     open_browser
         Whether to open the page.
-    tell
-        Told where the page is.
+    report
+        Stated where the page is.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def watch(source: Source, port: int, *, open_browser: bool, tell: Callable[[str]
     refuse_used(port)
     server = make_server(source, port)
     with suppress(KeyboardInterrupt):
-        tell(f"{server.base_url} shows {source.scenario.name}; Ctrl-C ends it")
+        report(f"{server.base_url} shows {source.scenario.name}; Ctrl-C ends it")
         sys.stdout.flush()
         server.serve_threaded()
         server.wait_until_serving(STARTS_WITHIN_S)
@@ -122,5 +122,5 @@ def refuse_used(port: int) -> None:
         try:
             tried.bind((HOST, port))
         except OSError:
-            told = f"{port} is in use"
-            raise InputError([Problem("--port", told, "another port, or 0 for any")]) from None
+            text = f"{port} is in use"
+            raise InputError([Problem("--port", text, "another port, or 0 for any")]) from None

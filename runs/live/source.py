@@ -1,4 +1,4 @@
-"""What is watched: a scenario as a person named it, to be made anew with other values."""
+"""What is watched: a scenario as a person named it, to be made again with other values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,8 +83,8 @@ def make_source(
     scenario = load_scenario(name_or_path, changes, seed, plugins)
     there = scenario.strategies
     if strategy is not None and strategy not in there:
-        told = f"the scenario does not compare a strategy {strategy!r}"
-        raise InputError([Problem("--strategy", told, ", ".join(there), nearest(strategy, there))])
+        text = f"the scenario does not compare a strategy {strategy!r}"
+        raise InputError([Problem("--strategy", text, ", ".join(there), nearest(strategy, there))])
     return Source(
         name_or_path,
         tuple(changes),

@@ -1,4 +1,4 @@
-"""A scenario as Mesa's viewer wants it: one model, made anew from the values of its sliders."""
+"""A scenario as Mesa's viewer wants it: one model, made again from the values of its sliders."""
 
 from collections import deque
 from typing import Any
@@ -20,7 +20,7 @@ STEPS_SHOWN = 336
 class LiveWorld(mesa.Model[Any, Any]):
     """The worlds of a strategy and of the scenario's first one, step by step.
 
-    Values that cannot be run make a world that stands still and tells why.
+    Values that cannot be run make a world that stands still and says why.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ class LiveWorld(mesa.Model[Any, Any]):
         self.stores: dict[str, Stores] = {}
         try:
             if not known:
-                told = f"{shown(strategy)} is not compared"
-                raise InputError([Problem("strategy", told, ", ".join(source.strategies))])
+                text = f"{shown(strategy)} is not compared"
+                raise InputError([Problem("strategy", text, ", ".join(source.strategies))])
             self._begin(_whole(seed))
         except InputError as error:
             self.problems = [str(problem) for problem in error.problems]
@@ -96,11 +96,11 @@ class LiveWorld(mesa.Model[Any, Any]):
 
     @property
     def steps_done(self) -> int:
-        """How many steps were lived through."""
+        """How many steps were simulated."""
         return self.watched.step_index if self.worlds else 0
 
     def step(self) -> None:
-        """Live through a step in all worlds."""
+        """Run one step in all worlds."""
         if not self.running:
             return
         for world in self.worlds:
@@ -112,7 +112,7 @@ class LiveWorld(mesa.Model[Any, Any]):
         return self.values.get(parameter.name, parameter.value)
 
     def summary(self) -> dict[str, dict[str, Any]]:
-        """Return what every strategy comes to so far, as a run would tell it."""
+        """Return the outcome of every strategy so far, as a run would report it."""
         return summaries(self.worlds)
 
     def _look(self, world: Simulation) -> None:

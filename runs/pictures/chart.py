@@ -43,13 +43,13 @@ class Series:
     lower : array, shape (steps,), or None
         Where an area begins; at the bottom of the axis if not given.
     width : float
-        Width of a line; with 0 it is only told under the pointer.
+        Width of a line; with 0 it is only shown under the pointer.
     dashed : bool
         Whether a line is dashed.
     opacity : float
         Opacity of an area.
-    legend, told : bool
-        Whether the legend explains it, and whether values are told under the pointer.
+    legend, in_tooltip : bool
+        Whether the legend explains it, and whether values are shown under the pointer.
     spread : bool
         Whether a line has its range behind it where points are many steps.
     rows : tuple of str
@@ -67,14 +67,14 @@ class Series:
     dashed: bool = False
     opacity: float = 1.0
     legend: bool = True
-    told: bool = True
+    in_tooltip: bool = True
     spread: bool = True
     rows: tuple[str, ...] = ()
     loading: bool = False
 
     def same_as(self, other: "Series") -> bool:
         """Return whether it shows what another does, colours and rounding aside."""
-        names = ("name", "kind", "width", "dashed", "legend", "told", "rows", "loading")
+        names = ("name", "kind", "width", "dashed", "legend", "in_tooltip", "rows", "loading")
         if any(getattr(self, name) != getattr(other, name) for name in names):
             return False
         return _close(self.values, other.values) and _close(self.lower, other.lower)

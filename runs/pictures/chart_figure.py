@@ -34,7 +34,7 @@ def draw_charts(
     Parameters
     ----------
     charts
-        Charts whose panels are those of strategies stand beside each other, a row for each
+        Charts whose panels are those of strategies are drawn side by side, a row for each
         strategy that has anything; those of one panel stand below each other.
     finding
         The title; that of the first chart if not given.

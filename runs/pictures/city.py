@@ -111,7 +111,7 @@ def draw_whole_and_parts(data: RunData) -> Drawing:
 
 
 def whole_finding(changes: Changes) -> str:
-    """Tell whether the whole does more than its parts for what a kWh costs."""
+    """State whether the whole does more than its parts for what a kWh costs."""
     whole, parts = float(changes.cost[-1]), float(changes.cost[:-1].sum())
     together = f"Together the schemes {_moved(whole)} the cost of a kWh by {abs(whole):.1%}"
     one_by_one = f"one by one by {abs(parts):.1%}"

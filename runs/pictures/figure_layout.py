@@ -150,7 +150,7 @@ def change(value: float, reference: float) -> str:
 
 
 def power_unit(values_kw: "NDArray[np.float64] | float") -> tuple[float, str]:
-    """Return the unit in which powers are best told, as its size in kW and its name."""
+    """Return the unit in which powers are best stated, as its size in kW and its name."""
     highest = float(np.max(np.abs(values_kw), initial=0.0))
     return (1000.0, "MW") if highest >= 2000 else (1.0, "kW")
 
@@ -174,7 +174,7 @@ def _power_digits(power_kw: float, size: float) -> int:
 
 
 def power_texts(powers_kw: Sequence[float]) -> list[str]:
-    """Return powers of one unit with digits enough to tell different ones apart."""
+    """Return powers of one unit with digits enough to distinguish different ones."""
     size, unit = power_unit(np.array(powers_kw))
     digits = _power_digits(max(map(abs, powers_kw), default=0.0), size)
     texts = texts_apart([power / size for power in powers_kw], digits, ALIKE)
@@ -182,7 +182,7 @@ def power_texts(powers_kw: Sequence[float]) -> list[str]:
 
 
 def percents(shares: Sequence[float], digits: int = 0) -> list[str]:
-    """Return shares in per cent with digits enough to tell different ones apart."""
+    """Return shares in per cent with digits enough to distinguish different ones."""
     return [f"{text} %" for text in texts_apart([100.0 * share for share in shares], digits, ALIKE)]
 
 

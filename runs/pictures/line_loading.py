@@ -117,7 +117,7 @@ def loading_text(share: float) -> str:
 
 
 def loading_finding(data: RunData, names: list[str], loading: FloatArray) -> str:
-    """Tell which strategies overload lines, and how far."""
+    """State which strategies overload lines, and how far."""
     over = (loading > OVERLOAD).any(axis=(1, 2))
     peaks = loading.max(axis=(1, 2))
     if not over.any():

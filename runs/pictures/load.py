@@ -53,7 +53,7 @@ def draw_load(data: RunData) -> Drawing:
         )
         for name in data.strategies
     ]
-    entries.append(legend_area("fixed load of homes and buildings", FIXED_AREA))
+    entries.append(legend_area("inelastic load of homes and buildings", FIXED_AREA))
     # The load of a single community is that of the system.
     shown = data.groups if len(data.groups) > 1 else ()
     columns = max(min(len(shown), MOST_COLUMNS), 1)
@@ -93,9 +93,9 @@ def _chart(
     data: RunData, name: str, fixed: FloatArray, net: FloatArray, unit: str, finding: str,
     **more: Any,
 ) -> Chart:  # fmt: skip
-    """Return loads of all strategies, shape (strategies, steps), before the fixed load."""
+    """Return loads of all strategies, shape (strategies, steps), before the inelastic load."""
     series = [
-        Series("fixed load", fixed, QUIET, "area", lower=np.zeros_like(fixed)),
+        Series("inelastic load", fixed, QUIET, "area", lower=np.zeros_like(fixed)),
         *lines(data, dict(zip(data.strategies, net, strict=True))),
     ]
     return Chart(
@@ -105,7 +105,7 @@ def _chart(
 
 
 def draw_peak_to_average(data: RunData) -> Drawing:
-    """Draw the peak-to-average ratio of every strategy beside that of the fixed load."""
+    """Draw the peak-to-average ratio of every strategy beside that of the inelastic load."""
     ratios = {name: data.total(name, "par") for name in data.strategies}
     known = {name: float(ratio) for name, ratio in ratios.items() if ratio is not None}
     if not known:
@@ -116,7 +116,7 @@ def draw_peak_to_average(data: RunData) -> Drawing:
         for name in data.strategies
     ]
     if fixed.mean() > 0:
-        bars.append(("Fixed load alone", float(fixed.max() / fixed.mean()), FIXED))
+        bars.append(("Inelastic load alone", float(fixed.max() / fixed.mean()), FIXED))
     finding = ratio_finding(data, known)
     left_in = max(1.75, 0.25 + 0.078 * max(len(label) for label, _, _ in bars))
     figure, panels = sheet(

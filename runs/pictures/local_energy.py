@@ -123,7 +123,7 @@ def local_price_charts(data: RunData) -> list[Chart]:
 def draw_local_prices(data: RunData) -> Drawing:
     """Draw the local prices of communities under the first and the last strategy.
 
-    The communities with most local energy stand beside each other.
+    The communities with most local energy are drawn side by side.
     """
     charts = local_price_charts(data)
     if not charts:
@@ -203,15 +203,15 @@ def _use_of_all(data: RunData, held: LocalEnergy) -> str:
         held.energies[name][-1].sum(axis=(1, 2)) for name in ("own_kwh", "given_kwh", "surplus_kwh")
     )
     whole = own + surplus
-    told = [
+    lines = [
         f"{data.communities[m]} uses {100.0 * (own[n] + given[n]) / whole[n]:.0f} %"
         for n, m in enumerate(held.communities)
         if anything(whole[n])
     ]
-    if not told:
+    if not lines:
         return "No member generates anything"
     head = f"Under {strategy_name(data.strategies[-1])} "
-    return f"{head}{', '.join(told[:3])} of what its members generate"
+    return f"{head}{', '.join(lines[:3])} of what its members generate"
 
 
 def _price_chart(data: RunData, held: LocalEnergy, n: int) -> Chart:
@@ -225,7 +225,7 @@ def _price_chart(data: RunData, held: LocalEnergy, n: int) -> Chart:
         local = np.where(there, held.local_price[s, n], np.nan)
         series = [
             Series("from feed-in to the price of the community", retail[s, m], "#BBBBBB", "area",
-                   held.feed_in_price[s, n], opacity=0.55, told=False),
+                   held.feed_in_price[s, n], opacity=0.55, in_tooltip=False),
             Series("price of local energy", local, group_colour(m), "points"),
             Series("price of the community", retail[s, m], INK, width=1.2, spread=False),
         ]  # fmt: skip

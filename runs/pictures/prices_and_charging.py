@@ -32,7 +32,7 @@ def prices(data: RunData) -> Chart | Drawing:
         if len(alone) < len(data.groups):
             ends = (np.fmax.reduce(community[s]), np.fmin.reduce(community[s]))
             name = "lowest to highest of all communities"
-            series.insert(0, Series(name, ends[0], QUIET, "area", ends[1], told=False))
+            series.insert(0, Series(name, ends[0], QUIET, "area", ends[1], in_tooltip=False))
         asked = "utility's price to the communities"
         series.append(Series(asked, utility[s], INK, width=1.4, dashed=True))
         known = community[s][np.isfinite(community[s])]
@@ -84,15 +84,15 @@ def price_finding(data: RunData, price: FloatArray) -> str:
     }
     if not ranges:
         return "Communities are not supplied, and pay no price"
-    told = [
+    lines = [
         f"{ranges.get(row, 'no price')}{f' {data.currency}/kWh' if row == rows[0] else ''} under "
         f"{strategy_name(data.strategies[row])}"
         for row in rows
     ]
     if last and ranges.get(last) == ranges.get(0):
         names = [strategy_name(data.strategies[row]) for row in rows]
-        told = [f"{ranges[last]} {data.currency}/kWh {' as '.join(f'under {n}' for n in names)}"]
-    text = f"Communities pay {', '.join(told)}"
+        lines = [f"{ranges[last]} {data.currency}/kWh {' as '.join(f'under {n}' for n in names)}"]
+    text = f"Communities pay {', '.join(lines)}"
     # A community without supply has no price.
     counts = np.maximum((~np.isnan(price[last])).sum(axis=1), 1)
     means = np.nansum(price[last], axis=1) / counts
@@ -104,7 +104,7 @@ def price_finding(data: RunData, price: FloatArray) -> str:
 def charging_finding(data: RunData) -> str:
     """State what vehicles took and gave under the last strategy against the first."""
 
-    def told(strategy: str) -> str:
+    def lines(strategy: str) -> str:
         charged, discharged = (
             float(data.total(strategy, f"vehicle_{which}_kwh"))
             for which in ("charged", "discharged")
@@ -120,7 +120,7 @@ def charging_finding(data: RunData) -> str:
         )
 
     first, last = data.strategies[0], data.strategies[-1]
-    text = f"Under {strategy_name(last)} vehicles {told(last)}"
+    text = f"Under {strategy_name(last)} vehicles {lines(last)}"
     if first != last:
-        text += f"; under {strategy_name(first)} they {told(first)}"
+        text += f"; under {strategy_name(first)} they {lines(first)}"
     return capital(text)

@@ -49,7 +49,7 @@ def _finding(shapes: Shapes) -> str:
     if not two:
         return f"No outcome has two humps across {len(shapes.ensemble.plan.seeds)} seeds"
     peaks = " and ".join(f"{peak:,.4g}" for peak in two[0].humps.peaks)
-    return f"{shapes.told(two[0])} has two humps, near {peaks}"
+    return f"{shapes.stated(two[0])} has two humps, near {peaks}"
 
 
 def _draw(shapes: Shapes, point: int, strategy: int, finding: str) -> "Figure":

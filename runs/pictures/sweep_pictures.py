@@ -115,10 +115,10 @@ def draw_sweep(directory: Path, ensemble: Ensemble) -> list[SweepPlot]:
             finding = _finding(along)
             path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '-', key)}.png"
             with beside(path) as new:
-                told = {"Title": key, "Description": finding}
+                stated = {"Title": key, "Description": finding}
                 quickly = {"compress_level": 3}
                 figure = _draw(along, finding)
-                figure.savefig(new, format="png", metadata=told, pil_kwargs=quickly)
+                figure.savefig(new, format="png", metadata=stated, pil_kwargs=quickly)
             plots.append(SweepPlot(key, finding, path))
     return plots
 
@@ -198,21 +198,21 @@ def _draw_panel(axes: "Axes", along: _Along, quantity: NDArray[np.float64]) -> N
 
 
 def _finding(along: _Along) -> str:
-    """Tell the two surest changes under the last strategy under which there are any."""
+    """State the two surest changes under the last strategy under which there are any."""
     strategies = along.ensemble.strategies
     for s, strategy in reversed(list(enumerate(strategies))):
-        told = [
+        stated = [
             (sureness, text)
             for name, _, called in headlines(along.ensemble)
             if name in along.of
-            for sureness, text in [_told(along, along.of[name][:, :, s], called)]
+            for sureness, text in [_headline(along, along.of[name][:, :, s], called)]
             if sureness > 1
         ]
-        # Stable, so that of equally sure ones the first headline is told.
-        texts = [text for _, text in sorted(told, key=lambda pair: -pair[0])[:2]]
+        # Stable, so that of equally sure ones the first headline is stated.
+        texts = [text for _, text in sorted(stated, key=lambda pair: -pair[0])[:2]]
         if texts:
             return f"Under {strategy_name(strategy)} {' and '.join(texts)} {_way(along)}"
-    return f"No effect of {along.key} is told apart from chance"
+    return f"No effect of {along.key} differs from chance"
 
 
 def _way(along: _Along) -> str:
@@ -222,7 +222,7 @@ def _way(along: _Along) -> str:
     return f"as {along.key} goes from {first} to {last}"
 
 
-def _told(along: _Along, values: NDArray[np.float64], called: str) -> tuple[float, str]:
+def _headline(along: _Along, values: NDArray[np.float64], called: str) -> tuple[float, str]:
     """Return how sure a change is, as a multiple of what chance may do, and the change in words.
 
     Parameters

@@ -26,7 +26,7 @@ _LOCAL_DAY_H = 26.0
 
 
 class Timeline:
-    """The steps of a run, gathered to blocks where there are too many to be told apart.
+    """The steps of a run, gathered to blocks where there are too many to be distinguished.
 
     Parameters
     ----------

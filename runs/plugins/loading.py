@@ -269,5 +269,5 @@ def _failed(plugin: Plugin, error: BaseException) -> InputError:
             line = where.tb_lineno
         where = where.tb_next
     place = f"plugin {plugin.name}" + (f", line {line}" if line else "")
-    told = error.msg if isinstance(error, SyntaxError) else str(error)
-    return InputError([Problem(place, f"cannot be loaded: {type(error).__name__}: {told}")])
+    reported = error.msg if isinstance(error, SyntaxError) else str(error)
+    return InputError([Problem(place, f"cannot be loaded: {type(error).__name__}: {reported}")])

@@ -72,15 +72,15 @@ class CheckedForecaster:
 
     def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
         """Return its forecast, once its shape and numbers are found right."""
-        told = np.asarray(self.forecaster.forecast(past.copy(), steps, at), dtype=np.float64)
+        reported = np.asarray(self.forecaster.forecast(past.copy(), steps, at), dtype=np.float64)
         shape = (steps, past.shape[1])
-        if told.shape != shape:
-            message = f"returns a forecast of shape {told.shape}"
+        if reported.shape != shape:
+            message = f"returns a forecast of shape {reported.shape}"
             raise InputError([Problem(self.place, message, f"{shape}, slots and series")])
-        if np.isinf(told).any() or (not self.prices and (told < 0).any()):
+        if np.isinf(reported).any() or (not self.prices and (reported < 0).any()):
             message = "returns a forecast that is infinite or below 0"
             allowed = "energies, or NaN where none is known"
             if self.prices:
                 message, allowed = "returns a forecast that is infinite", "prices, or NaN"
             raise InputError([Problem(self.place, message, allowed)])
-        return told
+        return reported

@@ -1,4 +1,4 @@
-"""The metrics of a run: their values in every step, and what they come to."""
+"""The metrics of a run: their values in every step, and what they amount to."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,1 +1,1 @@
-"""One page of its own for a finished run: figures, charts and the moving map of its vehicles."""
+"""One separate page for a finished run: figures, charts and the moving map of its vehicles."""

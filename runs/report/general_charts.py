@@ -72,7 +72,7 @@ def _parts(data: RunData) -> Chart | None:
         if column.name.endswith("_kwh") and column.name not in _NO_PARTS
     ]
     parts = {name: data.power_kw(name).sum(axis=1) for name in names}
-    # What school buses discharge is told positive, and is not drawn.
+    # What school buses discharge is shown as positive, and is not drawn.
     parts["school_bus_kwh"] = -parts["school_bus_kwh"]
     parts = {name: values for name, values in parts.items() if anything(values)}
     if len(parts) < 2:
@@ -94,7 +94,7 @@ def _parts(data: RunData) -> Chart | None:
 
 
 def _largest_part(parts: dict[str, FloatArray], s: int, step_h: float) -> str:
-    """Tell what the largest part of a load takes or gives beside the fixed one."""
+    """State what the largest part of a load takes or gives beside the fixed one."""
     others = {name: values[s] for name, values in parts.items() if name != "fixed_load_kwh"}
     most = highest(others, lambda name: abs(float(others[name].sum())))
     energy = float(others[most].sum()) * step_h

@@ -67,8 +67,8 @@ def _of_money(totals: Totals, currency: str) -> Sequence[str | Figure]:
         # Who earns nothing, as aggregators without a game, is not worth a word.
         if amount := totals[key]:
             verb = "lose" if amount < 0 else "earn"
-            told = Figure(key, amount, money(abs(amount), currency))
-            text += [", " if text else "", f"{who} {verb}{of_one} ", told]
+            reported = Figure(key, amount, money(abs(amount), currency))
+            text += [", " if text else "", f"{who} {verb}{of_one} ", reported]
     return [capital(str(text[1])), *text[2:], ". "] if text else []
 
 
@@ -78,21 +78,21 @@ def _of_lines(totals: Totals) -> Sequence[str | Figure]:
         return ["No line is overloaded."]
     worst = max(steps, key=lambda line: steps[line])
     number = steps[worst]
-    told = Figure(f"overloaded_steps.{worst}", number, counted(number, "step"))
+    reported = Figure(f"overloaded_steps.{worst}", number, counted(number, "step"))
     if len(steps) == 1:
-        return [f"One line is overloaded, {worst}, in ", told, "."]
-    return [f"{len(steps):,} lines are overloaded, {worst} most often, in ", told, "."]
+        return [f"One line is overloaded, {worst}, in ", reported, "."]
+    return [f"{len(steps):,} lines are overloaded, {worst} most often, in ", reported, "."]
 
 
 def _of_congestion(totals: Totals, currency: str) -> Sequence[str | Figure]:
     """Say what limits of lines cost and what they could not prevent."""
     text: list[str | Figure] = []
     if anything(rent := totals.get("congestion_rent", 0.0)):
-        told = Figure("congestion_rent", rent, money(abs(rent), currency))
+        reported = Figure("congestion_rent", rent, money(abs(rent), currency))
         verb = "raise" if rent > 0 else "lower"
         text += [
             f"Limits of lines {verb} what communities pay by a congestion rent of ",
-            told,
+            reported,
             ". ",
         ]
     if anything(totals.get("shed_kwh", 0.0)):

@@ -73,27 +73,27 @@ def spread(count: int, most: int) -> NDArray[np.intp]:
 
 def thinning(data: RunData, window: Window) -> list[str]:
     """Return what a reader must know of what the map and the charts leave out."""
-    told = []
+    lines = []
     if window.steps < data.steps:
-        told.append(
+        lines.append(
             f"The map shows {window.steps:,} of {data.steps:,} steps, around the highest peak "
             "of the first strategy."
         )
     if data.timeline.block:
-        told.append(f"A point of a chart is the mean of a {data.timeline.block}.")
+        lines.append(f"A point of a chart is the mean of a {data.timeline.block}.")
     if data.vehicles and not data.recorded:
-        told.append(
+        lines.append(
             f"None of the {data.vehicles:,} vehicles was recorded (record.vehicles: none), so that "
             "none is drawn; communities, prices and lines are complete."
         )
     elif data.recorded < data.vehicles:
-        told.append(
+        lines.append(
             f"Only the first {data.recorded:,} of {data.vehicles:,} vehicles were recorded; what "
-            "is told of single vehicles is told of those."
+            "is stated of single vehicles is stated of those."
         )
     if 0 < len(window.vehicles) < data.recorded:
-        told.append(
+        lines.append(
             f"The map draws {len(window.vehicles):,} of {data.recorded:,} recorded vehicles, "
             "evenly spread over them; all figures count every one."
         )
-    return told
+    return lines

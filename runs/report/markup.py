@@ -34,23 +34,23 @@ def headlines(data: RunData) -> str:
 def _headlines(data: RunData, strategies: Sequence[str]) -> str:
     items = []
     for strategy in strategies:
-        told = "".join(
+        wording = "".join(
             _figure(strategy, part) if isinstance(part, Figure) else escape(part)
             for part in headline(data, strategy)
         )
-        items.append(f"<dt>{escape(strategy_label(strategy))}</dt><dd>{told}</dd>")
+        items.append(f"<dt>{escape(strategy_label(strategy))}</dt><dd>{wording}</dd>")
     return f'<dl class="headlines">{"".join(items)}</dl>'
 
 
 def remarks(data: RunData, thinned: Sequence[str]) -> str:
     """Return what a reader must know of the figures, and of what the page leaves out."""
-    told = notes(data.summary, data.strategies)
+    wording = notes(data.summary, data.strategies)
     first = "".join(f'<p class="thinned">{escape(line)}</p>' for line in thinned)
-    if not told:
+    if not wording:
         return first
-    items = "".join(f"<li>{escape(line)}</li>" for line in told)
-    is_open = " open" if len(told) <= MOST_REMARKS else ""
-    count = "" if is_open else f": {len(told)} remarks"
+    items = "".join(f"<li>{escape(line)}</li>" for line in wording)
+    is_open = " open" if len(wording) <= MOST_REMARKS else ""
+    count = "" if is_open else f": {len(wording)} remarks"
     head = f"<details{is_open}><summary>What to know of it{count}</summary>"
     return f"{first}{head}<ul>{items}</ul></details>"
 
@@ -213,7 +213,7 @@ def _figure(strategy: str, figure: Figure) -> str:
 
 
 def table_cell(cell: Any) -> str:
-    """Return a cell of the terminal's table; what it tells dimly are changes."""
+    """Return a cell of the terminal's table; what it prints dimly are changes."""
     dim = min((span.start for span in cell.spans), default=len(cell.plain))
     value, moved = cell.plain[:dim].strip(), cell.plain[dim:].strip()
     small = f" <small>{escape(moved.replace('-', '\u2212'))}</small>" if moved else ""

@@ -10,7 +10,7 @@ import numpy as np
 
 
 class Packer:
-    """Gathers arrays and tells where each of them lies.
+    """Gathers arrays and records where each of them lies.
 
     Numbers are kept to seven digits, which is more than a screen can show.
     """
@@ -22,7 +22,7 @@ class Packer:
         self._known: dict[bytes, int] = {}
 
     def pack(self, value: Any) -> Any:
-        """Return plain data for JSON: nested mappings and lists, with arrays told by their place.
+        """Return plain data for JSON: nested mappings and lists, with arrays named by their place.
 
         Raises
         ------

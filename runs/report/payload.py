@@ -38,7 +38,7 @@ def payload(data: RunData, name: str, window: Window, share: float = 1.0) -> dic
     name
         What the page calls it.
     window
-        What of it the moving map shows.
+        The part of it that the moving map shows.
     share
         The run's share of the page.
     """

@@ -28,15 +28,15 @@ def of_schemes(
     only
         The schemes of which something is said; all unless given.
     """
-    told: Sentence = ()
+    reported: Sentence = ()
     for name, each in schemes().items():
         if each.figure not in totals or (only is not None and name not in only):
             continue
         sentence = each.part("sentence")
         said = sentence(totals, currency)
         if first is None or each.figure not in first or _differs(said, sentence(first, currency)):
-            told += said
-    return told
+            reported += said
+    return reported
 
 
 def _differs(sentence: Sentence, other: Sentence) -> bool:

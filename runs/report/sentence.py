@@ -21,7 +21,7 @@ class Figure:
     value
         Its value.
     text
-        How it is told.
+        How it is stated.
     """
 
     key: str

@@ -18,7 +18,7 @@ _UNKNOWN = 65_535
 
 
 class Excerpt(SinglePoints):
-    """The time axis of some steps of a run, each a point of its own."""
+    """The time axis of some steps of a run, each a separate point."""
 
     def __init__(self, whole: Timeline, first: int, last: int) -> None:
         steps = np.arange(first, last + 1, dtype=np.float64)
@@ -40,7 +40,7 @@ def close_view(
     data
         The run.
     window
-        What of it the moving map shows.
+        The part of it that the moving map shows.
     drawn
         Its charts, whose points are many steps each.
     share

@@ -20,7 +20,7 @@ def plain_chart(chart: Chart) -> dict[str, Any]:
     -------
     dict
         With the traces of each strategy. Their x is elapsed time since the start of the run [h],
-        and their meta the unit in which values are told under the pointer.
+        and their meta the unit in which values are shown under the pointer.
     """
     timeline = chart.timeline or chart.data.timeline
     heats = [series for series in chart.all_series if series.kind == "heat"]
@@ -58,7 +58,7 @@ def _traces(series: Series, timeline: Timeline, chart: Chart) -> list[Trace]:
         return []
     values = timeline.mean(series.values) / size
     trace: Trace = {"name": series.name, "x": timeline.edges_h, "y": held(values), "mode": "lines"}
-    trace |= {"meta": unit} if series.told else {}
+    trace |= {"meta": unit} if series.in_tooltip else {}
     trace |= {} if series.legend else {"showlegend": False}
     if kind == "area":
         lowest = max((chart.limits or (0.0,))[0], 0.0)

@@ -101,12 +101,13 @@ def write_sumo(data: RunData, path: Path) -> None:
             number = count[trip.vehicle] = count.get(trip.vehicle, -1) + 1
             departs, arrives = (midnight_s + at * _S_PER_H for at in trip.times_h[[0, -1]])
             start, end = (f"{place[0]:.6f},{place[1]:.6f}" for place in trip.path[[0, -1]])
-            told = {
+            stated = {
                 "origin": trip.origin, "destination": trip.destination, "arrives": f"{arrives:.3f}",
                 "km": repr(trip.km), "energy_kwh": repr(trip.energy_kwh),
             }  # fmt: skip
             parameters = "".join(
-                f'    <param key="{key}" value={quoteattr(text)}/>\n' for key, text in told.items()
+                f'    <param key="{key}" value={quoteattr(text)}/>\n'
+                for key, text in stated.items()
             )
             yield (
                 f'  <trip id="{trip.vehicle}_{number}" type="electric" depart="{departs:.3f}" '

@@ -228,8 +228,8 @@ class _Scene:
         when = data.timeline.calendar.time_of(self.window.first + step)
         minutes = int((at_step - step) * data.step_h * 60)
         clock = np.datetime64(when.replace(tzinfo=None), "m") + np.timedelta64(minutes, "m")
-        told = clock.item().strftime("%d %b %Y, %H:%M")
-        self.heading.set_text(f"{strategy_label(self.strategy)}, {told}")
+        reported = clock.item().strftime("%d %b %Y, %H:%M")
+        self.heading.set_text(f"{strategy_label(self.strategy)}, {reported}")
         load = data.power_kw("net_kwh")[self.row, :, self.window.first + step]
         for name, text, value in zip(data.communities, self.loads, load, strict=True):
             text.set_text(f"{name}\n{power_text(float(value))}")

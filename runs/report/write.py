@@ -1,4 +1,4 @@
-"""One web page that tells and shows what one or several runs came to."""
+"""One web page that explains and shows what one or several runs came to."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -50,7 +50,7 @@ def write_report(
     audit
         Whether finished runs are audited.
     progress
-        Told the steps audited and the steps of the run, run by run.
+        Called with the steps audited and the steps of the run, run by run.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def write_report(
     runs = [read_any_run(directory) for directory in directories]
     names = _names(runs)
     share = 1.0 / len(runs)
-    packer, told, blocks, packed = Packer(), [], [], []
+    packer, reported, blocks, packed = Packer(), [], [], []
     datas = [RunData(run) for run in runs]
     for name, data in zip(names, datas, strict=True):
         window = window_of(data, share)
@@ -79,7 +79,7 @@ def write_report(
         report, why_not = _audited(data, audit, progress)
         packed.append(packer.pack(payload(data, name, window, share)))
         blocks.append(_block(name, data, thinned, report, why_not))
-        told += [*thinned, f"{name}: {report.verdict if report else why_not}"]
+        reported += [*thinned, f"{name}: {report.verdict if report else why_not}"]
     few = len(in_full(datas[0])) == len(datas[0].strategies)
     page = Template(_text("page.html")).substitute(
         title=escape(" and ".join(dict.fromkeys(names))),
@@ -102,7 +102,7 @@ def write_report(
     )
     with beside(Path(out)) as new:
         new.write_text(page, encoding="utf-8")
-    return told
+    return reported
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
@@ -128,7 +128,7 @@ def _unfinished(data: RunData) -> list[str]:
     whole = data.run.info["steps_planned"]
     return [
         f"The run is not finished: {data.steps:,} of {whole:,} steps are done, and everything here "
-        f"is told of those. hmesh resume {data.run.directory} goes on with {info['name']}."
+        f"is stated of those. hmesh resume {data.run.directory} goes on with {info['name']}."
     ]
 
 

@@ -23,7 +23,7 @@ _FEW_ROWS = 64
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """Names of many rows, told by their position in a short list.
+    """Names of many rows, encoded by their position in a short list.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ def save_checkpoint(
     """
     folder = Path(folder)
     arrays: dict[str, NDArray[Any]] = {}
-    told = {
+    stated = {
         "format": _FORMAT,
         "steps_done": steps_done,
         "scenario_hash": scenario_hash,
@@ -64,7 +64,7 @@ def save_checkpoint(
     remove_own(new, STATE_FILES)
     try:
         new.mkdir(parents=True)
-        (new / _STATE).write_text(json.dumps(told), encoding="utf-8")
+        (new / _STATE).write_text(json.dumps(stated), encoding="utf-8")
         with (new / _ARRAYS).open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
         digests = {name: sha256(new / name) for name in (_STATE, _ARRAYS)}
@@ -112,23 +112,27 @@ def load_checkpoint(folder: Path | str, scenario_hash: str) -> tuple[int, dict[s
     if not places:
         raise not_resumable(folder, "there is no checkpoint")
     place = places[-1]
-    told = _read_state(place)
-    if told.get("format") != _FORMAT:
-        raise not_resumable(place, f"has format {told.get('format')!r} instead of {_FORMAT}")
-    if not told.keys() >= _KEYS or type(told["steps_done"]) is not int or told["steps_done"] < 0:
+    stated = _read_state(place)
+    if stated.get("format") != _FORMAT:
+        raise not_resumable(place, f"has format {stated.get('format')!r} instead of {_FORMAT}")
+    if (
+        not stated.keys() >= _KEYS
+        or type(stated["steps_done"]) is not int
+        or stated["steps_done"] < 0
+    ):
         raise not_resumable(place, f"{_STATE} is not what a run writes")
-    if told["scenario_hash"] != scenario_hash:
+    if stated["scenario_hash"] != scenario_hash:
         message = "belongs to another scenario, or a file the scenario names changed"
         raise not_resumable(place, message)
     try:
         _refuse_bomb(place / _ARRAYS)
         with np.load(place / _ARRAYS, allow_pickle=False) as arrays:
-            state = _decode(told["state"], arrays)
+            state = _decode(stated["state"], arrays)
     except _DAMAGE as error:
         raise not_resumable(place, f"{_ARRAYS} is damaged ({error})") from None
     if not isinstance(state, dict):
         raise not_resumable(place, f"{_STATE} is not what a run writes")
-    return told["steps_done"], state
+    return stated["steps_done"], state
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -152,7 +156,7 @@ def not_resumable(place: Path, message: str) -> InputError:
 
 
 def _read_state(place: Path) -> dict[str, Any]:
-    """Return what stands beside the arrays, once every file is what was written."""
+    """Return what accompanies the arrays, once every file is what was written."""
     own_folder(place.parent, place.name)
     try:
         digests = read_json(place / _DIGESTS)

@@ -56,5 +56,5 @@ def price(name: str, description: str) -> ResultColumn:
 
 STEP = whole("step", "number of the step, from 0")
 STRATEGY = name("strategy", "how prices are found and vehicles charge")
-LAM = ResultColumn("lam", "number", "money/kWh", "satisfaction of the first kWh")
-THETA = ResultColumn("theta", "number", "money/kWh^2", "fall of satisfaction per kWh stored")
+LAM = ResultColumn("lam", "number", "money/kWh", "marginal utility of the first kWh")
+THETA = ResultColumn("theta", "number", "money/kWh^2", "slope of marginal utility per kWh stored")

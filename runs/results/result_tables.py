@@ -134,7 +134,7 @@ OF_LOCAL_EXCHANGE: Mapping[str, tuple[ResultColumn, ...]] = {
         STRATEGY,
         name("community", "name of the community"),
         name("kind", "kind of its members: households, buildings, homes, schools"),
-        kwh("own_kwh", "energy of their own that members used, as far as meters show it"),
+        kwh("own_kwh", "own energy that members used, as far as meters show it"),
         kwh("lack_kwh", "what they used beyond it"),
         kwh("surplus_kwh", "what they generated beyond it"),
         kwh("received_kwh", "surplus of other members that they got"),
@@ -306,7 +306,7 @@ def arrow_schema(table: str, time_zone: str) -> "pa.Schema":
     table
         The name of the table.
     time_zone
-        The zone in which its times are told.
+        The zone in which its times are stated.
 
     Returns
     -------

@@ -102,7 +102,7 @@ def _runs_beside(directory: Path) -> Iterator[str]:
 
 
 def next_folder(parent: Path, name: str) -> Path:
-    """Return a folder of its own for another run of a scenario."""
+    """Return a separate folder for another run of a scenario."""
     taken = {path.name for path in parent.glob(f"{name}-*")}
     number = 1
     while f"{name}-{number}" in taken:

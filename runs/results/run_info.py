@@ -113,7 +113,7 @@ class _Accounts(_Part):
 
 
 class _Totals(_Part):
-    """What every strategy comes to; each scheme adds numbers of its own."""
+    """The outcome of every strategy; each scheme adds its own numbers."""
 
     peak_kw: float | None
     peak_step: int

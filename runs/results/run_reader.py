@@ -37,12 +37,12 @@ class Run(RunFolder):
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """What the run comes to, strategy by strategy."""
+        """The outcome of the run, strategy by strategy."""
         self._require_complete()
         return read_json(self.directory / "summary.json")
 
     def totals(self, strategy: str) -> dict[str, Any]:
-        """Return what a strategy comes to, as in `summary`.
+        """Return the outcome of a strategy, as in `summary`.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class Run(RunFolder):
         return HoursOfRun(self)
 
     def check_files(self) -> None:
-        """Compare every file of a finished run with the digest told in run.json.
+        """Compare every file of a finished run with the digest stated in run.json.
 
         Raises
         ------

@@ -42,7 +42,7 @@ class UnfinishedRun(Run):
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """What the run comes to so far, strategy by strategy."""
+        """The outcome of the run so far, strategy by strategy."""
         from hmesh.runs.world.account_figures import summaries
         from hmesh.runs.world.setting import make_setting
         from hmesh.runs.world.simulation import Simulation
@@ -96,5 +96,5 @@ def read_any_run(directory: Path | str) -> Run:
     if steps == 0:
         message = f"no step of the run is done yet; {resume_command(run.directory)}"
         raise InputError([Problem(str(run.directory), message)])
-    told = {"steps_total": steps, "steps_planned": run.info["steps_total"]}
-    return UnfinishedRun(run.directory, run.info | told, state, writer)
+    stated = {"steps_total": steps, "steps_planned": run.info["steps_total"]}
+    return UnfinishedRun(run.directory, run.info | stated, state, writer)

@@ -54,7 +54,7 @@ class ResultsWriter:
     Attributes
     ----------
     resolved
-        The scenario as plain data, as run.json tells it.
+        The scenario as plain data, as run.json states it.
     tables
         The tables that the run fills.
     finished
@@ -250,7 +250,7 @@ class ResultsWriter:
         Parameters
         ----------
         summary
-            What the run comes to, in plain data.
+            The outcome of the run, in plain data.
         wall_seconds
             How long the run took [s].
         """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 type Values = NDArray[np.float64]
 
-# Beyond what any energy or price of a run comes to, as spaces need finite ends.
+# Beyond what any energy or price of a run amounts to, as spaces need finite ends.
 MOST = 1e12
 _MOST_LISTED = 8
 

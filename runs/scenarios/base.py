@@ -138,7 +138,7 @@ class SchemeSection(Section):
 
     @property
     def in_the_sun(self) -> str:
-        """What of it generates by the sun of a known place, such as "storages have plants"."""
+        """Generators by the sun of a known place, such as "storages have plants"."""
         return ""
 
 
@@ -207,7 +207,7 @@ def names_given_twice(parts: Sequence[Any], what: str = "group", place: str = ""
     """
     names = [part.name for part in parts]
     return [
-        Problem(f"{place}{k}.name", f"another {what} is called {name!r} too", "a name of its own")
+        Problem(f"{place}{k}.name", f"another {what} is called {name!r} too", "its own name")
         for k, name in enumerate(names)
         if name in names[:k]
     ]
@@ -260,22 +260,20 @@ def looked_up(path: Path) -> None:
 def of_no_other_part(name: str) -> str:
     """Return a name that no part of the grid under a community bears already."""
     if name in GRID_PARTS:
-        raise refuse(
-            f"{name!r} is the name of another part of the grid", allowed="a name of its own"
-        )
+        raise refuse(f"{name!r} is the name of another part of the grid", allowed="its own name")
     return name
 
 
 def misplaced_groups(groups: Iterable[Any], info: ValidationInfo) -> list[Problem]:
     """Return what is wrong with where a scheme's groups live, and with what they are called there.
 
-    Each is a place of the grid or stands beside one in the results, so that neither members of its
-    community nor groups of another scheme there may bear its name.
+    Each is a place of the grid or is placed beside one in the results, so that neither members of
+    its community nor groups of another scheme there may bear its name.
 
     Parameters
     ----------
     groups
-        Each with the name of its community and a name of its own.
+        Each with the name of its community and its own name.
     info
         What the scenario says in sections before this one.
     """
@@ -299,9 +297,9 @@ def misplaced_groups(groups: Iterable[Any], info: ValidationInfo) -> list[Proble
         for other in getattr(section, "groups", ()):
             # Groups of vehicles live nowhere.
             where = getattr(other, "community", None)
-            told = f"a group of {scheme} in {where} is called {other.name!r} too"
+            text = f"a group of {scheme} in {where} is called {other.name!r} too"
             if where is not None and (where, other.name) not in prosumers:
-                taken.setdefault((where, other.name), told)
+                taken.setdefault((where, other.name), text)
     problems = []
     for g, group in enumerate(groups):
         if group.community not in communities:
@@ -309,5 +307,5 @@ def misplaced_groups(groups: Iterable[Any], info: ValidationInfo) -> list[Proble
             near = nearest(group.community, communities)
             problems.append(Problem(f"groups.{g}.community", message, ", ".join(communities), near))
         elif message := taken.get((group.community, group.name), ""):
-            problems.append(Problem(f"groups.{g}.name", message, "a name of its own"))
+            problems.append(Problem(f"groups.{g}.name", message, "its own name"))
     return problems

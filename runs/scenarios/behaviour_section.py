@@ -42,7 +42,7 @@ class BehaviourChoice(Section):
 
     behaviour: str = Field(description="name of the behaviour")
     share: Share | None = Field(
-        default=None, description="probability with which each agent has it [1], or null"
+        default=None, description="probability with which each agent has it [-], or null"
     )
     count: Annotated[int, Field(ge=1, le=10_000_000)] | None = Field(
         default=None, description="how many agents have it, drawn from all, or null"
@@ -107,12 +107,14 @@ class BehaviourChoice(Section):
             return keys
         section = registered.section
         try:
-            told = section.model_validate({"name": registered.name, **keys}, context=info.context)
+            reported = section.model_validate(
+                {"name": registered.name, **keys}, context=info.context
+            )
         except ValidationError as error:
             raise InputError(
                 problems_of(error, section, lambda at: ".".join(map(str, at)))
             ) from None
-        return {k: v for k, v in told.model_dump(mode="json").items() if k != "name"}
+        return {k: v for k, v in reported.model_dump(mode="json").items() if k != "name"}
 
     @property
     def given(self) -> Any:
@@ -126,9 +128,9 @@ class BehaviourChoice(Section):
     def _one_way(self) -> Self:
         given = [name for name in ("share", "count", "rows") if getattr(self, name) is not None]
         if len(given) != 1:
-            told = " and ".join(given) or "neither share, count nor rows"
+            reported = " and ".join(given) or "neither share, count nor rows"
             verb = "are" if len(given) > 1 else "is"
-            raise refuse(f"{told} {verb} given", allowed="one of share, count and rows")
+            raise refuse(f"{reported} {verb} given", allowed="one of share, count and rows")
         if self.rows is not None and self.community is not None:
             raise refuse("rows and community are given", allowed="share or count in a community")
         if self.rows is not None and self.group is not None:

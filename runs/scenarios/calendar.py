@@ -19,12 +19,13 @@ def calendar_of(scenario: Scenario, *, with_files: bool = True) -> Calendar:
     scenario
         The scenario.
     with_files
-        Whether the files that it names can be read; without them a timetable tells no school terms.
+        Whether the files that it names can be read; without them a timetable states no school
+        terms.
 
     Raises
     ------
     InputError
-        If the timetable that tells the school terms cannot be used.
+        If the timetable that states the school terms cannot be used.
     """
     holidays = scenario.holidays
     known = with_files or timetable_of(scenario.school_terms) is None
@@ -41,7 +42,7 @@ def calendar_of(scenario: Scenario, *, with_files: bool = True) -> Calendar:
 def school_terms_of(
     scenario: Scenario, days_off: Iterable[date] | None = None
 ) -> SchoolTerms | None:
-    """Return when there is school in a scenario; None where it does not tell.
+    """Return when there is school in a scenario; None where it does not say.
 
     Parameters
     ----------

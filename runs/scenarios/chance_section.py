@@ -20,7 +20,7 @@ class DemandNoise(Section):
     """
 
     sigma: Annotated[float, Field(ge=0, le=3)] = Field(
-        description="standard deviation of the logarithm of a load [1]"
+        description="standard deviation of the logarithm of a load [-]"
     )
     correlation_h: NotNegative = Field(
         default=24.0, description="time after which the correlation has fallen to 1/e [h]"
@@ -41,9 +41,9 @@ class Cloudiness(Section):
     first order whose correlation over a step is exp(-step_h / correlation_h).
     """
 
-    mean: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.6, description="mean clearness [1]")
+    mean: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.6, description="mean clearness [-]")
     deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
-        default=0.25, description="standard deviation of the clearness [1]"
+        default=0.25, description="standard deviation of the clearness [-]"
     )
     correlation_h: NotNegative = Field(
         default=6.0, description="time after which the correlation has fallen to 1/e [h]"

@@ -83,7 +83,7 @@ ChargerKinds = Annotated[tuple[Chargers, ...], AS_TUPLE, BeforeValidator(_as_lis
 
 
 def different_kinds(kinds: tuple[Chargers, ...]) -> tuple[Chargers, ...]:
-    """Return kinds of chargers that can be told apart."""
+    """Return kinds of chargers that can be distinguished."""
     if len(kinds) > _MOST_KINDS:
         raise refuse(f"there are {len(kinds)} kinds", allowed=f"at most {_MOST_KINDS}")
     if problems := names_given_twice(kinds, "kind"):

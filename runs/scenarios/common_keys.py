@@ -14,20 +14,20 @@ Azimuth = Annotated[
     float, Field(ge=0, le=360, description="where the modules face, clockwise from north [deg]")
 ]
 PerformanceRatio = Annotated[
-    Efficiency, Field(description="energy delivered per energy that the peak power promises [1]")
+    Efficiency, Field(description="energy delivered per energy that the peak power promises [-]")
 ]
 
 # Batteries.
 Capacity = Annotated[Positive, Field(description="capacity of a battery [kWh]")]
 PlugPower = Annotated[Positive, Field(description="highest power at the plug [kW]")]
 Consumption = Annotated[NotNegative, Field(description="consumption driving [kWh/km]")]
-SocMin = Annotated[Share, Field(description="lowest state of charge [1]")]
-SocMax = Annotated[Share, Field(description="highest state of charge [1]")]
-SocStart = Annotated[Share, Field(description="state of charge at the start [1]")]
-DischargeSocMin = Annotated[Share, Field(description="lowest state of charge for discharging [1]")]
-ChargeSocMax = Annotated[Share, Field(description="highest state of charge for charging [1]")]
-ChargeEfficiency = Annotated[Efficiency, Field(description="stored per energy charged [1]")]
-DischargeEfficiency = Annotated[Efficiency, Field(description="delivered per energy taken out [1]")]
+SocMin = Annotated[Share, Field(description="lowest state of charge [-]")]
+SocMax = Annotated[Share, Field(description="highest state of charge [-]")]
+SocStart = Annotated[Share, Field(description="state of charge at the start [-]")]
+DischargeSocMin = Annotated[Share, Field(description="lowest state of charge for discharging [-]")]
+ChargeSocMax = Annotated[Share, Field(description="highest state of charge for charging [-]")]
+ChargeEfficiency = Annotated[Efficiency, Field(description="stored per energy charged [-]")]
+DischargeEfficiency = Annotated[Efficiency, Field(description="delivered per energy taken out [-]")]
 
 # Which rows are written to the results.
 Recorded = Literal["all", "none"] | Annotated[int, Field(ge=0)]

@@ -34,7 +34,7 @@ class ConvertedMoney:
     key
         Its dotted key.
     built_in, amount
-        What is built in, and what that comes to, with their currencies and units.
+        What is built in, and what that amounts to, with their currencies and units.
     rate
         The rate, its year and its source.
     """

@@ -35,8 +35,8 @@ class EnergyTariff(Section):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if bool(self.bands) == (self.dataset is not None):
-            told = "bands and dataset are given" if self.bands else "nothing sets the price"
-            raise refuse(told, allowed="one of bands and dataset")
+            text = "bands and dataset are given" if self.bands else "nothing sets the price"
+            raise refuse(text, allowed="one of bands and dataset")
         return self
 
 
@@ -44,7 +44,7 @@ class Economics(Section):
     """What money costs, how long an investment lives, and at which prices it earns."""
 
     interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.035, description="interest of a year [1]"
+        default=0.035, description="interest of a year [-]"
     )
     lifetime_years: Positive = Field(default=15.0, description="life of what is bought [a]")
     tariff: EnergyTariff | None = Field(

@@ -56,7 +56,7 @@ class GridLine(Section):
     )
     length_km: NotNegative = Field(default=0.0, description="length, 0 for a transformer [km]")
     rating_kw: Positive = Field(description="power it may carry [kW]")
-    loss_rate: LossRate = Field(default=0.0, description="energy lost per energy that arrives [1]")
+    loss_rate: LossRate = Field(default=0.0, description="energy lost per energy that arrives [-]")
     resistance_ohm: NotNegative | None = Field(
         default=None, description="resistance at the voltage of the second node [ohm], or null"
     )
@@ -74,7 +74,7 @@ class GridSettings(Section):
     )
     loss_at: Annotated[float, Field(gt=0, le=1)] | Literal["loads"] = Field(
         default=0.5,
-        description="loading at which resistances of a network give its loss rates [1], or loads",
+        description="loading at which resistances of a network give its loss rates [-], or loads",
     )
     source: str | None = Field(
         default=None, description="bus of a network that the utility feeds, or null as it says"

@@ -83,8 +83,8 @@ class AggregatorLeader(Leader):
 def _learning_or_not(leader: UtilityLeader | AggregatorLeader) -> None:
     """Refuse learning without its keys, and its keys without learning."""
     if (leader.rule == "learning") != (leader.learning is not None):
-        told = "is missing" if leader.learning is None else f"goes not with {leader.rule}"
-        raise refuse(told, place="learning", allowed="with rule: learning, at least highest")
+        text = "is missing" if leader.learning is None else f"goes not with {leader.rule}"
+        raise refuse(text, place="learning", allowed="with rule: learning, at least highest")
 
 
 class Leaders(Section):

@@ -19,7 +19,7 @@ class LocalExchange(Section):
     shares: dict[str, Positive] | None = Field(
         default=None,
         description="weight of each member of a group or kind in static shares, 1 where it is not "
-        "named, or null [1]",
+        "named, or null [-]",
     )
     pass_on: bool = Field(
         default=False, description="whether what a static share leaves unused goes to others"
@@ -30,12 +30,12 @@ class LocalExchange(Section):
         "scarcer it is",
     )
     seller_share: Share = Field(
-        default=0.5, description="share of what local energy saves that its sellers get [1]"
+        default=0.5, description="share of what local energy saves that its sellers get [-]"
     )
     feed_in_share: Share = Field(
         default=0.5,
         description="share of the price of the community that is paid for a surplus which no "
-        "member takes [1]",
+        "member takes [-]",
     )
     feed_in_price: Money | None = Field(
         default=None,
@@ -47,7 +47,7 @@ class LocalExchange(Section):
         description="grid fee that is part of the price of the community [money/kWh]",
     )
     fee_reduction: Share = Field(
-        default=0.0, description="share of the grid fee that local energy is spared [1]"
+        default=0.0, description="share of the grid fee that local energy is spared [-]"
     )
 
     @check("shares")

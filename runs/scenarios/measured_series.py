@@ -25,7 +25,7 @@ class MeasuredSeries(Section):
     members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
         default=None, description="which members of it, or null for all that have it"
     )
-    scale: Positive = Field(default=1.0, description="factor on what was measured [1]")
+    scale: Positive = Field(default=1.0, description="factor on what was measured [-]")
 
     @check("file")
     @classmethod

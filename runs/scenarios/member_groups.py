@@ -1,4 +1,4 @@
-"""The members of a community as a scenario tells of them: by profile, by file or by dataset."""
+"""The members of a community as a scenario states them: by profile, by file or by dataset."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -28,16 +28,16 @@ class Elasticity(Section):
     """How a load answers to the price of its community, by a line around a reference."""
 
     value: Positive = Field(
-        description="share by which the load falls where the price rises by its reference [1]"
+        description="share by which the load falls where the price rises by its reference [-]"
     )
     reference_price: Positive = Field(
         description="price at which the load is what it would be anyway [money/kWh]"
     )
     lower_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.5, description="least share of the load that is always used [1]"
+        default=0.5, description="least share of the load that is always used [-]"
     )
     upper_share: Annotated[float, Field(ge=1, le=10)] = Field(
-        default=1.5, description="greatest share of the load that is ever used [1]"
+        default=1.5, description="greatest share of the load that is ever used [-]"
     )
 
     @check("upper_share")
@@ -111,7 +111,7 @@ class FileMembers(_Members):
     members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
         default=None, description="which members of the file, or null for all"
     )
-    scale: Positive = Field(default=1.0, description="factor on the loads [1]")
+    scale: Positive = Field(default=1.0, description="factor on the loads [-]")
 
     @check("file")
     @classmethod
@@ -126,7 +126,7 @@ class DatasetMembers(_Members):
     members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
         default=None, description="which members or regions of the dataset, or null for all"
     )
-    scale: Positive = Field(default=1.0, description="factor on the loads and generation [1]")
+    scale: Positive = Field(default=1.0, description="factor on the loads and generation [-]")
 
     @check("dataset")
     @classmethod
@@ -147,10 +147,10 @@ class BusinessMembers(_Members):
         default=44_300.0, description="highest hour of all together in the first year [kW]"
     )
     size_spread: Spread = Field(
-        default=0.8, description="standard deviation of the logarithm of their sizes [1]"
+        default=0.8, description="standard deviation of the logarithm of their sizes [-]"
     )
     activity_spread: Spread = Field(
-        default=0.15, description="likewise of what each does from day to day [1]"
+        default=0.15, description="likewise of what each does from day to day [-]"
     )
 
 

@@ -39,8 +39,8 @@ class PlaceSettings(Section):
     def _one_pair(self) -> Self:
         given = {name for name in (*DEGREES, *KILOMETRES) if getattr(self, name) is not None}
         if given not in (set(DEGREES), set(KILOMETRES)):
-            told = ", ".join(sorted(given)) or "nothing"
-            raise refuse(f"{told} is given", allowed="latitude and longitude, or x_km and y_km")
+            text = ", ".join(sorted(given)) or "nothing"
+            raise refuse(f"{text} is given", allowed="latitude and longitude, or x_km and y_km")
         return self
 
     @property

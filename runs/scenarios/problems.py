@@ -1,4 +1,4 @@
-"""Errors of a scenario's values, told with their place, what is allowed and the nearest name."""
+"""Errors of a scenario's values, with their place, what is allowed and the nearest name."""
 
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -123,8 +123,8 @@ def _spot(model: type[BaseModel], location: Sequence[str | int]) -> _Spot:
 def _of_field(keys: tuple[str | int, ...], field: FieldInfo) -> _Spot:
     extra = field.json_schema_extra
     hint = extra.get("hint", "") if isinstance(extra, dict) else ""
-    told = "; ".join(str(part) for part in (field.description, hint) if part)
-    return _Spot(keys, field.annotation, tuple(field.metadata), told)
+    wording = "; ".join(str(part) for part in (field.description, hint) if part)
+    return _Spot(keys, field.annotation, tuple(field.metadata), wording)
 
 
 def _bare(annotation: Any, metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:

@@ -75,7 +75,7 @@ def _checked(scheme: SchemeDescriptor, given: Mapping[str, Any], context: Any) -
     share, each = given.get(SHARE, 1.0), given.get(EACH, 1)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
         message = f"{share!r} is not allowed"
-        problems.append(Problem(SHARE, message, "above 0, to 1; share that own one [1]"))
+        problems.append(Problem(SHARE, message, "above 0, to 1; share that own one [-]"))
     if isinstance(each, bool) or not isinstance(each, int) or not 1 <= each <= MOST_EACH:
         allowed_each = f"a whole number from 1 to {MOST_EACH}; how many each of these has"
         problems.append(Problem(EACH, f"{each!r} is not allowed", allowed_each))
@@ -112,7 +112,7 @@ def _group(
 def owners(seed: int, community: str, members: Any, key: str) -> NDArray[np.intp]:
     """Return which of some prosumers own a part, ascending, one of several as often as it has.
 
-    Each owns it with the probability of its share, by a draw of its own, so that further prosumers
+    Each owns it with the probability of its share, by its own draw, so that further prosumers
     leave what the first ones own as it was.
 
     Parameters
@@ -199,7 +199,7 @@ def with_owned(scheme: SchemeDescriptor) -> Callable[[Any, ValidationInfo], Any]
             Problem(
                 f"groups.{g}.name",
                 f"prosumers of {getattr(group, part.place)} are called {group.name!r}",
-                "a name of its own",
+                "its own name",
             )
             for g, group in enumerate(section.groups)
             if (getattr(group, part.place), group.name) in names

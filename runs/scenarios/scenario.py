@@ -1,4 +1,4 @@
-"""A scenario: everything that a run depends on, read, checked and told back."""
+"""A scenario: everything that a run depends on, read, checked and written back."""
 
 import hashlib
 import json

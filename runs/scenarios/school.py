@@ -105,11 +105,11 @@ class SchoolTermSettings(Section):
         given = [name for name in ("built_in", "terms") if info.data.get(name) is not None]
         given += ["gtfs"] if gtfs is not None else []
         if len(given) > 1:
-            message = f"the terms are told by {' and '.join(given)}"
+            message = f"the terms are stated by {' and '.join(given)}"
             raise refuse(message, allowed="one of built_in, terms and gtfs")
-        # Where another key is wrong it was meant to tell them.
+        # Where another key is wrong it was meant to state them.
         if not given and {"built_in", "terms"} <= info.data.keys():
-            raise refuse("nothing tells the terms", allowed="one of built_in, terms and gtfs")
+            raise refuse("nothing states the terms", allowed="one of built_in, terms and gtfs")
         return None if gtfs is None else _existing_gtfs(gtfs, info)
 
     @check("services")
@@ -128,14 +128,14 @@ class SchoolTermSettings(Section):
 
 
 def timetable_of(settings: SchoolTermSettings | None) -> str | None:
-    """Return the folder of the timetable that tells the terms, if one does."""
+    """Return the folder of the timetable that states the terms, if one does."""
     return None if settings is None else settings.gtfs
 
 
 def timetable_files(
     settings: SchoolTermSettings | None, path_of: Callable[[str], Path]
 ) -> list[str]:
-    """Return the files of the timetable that tells the terms, seen from the scenario's folder."""
+    """Return the files of the timetable that states the terms, seen from the scenario's folder."""
     folder = timetable_of(settings)
     if folder is None:
         return []

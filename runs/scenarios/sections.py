@@ -190,7 +190,7 @@ class Feeder(Section):
 
     length_km: NotNegative = Field(default=1.0, description="length of the line [km]")
     rating_kw: Positive = Field(default=10_000.0, description="power the line may carry [kW]")
-    loss_rate: LossRate = Field(default=0.0, description="share of the energy lost on the way [1]")
+    loss_rate: LossRate = Field(default=0.0, description="share of the energy lost on the way [-]")
 
 
 class Community(Section):
@@ -352,7 +352,7 @@ class MessageSettings(Section):
     latency: Literal["constant", "exponential"] = Field(
         default="constant", description="whether all messages take this time, or each its own"
     )
-    loss_rate: LossRate = Field(default=0.0, description="share of the messages lost [1]")
+    loss_rate: LossRate = Field(default=0.0, description="share of the messages lost [-]")
     deadline_h: Annotated[Positive, AS_HOURS] | None = Field(
         default=None, description="time within a step after which nobody waits [h], or null"
     )

@@ -72,7 +72,7 @@ class TariffParts(Section):
         default={}, description="fees and levies on energy bought by name [money/kWh]"
     )
     value_added_tax: Share = Field(
-        default=0.0, description="share added to energy, fees and monthly amounts [1]"
+        default=0.0, description="share added to energy, fees and monthly amounts [-]"
     )
     demand_charges: Annotated[tuple[DemandCharge, ...], AS_TUPLE] = Field(
         default=(), description="charges for the highest mean power of each month"

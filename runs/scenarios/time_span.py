@@ -30,7 +30,7 @@ def existing_time(start: str, info: ValidationInfo) -> str:
     except ValueError:
         raise refuse(f"{start!r} is no time") from None
     if time.tzinfo is not None:
-        raise refuse(f"{start!r} carries an offset; time_zone tells it")
+        raise refuse(f"{start!r} carries an offset; time_zone states it")
     if "time_zone" in info.data:
         from zoneinfo import ZoneInfo
 

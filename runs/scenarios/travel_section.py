@@ -73,7 +73,7 @@ class Bins(Section):
 
     distribution: Literal["histogram"] = Field(description="name of the distribution")
     edges: Numbers = Field(description="edges of the bins, ascending, in the unit of the quantity")
-    shares: Shares = Field(description="share of the values in each bin, of any sum [1]")
+    shares: Shares = Field(description="share of the values in each bin, of any sum [-]")
 
     @check("edges")
     @classmethod
@@ -145,7 +145,7 @@ class PurposeSettings(Section):
     """What vehicles stop for, where, and for how long."""
 
     share: NotNegative = Field(
-        default=1.0, description="share of the stops, among the purposes possible at their hour [1]"
+        default=1.0, description="share of the stops, among the purposes possible at their hour [-]"
     )
     from_h: Hour = Field(default=0.0, description="clock hour from which one departs for it [h]")
     to_h: Hour = Field(
@@ -155,10 +155,10 @@ class PurposeSettings(Section):
         default=None, description="how long a stop lasts [h], or null to fit it"
     )
     to: Destinations = Field(
-        default={}, description="share of each destination [1]; none given: all other communities"
+        default={}, description="share of each destination [-]; none given: all other communities"
     )
     between: dict[str, Destinations] = Field(
-        default={}, description="shares of destinations by origin, in place of to [1]"
+        default={}, description="shares of destinations by origin, in place of to [-]"
     )
 
     _stay = check("stay_h")(_not_negative)
@@ -177,10 +177,10 @@ class TravelDaySettings(Section):
     """How vehicles travel on one kind of day; what is null is fitted."""
 
     travels: Share | None = Field(
-        default=None, description="probability that a vehicle travels [1]; null: fitted, else 1"
+        default=None, description="probability that a vehicle travels [-]; null: fitted, else 1"
     )
     stops: Shares | None = Field(
-        default=None, description="share of tours with 1, 2, 3 ... stops [1], or null to fit it"
+        default=None, description="share of tours with 1, 2, 3 ... stops [-], or null to fit it"
     )
     departs_h: Distribution | None = Field(
         default=None, description="clock hour of the first departure [h], or null to fit it"
@@ -231,7 +231,7 @@ class ChargeOnTheWay(Section):
         "limits it",
     )
     margin: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        default=0.1, description="state of charge with which it means to arrive [1]"
+        default=0.1, description="state of charge with which it means to arrive [-]"
     )
 
 
@@ -263,7 +263,7 @@ class DrawnTravel(TravelKeys):
 
     kind: Literal["drawn"] = Field(description="where the trips of a day come from")
     home: Destinations = Field(
-        default={}, description="share of the vehicles at home in each community [1]"
+        default={}, description="share of the vehicles at home in each community [-]"
     )
     speed_km_h: Positive | None = Field(
         default=None,

@@ -324,7 +324,7 @@ class SchemeDescriptor:
         ]
 
     def part(self, name: str) -> Any:
-        """Return a part, imported if only its place is told.
+        """Return a part, imported if only its place is stated.
 
         Raises
         ------

@@ -131,7 +131,7 @@ class Scheme:
 
     def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
         """Let those of `answer_bounds` answer within narrower bounds, in the same order [kWh]."""
-        raise NotImplementedError(f"nobody has told {type(self).__name__} bounds of answers")
+        raise NotImplementedError(f"nobody has reported {type(self).__name__} bounds of answers")
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what batteries hold [kWh], by kind of member, each of shape (members,)."""

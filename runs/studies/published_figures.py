@@ -7,7 +7,7 @@ The rule was written before the comparison, and is the same for every cell of ev
 - **Range.** Where a study draws loads and weather that the source does not give, a cell agrees that
   lies between the lowest and the highest of the seeds that the study names, half a unit of its last
   digit beyond them allowed. The spread of the seeds takes the place of the share.
-- **Orders.** An order that a source states, or prints, is a cell of its own. It holds where each
+- **Orders.** An order that a source states, or prints, is a separate cell. It holds where each
   item is below the next; with seeds, where that is so with every seed.
 - **Configuration.** A study counts under one configuration, named in the table. Any other reading
   is a further column and counts nothing.

@@ -136,7 +136,7 @@ def run_study(
     study : Study
         The study.
     progress
-        Told the steps done and the steps there are.
+        Called with the steps done and the steps there are.
     only, changes, data
         Names of parts, keys of the scenario to change, dataset of measured loads.
     folder : Path, optional

@@ -19,7 +19,7 @@ from hmesh.runs.studies.published_figures import (
 )
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 
-# What a configuration comes to, by item and metric; a value for each seed where it draws.
+# What a configuration amounts to, by item and metric; a value for each seed where it draws.
 type Ours = float | Sequence[float] | None
 type Found = Mapping[tuple[str, str], Ours]
 
@@ -65,9 +65,9 @@ def verdict_sections(
     study : str
         Its name.
     found : Found
-        What the configuration that counts comes to.
+        What the configuration that counts amounts to.
     others : mapping, optional
-        What further readings come to; they count nothing.
+        What further readings amount to; they count nothing.
     text : tuple of str
         Paragraphs below the cells.
     """

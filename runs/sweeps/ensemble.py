@@ -1,4 +1,4 @@
-"""What the runs of a sweep come to: one row for each run, and statistics across seeds."""
+"""What the runs of a sweep result in: one row for each run, and statistics across seeds."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from hmesh.runs.sweeps.statistics import Statistics, paired_difference, statisti
 from hmesh.runs.sweeps.sweep_plan import SweepPlan
 from hmesh.runs.who_gains import gain_figures
 
-# What is counted is told only where it happened, so that a missing one is zero.
+# What is counted is stated only where it happened, so that a missing one is zero.
 _COUNTED = ("counts.", "messages.", "overloaded_steps.")
 
 _QUANTILES = ("quantile_05", "quantile_25", "median", "quantile_75", "quantile_95")
@@ -33,7 +33,7 @@ _STATISTICS = (
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two cells of an ensemble whose difference is told, the first minus the second.
+    """Two cells of an ensemble whose difference is stated, the first minus the second.
 
     Attributes
     ----------
@@ -141,8 +141,8 @@ def read_ensemble(directory: Path, plan: SweepPlan, without: Iterable[str] = ())
     missing = {name: 0.0 for name in quantities if name.startswith(_COUNTED)}
     for point, seed, strategy, numbers in found:
         cell = point, seed, strategies.index(strategy)
-        told = missing | numbers
-        values[cell] = [told.get(name, np.nan) for name in quantities]
+        reported = missing | numbers
+        values[cell] = [reported.get(name, np.nan) for name in quantities]
         present[cell] = True
     whole = frozenset(
         name
@@ -161,7 +161,7 @@ def write_tables(directory: Path, ensemble: Ensemble) -> None:
     differences = list(_difference_groups(ensemble))
     shapes = Shapes(ensemble)
     _add_humps(shapes, values)
-    told = {
+    reported = {
         "schema": SCHEMA,
         "confidence": 0.95,
         "values": values,
@@ -178,7 +178,7 @@ def write_tables(directory: Path, ensemble: Ensemble) -> None:
         ],
     }
     _write_csv(directory / "summary.csv", _summary_rows(ensemble, [*values, *differences]))
-    write_json(directory / "summary.json", told)
+    write_json(directory / "summary.json", reported)
     if ensemble.plan.design is not None:
         _write_csv(directory / "sensitivity.csv", list(sensitivity_rows(ensemble)))
 
@@ -189,12 +189,14 @@ def _identity(values: Mapping[str, Any]) -> str:
 
 def _figures_of(totals: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers of a strategy by dotted name, those after the burn-in where there are."""
-    told = dict(totals)
-    later = told.pop("after_burn_in", None)
+    reported = dict(totals)
+    later = reported.pop("after_burn_in", None)
     if later is not None:
         # Of parts of the calendar the burn-in is not known.
-        told = {key: part for key, part in told.items() if not key.startswith("by_")} | later
-    return dict(_numbers(told))
+        reported = {
+            key: part for key, part in reported.items() if not key.startswith("by_")
+        } | later
+    return dict(_numbers(reported))
 
 
 def _numbers(value: Any, above: str = "") -> Iterator[tuple[str, float]]:
@@ -215,13 +217,13 @@ def _run_rows(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
             if not ensemble.present[point, seed, s]:
                 continue
             numbers = ensemble.values[point, seed, s].tolist()
-            told = zip(ensemble.quantities, numbers, strict=True)
+            reported = zip(ensemble.quantities, numbers, strict=True)
             yield {
                 "point": point,
                 **run.point.values,
                 "seed": run.seed,
                 "strategy": strategy,
-                **{name: _plain(number, name in ensemble.whole) for name, number in told},
+                **{name: _plain(number, name in ensemble.whole) for name, number in reported},
                 "directory": f"runs/{run.name}",
             }
 
@@ -285,7 +287,7 @@ def _value_groups(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
             "point": point,
             "keys": ensemble.plan.points[point].values,
             "strategy": ensemble.strategies[strategy],
-            "quantities": _told(
+            "quantities": _reported(
                 ensemble,
                 statistics(ensemble.values[point, :, strategy]),
                 ensemble.values[point, :, strategy],
@@ -306,7 +308,7 @@ def _difference_groups(ensemble: Ensemble) -> Iterator[dict[str, Any]]:
                 "keys": ensemble.plan.points[point].values,
                 "strategy": ensemble.strategies[strategy],
                 "minus": comparison.minus,
-                "quantities": _told(ensemble, found, here - there),
+                "quantities": _reported(ensemble, found, here - there),
             }
 
 
@@ -315,11 +317,11 @@ def _add_humps(shapes: Shapes, values: Sequence[Mapping[str, Any]]) -> None:
     strategies = shapes.ensemble.strategies
     groups = {(group["point"], group["strategy"]): group["quantities"] for group in values}
     for shape in shapes.every:
-        told = groups[shape.point, strategies[shape.strategy]][shape.quantity]
-        told["one_hump_p"] = shape.humps.p
+        reported = groups[shape.point, strategies[shape.strategy]][shape.quantity]
+        reported["one_hump_p"] = shape.humps.p
 
 
-def _told(
+def _reported(
     ensemble: Ensemble, found: Statistics, values: NDArray[np.float64]
 ) -> dict[str, dict[str, Any]]:
     """Return statistics as plain data by quantity, without quantities that nothing is known of.
@@ -356,8 +358,8 @@ def _summary_rows(ensemble: Ensemble, groups: Sequence[Mapping[str, Any]]) -> li
             "strategy": group["strategy"],
             "minus": group.get("minus"),
             "quantity": quantity,
-            **{name: told.get(name) for name in _STATISTICS},
+            **{name: reported.get(name) for name in _STATISTICS},
         }
         for group in groups
-        for quantity, told in group["quantities"].items()
+        for quantity, reported in group["quantities"].items()
     ]

@@ -21,7 +21,7 @@ type Method = Literal["sobol", "morris"]
 METHODS: tuple[Method, ...] = ("sobol", "morris")
 LEVELS = 4  # of Morris' grid
 RESAMPLES = 200
-# What is told of each key, and what its columns are called.
+# What is stated of each key, and what its columns are called.
 COLUMNS = {
     "sobol": ("first_order", "first_order_95", "total_order", "total_order_95"),
     "morris": (
@@ -181,9 +181,9 @@ def sensitivities(ensemble: "Ensemble") -> list[Sensitivity]:
 def sensitivity_rows(ensemble: "Ensemble") -> Iterator[dict[str, Any]]:
     """Yield a row for each strategy, outcome and key."""
     for each in sensitivities(ensemble):
-        for key, told in each.by_key.items():
+        for key, reported in each.by_key.items():
             strategy = ensemble.strategies[each.strategy]
-            yield {"strategy": strategy, "quantity": each.quantity, "key": key, **told}
+            yield {"strategy": strategy, "quantity": each.quantity, "key": key, **reported}
 
 
 def sensitivity_lines(ensemble: "Ensemble") -> Iterator[str]:
@@ -195,11 +195,11 @@ def sensitivity_lines(ensemble: "Ensemble") -> Iterator[str]:
     for each in sensitivities(ensemble):
         if each.strategy != len(ensemble.strategies) - 1:
             continue
-        key, told = max(each.by_key.items(), key=lambda pair: pair[1][column])
+        key, reported = max(each.by_key.items(), key=lambda pair: pair[1][column])
         under = strategy_name(ensemble.strategies[each.strategy])
-        amount = f"{told[column]:.2f} ± {told[f'{column}_95']:.2f}"
+        amount = f"{reported[column]:.2f} ± {reported[f'{column}_95']:.2f}"
         if design.method == "morris":
-            amount = f"{told[column]:,.4g} ± {told[f'{column}_95']:,.4g}"
+            amount = f"{reported[column]:,.4g} ± {reported[f'{column}_95']:,.4g}"
         called = "total-order index" if design.method == "sobol" else "mean size of its effect"
         yield f"{each.quantity} under {under} depends most on {key} ({called} {amount})"
 

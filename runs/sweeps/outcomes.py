@@ -56,7 +56,7 @@ class Shapes:
         """Those with two humps, the surest first."""
         return sorted((s for s in self.every if s.humps.two), key=lambda s: s.humps.p)
 
-    def told(self, shape: Shape) -> str:
+    def stated(self, shape: Shape) -> str:
         """Return in words of what an outcome is."""
         plan = self.ensemble.plan
         values = plan.points[shape.point].values.items()
@@ -69,7 +69,7 @@ class Shapes:
         for shape in self.two:
             peaks = " and ".join(f"{peak:,.4g}" for peak in shape.humps.peaks)
             yield (
-                f"{self.told(shape)} has two humps, near {peaks}: its mean describes neither "
+                f"{self.stated(shape)} has two humps, near {peaks}: its mean describes neither "
                 f"(Silverman's test, p = {shape.humps.p:.3g})"
             )
         if self.every and not self.two:
@@ -86,7 +86,7 @@ class Shapes:
             values = self.ensemble.of(quantity)
             for point in range(values.shape[0]):
                 for strategy in range(values.shape[2]):
-                    # Of streams of its own, so that no other outcome changes what is drawn.
+                    # Of its own streams, so that no other outcome changes what is drawn.
                     stream = Streams(plan.scenario["seed"]).generator("humps", quantity, strategy)
                     found = humps(values[point, :, strategy], stream)
                     if found is not None:

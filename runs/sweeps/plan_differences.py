@@ -25,29 +25,31 @@ def plan_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
         What `SweepPlan.described` returned.
     """
     varied = {**before["vary"], **now["vary"]}
-    told = scenario_differences(before, now)
+    reported = scenario_differences(before, now)
     if before.get("schema") != now["schema"]:
-        return told
+        return reported
     if before["sample"] != now["sample"]:
-        told.append(f"sample is {before['sample']} there, {now['sample']} now")
+        reported.append(f"sample is {before['sample']} there, {now['sample']} now")
     for key in varied:
         values = [
             ", ".join(map(value_text, plan["vary"][key])) if key in plan["vary"] else "not varied"
             for plan in (before, now)
         ]
         if values[0] != values[1]:
-            told.append(f"{key} varies over {_short(values[0])} there, {_short(values[1])} now")
+            reported.append(f"{key} varies over {_short(values[0])} there, {_short(values[1])} now")
     if before["seeds"] != now["seeds"]:
         seeds = [
             f"{len(plan['seeds'])} ({_short(', '.join(map(str, plan['seeds'])))})"
             for plan in (before, now)
         ]
-        told.append(f"seeds are {seeds[0]} there, {seeds[1]} now")
-    if not told and before["points"] != now["points"]:
-        told.append(f"points are {len(before['points'])} there, {len(now['points'])} others now")
-    if not told and before["runs"] != now["runs"]:
-        told.append("the runs are others, since a file that a point names has changed")
-    return told
+        reported.append(f"seeds are {seeds[0]} there, {seeds[1]} now")
+    if not reported and before["points"] != now["points"]:
+        reported.append(
+            f"points are {len(before['points'])} there, {len(now['points'])} others now"
+        )
+    if not reported and before["runs"] != now["runs"]:
+        reported.append("the runs are others, since a file that a point names has changed")
+    return reported
 
 
 def scenario_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

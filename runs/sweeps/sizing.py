@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _FIGURES = (
     "running_cost", "investment", "years", "interest_rate", "lifetime_years", "fade_per_year"
 )  # fmt: skip
-# Keys whose amounts and lives the worth of devices hangs on, by the end of their names.
+# Keys whose amounts and lives on which the worth of devices depends, by the end of their names.
 _ASSUMED = (
     "_price_per_kwh", "_price_per_kw", "interest_rate", "lifetime_years", "calendar_fade",
     "cycle_fade", "wear",

@@ -70,7 +70,7 @@ def paired_difference(values: NDArray[np.float64], reference: NDArray[np.float64
 
     Notes
     -----
-    Runs ``X`` and ``Y`` of seeds of their own would differ with variance ``var X + var Y``; with
+    Runs ``X`` and ``Y`` of separate seeds would differ with variance ``var X + var Y``; with
     common random numbers it is ``var(X - Y)``, and ``1 - var(X - Y) / (var X + var Y)`` is saved.
     """
     both = np.isfinite(values) & np.isfinite(reference)

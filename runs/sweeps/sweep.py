@@ -1,4 +1,4 @@
-"""A sweep: a scenario run with many values and seeds, and what all its runs come to."""
+"""A sweep: a scenario run with many values and seeds, and the outcome of all its runs."""
 
 import json
 import re
@@ -60,7 +60,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep that has come to its end.
+    """A sweep that has ended.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ def run_sweep(
     plugins
         Files and modules loaded beside those that the scenario names.
     progress
-        Told the runs done and all runs.
+        Called with the runs done and all runs.
 
     Returns
     -------
@@ -234,7 +234,7 @@ def _check_workers(workers: int | None, scheduler: str | None) -> None:
         message = f"{workers} workers do nothing"
         raise InputError([Problem("--workers", message, "a whole number of at least 1")])
     if workers is not None and scheduler is not None:
-        message = "a cluster has workers of its own"
+        message = "a cluster has its own workers"
         raise InputError([Problem("--workers", message, "--workers or --scheduler, not both")])
 
 
@@ -288,7 +288,7 @@ def _grown(directory: Path, plan: SweepPlan) -> SweepPlan:
         taken_over = grown(plan, before)
         if taken_over is not None:
             return taken_over
-        told = plan_differences(before, json.loads(json.dumps(plan.described())))
+        reported = plan_differences(before, json.loads(json.dumps(plan.described())))
     except (ValueError, LookupError, TypeError, AttributeError):
         message = "is not what a sweep writes; start the sweep in a new folder"
         raise InputError([Problem(str(path), message)]) from None
@@ -296,7 +296,7 @@ def _grown(directory: Path, plan: SweepPlan) -> SweepPlan:
     raise InputError(
         [
             Problem(str(path), f"this folder holds another sweep: {difference}", allowed)
-            for difference in told
+            for difference in reported
         ]
     )
 

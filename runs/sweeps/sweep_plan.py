@@ -131,7 +131,7 @@ class SweepPlan:
         return f"{self.short_keys[key]}={value_text(value)}"
 
     def described(self) -> dict[str, Any]:
-        """Return the plan as plain data, as sweep.json tells it."""
+        """Return the plan as plain data, as sweep.json states it."""
         return {
             "schema": SCHEMA,
             "scenario": self.scenario,
@@ -150,8 +150,8 @@ class SweepPlan:
         if digest in self.folders:
             return self.folders[digest]
         parts = [self.label(key, value) for key, value in point.values.items()]
-        told = re.sub(r"[^A-Za-z0-9.+=_-]+", "-", "_".join([*parts, f"seed={seed}"]))
-        return f"{told[:NAME_CHARACTERS].rstrip('.-')}_{digest}"
+        wording = re.sub(r"[^A-Za-z0-9.+=_-]+", "-", "_".join([*parts, f"seed={seed}"]))
+        return f"{wording[:NAME_CHARACTERS].rstrip('.-')}_{digest}"
 
 
 def make_plan(
@@ -307,7 +307,7 @@ def _drawn(variation: Variation, share: np.float64) -> str:
     lowest, highest = variation.lowest, variation.highest
     if variation.whole:
         return str(min(int(lowest) + int(share * (highest - lowest + 1)), int(highest)))
-    # Six digits are told apart and read more easily than sixteen.
+    # Six digits are distinguished and read more easily than sixteen.
     value = float(f"{lowest + share * (highest - lowest):.6g}")
     return repr(min(max(value, lowest), highest))
 
@@ -319,7 +319,7 @@ def _checked(
     chosen: Sequence[tuple[str, ...]],
     plugins: Sequence[str],
 ) -> tuple[tuple[Point, ...], tuple[int, ...]]:
-    """Make every point, or tell what is wrong with any; and the number of that of each choice."""
+    """Make every point, or report what is wrong with any; and the number of that of each choice."""
     problems: dict[Problem, None] = {}
     made: dict[str, Point] = {}
     digests: list[str] = []

@@ -79,12 +79,12 @@ def sweep_lines(sweep: "Sweep") -> Iterator[str]:
 
 
 def _saved(ensemble: "Ensemble") -> Iterator[str]:
-    """Tell what common random numbers did to differences between values of a key."""
+    """State what common random numbers did to differences between values of a key."""
     pairs = [found for found in ensemble.comparisons() if found.cell[1] == found.reference[1]]
     if not pairs or len(ensemble.plan.seeds) < 2:
         return
-    told = []
-    # Differences are told of the bill of those whom the run is about.
+    entries = []
+    # Differences are stated of the bill of those whom the run is about.
     bills = {figure.key: figure.title for figure in figures_of_schemes()}
     quantity = next((name for name in bills if name in ensemble.quantities), "generation_cost")
     for s, strategy in enumerate(ensemble.strategies):
@@ -95,9 +95,9 @@ def _saved(ensemble: "Ensemble") -> Iterator[str]:
         ]
         known = [share for share in shares if np.isfinite(share)]
         if known:
-            told.append(f"{float(np.median(known)):.0%} under {strategy_name(strategy)}")
-    if told:
-        shares_told = ", ".join(told).replace("%", " %")
+            entries.append(f"{float(np.median(known)):.0%} under {strategy_name(strategy)}")
+    if entries:
+        shares_told = ", ".join(entries).replace("%", " %")
         yield (
             "Common random numbers save this share of the variance of differences in "
             f"{bills.get(quantity, 'the cost of generation')}: {shares_told}"

@@ -64,7 +64,7 @@ class Stopped(Exception):
 
 
 def execute(task: Task) -> Outcome:
-    """Bring a run to its end; whatever goes wrong is told, not raised."""
+    """Bring a run to its end; whatever goes wrong is reported, not raised."""
     try:
         look = _looking_at(task.permit)
         look()
@@ -73,14 +73,14 @@ def execute(task: Task) -> Outcome:
     except (Stopped, KeyboardInterrupt):
         return Outcome(task.name, "stopped")
     except Exception as error:
-        told = " ".join(str(error).split())
+        text = " ".join(str(error).split())
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        return Outcome(task.name, "failed", f"{kind}{told}", traceback.format_exc())
+        return Outcome(task.name, "failed", f"{kind}{text}", traceback.format_exc())
     return Outcome(task.name, "done")
 
 
 def is_finished(directory: Path, digest: str) -> bool:
-    """Return whether a folder holds the finished run whose digest begins as told."""
+    """Return whether a folder holds the finished run whose digest begins as stated."""
     return _complete(directory, digest) and _drawn(directory)
 
 
@@ -169,7 +169,7 @@ def _complete(directory: Path, digest: str) -> bool:
 
 
 def _begun(directory: Path) -> bool:
-    """Return whether a folder holds a run; to ask is quicker than to be told of a similar one."""
+    """Return whether a folder holds a run; which is quicker than searching for similar ones."""
     return (directory / "run.json").is_file()
 
 

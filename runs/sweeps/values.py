@@ -59,7 +59,7 @@ def read_variation(text: str, scenario: Mapping[str, Any], sample: Sample) -> Va
     text
         What the person wrote.
     scenario
-        The scenario as plain data, which tells whether a key holds whole numbers.
+        The scenario as plain data, which states whether a key holds whole numbers.
     sample
         How points are chosen; only a Latin hypercube draws from a range.
 
@@ -209,11 +209,13 @@ def _read_range(key: str, found: re.Match[str], whole: bool, sample: Sample) -> 
         raise _refusal(key, f"{shown} does not begin and end with a whole number", "whole numbers")
     if sample != "grid":
         if found[3] is not None:
-            message = f"{shown} tells a number of values, which {SAMPLED[sample]} takes from points"
+            message = (
+                f"{shown} states a number of values, which {SAMPLED[sample]} takes from points"
+            )
             raise _refusal(key, message, _range_form(sample))
         return Variation(key, (), float(lowest), float(highest), whole)
     if found[3] is None or not found[3].isdecimal() or not 2 <= int(found[3]) <= MOST_SEEDS:
-        raise _refusal(key, f"{shown} tells no number of values", _range_form(sample))
+        raise _refusal(key, f"{shown} states no number of values", _range_form(sample))
     # Exact, so that 0:1:11 holds 0.3 and not its neighbour.
     step = (highest - lowest) / (int(found[3]) - 1)
     if whole and step.denominator != 1:

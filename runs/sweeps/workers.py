@@ -66,7 +66,7 @@ class LocalWorkers:
     """Processes of this machine, each used for many runs.
 
     A process that dies takes the pool with it; then a new one is made, and the runs that were
-    under way are told lost.
+    under way are reported lost.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class LocalWorkers:
             from concurrent.futures import ProcessPoolExecutor
             from multiprocessing import get_context
 
-            # A process spawned anew shares no lock and no thread with this one.
+            # A process spawned again shares no lock and no thread with this one.
             self._pool = ProcessPoolExecutor(self._number, get_context("spawn"), _begin_worker)
         return self._pool
 

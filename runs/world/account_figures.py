@@ -20,7 +20,7 @@ CONSUMERS = ("consumers", "batteries")
 
 
 def summaries(simulations: Sequence["Simulation"]) -> dict[str, dict[str, Any]]:
-    """Return what every strategy of a run comes to, by name, with accounts where they are kept."""
+    """Return the outcome of every strategy of a run, by name, with accounts where they are kept."""
     found = {simulation.strategy: simulation.summary() for simulation in simulations}
     if simulations and simulations[0].accounts is not None and simulations[0].step_index:
         for name, figures in account_figures(simulations).items():

@@ -126,7 +126,7 @@ class Accounts:
             for each in simulation.schemes.values():
                 found |= each.member_communities()
             if (prosumers := simulation.prosumers) is not None:
-                # Their parts have no accounts of their own.
+                # Their parts have no separate accounts.
                 found = {k: held[: prosumers.others(k, len(held))] for k, held in found.items()}
                 found = {k: held for k, held in found.items() if len(held)}
                 found["prosumers"] = prosumers.community

@@ -79,7 +79,7 @@ def _chosen(
 ) -> Mapping[int, NDArray[np.intp]]:
     """Return the rows of each choice, by its place in the scenario; nobody is chosen twice.
 
-    Every row has one draw, from a stream of its own purpose: so more agents leave the draws of
+    Every row has one draw, from a stream with a separate purpose: so more agents leave the draws of
     others as they are, and further choices leave the rows of earlier ones.
     """
     setting, size = simulation.setting, len(group)

@@ -1,4 +1,4 @@
-"""The grid of a scenario: a star of feeders, or a tree of its own, with everybody connected."""
+"""The grid of a scenario: a star of feeders, or its own tree, with everybody connected."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""A dataset's folder: its description read, its tables checked and told about."""
+"""A dataset's folder: its description read, its tables checked and reported."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -32,7 +32,7 @@ def is_dataset(path: Path) -> bool:
 
 
 def load_description(folder: Path) -> Description:
-    """Read what a person tells about a dataset.
+    """Read the user's description of a dataset.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Data
     out
         A new folder.
     wishes
-        What a person tells about the files.
+        The user's description of the files.
 
     Returns
     -------
@@ -202,10 +202,10 @@ def _filled_lines(dataset: Dataset, table: str) -> list[str]:
         first = shown(first_us, dataset.description.zone)
         return [f"filled: {shares['']:.2%} of {table}, first {first}"]
     whose = "" if members else f"{table} of "
-    told = list(shares.items())
-    width = max(len(key) for key, _ in told[:_SHOWN])
-    lines = [f"filled: {whose}{key:<{width}}  {share:.2%}" for key, share in told[:_SHOWN]]
-    if (more := len(told) - _SHOWN) > 0:
-        most = told[_SHOWN][1]
+    reported = list(shares.items())
+    width = max(len(key) for key, _ in reported[:_SHOWN])
+    lines = [f"filled: {whose}{key:<{width}}  {share:.2%}" for key, share in reported[:_SHOWN]]
+    if (more := len(reported) - _SHOWN) > 0:
+        most = reported[_SHOWN][1]
         lines.append(f"filled: {more:,} more {series.table.key}s, each at most {most:.2%}")
     return lines

@@ -81,8 +81,8 @@ class ExpectedPrice:
 
     def coming(self, steps: int) -> Prices:
         """Return the prices expected from this step on, shape (steps, communities) [money/kWh]."""
-        told = self._forecaster.forecast(self.past, steps, self.step)
-        return np.where(np.isnan(told), self.start, told)
+        reported = self._forecaster.forecast(self.past, steps, self.step)
+        return np.where(np.isnan(reported), self.start, reported)
 
     def of_a_day(self, passed: int, left: int) -> Prices:
         """Return the prices of a day: those asked so far, and those expected from this step on.

@@ -1,4 +1,4 @@
-"""What single members pay and receive in a step, for accounts of their own."""
+"""What single members pay and receive in a step, for their own accounts."""
 
 from dataclasses import dataclass
 

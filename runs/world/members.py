@@ -204,7 +204,7 @@ def _elasticity(group: _Group) -> tuple[float, ...]:
 def businesses_of(
     scenario: Scenario, calendar: Calendar, node: str, group: BusinessMembers
 ) -> CommercialBuildings:
-    """Make the businesses of a group; each group draws from streams of its own."""
+    """Make the businesses of a group; each group draws from its own streams."""
     district = District(
         peak_kw=group.peak_kw, size_spread=group.size_spread,
         activity_spread=group.activity_spread,

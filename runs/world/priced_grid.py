@@ -20,7 +20,7 @@ type Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class PricedGrid:
-    """The lines of the grid, and what of them decides prices.
+    """The lines of the grid, and those that decide prices.
 
     Attributes
     ----------

@@ -45,7 +45,7 @@ class Setting:
     tariffs_of_members : tuple of GroupTariff
         The tariffs of groups of members that have one of their own.
     tariff : array of float, shape (steps,), or None
-        What the two-level strategy pays in each step, where a dataset tells it [money/kWh].
+        What the two-level strategy pays in each step, where a dataset states it [money/kWh].
     """
 
     scenario: Scenario

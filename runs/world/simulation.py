@@ -82,7 +82,7 @@ class Simulation(World):
     schemes : dict
         The schemes that take part, by name and in the order of the hour.
     direct_kwh : array, shape (communities,)
-        What of it its drawer settles with the utility, not with the aggregator [kWh].
+        The part settled directly with the utility, not with the aggregator [kWh].
     direct_income : float
         What the utility receives for that in the step, what it pays subtracted [money].
     aggregator_margin : float
@@ -190,7 +190,7 @@ class Simulation(World):
         return found
 
     def step(self) -> None:
-        """Live through one step: the whole story of an hour."""
+        """Run one step: the whole story of an hour."""
         self.events.begin_step(self.step_index)
         self.chance.turn(self.step_index)
         self.turn()
@@ -489,7 +489,7 @@ class Simulation(World):
             self.member_tariffs.move()
 
     def summary(self) -> dict[str, Any]:
-        """Return what the strategy comes to so far."""
+        """Return the outcome of the strategy so far."""
         summary = self.totals.summary(self.step_h)
         if self.setting.scenario.hours > A_DAY_H:
             summary |= self.calendar_totals.summary(self.step_h)

@@ -74,7 +74,7 @@ class Totals:
             self.overloads[line] += 1
 
     def merge(self, later: "Totals") -> None:
-        """Add what later steps come to together."""
+        """Add the totals of later steps."""
         self.steps += later.steps
         self.supplied_kwh += later.supplied_kwh
         self._raise_peak(later.peak_kwh, later.peak_step)
@@ -168,7 +168,7 @@ class CalendarTotals:
     today : date or None
         The date of the last step.
     of_today : Totals
-        What its steps come to so far.
+        The totals of its steps so far.
     """
 
     parts: dict[str, dict[str, Totals]] = field(default_factory=dict)

@@ -171,7 +171,7 @@ def diaries_for(
 
 
 def survey_of(scenario: Scenario, travel: DiaryTravel | TripTravel, calendar: Calendar) -> Survey:
-    """Return the trips of a dataset as diaries, and what of them was left out.
+    """Return the trips of a dataset as diaries, and what was left out of them.
 
     Raises
     ------

@@ -71,7 +71,7 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     folder = source if source.is_dir() else source.parent
     schema = _schema(folder / "schema.json")
     given_start(schema, wishes)  # before anything is read
-    why = "the files of CityLearn tell none"
+    why = "the files of CityLearn state none"
     zone = wishes.needed("time_zone", why, "America/Los_Angeles")
     step_s = round(float(schema.get("seconds_per_time_step", 3600)))
     if step_s % 60:

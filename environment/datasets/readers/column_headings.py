@@ -100,20 +100,20 @@ def _heading(
             raise InputError([Problem(place, message, allowed)])
         factor = (0.01 if price[2] else 1.0) * (1e-3 if price[3].casefold() == "mwh" else 1.0)
         return Heading(index, "", name.casefold(), "price", factor)
-    told = unit.casefold().replace(" ", "-")
+    reported = unit.casefold().replace(" ", "-")
     wished = (wishes.unit or "").casefold()
     if wished and wished not in UNITS:
         raise InputError([_unknown_unit("--unit", wishes.unit or "")])
-    if told and told not in UNITS:
+    if reported and reported not in UNITS:
         raise InputError([_unknown_unit(place, unit)])
-    if not told and not wished:
+    if not reported and not wished:
         allowed = f"{name or 'load'} [kWh] or [kW], or --unit with one of {UNIT_NAMES}"
         raise InputError([Problem(place, "names no unit", allowed)])
     # A register is a kind of kWh; a column may name the unit and the option the kind.
-    if told and wished and told != wished and told != wished.removesuffix("-register"):
+    if reported and wished and reported != wished and reported != wished.removesuffix("-register"):
         message = f"names the unit {unit}, --unit {wishes.unit}"
         raise InputError([Problem(place, message, "one of them")])
-    kind, factor = UNITS[wished or told]
+    kind, factor = UNITS[wished or reported]
     return Heading(index, *of_member(name, table.path.stem), kind, factor)
 
 

@@ -19,7 +19,7 @@ def read_eia930(source: Path, wishes: Wishes) -> Foreign:
     source
         The file.
     wishes
-        What a person tells about it; nothing is needed.
+        The user's description of it; nothing is needed.
 
     Raises
     ------

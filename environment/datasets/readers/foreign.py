@@ -19,7 +19,7 @@ _AS_TEXT = ("members", "vehicles")
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a person tells about files that do not say it themselves.
+    """What a user states about files that do not say it themselves.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Wishes:
         Raises
         ------
         InputError
-            If it was not told.
+            If it was not stated.
         """
         value: str | None = getattr(self, name)
         if value is None:
@@ -83,7 +83,7 @@ class Foreign:
     name, source, licence
         As a dataset is described.
     time_zone, clock, labels
-        How the times are told.
+        How the times are stated.
     start, end
         When the first interval starts and the last one ends, by the clock.
     resolution

@@ -38,7 +38,7 @@ def read_gtfs(source: Path, wishes: Wishes) -> Foreign:
     source
         Folder of the timetable, unpacked.
     wishes
-        What a person tells about it: `unit`, that of `shape_dist_traveled`.
+        The user's description of it: `unit`, that of `shape_dist_traveled`.
 
     Raises
     ------

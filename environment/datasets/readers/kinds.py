@@ -41,7 +41,7 @@ def read_foreign(
     source
         The file or folder.
     wishes
-        What the person tells about it.
+        The user's description of it.
     more
         Further readers by name.
     hint

@@ -110,7 +110,7 @@ def read_matsim(source: Path, wishes: Wishes) -> Foreign:
     source
         XML file, which may be packed by gzip.
     wishes
-        What a person tells about it: `network`, that of the events, and `start`.
+        The user's description of it: `network`, that of the events, and `start`.
 
     Raises
     ------

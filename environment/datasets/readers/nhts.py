@@ -26,7 +26,7 @@ _PLACES = {
 
 
 def read_nhts(source: Path, wishes: Wishes) -> Foreign:
-    """Read the trips that a household's vehicles made on the travel day, told by their drivers.
+    """Read the trips that a household's vehicles made on the travel day, stated by their drivers.
 
     Trips of passengers, by other means than a vehicle of the household, of no distance and of
     unknown times are left out. A trip that ends before it begins ends on the next day, and so do
@@ -37,7 +37,7 @@ def read_nhts(source: Path, wishes: Wishes) -> Foreign:
     source
         The file, such as trippub.csv.
     wishes
-        What a person tells about it; nothing is needed.
+        The user's description of it; nothing is needed.
 
     Raises
     ------

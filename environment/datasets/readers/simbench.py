@@ -26,7 +26,7 @@ def read_simbench(source: Path, wishes: Wishes) -> Foreign:
     source
         The file, or the folder in which it lies.
     wishes
-        What a person tells about it; nothing is needed.
+        The user's description of it; nothing is needed.
 
     Raises
     ------

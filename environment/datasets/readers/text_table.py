@@ -147,16 +147,18 @@ def _read_spreadsheet(path: Path) -> TextTable:
     sheets = [sheet.title for sheet in book.worksheets]
     filled = [list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets]
     book.close()
-    told = [n for n, rows in enumerate(filled) if any(any(_told(c) for c in row) for row in rows)]
-    if len(told) != 1:
-        message = f"has {len(told)} sheets with cells: {', '.join(sheets[n] for n in told)}"
+    entries = [
+        n for n, rows in enumerate(filled) if any(any(_has_content(c) for c in row) for row in rows)
+    ]
+    if len(entries) != 1:
+        message = f"has {len(entries)} sheets with cells: {', '.join(sheets[n] for n in entries)}"
         raise InputError([Problem(str(path), message, "one table in one sheet")])
     rows = [
         (number, row)
-        for number, row in enumerate(filled[told[0]], start=1)
-        if any(_told(cell) for cell in row)
+        for number, row in enumerate(filled[entries[0]], start=1)
+        if any(_has_content(cell) for cell in row)
     ]
-    width = max(n + 1 for n, cell in enumerate(rows[0][1]) if _told(cell))
+    width = max(n + 1 for n, cell in enumerate(rows[0][1]) if _has_content(cell))
     header = tuple("" if cell is None else str(cell).strip() for cell in rows[0][1][:width])
     if len(rows) < 2:
         raise InputError([Problem(str(path), "has no rows below its line of column names")])
@@ -167,7 +169,7 @@ def _read_spreadsheet(path: Path) -> TextTable:
     return TextTable(path, header, columns, [number for number, _ in rows[1:]], "")
 
 
-def _told(cell: Any) -> bool:
+def _has_content(cell: Any) -> bool:
     return cell is not None and str(cell).strip() != ""
 
 

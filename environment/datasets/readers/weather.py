@@ -18,14 +18,14 @@ def read_epw(source: Path, wishes: Wishes) -> Foreign:
     """Read an EnergyPlus weather file.
 
     The months of a typical year are from different years; they are given the year of the start
-    that was told, or else that of the file's first row.
+    that was announced, or else that of the file's first row.
 
     Parameters
     ----------
     source
         The file.
     wishes
-        What a person tells about it.
+        The user's description of it.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def read_tmy3(source: Path, wishes: Wishes) -> Foreign:
     source
         The file.
     wishes
-        What a person tells about it.
+        The user's description of it.
 
     Raises
     ------

@@ -214,8 +214,8 @@ def _tables(
 
 
 def _described(table: TextTable, headings: list[Heading]) -> str:
-    told = ", ".join(
+    text = ", ".join(
         f"'{table.header[h.index]}' is {h.quantity}" + (f" of {h.member}" if h.member else "")
         for h in headings[:20]
     )
-    return f"Columns: {told}."
+    return f"Columns: {text}."

@@ -48,7 +48,7 @@ def most_along_curve(
         States of charge, ascending, each with the share of the power taken there; level before the
         first and after the last.
     soc
-        State of charge at first [1].
+        State of charge at first [-].
     full_hours
         Energy stored in the time at full power, as a share of the capacity.
     limit

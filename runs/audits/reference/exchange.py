@@ -20,7 +20,7 @@ def exchanged(
     set_kwh, load_kwh
         What each battery is set to give, and load of its building [kWh], shape (buildings,).
     line_loss_rate
-        Share of what is sent that a line loses [1].
+        Share of what is sent that a line loses [-].
 
     Returns
     -------

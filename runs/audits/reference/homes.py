@@ -209,7 +209,7 @@ def _equal_shares(amount: float, most: Numbers) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class HomeDay:
-    """What a day of a home comes to.
+    """The outcome of a day of a home.
 
     Attributes
     ----------
@@ -232,7 +232,7 @@ class HomeDay:
 def settle_day(
     home: Home, generation: Sequence[Numbers], demand: Sequence[Numbers], energy: Numbers
 ) -> HomeDay:
-    """Return what a day comes to, step by step."""
+    """Return the outcome of a day, step by step."""
     on, wasted, curtailed, held = [], 0.0, 0.0, list(energy)
     for made, wanted in zip(generation, demand, strict=True):
         step = settle(home, made, wanted, held)

@@ -99,7 +99,7 @@ def cheapest(
     cop: Numbers | None = None,
     tank_loss_per_h: Numbers | None = None,
 ) -> float:
-    """Return what the cheapest dispatch of some steps costs that ends as it is told [money].
+    """Return what the cheapest dispatch of some steps costs that ends as it is stated [money].
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def cheapest(
     first, last
         What battery and tank hold at first and in the end [kWh]. No heat may be unmet.
     cop
-        Coefficient of performance of each step, that of the devices unless given [1].
+        Coefficient of performance of each step, that of the devices unless given [-].
     tank_loss_per_h
         Share of its heat that the tank loses in an hour in each step, likewise [1/h].
 

@@ -1,8 +1,8 @@
 """What one house with photovoltaics, heat pump, battery and tank does, hour by hour, by rules.
 
 Scientific Reports 14 (2024) 6279: the sun serves the house, then the battery, then the heat pump
-for the tank, then the grid. While energy is cheap a manager charges what it expects that dear hours
-lack and the sun does not fill; while it is dear it discharges. All energies in kWh.
+for the tank, then the grid. While energy is cheap a manager charges what it expects that expensive
+hours lack and the sun does not fill; while it is expensive it discharges. All energies in kWh.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ class Devices:
     Attributes
     ----------
     battery_kwh, soc_min, soc_max
-        Size of the battery, and limits of its state of charge [1].
+        Size of the battery, and limits of its state of charge [-].
     battery_kw, battery_efficiency, battery_wear
-        Rating at its plug, efficiency each way [1], upkeep per energy delivered [money/kWh].
+        Rating at its plug, efficiency each way [-], upkeep per energy delivered [money/kWh].
     tank_kwh, tank_kw, tank_efficiency, tank_loss_per_h, tank_wear
         The same of the tank in heat, and the share of its heat that it loses in an hour [1/h].
     battery_exports
         Whether a dispatch may deliver what the battery gives.
     pump_kw, cop
-        Most electricity of the heat pump [kW], and the heat it makes of each unit [1].
+        Most electricity of the heat pump [kW], and the heat it makes of each unit [-].
     """
 
     battery_kwh: float
@@ -55,9 +55,9 @@ class Tariff:
     purchase, feed_in
         Price of what is bought, taxes on it included, and of what is delivered [money/kWh].
     cheap_steps
-        Steps until energy is dear, this one counted; 0 where it is dear.
-    dear
-        Highest price of the dear time that is, or comes next [money/kWh].
+        Steps until energy is expensive, this one counted; 0 where it is expensive.
+    peak_price
+        Highest price of the expensive time that is, or comes next [money/kWh].
     cheapest
         Lowest price of the day, infinite where all its steps cost the same [money/kWh].
     """
@@ -65,18 +65,18 @@ class Tariff:
     purchase: float
     feed_in: float
     cheap_steps: int
-    dear: float
+    peak_price: float
     cheapest: float
 
 
 @dataclass(slots=True)
 class DayOfHouse:
-    """What a day came to, or is expected to come to.
+    """Totals of a day, observed or expected.
 
     Attributes
     ----------
     lack_kwh, lack_heat_kwh
-        What dear steps need of a battery, and of a tank.
+        What expensive steps need of a battery, and of a tank.
     surplus_kwh, surplus_heat_kwh
         What the sun leaves for them.
     """
@@ -113,23 +113,23 @@ def tariffs(
         of_day.setdefault(d, []).append(price)
     extremes = {d: (min(prices), max(prices)) for d, prices in of_day.items()}
     cheap = [p == extremes[d][0] < extremes[d][1] for p, d in zip(purchase, day, strict=True)]
-    told: list[Tariff] = []
-    # From the last step on: what is dear later is known, and how long a night still lasts.
-    nights, dear = 0, 0.0
+    lines: list[Tariff] = []
+    # From the last step on: what is expensive later is known, and how long a night still lasts.
+    nights, peak_price = 0, 0.0
     for step in range(len(purchase) - 1, -1, -1):
         lowest, highest = extremes[day[step]]
         last = step == len(purchase) - 1
         if cheap[step]:
             nights += 1
-            # A night at the end of the tariff knows no dear time but that of its own day.
-            dear = highest if last else dear
+            # A night at the end of the tariff knows no expensive time but that of its own day.
+            peak_price = highest if last else peak_price
         else:
             begins = last or cheap[step + 1]
-            dear = purchase[step] if begins else max(purchase[step], dear)
+            peak_price = purchase[step] if begins else max(purchase[step], peak_price)
             nights = 0
         cheapest = lowest if lowest < highest else float("inf")
-        told.append(Tariff(purchase[step], feed_in[step], nights, dear, cheapest))
-    return told[::-1]
+        lines.append(Tariff(purchase[step], feed_in[step], nights, peak_price, cheapest))
+    return lines[::-1]
 
 
 @dataclass(slots=True)
@@ -183,9 +183,9 @@ class House:
         if there:
             charge_most, discharge_most = self.battery_bounds()
             fill_most, draw_most = self.tank_bounds()
-        # What a kWh that is stored now saves in dear hours.
-        worth = d.battery_efficiency**2 * (tariff.dear - d.battery_wear)
-        worth_heat = d.tank_efficiency**2 * (tariff.dear - d.cop * d.tank_wear)
+        # What a kWh that is stored now saves in expensive hours.
+        worth = d.battery_efficiency**2 * (tariff.peak_price - d.battery_wear)
+        worth_heat = d.tank_efficiency**2 * (tariff.peak_price - d.cop * d.tank_wear)
         cheap = tariff.cheap_steps > 0
 
         # Heat for now: by night of the heat pump; by day of the sun, the tank, then the heat pump.
@@ -205,8 +205,8 @@ class House:
         # The battery: from the sun that is left, by night for the day, by day for the house.
         need = load_kwh + pump
         spare = max(sun_kwh - need, 0.0)
-        night_is_dearer = tariff.feed_in <= tariff.cheapest
-        kept = spare if worth > tariff.feed_in and night_is_dearer else 0.0
+        night_is_costlier = tariff.feed_in <= tariff.cheapest
+        kept = spare if worth > tariff.feed_in and night_is_costlier else 0.0
         charge, discharge = min(kept, charge_most), 0.0
         left = max(spare - charge, 0.0)
         self.day.surplus_kwh += kept
@@ -214,15 +214,16 @@ class House:
             if worth > tariff.purchase:
                 charge = max(charge, min(self._missing() / tariff.cheap_steps, charge_most))
         else:
-            # The sun that sells for more than the dearest hour costs is not used in the house.
-            lack = need if tariff.feed_in > tariff.dear else max(need - sun_kwh, 0.0)
+            # The sun that sells for more than the most expensive hour costs is not used in the
+            # house.
+            lack = need if tariff.feed_in > tariff.peak_price else max(need - sun_kwh, 0.0)
             self.day.lack_kwh += lack
             if charge == 0.0:
                 discharge = min(lack, discharge_most)
 
         # The tank: the heat pump makes of the sun that is left, or of the night, what it can.
         room = min(d.cop * (pump_most - pump), fill_most) if draw == 0.0 else 0.0
-        kept = left if worth_heat > tariff.feed_in and night_is_dearer else 0.0
+        kept = left if worth_heat > tariff.feed_in and night_is_costlier else 0.0
         self.day.surplus_heat_kwh += d.cop * kept
         fill = min(d.cop * kept, max(room, 0.0))
         if cheap and worth_heat > tariff.purchase:

@@ -24,7 +24,7 @@ class Able:
     stops
         Whether it stops on its way or stays; else it arrives all the same.
     most_kw, margin
-        Highest power at a fast charger [kW], state of charge with which it means to arrive [1].
+        Highest power at a fast charger [kW], state of charge with which it means to arrive [-].
     kwh_per_km, full_kwh, capacity_kwh, charge_efficiency
         Consumption, energy at the highest state of charge, capacity, stored per energy drawn.
     """
@@ -68,7 +68,7 @@ class StepAtStop:
 
 
 @dataclass(slots=True)
-class Told:
+class Reported:
     """What a step came to.
 
     Attributes
@@ -132,7 +132,7 @@ class PlainJourneys:
         held_kwh: Sequence[float],
         place: Sequence[int],
         dark: set[int],
-    ) -> Told:
+    ) -> Reported:
         """Follow a step.
 
         Parameters
@@ -147,7 +147,7 @@ class PlainJourneys:
             Communities without supply.
         """
         self.span, self.dark = span, dark
-        self.told = told = Told(odd=set(self._odd))
+        self.reported = stated = Reported(odd=set(self._odd))
         self._held = {v: float(held_kwh[v]) for v in {*meant, *self._going}}
         self._where = {v: ON_THE_ROAD if v in self._going else int(place[v]) for v in self._held}
         self._km = dict.fromkeys(self._held, 0.0)
@@ -158,7 +158,7 @@ class PlainJourneys:
             ]
         for vehicle, going in self._going.items():
             if going.leg is not None:
-                told.legs[vehicle] = [going.leg]
+                stated.legs[vehicle] = [going.leg]
             elif going.stop is not None:
                 if going.stop[0] in dark:
                     going.from_ms += length if going.from_ms >= span[0] else 0
@@ -178,11 +178,11 @@ class PlainJourneys:
                 self._sets_out(vehicle, mine[2], at)
             else:
                 (self._arrives, self._goes_on, self._comes_to_stop)[what](vehicle, at)
-        told.odd |= self._odd
-        return told
+        stated.odd |= self._odd
+        return stated
 
     def open_stops(self) -> list[tuple[int, int, int, int, int, float]]:
-        """Return who is plugged in at a stop as the step ends, as rows of `Told.stops`."""
+        """Return who is plugged in at a stop as the step ends, as rows of `Stated.stops`."""
         return [
             (v, going.stop[0], going.plug, going.arrived, going.from_ms, going.drawn_kwh)
             for v, going in self._going.items()
@@ -233,8 +233,8 @@ class PlainJourneys:
     def _not_made(self, vehicle: int, trip: TripMade, at: int) -> None:
         self._odd.add(vehicle)
         row = (vehicle, trip.departs_ms, trip.arrives_ms, -1, -1, 0)
-        self.told.changed.append(row)
-        self.told.events.append(("not_made", at, vehicle, self._where[vehicle], trip.km))
+        self.reported.changed.append(row)
+        self.reported.events.append(("not_made", at, vehicle, self._where[vehicle], trip.km))
 
     def _drive(self, vehicle: int, at: int, origin: int) -> None:
         """Let a vehicle drive to its stop, else to its goal."""
@@ -250,7 +250,7 @@ class PlainJourneys:
             arrives = at + whole
         there = trip.destination if goal else ON_THE_ROAD
         going.leg = TripMade(at, arrives, origin, there, km)
-        self.told.legs.setdefault(vehicle, []).append(going.leg)
+        self.reported.legs.setdefault(vehicle, []).append(going.leg)
 
     def _has_driven(self, vehicle: int) -> None:
         going = self._going[vehicle]
@@ -270,10 +270,10 @@ class PlainJourneys:
         going, able = self._going[vehicle], self.able[vehicle]
         assert going.leg is not None
         assert going.stop is not None
-        self.told.events.append(("stops", at, vehicle, going.stop[0], going.leg.km))
+        self.reported.events.append(("stops", at, vehicle, going.stop[0], going.leg.km))
         self._has_driven(vehicle)
         place, held = going.stop[0], self._held[vehicle]
-        later = place in self.dark or vehicle in self.told.at_stop
+        later = place in self.dark or vehicle in self.reported.at_stop
         ready = self.span[1] if later else at
         best = (inf, 0.0, 0)
         for number, kw in enumerate(self.plugs[place]):
@@ -304,22 +304,24 @@ class PlainJourneys:
         drawn = going.power_kw * length / HOUR_MS
         if begin <= going.from_ms < end and going.to_ms > going.from_ms:
             waited = (going.from_ms - going.arrived) / HOUR_MS
-            self.told.events.append(("plugs_in", going.from_ms, vehicle, place, waited))
+            self.reported.events.append(("plugs_in", going.from_ms, vehicle, place, waited))
         going.drawn_kwh += drawn
         self._held[vehicle] += drawn * self.able[vehicle].charge_efficiency
-        if vehicle not in self.told.at_stop:
+        if vehicle not in self.reported.at_stop:
             there = place if length else ON_THE_ROAD
-            self.told.at_stop[vehicle] = StepAtStop(there, length, drawn, until, self._km[vehicle])
+            self.reported.at_stop[vehicle] = StepAtStop(
+                there, length, drawn, until, self._km[vehicle]
+            )
 
     def _goes_on(self, vehicle: int, at: int) -> None:
         going = self._going[vehicle]
         assert going.stop is not None
         place = going.stop[0]
-        self.told.stops.append(
+        self.reported.stops.append(
             (vehicle, place, going.plug, going.arrived, going.from_ms, at, going.drawn_kwh)
         )
         plugged = (at - going.from_ms) / HOUR_MS
-        self.told.events.append(("goes_on", at, vehicle, place, plugged))
+        self.reported.events.append(("goes_on", at, vehicle, place, plugged))
         trip, going.stop = going.trip, None
         if not self._reach(vehicle, trip.km - going.done_km, self._held[vehicle]):
             for stop in self.way(trip.origin, trip.destination):
@@ -334,10 +336,10 @@ class PlainJourneys:
         self._where[vehicle] = going.trip.destination
         planned = going.planned
         if at != planned.arrives_ms or going.stops:
-            self.told.late_ms += at - planned.arrives_ms
+            self.reported.late_ms += at - planned.arrives_ms
             meant = planned.departs_ms, planned.arrives_ms
             made = going.trip.departs_ms, at, going.stops
-            self.told.changed.append((vehicle, *meant, *made))
+            self.reported.changed.append((vehicle, *meant, *made))
         elif vehicle not in self._late:
             self._odd.discard(vehicle)
         for trip in self._late.pop(vehicle, []):

@@ -21,7 +21,7 @@ class Store:
     rated_kwh
         The most that flows in a step at the plug [kWh], shape (n,).
     charge_efficiency, discharge_efficiency
-        Stored for each kWh drawn, and delivered for each kWh taken from the store [1].
+        Stored for each kWh drawn, and delivered for each kWh taken from the store [-].
     """
 
     usable_kwh: Array

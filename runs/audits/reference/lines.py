@@ -18,7 +18,7 @@ class Tree:
     parent
         The line above each, -1 where it leaves the utility.
     loss_rate
-        Energy lost for each kWh that arrives [1].
+        Energy lost for each kWh that arrives [-].
     rating_kwh
         What may arrive in a step, either way [kWh]; infinite where that is not limited.
     place
@@ -176,7 +176,7 @@ def shed_kwh(tree: Tree, taken_kwh: Sequence[float], inelastic_kwh: Sequence[flo
     tree
         The lines; demands of communities stand in what is taken.
     taken_kwh, inelastic_kwh
-        What is taken at the far end of each line, and what of it are inelastic loads [kWh].
+        What is taken at the far end of each line, and the part of it that is inelastic load [kWh].
     """
     served = list(inelastic_kwh)
     beside = [taken - load for taken, load in zip(taken_kwh, inelastic_kwh, strict=True)]

@@ -2,9 +2,9 @@
 
 What all hold is worth less and less with each kWh, and generation costs more and more, so welfare
 is most exactly where nobody values a kWh otherwise than it costs to bring it there. A line that
-carries energy away from the utility makes it dearer by its loss rate, one that carries energy
-towards it cheaper by as much, and one that carries nothing has a price between these two. A line
-at its rating raises the price beyond it where it is drawn through, and lowers it where it is
+carries energy away from the utility makes it more expensive by its loss rate, one that carries
+energy towards it cheaper by as much, and one that carries nothing has a price between these two. A
+line at its rating raises the price beyond it where it is drawn through, and lowers it where it is
 delivered through.
 """
 
@@ -76,9 +76,9 @@ class PlannedStep:
             kept = demand.within(fewest, greatest)
             dust = _SHARE * max(1.0, abs(least[m]), abs(most[m]))
             # At a limit the price is raised, or lowered, to where it is kept and no further.
-            dearest = max(high[place], kept.lowest if most[m] >= greatest - dust else -np.inf)
+            costliest = max(high[place], kept.lowest if most[m] >= greatest - dust else -np.inf)
             cheapest = min(low[place], kept.highest if least[m] <= fewest + dust else np.inf)
-            off[m] = max(cheapest - own, own - dearest, 0.0)
+            off[m] = max(cheapest - own, own - costliest, 0.0)
             if least[m] > greatest + dust or most[m] < fewest - dust:
                 off[m] = max(off[m], kept.lowest - own, own - kept.highest)
         return utility, off
@@ -133,19 +133,19 @@ class PlannedStep:
         answering = [demand for demand in self.demands if isinstance(demand, Demand)]
         low = min([demand.lowest for demand in answering], default=0.0)
         high = max([demand.highest for demand in answering], default=0.0)
-        # Lines with losses make no price more than that much dearer or cheaper.
+        # Lines with losses make no price more than that much more expensive or cheaper.
         rates = [1 - rate for rate in self.tree.loss_rate]
         widest = float(np.prod(rates)) if rates else 1.0
         low, high = -abs(low) / widest - 1.0, abs(high) / widest + 1.0
         ends = [cost.marginal(self.taken(-1, price)) for price in (low, high)]
         low, high = min(low, *ends) - 1.0, max(high, *ends) + 1.0
-        dear = last_kept(lambda price: price < cost.marginal(self.taken(-1, price)), high, low)
-        prices = self._prices(dear)
+        high = last_kept(lambda price: price < cost.marginal(self.taken(-1, price)), high, low)
+        prices = self._prices(high)
         demands = [
             demand if isinstance(demand, float) else demand.at(price)[1]
             for demand, price in zip(self.demands, prices, strict=True)
         ]
-        return Plan(dear, prices, demands)
+        return Plan(high, prices, demands)
 
     def taken(self, node: int, price: float) -> float:
         """Return what is taken at a node where a kWh costs a price, the more where it jumps [kWh].
@@ -219,16 +219,16 @@ class PlannedStep:
         draw, deliver = near * (1 + rate), near * (1 - rate)
         over = (self.taken(line, draw), self.taken(line, deliver))
         if over[0] > rating:
-            return self._dear_enough(line, rating, draw, draw + _FAR)
+            return self._high_enough(line, rating, draw, draw + _FAR)
         if over[0] > 0:
             return draw
         if over[1] < -rating:
-            return self._dear_enough(line, -rating, deliver - _FAR, deliver)
+            return self._high_enough(line, -rating, deliver - _FAR, deliver)
         if over[1] < 0:
             return deliver
-        return self._dear_enough(line, 0.0, min(draw, deliver), max(draw, deliver))
+        return self._high_enough(line, 0.0, min(draw, deliver), max(draw, deliver))
 
-    def _dear_enough(self, line: int, energy_kwh: float, low: float, high: float) -> float:
+    def _high_enough(self, line: int, energy_kwh: float, low: float, high: float) -> float:
         """Return the lowest price at which no more than an energy is taken at a line's far end."""
         if self.taken(line, high) > energy_kwh:
             return low if high - low >= _FAR else high  # No price is: where nobody answers.

@@ -20,13 +20,13 @@ def plugs_in(
     only_at
         The only community in which it does, None for any.
     below
-        State of charge below which it does, None for any [1].
+        State of charge below which it does, None for any [-].
     points
         States of charge with the probability that it does, a straight line between two; None: 1.
     place
         Where it arrives.
     soc
-        State of charge with which it arrives [1].
+        State of charge with which it arrives [-].
     draw
         From 0 to below 1; it plugs in if the probability is above.
     """

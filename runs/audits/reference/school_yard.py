@@ -87,7 +87,7 @@ class SchoolYard:
         Parameters
         ----------
         share_of_round
-            Share of its round that each bus drives in the step [1].
+            Share of its round that each bus drives in the step [-].
         rounds_ahead
             Rounds before buses can charge again.
         supplied

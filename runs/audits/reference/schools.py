@@ -23,7 +23,7 @@ class Schools:
     upper_kwh
         The most that may be delivered at the plugs in the step [kWh].
     discharge_efficiency
-        Delivered for each kWh taken from the batteries [1].
+        Delivered for each kWh taken from the batteries [-].
     saturates
         Whether energy beyond ``lam / theta`` is worth nothing more.
     """

@@ -86,8 +86,8 @@ def ranked(average_kwh: Sequence[float], most: int) -> list[int]:
     A household that stated none (NaN) is never served. Averages that differ by rounding alone
     are equal.
     """
-    told = [(row, average) for row, average in enumerate(average_kwh) if average == average]
-    order = sorted(told, key=lambda each: (-float(f"{each[1]:.10e}"), each[0]))
+    lines = [(row, average) for row, average in enumerate(average_kwh) if average == average]
+    order = sorted(lines, key=lambda each: (-float(f"{each[1]:.10e}"), each[0]))
     return [row for row, _ in order[:most]]
 
 

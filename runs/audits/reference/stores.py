@@ -30,7 +30,7 @@ class AnsweringStores:
     lower_kwh, upper_kwh
         Bounds of the exchange at the plug [kWh], ``lower_kwh <= 0 <= upper_kwh``.
     charge_efficiency, discharge_efficiency
-        Stored for each kWh drawn, and delivered for each kWh taken from the store [1]; one number
+        Stored for each kWh drawn, and delivered for each kWh taken from the store [-]; one number
         for all or an array.
     wanted_kwh, miss_weight
         Energy above the lowest state of charge that each wants at its departure [kWh], and what a

@@ -2,7 +2,7 @@
 
 const MARGIN = { l: 58, r: 14, t: 8, b: 40 };
 
-// More steps than this are not told apart on a screen.
+// More steps than this are not distinguished on a screen.
 const MOST_STEPS = 800;
 
 // Whole numbers of a unit as they were.
@@ -97,10 +97,10 @@ class TimeChart {
       const row = document.createElement('div');
       const mark = document.createElement('i');
       mark.style.background = trace.fillcolor || trace.line.color;
-      row.append(mark, `${trace.name}: ${told(trace.y[n])} ${trace.meta}`);
+      row.append(mark, `${trace.name}: ${digits(trace.y[n])} ${trace.meta}`);
       return row;
     });
-    const time = Object.assign(document.createElement('b'), { textContent: this.run.time.tell(x[n]) });
+    const time = Object.assign(document.createElement('b'), { textContent: this.run.time.text(x[n]) });
     this.tip.replaceChildren(time, ...rows);
     const box = this.box.getBoundingClientRect();
     const left = event.clientX - box.left;
@@ -209,7 +209,7 @@ class TimeChart {
     const range = from === undefined ? whole : [from, to];
     if (this.range.every((end, n) => Math.abs(end - range[n]) < 1e-9)) return;
     this.range = range;
-    // Once the library is done with the change that it tells of.
+    // Once the library is done with the change that it reports.
     setTimeout(() => this.draw(), 0);
   }
 

@@ -3,8 +3,8 @@
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 24, 72, 168];
 
 class Clock {
-  constructor(first, last, step, tell) {
-    Object.assign(this, { first, last, step, tell, now: first, playing: false, before: 0, listeners: [] });
+  constructor(first, last, step, text) {
+    Object.assign(this, { first, last, step, textOf: text, now: first, playing: false, before: 0, listeners: [] });
     this.parts = Object.fromEntries(['clock', 'back', 'play', 'forward', 'time', 'scrub', 'speed'].map((id) => [id, document.getElementById(id)]));
     const { clock, back, play, forward, scrub, speed } = this.parts;
     const usual = last - first <= 48 ? 1 : last - first <= 24 * 14 ? 4 : 24;
@@ -28,7 +28,7 @@ class Clock {
   set(hours) {
     this.now = Math.min(Math.max(hours, this.first), this.last);
     this.parts.scrub.value = this.now;
-    const text = this.tell(this.now);
+    const text = this.textOf(this.now);
     this.parts.time.textContent = text;
     this.parts.scrub.setAttribute('aria-valuetext', text);
     for (const listener of this.listeners) listener(this.now);

@@ -1,4 +1,4 @@
-// Colours that every kind of colour vision tells apart, on light and on dark.
+// Colours that every kind of colour vision distinguishes, on light and on dark.
 
 const SOC = ['#c24a00', '#e08a1e', '#d9b93b', '#6fa8d6', '#2f7fc1', '#00539b'];
 const SOC_DARK = ['#ff7f3a', '#ffab52', '#f0d264', '#a5cdf0', '#6cb4ef', '#3f94e6'];

@@ -10,7 +10,7 @@ class FlowChoice {
     const place = document.getElementById('flow-choice');
     place.hidden = !(this.most > 0);
     this.slider = document.getElementById('flow-threshold');
-    this.told = document.getElementById('flow-told');
+    this.shown = document.getElementById('flow-shown');
     this.slider.addEventListener('input', () => this.change());
     const names = [...new Set(runs.flatMap(({ communities }) => communities.map(({ name }) => name)))];
     const choice = document.getElementById('flow-community');
@@ -30,7 +30,7 @@ class FlowChoice {
 
   change() {
     this.share = Number(this.slider.value) / 100;
-    this.told.textContent = this.share ? `${told(this.threshold)} kWh` : 'any';
+    this.shown.textContent = this.share ? `${digits(this.threshold)} kWh` : 'any';
     this.redraw();
   }
 

@@ -69,10 +69,10 @@ class GridTree {
     const bend = (x0 + x1) / 2;
     const d = this.listed ? `M${x0} ${y0} V${y1} H${x1}` : `M${x0} ${y0} C${bend} ${y0} ${bend} ${y1} ${x1} ${y1}`;
     const path = svg('path', { d, fill: 'none' });
-    const told = svg('title', {});
-    path.append(told);
+    const hint = svg('title', {});
+    path.append(hint);
     this.picture.append(path);
-    return { path, told };
+    return { path, hint };
   }
 
   node(name, [x, y], parent, inner) {
@@ -108,7 +108,7 @@ class GridTree {
     lines.forEach(([parent, node], n) => {
       const share = shares[n] * unit;
       const percent = `${Math.round(share * 100)} %`;
-      const { path, told: title } = this.edges[n];
+      const { path, hint: title } = this.edges[n];
       path.setAttribute('stroke', loadingColour(share));
       path.setAttribute('stroke-width', 1.5 + 9 * Math.min(share, 1.2));
       title.textContent = `${parent} - ${node}: ${percent}`;

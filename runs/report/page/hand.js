@@ -12,7 +12,7 @@ class MapHand {
       canvas.addEventListener(end, (event) => this.fingers.delete(event.pointerId));
     }
     canvas.addEventListener('dblclick', (event) => this.by(2, this.place(event)));
-    this.tell();
+    this.setTouch();
   }
 
   buttons(stage) {
@@ -23,7 +23,7 @@ class MapHand {
       ['\u2212', 'Reduce the map', () => this.by(1 / 1.6, middle())],
       ['\u2922', 'Show the whole map', () => {
         this.frame.whole();
-        this.tell();
+        this.setTouch();
         this.redraw();
       }],
     ].map(([text, label, act]) => {
@@ -43,7 +43,7 @@ class MapHand {
 
   by(factor, place) {
     this.frame.enlarge(factor, place);
-    this.tell();
+    this.setTouch();
     this.redraw();
   }
 
@@ -74,7 +74,7 @@ class MapHand {
   }
 
   // A finger on an enlarged map moves it, on a whole one the page.
-  tell() {
+  setTouch() {
     this.map.canvas.style.touchAction = this.frame.zoom.k > 1 ? 'none' : 'pan-y';
   }
 }

@@ -24,7 +24,7 @@ class Page {
     this.views = this.columns();
     const ends = runs.map((run) => run.window.map((step) => step * run.step_h));
     const first = Math.min(...ends.map(([begin]) => begin)), last = Math.max(...ends.map(([, end]) => end));
-    this.clock = new Clock(first, last, runs[0].step_h, (hours) => runs[0].time.tell(hours));
+    this.clock = new Clock(first, last, runs[0].step_h, (hours) => runs[0].time.text(hours));
     this.follow = [];
     this.makeMaps();
     this.makeTables();
@@ -277,11 +277,11 @@ class Page {
     document.getElementById('map-legend').innerHTML = entries.join('');
     if (range) ['low', 'high'].forEach((end, n) => {
       const place = document.getElementById(`price-${end}`);
-      Object.assign(place, { value: range[n], textContent: told(range[n]) });
+      Object.assign(place, { value: range[n], textContent: digits(range[n]) });
     });
   }
 
-  // Everything anew: another strategy, span or theme.
+  // Everything again: another strategy, span or theme.
   again() {
     for (const view of this.views) {
       this.name(view);

@@ -358,7 +358,7 @@ class CommunityMap {
       const width = run.map.to_scale || many
         ? Math.min(1.5 + 6 * Math.sqrt(kwh[flow] / run.most), Math.max(0.3 * this.radius, 2))
         : 3 + 13 * Math.sqrt(kwh[flow] / run.most);
-      this.arrow(pen, this.at[origin[flow]], this.at[destination[flow]], width, n >= labelled ? `${told(kwh[flow])} kWh` : '');
+      this.arrow(pen, this.at[origin[flow]], this.at[destination[flow]], width, n >= labelled ? `${digits(kwh[flow])} kWh` : '');
     });
     const cut = drawn.length < all ? `The ${drawn.length} largest of ${all} flows are drawn.` : '';
     if (this.count.textContent !== cut) this.count.textContent = cut;
@@ -413,7 +413,7 @@ class CommunityMap {
     const order = this.importance.filter((m) => inside(this.at[m])).sort((a, b) => this.chosen(b) - this.chosen(a));
     // Where names are many, those of others leave the circles free.
     if (!few) this.at.forEach((place) => this.keepFree(place, 1));
-    const text = (m) => `${power(run, this.value('net_kwh', m, step))}, ${told(this.value('community_price', m, step))} ${run.currency}/kWh`;
+    const text = (m) => `${power(run, this.value('net_kwh', m, step))}, ${digits(this.value('community_price', m, step))} ${run.currency}/kWh`;
     const labelled = (m, words, [x, y], below, font) => {
       const spots = [[x, y + this.radius + below], [x, y - this.radius - 8]];
       if (!few) spots.push([x + this.radius + this.half(pen, words, font) + 2, y + 4], [x - this.radius - this.half(pen, words, font) - 2, y + 4]);
@@ -478,11 +478,11 @@ class CommunityMap {
     const lines = [
       run.communities[m].name,
       `load ${power(run, this.value('net_kwh', m, step))}`,
-      `price ${told(this.value('community_price', m, step))} ${run.currency}/kWh`,
+      `price ${digits(this.value('community_price', m, step))} ${run.currency}/kWh`,
     ];
     if (run.hours.vehicles_present) lines.push(`${whole(this.value('vehicles_present', m, step))} vehicles plugged in`);
     const waiting = this.value('waiting', m, step);
-    if (run.hours.waiting && Number.isFinite(waiting)) lines.push(`${told(waiting)} wait for a charger`);
+    if (run.hours.waiting && Number.isFinite(waiting)) lines.push(`${digits(waiting)} wait for a charger`);
     return lines;
   }
 
@@ -514,5 +514,5 @@ function priceRange(run) {
 // Energy of a step as mean power.
 function power(run, kwh) {
   const kw = kwh / run.step_h;
-  return Math.abs(kw) >= 2000 ? `${told(kw / 1000)} MW` : `${told(kw)} kW`;
+  return Math.abs(kw) >= 2000 ? `${digits(kw / 1000)} MW` : `${digits(kw)} kW`;
 }

@@ -66,7 +66,7 @@ class MomentTable {
       const value = part(run.hours[name], strategy, m)[step];
       if (energy) cell.textContent = power(run, value);
       else if (name === 'community_price') cell.textContent = Number.isFinite(value) ? value.toFixed(2) : '-';
-      else cell.textContent = name === 'waiting' ? told(value) : whole(value);
+      else cell.textContent = name === 'waiting' ? digits(value) : whole(value);
     }));
     const price = part(run.hours.utility_price, strategy, 0)[step];
     this.utility.textContent = Number.isNaN(price) ? '' : `The utility asks ${price.toFixed(2)} ${run.currency}/kWh.`;
@@ -98,7 +98,7 @@ class ChargingMatrix {
     const [takes, gives] = [themed('#0072B2'), themed('#D55E00')];
     this.cells.forEach((row, g) => row.forEach((cell, m) => {
       const value = values[g * width + m];
-      cell.textContent = Math.abs(value) < 0.005 ? '' : told(value);
+      cell.textContent = Math.abs(value) < 0.005 ? '' : digits(value);
       const share = Math.min(Math.abs(value) / most, 1);
       cell.style.background = share > 0.002 ? translucent(value > 0 ? takes : gives, 0.08 + 0.42 * Math.sqrt(share)) : '';
     }));
@@ -126,18 +126,18 @@ function pathsTable(cell, view) {
   const { delivered, driven, kept, charged } = run.paths;
   const rows = [...names, 'in store at the start'].map((name, origin) => [
     name,
-    origin < names.length ? told(part(charged, strategy)[origin]) : '',
+    origin < names.length ? digits(part(charged, strategy)[origin]) : '',
     ...part(delivered, strategy, origin),
     part(driven, strategy)[origin],
     part(kept, strategy)[origin],
-  ].map((value) => (typeof value === 'number' ? told(value) : value)));
+  ].map((value) => (typeof value === 'number' ? digits(value) : value)));
   cell.append(table(heads, rows, 'matrix').scroll, element('p', 'kWh. A battery mixes what it is given, so that what leaves it is of all origins alike.', 'note'));
 }
 
 function paymentTable(cell, view) {
   const { run, strategy } = view;
   const rows = run.payments.rows[run.strategies[strategy].name].map((paid) => [
-    paid.kind.replaceAll('_', ' '), paid.payer, paid.payee, told(paid.energy_kwh), told(paid.amount),
+    paid.kind.replaceAll('_', ' '), paid.payer, paid.payee, digits(paid.energy_kwh), digits(paid.amount),
   ]);
   cell.append(table(['for', 'payer', 'payee', 'kWh', run.currency], rows, 'checks').scroll);
   if (run.payments.left_out) cell.append(element('p', `The largest ${rows.length}; smaller ones left out: at most ${run.payments.left_out}.`, 'note'));

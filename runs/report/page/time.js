@@ -1,4 +1,4 @@
-// Times of a run: elapsed hours since its start, told by the clock of its time zone.
+// Times of a run: elapsed hours since its start, shown by the clock of its time zone.
 
 const HOUR = 3600e3;
 const STEPS_H = [0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 168, 336];
@@ -19,9 +19,9 @@ class RunTime {
 
   // Where the wall clock stands, as if it were UTC [ms].
   wall(ms) {
-    const told = {};
-    for (const { type, value } of this.parts.formatToParts(ms)) told[type] = Number(value);
-    return Date.UTC(told.year, told.month - 1, told.day, told.hour, told.minute, told.second);
+    const parts = {};
+    for (const { type, value } of this.parts.formatToParts(ms)) parts[type] = Number(value);
+    return Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second);
   }
 
   // Elapsed hours at which the wall clock stands there.
@@ -31,7 +31,7 @@ class RunTime {
     return (ms - this.start) / HOUR;
   }
 
-  tell(hours) {
+  text(hours) {
     return this.long.format(this.start + hours * HOUR);
   }
 
@@ -73,7 +73,7 @@ class RunTime {
 }
 
 // A number as people read it, to about four digits.
-function told(value) {
+function digits(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return '-';
   const size = Math.abs(value);
   const digits = size >= 100 || size === 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;

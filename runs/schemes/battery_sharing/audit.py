@@ -60,8 +60,8 @@ class BatteryAudit(SchemeAudit):
         count = len(setting.names) if setting else 0
         recorded = first_recorded(inputs.scenario.record.buildings, count)
         if setting is None or recorded < count:
-            told = f"only {recorded:,} of {count:,} buildings are written down"
-            self.tallies.tell(FILE_GONE if setting is None else told)
+            text = f"only {recorded:,} of {count:,} buildings are written down"
+            self.tallies.note(FILE_GONE if setting is None else text)
             self._from_ledger(run)
             self._read_answers(run, None, recorded)
         else:
@@ -197,7 +197,7 @@ class BatteryAudit(SchemeAudit):
         return np.zeros_like(at["load_kwh"]) if answers is None else answers.exchange_kwh
 
     def _from_ledger(self, run: Run) -> None:
-        """Take the energies of communities from the payments where buildings tell not all."""
+        """Take the energies of communities from the payments where buildings report only some."""
         strategies, communities = list(self.inputs.strategies), self.inputs.communities
         names = ["step", "strategy", "payer", "payee", "energy_kwh"]
         for kind, side, energy in zip(
@@ -335,7 +335,7 @@ class BatteryAudit(SchemeAudit):
         """Hold the load of every building against what its profile or file says."""
         inputs, tally = self.inputs, self.tallies.load
         if inputs.scenario.chance.demand_noise.building is not None:
-            tally.tell("loads are noisy; their sums are checked with the members")
+            tally.note("loads are noisy; their sums are checked with the members")
             return
         there = supplied(self.hours)
         place = np.zeros(len(self.setting.names), dtype=np.intp)
@@ -396,9 +396,9 @@ class BatteryAudit(SchemeAudit):
         day = np.searchsorted(ends, rows["step"])
         for side, name in (("giver", "sent_kwh"), ("taker", "received_kwh")):
             place = np.ravel_multi_index((day, rows["strategy"], rows[side]), shape)
-            told = np.bincount(place, rows[name], int(np.prod(shape))).reshape(shape)
+            text = np.bincount(place, rows[name], int(np.prod(shape))).reshape(shape)
             lived = np.add.reduceat(at[name], begins, axis=0)
-            off = relative(told, lived)
+            off = relative(text, lived)
 
             def where(place: tuple[int, ...]) -> str:
                 name = inputs.strategies[place[1]]
@@ -414,7 +414,7 @@ class _Tallies:
 
     def __init__(self) -> None:
         name = "batteries: "
-        self.capacity = Tally(f"{name}as large as sized anew", EXACT, "of the capacity")
+        self.capacity = Tally(f"{name}as large as sized again", EXACT, "of the capacity")
         self.load = Tally(f"{name}buildings use what they should", EXACT, "of the load")
         self.store = Tally(f"{name}stores change by what is exchanged", EXACT, "of the energy")
         self.limits = Tally(f"{name}within stores and ratings", EXACT, "of the capacity")
@@ -427,10 +427,10 @@ class _Tallies:
     def _all(self) -> list[Tally]:
         return [*(t for t in vars(self).values() if isinstance(t, Tally)), *self.days]
 
-    def tell(self, note: str) -> None:
+    def note(self, note: str) -> None:
         """Add a note to every line."""
         for tally in self._all():
-            tally.tell(note)
+            tally.note(note)
 
     def checks(self) -> list[Check]:
         """Return what was found."""

@@ -31,13 +31,13 @@ def check_answers(
         The audit of what they answer.
     """
     if not inputs.reliable:
-        answers.left.tell("messages may be lost or late")
+        answers.left.note("messages may be lost or late")
         return
     given = setting.given
     for s in answers.used:
         strategy, capacity = strategies[s], capacity_kwh[s]
         if strategy == "shared_battery" and setting.rules.least_exchange:
-            answers.left.tell("schedules of least exchange may differ")
+            answers.left.note("schedules of least exchange may differ")
             continue
         limits = given.soc_min * capacity, given.soc_max * capacity
         rated = given.power_per_capacity * inputs.step_h * capacity

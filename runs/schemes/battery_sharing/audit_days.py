@@ -82,9 +82,9 @@ def check_days(
         np.zeros(at["load_kwh"].shape[:2], dtype=np.int64),
     )
     if not inputs.reliable:
-        plan.tell("messages may be lost or late")
-        least.tell("messages may be lost or late")
-        match.tell("messages may be lost or late")
+        plan.note("messages may be lost or late")
+        least.note("messages may be lost or late")
+        match.note("messages may be lost or late")
         return result
     _check_matches(inputs, setting, strategies, at, capacity_kwh, match)
     there = supplied(hours)
@@ -251,7 +251,7 @@ class BatteryDay:
             return
         inside, store = self.windows[1], self._store(capacity)
         if not np.allclose(mine["load_kwh"], self.forecast_kwh[rows], rtol=EXACT):
-            least.tell("loads differ from the forecast")
+            least.note("loads differ from the forecast")
             return
         loads = np.maximum(self.forecast_kwh[rows][:, inside], 0.0)
         given = discharge[0, inside]

@@ -1,4 +1,4 @@
-"""Figures of the summary worked out anew: deviations of the load, and whether batteries pay."""
+"""Figures of the summary computed again: deviations of the load, and whether batteries pay."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -103,7 +103,7 @@ def _exchange(data: RunData) -> Chart | None:
     by_day = np.zeros((len(data.strategies), len(pairs), int(day.max()) + 1))
     np.add.at(by_day, (strategy, place, day[rows.column("step").to_numpy()]), sent)
     order = descending(by_day.sum(axis=(0, 2)))[:MOST_PAIRS]
-    # The energy of a day is told at its end, and shown as its mean power.
+    # The energy of a day is shown at its end, and shown as its mean power.
     power = by_day[:, order] / (np.bincount(day) * data.step_h)
     shared, called = _shortened(names)
     shown = [" to ".join(called[b] for b in divmod(p, len(names))) for p in pairs[order].tolist()]

@@ -76,7 +76,7 @@ class BatteryData:
     def closed(self) -> NDArray[np.bool_]:
         """Weekdays on which each recorded building is closed, shape (buildings, 7).
 
-        Told by the meters; nobody is closed in runs that do not hold a week by the hour.
+        Stated by the meters; nobody is closed in runs that do not hold a week by the hour.
         """
         hours = self.of_days(self.load_kwh)
         working = self.weekday < SATURDAY

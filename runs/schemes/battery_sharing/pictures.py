@@ -94,13 +94,13 @@ def _what_is_left(data: RunData) -> str:
         return "The load of representative days"
     shares = percents([left[name] / before for name in there])
     share = dict(zip(there, shares, strict=True))
-    told = (
+    text = (
         f"{strategy_name(best)} {verb(best, 'leaves')} {share[best]} of the deviation within days "
         f"with {energy_text(size[best])} of batteries"
     )
     if settled(size[smallest]) < settled(size[best]):
-        told += f", {strategy_name(smallest)} {share[smallest]} with {energy_text(size[smallest])}"
-    return capital(told)
+        text += f", {strategy_name(smallest)} {share[smallest]} with {energy_text(size[smallest])}"
+    return capital(text)
 
 
 def _dash(strategy: str) -> str | tuple[int, tuple[int, int]]:

@@ -28,9 +28,9 @@ class RunningMoments:
 
 @dataclass(slots=True)
 class RunningDeviation:
-    """The three standard deviations of a load that `hmesh.markets.load_deviation` tells apart.
+    """The three standard deviations of a load that `hmesh.markets.load_deviation` distinguishes.
 
-    Days that the run does not live through from the first to the last step count as they are.
+    Days that the run does not cover from the first to the last step count as they are.
     """
 
     all: RunningMoments = field(default_factory=RunningMoments)

@@ -71,7 +71,7 @@ class BatterySharing(SchemeSection):
     charge_efficiency: keys.ChargeEfficiency = 0.9
     discharge_efficiency: keys.DischargeEfficiency = 0.9
     line_loss_rate: LossRate = Field(
-        default=0.08, description="share of the energy lost between two buildings [1]"
+        default=0.08, description="share of the energy lost between two buildings [-]"
     )
     charge_window: Window = Field(
         default=(0.0, 8.0), description="clock hours in which batteries charge, [from, to] [h]"

@@ -8,10 +8,10 @@ def sentence(totals: Totals, _: str) -> Sentence:
     """Return what the batteries of buildings came to under a strategy."""
     if not anything(totals["battery_capacity_kwh"]):
         return ("Buildings have no batteries. ",)
-    told: Sentence = (
+    text: Sentence = (
         "Batteries of ", energy(totals, "battery_capacity_kwh"), " give ",
         energy(totals, "battery_discharged_kwh"),
     )  # fmt: skip
     if anything(totals["battery_exchanged_kwh"]):
-        told += (", ", energy(totals, "battery_exchanged_kwh"), " of it to other buildings,")
-    return (*told, " and lose ", energy(totals, "battery_conversion_loss_kwh"), ". ")
+        text += (", ", energy(totals, "battery_exchanged_kwh"), " of it to other buildings,")
+    return (*text, " and lose ", energy(totals, "battery_conversion_loss_kwh"), ". ")

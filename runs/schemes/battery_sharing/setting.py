@@ -36,7 +36,7 @@ class BuildingForecast:
     Parameters
     ----------
     scenario : Scenario
-        Tells the growth of demand.
+        The scenario, with the growth of demand.
     calendar : Calendar
         From steps to dates and hours.
     members : Members

@@ -56,7 +56,7 @@ class BatterySharingScheme(Scheme):
     load_kwh, charged_kwh, own_kwh, sent_kwh, received_kwh, unplaced_kwh : array, (buildings,)
         Of the step: load of each building; what its battery draws, gives its own building and
         gives others; what arrives from others; and what its battery was to give and nobody needed
-        or was told of [kWh].
+        or was offered [kWh].
     given_kwh : array, shape (buildings,)
         What arrives at others of what each battery sent [kWh].
     unfollowed_kwh : array, shape (buildings,)
@@ -239,11 +239,11 @@ class BatterySharingScheme(Scheme):
             receiver=self.coordinators[place].batteries, count=len(bank), energy_kwh=load,
         )  # fmt: skip
         talk = Conversation(simulation.bus, METER, simulation.step_index, keeps_waits=0)
-        told = talk.say(reading)
+        reported = talk.say(reading)
         simulation.bus.wait()
         self.fallbacks += talk.unreached
         inside = bool(windows.charge[at]), bool(windows.discharge[at])
-        return bank.hear_meter(told.message, told.rows, *inside)
+        return bank.hear_meter(reported.message, reported.rows, *inside)
 
     @property
     def exchange_kwh(self) -> NDArray[np.float64]:

@@ -30,6 +30,6 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
         whole("giver", "building whose battery gives"),
         whole("taker", "building that receives"),
         kwh("sent_kwh", "energy of the day that leaves the battery"),
-        kwh("received_kwh", "what of it arrives"),
+        kwh("received_kwh", "the part that arrives"),
     ),
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """Whether storages that communities share did what their rule says, and how far it is from best.
 
-Suns, demands, forecasts, rankings, grants and plans are worked out anew from the scenario and what
-stands in the tables before them.
+Suns, demands, forecasts, rankings, grants and plans are worked out independently from the scenario
+and what stands in the tables before them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +66,7 @@ class CommunityStorageAudit(SchemeAudit):
         self.response = np.zeros(hours["net_kwh"].shape)
         if rules.price_response is not None:
             self._read_answers(rules.price_response)
-        # What storages draw by the clock comes to the same as an answer to a price.
+        # What storages draw by the clock amounts to the same as an answer to a price.
         self.from_grid = self._of_communities(self.tables.storages["grid_kwh"])
         self.response = self.response + self.from_grid
 
@@ -99,7 +99,7 @@ class CommunityStorageAudit(SchemeAudit):
         """Hold what storages had left in every step against their rule, and their answers."""
         if self.answers_of is None:
             return
-        storages, told = self.rules.storages, self.tables.storages
+        storages, reported = self.rules.storages, self.tables.storages
         size = np.array([storage.capacity_kwh for storage in storages])
         least, most = (
             size * [getattr(storage, name) for storage in storages]
@@ -107,10 +107,10 @@ class CommunityStorageAudit(SchemeAudit):
         )
         rated = np.array([storage.power_kw or np.inf for storage in storages]) * self.inputs.step_h
         for k, s in enumerate(self.used):
-            done = told["charge_kwh"][:, k] - told["delivered_kwh"][:, k]
+            done = reported["charge_kwh"][:, k] - reported["delivered_kwh"][:, k]
             stores = self.answers_of.stores
             usable, give, take = left_over(
-                told["stored_kwh"][:, k], done, least, most, rated,
+                reported["stored_kwh"][:, k], done, least, most, rated,
                 (stores.charge_efficiency, stores.discharge_efficiency),
             )  # fmt: skip
             if not self.rules.grid_charging:
@@ -119,7 +119,7 @@ class CommunityStorageAudit(SchemeAudit):
         yield from self.answers_of.checks()
 
     def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what storages come to in each community, of the shape of the hours."""
+        """Return what storages amount to in each community, of the shape of the hours."""
         shaped = np.zeros(self.hours["net_kwh"].shape)
         for row, m in enumerate(self.community.tolist()):
             shaped[:, self.used, m] += values[:, :, row]
@@ -254,7 +254,7 @@ class CommunityStorageAudit(SchemeAudit):
         if shared is None:
             for name in ("storages: plants generate what the sun gives", "households: as metered"):
                 gone = Tally(name, EXACT)
-                gone.tell(FILE_GONE)
+                gone.note(FILE_GONE)
                 yield gone.check()
             return
         yield units.sun(label, shared, self.inputs)
@@ -287,7 +287,7 @@ class CommunityStorageAudit(SchemeAudit):
         return there
 
     def _demand_kwh(self) -> NDArray[np.float64] | None:
-        """Return what households use, worked out anew, (steps, households); None if unknown."""
+        """Return what households use, computed again, (steps, households); None if unknown."""
         shared: CommunityStorageSetting | None = self.inputs.of_scheme("community_storage")
         if shared is None:
             return None

@@ -29,7 +29,7 @@ NOT_RELIABLE = "messages may be lost or late"
 
 
 class HouseholdChecks:
-    """The checks of households and plans, worked out anew day by day.
+    """The checks of households and plans, worked out independently day by day.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class HouseholdChecks:
     def _tally(self, name: str, unit: str = "of the energy") -> Tally:
         tally = Tally(name, EXACT, unit)
         if self.tables.households is None:
-            tally.tell("households were not to be written down")
+            tally.note("households were not to be written down")
         return tally
 
     def _metered(self) -> Check:
@@ -113,20 +113,20 @@ class HouseholdChecks:
         return bool(count == len(self.storage_of))
 
     def _expected(self) -> Check:
-        """Forecast every day anew, and hold what households expect against it."""
-        tally = self._tally("households: expect what their forecaster tells")
+        """Forecast every day again, and compare it with what households expect."""
+        tally = self._tally("households: expect what their forecaster predicts")
         rows = self.tables.households
         if rows is None or rows["demand_kwh"].shape[2] != len(self.storage_of):
             return tally.check()
         if not self.inputs.reliable:
-            tally.tell(NOT_RELIABLE)
+            tally.note(NOT_RELIABLE)
         label = self.inputs.places.label("household", strategies=self.names)
-        forecast, used = self._told()
-        told = (
+        forecast, used = self._reported()
+        text = (
             ("used_kwh", used[:, None]),
             *([("forecast_kwh", forecast[:, None])] if self.inputs.reliable else []),
         )
-        for name, expected in told:
+        for name, expected in text:
             tally.add(_known(rows[name], np.broadcast_to(expected, rows[name].shape)), label)
         left, whole = self._slots()
         for s in range(len(self.follows)):
@@ -162,7 +162,7 @@ class HouseholdChecks:
         used: NDArray[np.float64] = past[len(past) - (day.start - begins) :].sum(axis=0)
         return used
 
-    def _told(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _reported(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return forecasts of days, and what was used of them before each step."""
         forecast, used = np.empty_like(self.demand), np.empty_like(self.demand)
         for day in self._days():
@@ -173,13 +173,13 @@ class HouseholdChecks:
         return forecast, used
 
     def _served(self) -> Check:
-        """Rank, allow and deal out anew in every step."""
+        """Rank, allow and deal out again in every step."""
         tally = self._tally("households: served as the mended Algorithm 2 has it")
         rows = self.tables.households
         if rows is None or rows["demand_kwh"].shape[2] != len(self.storage_of):
             return tally.check()
         if not self.inputs.reliable:
-            tally.tell(NOT_RELIABLE)
+            tally.note(NOT_RELIABLE)
         label = self.inputs.places.label("household", strategies=self.names)
         units = self.inputs.places.label(list(self.shared.names), strategies=self.names)
         place, granted = np.empty_like(rows["place"]), np.empty_like(rows["granted_kwh"])
@@ -248,12 +248,12 @@ class HouseholdChecks:
         return place, granted, charge, short
 
     def _plans(self) -> Iterator[Check]:
-        """Plan every horizon anew."""
+        """Plan every horizon again."""
         plans = Tally("plans: what comes of every alpha", EXACT, "of the energy")
         alphas = Tally("plans: alpha in every step is the one chosen", 0.0)
         if not self.inputs.reliable:
             for tally in (plans, alphas):
-                tally.tell(NOT_RELIABLE)
+                tally.note(NOT_RELIABLE)
                 yield tally.check()
             return
         expected: list[tuple[int, int, int, AllowancePlan]] = []
@@ -277,11 +277,11 @@ class HouseholdChecks:
         yield alphas.check()
 
     def daily_forecasts(self) -> dict[int, NDArray[np.float64]]:
-        """Return what forecasters tell of each day, by its first step of the run."""
+        """Return what forecasters predict for each day, by its first step of the run."""
         return {day.start: self._coming(day) for day in self._days()}
 
     def outlooks(self, s: int) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Return what households and plants tell their controllers for each plan, by its step."""
+        """Return what households and plants report to controllers for each plan, by step."""
         if not self._plans_ahead(s):
             return {}
         return {step: self._outlook(days)[:2] for step, days in self._horizons()}
@@ -308,22 +308,22 @@ class HouseholdChecks:
     def _outlook(
         self, days: list[range]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the demand and generation that a plan is made of, and the forecasts told."""
+        """Return the demand and generation that a plan is made of, and the forecasts sent."""
         shared, step, end = self.shared, days[0].start, days[-1].stop
         if self.rules.plan_on == "actual":
-            told = np.concatenate([self._coming(day) for day in days])
-            return self.demand[step:end], shared.coming_generation_kwh(step, end), told
-        told = self._coming(days[0], end - step)
+            text = np.concatenate([self._coming(day) for day in days])
+            return self.demand[step:end], shared.coming_generation_kwh(step, end), text
+        text = self._coming(days[0], end - step)
         sun = self._past(self.sun, step)
-        return told, shared.generation_forecaster.forecast(sun, end - step, step), told
+        return text, shared.generation_forecaster.forecast(sun, end - step, step), text
 
     def _planned(self, s: int) -> Iterator[tuple[int, list[AllowancePlan]]]:
         """Plan again from what was read, and what the storages of a strategy held."""
         shared, rules = self.shared, self.rules
         for step, days in self._horizons():
-            demand, sun, told = self._outlook(days)
+            demand, sun, text = self._outlook(days)
             demand, sun = np.nan_to_num(demand), np.nan_to_num(sun)
-            averages = self._averages(days, demand, told, static=self._static(s))
+            averages = self._averages(days, demand, text, static=self._static(s))
             clock = [slot_by_clock(self.inputs.calendar, t) for t in range(step, days[-1].stop)]
             found = []
             for row, (unit, rule) in enumerate(zip(self.units, rules.storages, strict=True)):
@@ -354,16 +354,16 @@ class HouseholdChecks:
         self,
         days: list[range],
         demand: NDArray[np.float64],
-        told: NDArray[np.float64],
+        text: NDArray[np.float64],
         *,
         static: bool,
     ) -> NDArray[np.float64]:
         """Return what households would report in each step of a plan: eqs. (10) to (12) [kWh]."""
-        averages, first = np.empty_like(told), days[0].start
+        averages, first = np.empty_like(text), days[0].start
         for day in days:
             rows = slice(day.start - first, day.stop - first)
             before = self._used_before(day) if day.start == first else np.zeros(demand.shape[1])
-            whole = before + told[rows].sum(axis=0)
+            whole = before + text[rows].sum(axis=0)
             begins = steps_of_day(self.inputs.calendar, day.start).start
             for t, step in enumerate(day):
                 used = before + demand[rows][:t].sum(axis=0)
@@ -405,20 +405,20 @@ def _compare(
     due: Sequence[tuple[float, ...]],
 ) -> None:
     """Compare rows, sorted by their first four columns, with those that should stand there."""
-    told = np.stack([rows[name].astype(np.float64) for name in names], axis=1)
+    text = np.stack([rows[name].astype(np.float64) for name in names], axis=1)
     wanted = np.array(due, dtype=np.float64).reshape(-1, len(names))
-    if len(told) != len(wanted):
-        missing = np.array([float(abs(len(told) - len(wanted)))])
-        tally.add(missing, lambda at: f"{len(told):,} rows in place of {len(wanted):,}", None)
+    if len(text) != len(wanted):
+        missing = np.array([float(abs(len(text) - len(wanted)))])
+        tally.add(missing, lambda at: f"{len(text):,} rows in place of {len(wanted):,}", None)
         return
-    if len(told) == 0:
+    if len(text) == 0:
         return
-    told, wanted = (part[np.lexsort(part[:, 3::-1].T)] for part in (told, wanted))
-    off = relative(told, wanted)
+    text, wanted = (part[np.lexsort(part[:, 3::-1].T)] for part in (text, wanted))
+    off = relative(text, wanted)
     tally.add(off, lambda at: f"{what} of alpha {wanted[at[0], 3]:.0f}, {names[at[1]]}", None)
 
 
-def _known(told: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far values are off; 0 where nothing is known and nothing told."""
-    neither = np.isnan(told) & np.isnan(expected)
-    return np.where(neither, 0.0, relative(told, expected))
+def _known(text: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far values are off; 0 where nothing is known and nothing forecast."""
+    neither = np.isnan(text) & np.isnan(expected)
+    return np.where(neither, 0.0, relative(text, expected))

@@ -32,13 +32,13 @@ def check_messages(
     used
         Numbers of the strategies that use storages.
     households
-        What was worked out anew of forecasts and plans.
+        What was worked out independently of forecasts and plans.
     """
     tally = Tally("messages: of storages, as they must be", EXACT, "of the value")
     keep = inputs.scenario.messages.keep
     rows = tables.households
     if keep == "none" or rows is None or not inputs.reliable:
-        tally.tell("no message was kept" if keep == "none" else NOT_RELIABLE)
+        tally.note("no message was kept" if keep == "none" else NOT_RELIABLE)
         return tally.check()
     kinds = ["DemandForecast", "DemandOutlook", "DemandStatus", "GenerationReport"]
     kinds += ["DischargeGrant", "StorageDraw", "GridPurchase"]
@@ -52,19 +52,19 @@ def check_messages(
             # Houses with storages say so, too, to their retailer.
             [("strategy", "=", strategy), ("kind", "in", kinds), ("receiver", "!=", "retailer")],
         ).to_pydict()
-        told: list[Said] = list(zip(*(kept[name] for name in COLUMNS), strict=True))
+        reported: list[Said] = list(zip(*(kept[name] for name in COLUMNS), strict=True))
         due: list[Said] = []
         for step in range(inputs.steps):
             due += _of_step(tables, shared, s, step, forecasts.get(step), plans.get(step))
         if keep == "leaders":
             due = [message for message in due if message[-1] == 1]
-        if len(told) != len(due):
-            off = np.array([float(abs(len(told) - len(due)))])
-            text = f"{strategy}, {len(told):,} messages in place of {len(due):,}"
+        if len(reported) != len(due):
+            off = np.array([float(abs(len(reported) - len(due)))])
+            text = f"{strategy}, {len(reported):,} messages in place of {len(due):,}"
             tally.add(off, lambda at, text=text: text, None)  # type: ignore[misc]
             continue
-        wrong = [float(a[:5] != b[:5] or a[6] != b[6]) for a, b in zip(told, due, strict=True)]
-        values, expected = (np.array([said[5] for said in part]) for part in (told, due))
+        wrong = [float(a[:5] != b[:5] or a[6] != b[6]) for a, b in zip(reported, due, strict=True)]
+        values, expected = (np.array([said[5] for said in part]) for part in (reported, due))
         off = np.maximum(np.array(wrong), relative(values, expected))
         if inputs.scenario.messages.latency_h == 0:
             off = np.maximum(off, np.abs(np.array(kept["time"])))

@@ -1,4 +1,4 @@
-"""Whether storages and their plants keep to physics, and how near they come to the best."""
+"""Whether storages and their plants keep to physics, and how near they amount to the best."""
 
 from dataclasses import dataclass
 
@@ -168,7 +168,7 @@ class StorageChecks:
         """
         tally = Tally("storages: none delivers more than is possible", 0.0, "kWh")
         if self.rules.grid_charging or self.rules.night_charging is not None:
-            tally.tell("the grid may charge them, too")
+            tally.note("the grid may charge them, too")
             return tally.check()
         storage_of = shared.households["storage"]
         reached = dict.fromkeys(names, (0.0, 0.0))
@@ -201,12 +201,12 @@ class StorageChecks:
                 done, possible = reached[name]
                 reached[name] = (done + delivered, possible + min(most, loose))
         tally.add(np.array(over), lambda at: where[at[0]], None)
-        told = [
+        lines = [
             f"{strategy_label(name)} {100 * done / possible:.0f} %"
             for name, (done, possible) in reached.items()
             if possible > 0
         ]
-        if told:
+        if lines:
             how = "possible" if self.rules.serve_while_charging else "that taking turns allows"
-            tally.tell(f"of the most {how}: {', '.join(told)}")
+            tally.note(f"of the most {how}: {', '.join(lines)}")
         return tally.check()

@@ -143,9 +143,9 @@ def _networks(
         for column in range(count):
             done = column * wanted.epochs
 
-            def told(epochs: int, _: int, done: int = done) -> None:
+            def reported(epochs: int, _: int, done: int = done) -> None:
                 progress(done + epochs, count * wanted.epochs)
 
             series = np.ascontiguousarray(history[:, column])
-            networks.append(lstm.trained_or_loaded(series, settings, folder, told))
+            networks.append(lstm.trained_or_loaded(series, settings, folder, reported))
     return lstm.LstmForecaster(tuple(networks), day_slots)

@@ -71,11 +71,11 @@ def _charging_finding(data: RunData, sums: StepSums) -> str:
     if not sun.all():
         return "Plants generate nothing, so that storages only deliver what they began with"
     shares = percents((taken / sun).tolist())
-    told = [
+    lines = [
         f"{share} under {strategy_name(strategy)}"
         for share, strategy in zip(shares, sums.strategies, strict=True)
     ]
-    return f"Of what plants generate, storages take in {' and '.join(told)}"
+    return f"Of what plants generate, storages take in {' and '.join(lines)}"
 
 
 def draw_households(data: RunData) -> Drawing:
@@ -213,11 +213,11 @@ def draw_shares(data: RunData) -> Drawing:
     if not totals.demand_kwh.all():
         return Drawing("No shares to draw: the recorded households use no energy")
     served = percents([totals.drawn_kwh[name] / totals.demand_kwh[name] for name in strategies])
-    told = " and ".join(
+    lines = " and ".join(
         f"{share} under {strategy_name(name)}"
         for share, name in zip(served, strategies, strict=True)
     )
-    finding = f"Of the households' demand storages serve {told}; the grid serves the rest"
+    finding = f"Of the households' demand storages serve {lines}; the grid serves the rest"
     entries = [legend_area("from the storage", DELIVERED), legend_area("from the grid", FIXED_AREA)]
     height = 0.5 + 0.42 * len(groups)
     figure, panels = sheet(finding, (len(strategies), 1), height, entries, left_in=1.5, gap_in=0.6)

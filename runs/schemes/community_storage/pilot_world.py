@@ -1,4 +1,4 @@
-"""The members of a run lived through ahead of it, for whoever may know what meters will show."""
+"""The members of a run simulated ahead of it, for no one knows what meters will show."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ type Watched = Sequence[tuple[type[Consumer], slice]]
 class PilotWorld:
     """What some members use in any steps of a run, chance included, and how clear the sky is.
 
-    Every draw has a stream of its own, so what the pilot sees is what the run will meet.
+    Every draw has its own stream, so what the pilot sees is what the run will meet.
 
     Parameters
     ----------

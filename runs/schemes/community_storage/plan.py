@@ -54,14 +54,14 @@ def days_ahead(setting: CommunityStorageSetting, step: int, steps: int) -> list[
 
 
 def averages_ahead(ahead: Ahead, *, static: bool) -> NDArray[np.float64]:
-    """Return what every household would tell of the rest of the day in each step to come [kWh].
+    """Return what every household would report of the rest of the day in each step to come [kWh].
 
     Parameters
     ----------
     ahead : Ahead
         What is expected.
     static : bool
-        Whether it tells the mean of the whole day instead.
+        Whether it states the mean of the whole day instead.
 
     Returns
     -------

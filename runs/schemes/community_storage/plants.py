@@ -22,7 +22,7 @@ class StoragePlants:
     Parameters
     ----------
     scenario : Scenario
-        Tells the place and where datasets lie.
+        The scenario, with the place and where datasets lie.
     rules : Rules
         Its section on storages.
     calendar : Calendar
@@ -35,7 +35,7 @@ class StoragePlants:
     Raises
     ------
     InputError
-        If a dataset cannot be read, does not cover history and run, or does not tell which plant.
+        If a dataset cannot be read, does not cover history and run, or does not state which plant.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class StoragePlants:
         step : int
             The step; below 0 before the run.
         clearness : array, shape (communities,)
-            What clouds let through [1].
+            What clouds let through [-].
         """
         row = step + self._history_slots
         generated = np.zeros(len(self._community))
@@ -157,10 +157,10 @@ def _chosen(table: MeasuredGeneration, storage: SharedStorage, place: str) -> Me
     there = ", ".join(table.members[:8])
     wanted = storage.pv_member
     if wanted is None and len(table.members) != 1:
-        message = f"{storage.pv_dataset} tells what {len(table.members)} members generate"
+        message = f"{storage.pv_dataset} states what {len(table.members)} members generate"
         raise InputError([Problem(f"{place}.pv_member", message, f"one of {there}")])
     if wanted is not None and wanted not in table.members:
-        message = f"{storage.pv_dataset} tells no generation of {wanted!r}"
+        message = f"{storage.pv_dataset} states no generation of {wanted!r}"
         near = nearest(wanted, table.members)
         raise InputError([Problem(f"{place}.pv_member", message, there, near)])
     column = [0 if wanted is None else table.members.index(wanted)]

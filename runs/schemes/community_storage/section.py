@@ -51,7 +51,7 @@ class NoisyForecaster(Section):
 
     kind: Literal["noise"] = Field(description="noise")
     sigma: Annotated[float, Field(ge=0, le=3)] = Field(
-        default=0.17, description="standard deviation of the logarithm; 0 is perfect [1]"
+        default=0.17, description="standard deviation of the logarithm; 0 is perfect [-]"
     )
 
 
@@ -60,7 +60,7 @@ class RidgeForecaster(Section):
 
     kind: Literal["ridge"] = Field(description="ridge")
     penalty: Positive = Field(
-        default=10.0, description="weight of the squared coefficients, readings of variance 1 [1]"
+        default=10.0, description="weight of the squared coefficients, readings of variance 1 [-]"
     )
 
 
@@ -79,7 +79,7 @@ class LstmForecaster(Section):
         default=16, description="windows from which it learns at a time"
     )
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=1e-3, description="step of Adam [1]"
+        default=1e-3, description="step of Adam [-]"
     )
 
 
@@ -160,7 +160,7 @@ class SharedStorage(Section):
     pv_member: str | None = Field(
         default=None, description="whose photovoltaics of the dataset, or null for the only ones"
     )
-    pv_scale: Positive = Field(default=1.0, description="factor on what was measured [1]")
+    pv_scale: Positive = Field(default=1.0, description="factor on what was measured [-]")
     charge_above_kw: Positive = Field(
         default=0.02, description="power of the plant from which the storage is charged [kW]"
     )
@@ -195,7 +195,7 @@ class NightCharging(Section):
         description="clock hours from and to, past midnight where to lies before from [h]",
     )
     soc: Share = Field(
-        default=0.5, description="state of charge up to which they charge from the grid [1]"
+        default=0.5, description="state of charge up to which they charge from the grid [-]"
     )
 
     @check("hours")
@@ -303,7 +303,7 @@ class CommunityStorage(SchemeSection):
 
     @property
     def in_the_sun(self) -> str:
-        """What of it generates by the sun of a known place."""
+        """The part of it that generates by the sun of a known place."""
         return "storages have plants" if self.sunlit else ""
 
     @classmethod

@@ -119,7 +119,7 @@ class CommunityStorageSetting:
 
     @cached_property
     def pilot(self) -> PilotWorld:
-        """The households lived through ahead of the run."""
+        """The households simulated ahead of the run."""
         return PilotWorld(self._setting, self.watched)
 
     @property
@@ -150,14 +150,14 @@ class CommunityStorageSetting:
 
     @cached_property
     def demand_forecaster(self) -> Forecaster:
-        """What tells the demand of households, made when it is first asked."""
+        """The forecaster of the demand of households, made when it is first asked."""
         return self._forecaster(
             self.demand_history_kwh, self.coming_demand_kwh, "storage households"
         )
 
     @cached_property
     def generation_forecaster(self) -> Forecaster:
-        """What tells the generation of plants, made when it is first asked."""
+        """The forecaster of the generation of plants, made when it is first asked."""
         return self._forecaster(
             self.generation_history_kwh, self.coming_generation_kwh, "storage plants"
         )

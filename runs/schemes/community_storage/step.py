@@ -172,7 +172,7 @@ class CommunityStorageSharing(Scheme):
         draw("shared_storage_kwh", shared.community, shared.nodes, exchanged)
 
     def _begin_day(self, step: int) -> None:
-        """Let forecasters tell the day, and controllers plan where their plan has ended."""
+        """Let forecasters announce the day, and controllers plan where their plan has ended."""
         days = days_ahead(self.shared, step, self.setting.scenario.steps)
         plans = self.plans_ahead and step >= self._planned_until
         past = self._latest(self._demand, step)
@@ -180,9 +180,9 @@ class CommunityStorageSharing(Scheme):
         forecast = self.shared.demand_forecaster.forecast(past, ahead, step)
         used = past[len(past) - (step - self._day.start) :].sum(axis=0)
         today = forecast[: len(days[0])]
-        told, heard = self.controllers.tell_forecasts(step, today)
+        lines, heard = self.controllers.tell_forecasts(step, today)
         self.simulation.bus.wait()
-        self.households.begin_day(used, told, heard)
+        self.households.begin_day(used, lines, heard)
         if plans:
             self._plan(step, days, used, forecast)
 
@@ -213,14 +213,14 @@ class CommunityStorageSharing(Scheme):
     def _told_day_by_day(
         self, days: list[range], demand_kwh: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the forecasts that households will be told at the beginning of each day."""
+        """Return the forecasts that households will receive at the beginning of each day."""
         first = days[0].start
         past = self._latest(self._demand, first)
-        told = []
+        lines = []
         for day in days:
             known = np.concatenate([past, demand_kwh[: day.start - first]])[-len(past) :]
-            told.append(self.shared.demand_forecaster.forecast(known, len(day), day.start))
-        return np.concatenate(told)
+            lines.append(self.shared.demand_forecaster.forecast(known, len(day), day.start))
+        return np.concatenate(lines)
 
     @staticmethod
     def _latest(readings: NDArray[np.float64], step: int) -> NDArray[np.float64]:

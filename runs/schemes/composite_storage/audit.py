@@ -1,7 +1,7 @@
 """Whether houses with storages did what they could, by their rules, and what foresight saves.
 
-What houses need is worked out anew from the scenario, their managers decide anew, and for a house
-of every kind the cheapest dispatch of the whole run is found.
+What houses need is worked out independently from the scenario, their managers decide again, and for
+a house of every kind the cheapest dispatch of the whole run is found.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

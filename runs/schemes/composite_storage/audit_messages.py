@@ -49,10 +49,10 @@ def check_house_messages(
     messages = inputs.scenario.messages
     kept = messages.keep == "all" or (messages.keep == "leaders" and setting.houses == 1)
     if messages.keep == "none":
-        tally.tell("no message was kept")
+        tally.note("no message was kept")
         return tally.check()
     if not inputs.reliable:
-        tally.tell("set points may be changed where one is lost or late, so only who said them")
+        tally.note("set points may be changed where one is lost or late, so only who said them")
     for s in range(len(strategies)):
         named = inputs.strategies[s]
         rows = run.table(
@@ -112,35 +112,35 @@ def _due(
     """
     battery = sums["charge_kwh"] - sums["discharge_kwh"]
     tank = sums["tank_charge_kwh"] - sums["tank_discharge_kwh"]
-    told: list[tuple[int, str, str, str, Each]] = []
+    lines: list[tuple[int, str, str, str, Each]] = []
     if setting.settings.manager == "rule_based":
-        told = [
+        lines = [
             *_notices(inputs, setting, community_price),
             (0, "HouseStorageReport", BATTERIES, HOUSES, sums["stored_kwh"]),
             (0, "HouseStorageReport", TANKS, HOUSES, sums["tank_kwh"]),
         ]
-    told += [
+    lines += [
         (1, "DeviceSetPoint", HOUSES, BATTERIES, battery),
         (1, "DeviceSetPoint", HOUSES, TANKS, tank),
         (1, "DeviceSetPoint", HOUSES, PUMPS, sums["heat_pump_kwh"]),
         (2, "RetailExchange", HOUSES, RETAILER, sums["import_kwh"] - sums["export_kwh"]),
     ]
-    shape = (len(battery), len(told))
+    shape = (len(battery), len(lines))
     columns: dict[str, NDArray[np.generic]] = {
-        name: np.broadcast_to(np.array([message[k] for message in told]), shape)
+        name: np.broadcast_to(np.array([message[k] for message in lines]), shape)
         for k, name in enumerate(("round", "kind", "sender", "receiver"))
     }
-    counts = [setting.counts.get(sender, setting.houses) for _, _, sender, _, _ in told]
+    counts = [setting.counts.get(sender, setting.houses) for _, _, sender, _, _ in lines]
     columns["count"] = np.broadcast_to(np.array(counts), shape)
     columns["step"] = np.broadcast_to(np.arange(shape[0])[:, None], shape)
-    columns["value"] = np.stack([message[-1] for message in told], axis=1)
-    return columns, [f"{kind} {sender} - {receiver}" for _, kind, sender, receiver, _ in told]
+    columns["value"] = np.stack([message[-1] for message in lines], axis=1)
+    return columns, [f"{kind} {sender} - {receiver}" for _, kind, sender, receiver, _ in lines]
 
 
 def _notices(
     inputs: RunInputs, setting: CompositeStorageSetting, community_price: Each
 ) -> list[tuple[int, str, str, str, Each]]:
-    """Return what should be told of prices: the tariff, or what communities are expected to ask."""
+    """Return the prices that should be sent: the tariff, or those expected of communities."""
     if not setting.local:
         return [(0, "TariffNotice", RETAILER, HOUSES, setting.prices.taxed)]
     expected = ExpectedPrice(inputs.scenario)

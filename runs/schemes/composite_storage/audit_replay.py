@@ -175,7 +175,7 @@ class HouseReplay:
             (g, rows) for g, rows in enumerate(self.setting.groups) if rows.stop <= self.recorded
         ]
         if len(whole) < len(self.setting.groups):
-            tally.tell(self._partly)
+            tally.note(self._partly)
         for g, rows in whole:
             name_of = self.setting.settings.groups[g].name
             for name in (*_NEEDS, *_FLOWS):
@@ -244,7 +244,7 @@ class HouseReplay:
         begins = np.searchsorted(day, day)
         ends = np.searchsorted(day, day, side="right")
         expected = ExpectedPrice(self.inputs.scenario)
-        told: dict[int, list[Tariff]] = {m: [] for m in inhabited}
+        stated: dict[int, list[Tariff]] = {m: [] for m in inhabited}
         for step in range(self.inputs.steps):
             passed, left = step - int(begins[step]), int(ends[step]) - step
             asked = expected.of_a_day(passed, left)
@@ -253,9 +253,9 @@ class HouseReplay:
                 known = tariffs(
                     (one_day + tax).tolist(), (share * one_day).tolist(), [0] * len(one_day)
                 )
-                told[m].append(known[passed])
+                stated[m].append(known[passed])
             expected.observe(self.community_price[step, s])
-        return told
+        return stated
 
     def _answers(self, s: int) -> NDArray[np.float64]:
         """Return what the battery and the heat pump of each house exchange at the price [kWh].
@@ -310,15 +310,15 @@ class HouseReplay:
         """Let managers decide again by the rules, and compare what their houses did."""
         tally = Tally(f"{PREFIX}managers decide by their rules", EXACT, "of the energy")
         if not self.inputs.reliable:
-            tally.tell("messages may be lost or late")
+            tally.note("messages may be lost or late")
             return tally.check()
         chosen = self._deciding()
         if len(chosen) < self.recorded:
-            tally.tell(f"decided again by {len(chosen)} of {self.recorded:,} houses")
+            tally.note(f"decided again by {len(chosen)} of {self.recorded:,} houses")
         names = [f"house {house}" for house in chosen.tolist()]
         first = np.diff(self.setting.day, prepend=self.setting.day[0]) != 0
         for s, strategy in enumerate(self.strategies):
-            told, answers = self.tariffs(s), self._answers(s)
+            stated, answers = self.tariffs(s), self._answers(s)
             own, shape = self.devices(strategy), (self.inputs.steps, len(chosen))
             at_cop = [
                 own
@@ -338,7 +338,7 @@ class HouseReplay:
                     own.soc_min * own.battery_kwh,
                 )
                 supplied, answer = there[:, s, h].tolist(), answers[:, :, h].tolist()
-                known = told[int(self.setting.community[h])]
+                known = stated[int(self.setting.community[h])]
                 for step, (load, heat, sun) in enumerate(needs.T.tolist()):
                     if first[step]:
                         house.begin_day()
@@ -426,15 +426,15 @@ class HouseReplay:
         """Check that no two days of a plan could have been cheaper."""
         tally = Tally(f"{PREFIX}managers decide by their rules", GAP, "of the cost")
         if not self.inputs.reliable or not there.all():
-            tally.tell("messages may be lost or supply failed")
+            tally.note("messages may be lost or supply failed")
             return tally.check()
         if why := self._no_foresight():
-            tally.tell(why)
+            tally.note(why)
             return tally.check()
         if self.setting.settings.tariff.dataset is not None:
-            tally.tell("plans by the prices of a market may miss the cheapest")
+            tally.note("plans by the prices of a market may miss the cheapest")
             return tally.check()
-        tally.tell(self._sampled())
+        tally.note(self._sampled())
         for where, cost, least, whole in self._solved:
             tally.add(np.array([max(cost - least, 0.0) / whole]), lambda at, w=where: w, None)  # type: ignore[misc]
         return tally.check()
@@ -456,18 +456,18 @@ class HouseReplay:
         tally = Tally(f"{PREFIX}never cheaper than with foresight", GAP, "of the cost")
         why = self._no_foresight() or ("" if there.all() else "supply failed at times")
         if why:
-            tally.tell(why)
+            tally.note(why)
             return tally.check()
-        tally.tell(self._sampled())
+        tally.note(self._sampled())
         gaps = []
         for where, cost, least, whole in self._solved:
             off = np.array([max(least - cost, 0.0) / whole])
             tally.add(off, lambda at, w=where: w, None)  # type: ignore[misc]
             gaps.append((cost - least) / max(abs(least), 1.0))
         if len(gaps) < len(self.sample) * len(self.strategies) * len(self._windows()):
-            tally.tell("heat was unmet at times, which the cheapest dispatch may not leave")
+            tally.note("heat was unmet at times, which the cheapest dispatch may not leave")
         if gaps:
-            tally.tell(
+            tally.note(
                 f"foresight would have saved up to {100 * max(gaps):.1f} % of two days' cost"
             )
         return tally.check()

@@ -85,10 +85,10 @@ def _stores(data: RunData, energy: dict[str, FloatArray]) -> Chart | None:
 
     def of(s: int, _: str) -> tuple[str, list[Series]]:
         there = {name: held for name, held in stores.items() if anything(held[0][s])}
-        told = [
+        lines = [
             f"{energy_text(float(values[s].max()))} {name}" for name, (values, _) in there.items()
         ]
-        return f"at most {' and '.join(told)}" if told else "nothing is stored", [
+        return f"at most {' and '.join(lines)}" if lines else "nothing is stored", [
             Series(name, values[s], colour) for name, (values, colour) in there.items()
         ]
 

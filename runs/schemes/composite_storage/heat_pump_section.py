@@ -27,7 +27,7 @@ class OutdoorCop(Section):
     flow_temperature: Celsius = Field(
         default=45.0, description="temperature of the water that it heats, with carnot_share [degC]"
     )
-    highest: Positive = Field(default=6.0, description="highest coefficient, with carnot_share [1]")
+    highest: Positive = Field(default=6.0, description="highest coefficient, with carnot_share [-]")
 
     @check("dataset")
     @classmethod

@@ -89,10 +89,10 @@ def _days_finding(data: RunData, cases: list[str]) -> str:
         return "Houses generate nothing, and buy all that they use"
     ends = list(dict.fromkeys((cases[0], cases[-1])))
     shares = percents([self_consumption(data, case) / 100.0 for case in ends])
-    told = [
+    lines = [
         f"{share} under {strategy_name(case)}" for share, case in zip(shares, ends, strict=True)
     ]
-    return f"Self-consumption of houses is {' and '.join(told)}"
+    return f"Self-consumption of houses is {' and '.join(lines)}"
 
 
 def draw_house_energy(data: RunData) -> Drawing:
@@ -118,12 +118,12 @@ def _emissions_finding(data: RunData, cases: list[str]) -> str:
     least = lowest(cases, emitted.__getitem__)
     mass_kg = emitted[least]
     mass = f"{fixed(mass_kg / 1000, 2)} t" if mass_kg >= 1000 else f"{fixed(mass_kg, 2)} kg"
-    told = f"{mass} of CO2 for {energy_text(float(data.total(least, 'house_import_kwh')))} bought"
+    lines = f"{mass} of CO2 for {energy_text(float(data.total(least, 'house_import_kwh')))} bought"
     if len(cases) == 1:
-        return f"Houses emit {told} under {strategy_name(least)}"
+        return f"Houses emit {lines} under {strategy_name(least)}"
     if same(max(emitted.values()), mass_kg):
-        return f"No storage changes what houses emit, {told}"
-    return f"Emissions are lowest under {strategy_name(least)}, {told}"
+        return f"No storage changes what houses emit, {lines}"
+    return f"Emissions are lowest under {strategy_name(least)}, {lines}"
 
 
 def draw_house_money(data: RunData) -> Drawing:

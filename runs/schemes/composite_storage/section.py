@@ -55,10 +55,10 @@ class HousePhotovoltaics(MeasuredSeries):
     azimuth: keys.Azimuth = 180.0
     performance_ratio: keys.PerformanceRatio = 0.86
     clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.56, description="mean share of the clear sky's sunshine in a day [1]"
+        default=0.56, description="mean share of the clear sky's sunshine in a day [-]"
     )
     clearness_deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
-        default=0.27, description="standard deviation of this share from day to day [1]"
+        default=0.27, description="standard deviation of this share from day to day [-]"
     )
 
     @model_validator(mode="after")
@@ -86,7 +86,7 @@ class StorageHouseGroup(Section):
     )
     variation: LossRate = Field(
         default=0.0,
-        description="by what share the needs of houses lie above or below, drawn for each [1]",
+        description="by what share the needs of houses lie above or below, drawn for each [-]",
     )
     appliances: HouseNeed = Field(
         default=HouseNeed(annual_kwh=5500.0), description="electricity of the appliances"
@@ -136,7 +136,7 @@ class HouseDeviceSettings(Section):
     heat_pump_kw: Positive = Field(
         default=1.5, description="most electricity the heat pump takes [kW]"
     )
-    cop: Positive = Field(default=3.0, description="heat the heat pump makes per electricity [1]")
+    cop: Positive = Field(default=3.0, description="heat the heat pump makes per electricity [-]")
     outdoor_cop: OutdoorCop | None = Field(
         default=None,
         description="its coefficient of performance by the temperature outdoors in place of cop, "
@@ -146,9 +146,9 @@ class HouseDeviceSettings(Section):
         default=0.5, description="rating of the battery per size, both ways [kW/kWh]"
     )
     battery_efficiency: Efficiency = Field(
-        default=0.95, description="of charging, and of discharging the battery [1]"
+        default=0.95, description="of charging, and of discharging the battery [-]"
     )
-    soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [1]")
+    soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [-]")
     battery_exports: bool = Field(
         default=False,
         description="whether foresight may deliver what the battery gives; else no more is "
@@ -159,7 +159,7 @@ class HouseDeviceSettings(Section):
         default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"
     )
     tank_efficiency: Efficiency = Field(
-        default=0.98, description="of filling, and of drawing from the tank [1]"
+        default=0.98, description="of filling, and of drawing from the tank [-]"
     )
     tank_loss_per_h: LossRate = Field(
         default=0.01, description="share of the stored heat lost in an hour [1/h]"
@@ -218,11 +218,11 @@ class CompositeStorage(SchemeSection):
         "price of a tank per size, in the unit of tank_unit",
     )
     interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.035, description="interest of a year [1]"
+        default=0.035, description="interest of a year [-]"
     )
     lifetime_years: Positive = Field(default=15.0, description="life of the storages [a]")
     memory: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.3, description="weight of the last day in what a manager expects of the next [1]"
+        default=0.3, description="weight of the last day in what a manager expects of the next [-]"
     )
 
     price_response: PriceResponse | None = Field(
@@ -320,7 +320,7 @@ class CompositeStorage(SchemeSection):
 
     @property
     def in_the_sun(self) -> str:
-        """What of it generates by the sun of a known place."""
+        """The part of it that generates by the sun of a known place."""
         lit = any(group.photovoltaics.pv_kw for group in self.groups)
         return "houses have photovoltaics" if lit else ""
 

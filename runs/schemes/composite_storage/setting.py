@@ -191,13 +191,13 @@ class CompositeStorageSetting:
         )
 
     def signal(self, step: int) -> TariffSignal:
-        """Return what the retailer tells of a step, the carbon tax on what is bought included."""
-        cheap, dear, cheapest, left = self._signals
+        """Return what the retailer states of a step, the carbon tax on what is bought included."""
+        cheap, peak_price, cheapest, left = self._signals
         return TariffSignal(
             purchase=float(self.prices.taxed[step]),
             feed_in=float(self.prices.feed_in[step]),
             cheap=bool(cheap[step]),
-            dear=float(dear[step]),
+            peak_price=float(peak_price[step]),
             cheapest=float(cheapest[step]),
             cheap_steps=int(left[step]),
         )
@@ -222,22 +222,22 @@ class CompositeStorageSetting:
         tariff, passed = self.settings.tariff, self.steps_of_day(step)[0]
         assert tariff.feed_in_share is not None
         tax = self.prices.carbon_tax * self.prices.emission_factor
-        told = []
+        lines = []
         for m in self.inhabited:
             asked = of_day[:, m]
             one_day = np.zeros(len(asked), dtype=np.intp)
-            cheap, dear, cheapest, left = tariff_signals(asked + tax, one_day)
+            cheap, peak_price, cheapest, left = tariff_signals(asked + tax, one_day)
             signal = TariffSignal(
                 purchase=float(asked[passed] + tax),
                 feed_in=tariff.feed_in_share * float(asked[passed]),
                 cheap=bool(cheap[passed]),
-                dear=float(dear[passed]),
+                peak_price=float(peak_price[passed]),
                 cheapest=float(cheapest[passed]),
                 cheap_steps=int(left[passed]),
             )
             rows = np.flatnonzero(self.community == m)
-            told.append(LocalTariff(self.names[m], rows, signal))
-        return told
+            lines.append(LocalTariff(self.names[m], rows, signal))
+        return lines
 
     def sizes(self, strategy: str) -> StorageSizes:
         """Return the storages of each house under a strategy, tanks in the scenario's unit."""

@@ -165,7 +165,7 @@ class HouseSources:
         if generation and source.file is not None:
             values = table.load_kwh
         if values is None:
-            message = f"{name} tells no generation"
+            message = f"{name} states no generation"
             raise InputError([Problem(place, message, "a column pv_kwh")])
         chosen = table.members if source.members is None else source.members
         problems = [

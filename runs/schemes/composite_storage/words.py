@@ -19,7 +19,7 @@ NOTES: Mapping[str, Note] = {
     "house_plans_missed": Note("the storages of a house could not follow their plan in a step", 30),
 }
 
-# Energies that are told where there are any.
+# Energies that are stated where there are any.
 ENERGIES: Mapping[str, Note] = {
     "house_unmet_heat_kwh": Note("heat that houses needed and did not get", 30),
     "house_unserved_kwh": Note("consumption of houses that outages left unserved", 30),

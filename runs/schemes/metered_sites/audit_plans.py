@@ -58,7 +58,7 @@ class PlanAudit:
             for day, k in self._sampled(s):
                 self._plan_again(s, day, k, best, aimed)
                 made += 1
-        best.tell(f"{made} days of sites planned again")
+        best.note(f"{made} days of sites planned again")
         yield best.check()
         if self.rows.setting.charges_power:
             yield aimed.check()

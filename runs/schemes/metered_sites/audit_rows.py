@@ -263,5 +263,5 @@ class RowAudit:
                 off[step, k] = wrong / max(load, sun, 1.0)
             tally.add(off[:, None], self._label(s))
         judged = sum(len(self.sampled(s)) for s in range(len(self.strategies)))
-        tally.tell(f"{judged:,} steps of sites judged one by one")
+        tally.note(f"{judged:,} steps of sites judged one by one")
         return tally.check()

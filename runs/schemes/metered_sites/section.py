@@ -68,10 +68,10 @@ class SitePhotovoltaics(MeasuredSeries):
     azimuth: keys.Azimuth = 180.0
     performance_ratio: keys.PerformanceRatio = 0.86
     clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.56, description="mean share of the clear sky's sunshine in a day [1]"
+        default=0.56, description="mean share of the clear sky's sunshine in a day [-]"
     )
     clearness_deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
-        default=0.27, description="standard deviation of this share from day to day [1]"
+        default=0.27, description="standard deviation of this share from day to day [-]"
     )
 
     @model_validator(mode="after")
@@ -133,7 +133,7 @@ class SiteBattery(Section):
         default=0.0, description="share of the capacity that is lost in a year [1/a]"
     )
     cycle_fade: LossRate = Field(
-        default=0.0, description="share of the capacity that is lost in a full cycle [1]"
+        default=0.0, description="share of the capacity that is lost in a full cycle [-]"
     )
 
     _above_lowest = check("soc_max")(above_lowest)
@@ -151,7 +151,7 @@ class SiteConnection(Section):
     export_share_of_pv: Share | None = Field(
         default=None,
         description="share of the peak power of the modules that may be delivered, 0.7 by the rule "
-        "of 70 %, or null for no such rule [1]",
+        "of 70 %, or null for no such rule [-]",
     )
     inverter_kw: Positive | None = Field(
         default=None,
@@ -159,7 +159,7 @@ class SiteConnection(Section):
     )
     coupling: Literal["ac", "dc"] = Field(
         default="ac",
-        description="where the battery is: ac, at an inverter of its own; dc, before the inverter "
+        description="where the battery is: ac, at its own inverter; dc, before the inverter "
         "of the modules, which then carries both",
     )
     battery_exports: bool = Field(
@@ -185,7 +185,7 @@ class SiteEconomics(Section):
         default=0.0, description="price of photovoltaics per peak power, installed [money/kW]"
     )
     interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
-        default=0.035, description="interest of a year [1]"
+        default=0.035, description="interest of a year [-]"
     )
     lifetime_years: Positive = Field(default=15.0, description="life of the devices [a]")
 
@@ -230,7 +230,7 @@ class MeteredSites(SchemeSection):
 
     @property
     def in_the_sun(self) -> str:
-        """What of it generates by the sun of a known place."""
+        """The part of it that generates by the sun of a known place."""
         lit = any(g.photovoltaics and not g.photovoltaics.measured for g in self.groups)
         return "sites have photovoltaics" if lit else ""
 

@@ -1,7 +1,7 @@
 """Whether schools and their buses did what they could, and nobody could have done better.
 
-Every bus is driven, charged and discharged anew from the scenario and what its school exchanged;
-what the results say of a school is held against that.
+Every bus is driven, charged and discharged again from the scenario and what its school exchanged;
+what the results say of a school is compared with that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,8 +61,8 @@ class SchoolAudit(SchemeAudit):
         recorded = recorded_schools(inputs.scenario.record.schools, count)
         setting = inputs.of_scheme("school_buses")
         if setting is None or recorded < count:
-            told = f"only {recorded:,} of {count:,} schools are written down"
-            self.tallies.tell(FILE_GONE if setting is None else told)
+            text = f"only {recorded:,} of {count:,} schools are written down"
+            self.tallies.note(FILE_GONE if setting is None else text)
             self.complete = False
             self._from_ledger(run)
             self._read_answers(run, None)
@@ -179,7 +179,7 @@ class SchoolAudit(SchemeAudit):
         self.response = self.answers_of.of_communities()
 
     def _from_ledger(self, run: Run) -> None:
-        """Take the energies of communities from the payments where schools tell not all of them."""
+        """Take the energies of communities from the payments where schools report only some."""
         names = ["step", "strategy", "payer", "payee", "energy_kwh", "amount"]
         strategies = list(self.inputs.strategies)
         communities = self.inputs.communities
@@ -198,7 +198,7 @@ class SchoolAudit(SchemeAudit):
                     self.income[place] += row["amount"]
 
     def _replay(self, run: Run, setting: SchoolSetting) -> None:
-        """Live through the run of every strategy again."""
+        """Simulate the run of every strategy again."""
         inputs, strategies = self.inputs, self.inputs.strategies
         schools = len(setting.schools)
         reader = TableReader(run, "schools", {"strategy": strategies}, inputs.start_ms)

@@ -30,9 +30,9 @@ class Said:
     Attributes
     ----------
     round, kind, count, value
-        As messages.parquet tells them; a round of None cannot be told.
+        As messages.parquet states them; a round of None cannot be stated.
     from_schools
-        Whether schools tell the utility, not the utility schools.
+        Whether schools write to the utility, not the utility schools.
     """
 
     round: int | None
@@ -65,28 +65,28 @@ class SchoolMessages:
         self._name = inputs.strategies[strategy]
         self._settings = inputs.scenario.messages
         self.kept = self._settings.keep != "none" and inputs.reliable
-        self._told: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        self._reported: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
         if not self.kept:
             none = self._settings.keep == "none"
-            tally.tell("no message was kept" if none else "messages may be lost or late")
+            tally.note("no message was kept" if none else "messages may be lost or late")
             return
         wanted = [("strategy", "=", self._name), ("kind", "in", list(KINDS))]
         rows = run.table("messages", list(_COLUMNS), wanted).to_pydict()
         for step, *said in zip(*(rows[name] for name in _COLUMNS), strict=True):
-            self._told[step].append(tuple(said))
+            self._reported[step].append(tuple(said))
 
     def prices_asked(self, step: int) -> list[float]:
         """Return the incentive prices that the utility asked schools about [money/kWh]."""
-        return [float(said[5]) for said in self._told[step] if said[1] == "IncentiveOffer"]
+        return [float(said[5]) for said in self._reported[step] if said[1] == "IncentiveOffer"]
 
     def add(self, step: int, due: list[Said]) -> None:
         """Hold the messages of a step against those that were due, in their order."""
         if self._settings.keep == "leaders":
             due = [message for message in due if message.count == 1]
-        told = self._told[step]
+        reported = self._reported[step]
         place = f"{self._inputs.places.step(step)}, {self._name}"
-        if len(told) != len(due):
-            text = f"{place}, {len(told):,} messages in place of {len(due):,}"
+        if len(reported) != len(due):
+            text = f"{place}, {len(reported):,} messages in place of {len(due):,}"
             self._tally.add(np.array([[np.inf]]), lambda at: text, step)
             return
         if not due:
@@ -95,10 +95,10 @@ class SchoolMessages:
             [
                 message.round in (None, round_)
                 and tuple(said[:4]) == (message.kind, *message.parties, message.count)
-                for (round_, *said), message in zip(told, due, strict=True)
+                for (round_, *said), message in zip(reported, due, strict=True)
             ]
         )
-        values, times = np.array([said[5:] for said in told], dtype=np.float64).T
+        values, times = np.array([said[5:] for said in reported], dtype=np.float64).T
         expected = np.array([message.value for message in due])
         right &= sent_when_possible(times, self._settings)
         off = np.where(right, relative(values, expected), np.inf)

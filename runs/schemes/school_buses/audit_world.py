@@ -1,4 +1,4 @@
-"""The schools of one strategy of a run, lived through again and held against its results."""
+"""The schools of one strategy of a run, simulated again and compared with its results."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,10 +67,10 @@ class SchoolTallies:
     def _all(self) -> list[Tally]:
         return list(vars(self).values())
 
-    def tell(self, note: str) -> None:
+    def note(self, note: str) -> None:
         """Add a note to every line."""
         for tally in self._all():
-            tally.tell(note)
+            tally.note(note)
 
     def checks(self) -> list[Check]:
         """Return what was found."""
@@ -100,7 +100,7 @@ class Night:
 
 
 class SchoolWorld:
-    """The schools of one strategy, lived through again."""
+    """The schools of one strategy, simulated again."""
 
     def __init__(
         self,
@@ -168,7 +168,7 @@ class SchoolWorld:
         if answers is None or self.s not in answers.used:
             return 0.0
         if not self.reliable or self.own:
-            answers.left.tell("schedules are not known")
+            answers.left.note("schedules are not known")
         else:
             planned = np.zeros(len(self.yard))
             if self._night is not None:
@@ -239,7 +239,7 @@ class SchoolWorld:
             within = self.yard.within(needs, count)
             self._night, self._drawn = Night(slots, load, within, wanted), []
         if not self.reliable:
-            tallies.flat.tell("messages may be lost or late, or supply fail")
+            tallies.flat.note("messages may be lost or late, or supply fail")
             return
         if self._night is None:
             return
@@ -332,7 +332,7 @@ class SchoolWorld:
             return None
         self.figures["counts.critical_steps"][step] = 1
         if not self.reliable:
-            tallies.price.tell("messages may be lost or late, or supply fail")
+            tallies.price.note("messages may be lost or late, or supply fail")
         if self.strategy == "centralised":
             self._centralised(step, rows, spare, deliver)
             return None
@@ -422,7 +422,7 @@ class SchoolWorld:
         tallies.shaved.add(np.array([[max(float(lacks.max()), 0.0) / scale]]), here, step)
 
     def _sum_up(self, step: int, rows: Columns, replaced: NDArray[np.float64]) -> None:
-        """Add the step to what the hours, the ledger and the summary are held against."""
+        """Add the step to what the hours, the ledger and the summary are compared with."""
         audit, places = self.audit, len(self.inputs.communities)
         price = np.nan_to_num(rows["incentive_price"])
         for to, values in (

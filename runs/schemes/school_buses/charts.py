@@ -66,9 +66,9 @@ def bus_power(data: RunData) -> Chart | Drawing:
     findings = {}
     for s, strategy in enumerate(data.strategies):
         energies = [float(power[s].sum()) * data.step_h for power in (charged, sold)]
-        told = [energy_text(energy) for energy in energies]
-        findings[strategy] = f"school buses charge {told[0]} and sell " + (
-            told[1] if energies[1] else "nothing"
+        lines = [energy_text(energy) for energy in energies]
+        findings[strategy] = f"school buses charge {lines[0]} and sell " + (
+            lines[1] if energies[1] else "nothing"
         )
     chart = balance(
         data, "school_power", "What school buses charge and sell", findings,
@@ -84,7 +84,7 @@ def bus_power(data: RunData) -> Chart | Drawing:
     low, high = (np.full(data.steps, size * end) for end in chart.limits)
     up_to = np.where(demand_kw(data)[0] > base_kw(data), high, low)
     name = "critical hours of the forecast"
-    shade = Series(name, up_to, QUIET, "area", low, opacity=0.6, told=False)
+    shade = Series(name, up_to, QUIET, "area", low, opacity=0.6, in_tooltip=False)
     series = {name: [shade, *held] for name, held in chart.series.items()}
     return replace(chart, series=series, range=chart.limits)
 
@@ -219,9 +219,9 @@ def _power_finding(data: RunData) -> str:
         return f"School buses charge {energy_text(charged)} and sell nothing"
     required = energy_text(float(data.total(most, "required_kwh")))
     covered = covered_kwh(data, most)
-    told = f"under {strategy_name(most)} school buses sell {energy_text(sold[most])}"
+    lines = f"under {strategy_name(most)} school buses sell {energy_text(sold[most])}"
     if covered < (1.0 - 1e-9) * sold[most]:
-        told += f" and so cover {energy_text(covered)}"
+        lines += f" and so cover {energy_text(covered)}"
     return capital(
-        f"{told} of the {required} by which demand stands above the base in critical hours"
+        f"{lines} of the {required} by which demand stands above the base in critical hours"
     )

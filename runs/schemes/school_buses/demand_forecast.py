@@ -23,7 +23,7 @@ class UtilityForecast:
     Parameters
     ----------
     scenario : Scenario
-        Tells the growth of demand.
+        The scenario, with the growth of demand.
     calendar : Calendar
         From steps to dates.
     members : Members

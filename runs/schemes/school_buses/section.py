@@ -65,7 +65,7 @@ class CriticalHours(Section):
     @classmethod
     def _one_of_two(cls, share: float | None, info: ValidationInfo) -> float | None:
         if (share is None) == (info.data.get("base_kw") is None):
-            raise refuse("one of base_kw and share_of_peak tells the base", allowed="one of them")
+            raise refuse("one of base_kw and share_of_peak states the base", allowed="one of them")
         return share
 
 
@@ -115,7 +115,7 @@ class SchoolBuses(SchemeSection):
         "satisfaction of a school's first kWh; two bounds are drawn between",
     )
     theta: PositivePreference = money(
-        MONEY["school_buses.theta"], "fall of satisfaction per kWh a school holds"
+        MONEY["school_buses.theta"], "slope of marginal utility per kWh a school holds"
     )
     saturates: bool = Field(
         default=True, description="whether energy beyond lam / theta is worth nothing more"
@@ -189,7 +189,9 @@ class SchoolBuses(SchemeSection):
         problems = []
         if info.data.get("school_terms", ...) is None:
             allowed = "a section school_terms, such as {built_in: michigan}"
-            problems.append(Problem("", "buses drive on school days, which nothing tells", allowed))
+            problems.append(
+                Problem("", "buses drive on school days, which nothing states", allowed)
+            )
         problems += misplaced_groups(section.groups, info)
         if problems:
             raise InputError(problems)

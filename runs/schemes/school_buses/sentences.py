@@ -6,14 +6,14 @@ from hmesh.runs.report.sentence import Figure, Sentence, Totals, bill, energy, m
 
 def sentence(totals: Totals, currency: str) -> Sentence:
     """Return what the school buses came to under a strategy."""
-    told: Sentence = ("School buses charge ", energy(totals, "school_charged_kwh"))
+    reported: Sentence = ("School buses charge ", energy(totals, "school_charged_kwh"))
     if anything(totals["school_sold_kwh"]):
         income = totals["school_income"]
-        told += (
+        reported += (
             ", sell ", energy(totals, "school_sold_kwh"), " for ",
             Figure("school_income", income, money(income, currency)),
         )  # fmt: skip
-    told += (" and ", *bill(totals, "school_bill", currency), " in all. ")
+    reported += (" and ", *bill(totals, "school_bill", currency), " in all. ")
     if anything(totals["school_unmet_kwh"]):
-        told += ("Their rounds lack ", energy(totals, "school_unmet_kwh"), ". ")
-    return told
+        reported += ("Their rounds lack ", energy(totals, "school_unmet_kwh"), ". ")
+    return reported

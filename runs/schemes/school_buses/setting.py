@@ -126,7 +126,7 @@ def _schools(
     schools.set("saturates", rules.saturates)
     schools.set("average_price", rules.average_price_start)
     for name, purpose, above in (
-        ("lam", "satisfaction", -np.inf), ("theta", "fall of satisfaction", 0.0)
+        ("lam", "satisfaction", -np.inf), ("theta", "slope of marginal utility", 0.0)
     ):  # fmt: skip
         schools.set(name, _drawn(scenario, rules, streams, name, purpose, "school", above))
     return schools

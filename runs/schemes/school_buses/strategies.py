@@ -1,4 +1,4 @@
-"""How school buses come to their energy and give of it: one class for each way compared."""
+"""How school buses buy and sell energy: one class for each way compared."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol

@@ -56,9 +56,9 @@ def _of_terms(scenario: Scenario) -> list[Problem]:
 
 
 def _never_driven(scenario: Scenario) -> Iterator[Problem]:
-    """Warn of travel on school holidays where nobody tells of school."""
+    """Warn of travel on school holidays where no school terms are given."""
     kind, travel = DAY_KINDS.index("school_holiday"), scenario.travel
-    message = "school holidays never come, for no school terms are told"
+    message = "school holidays never come, for no school terms are stated"
     if (plans_of(scenario).day == kind).any():
         yield Problem("vehicles.day_plans", message, "school_terms as well")
     if isinstance(travel, DrawnTravel) and "school_holiday" in travel.days:
@@ -90,8 +90,8 @@ def _idle(scenario: Scenario) -> Iterator[Problem]:
     for index, entry in enumerate(settings.days_off):
         days = sorted(days_of((entry,)))
         if not any(_has_school(always, day) for day in days):
-            told = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}"
-            yield Problem(f"school_terms.days_off.{index}", f"{told} has no school anyway")
+            text = f"{days[0]} to {days[-1]}" if len(days) > 1 else f"{days[0]}"
+            yield Problem(f"school_terms.days_off.{index}", f"{text} has no school anyway")
 
 
 def _has_school(terms: SchoolTerms, day: date) -> bool:

@@ -22,7 +22,7 @@ NOTES: Mapping[str, Note] = {
     "incentive_questions": Note(None, 140),
 }
 
-# Energies that are told where there are any.
+# Energies that are stated where there are any.
 ENERGIES: Mapping[str, Note] = {
     "school_unmet_kwh": Note("energy that school rounds took and batteries lacked", 20),
 }

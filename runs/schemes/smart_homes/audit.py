@@ -34,7 +34,7 @@ _BALANCES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """A group of homes as far as the scenario alone tells it."""
+    """A group of homes as far as the scenario alone states it."""
 
     name: str
     community: int
@@ -199,7 +199,7 @@ class HomeAudit(SchemeAudit):
         """Hold the totals of groups against their homes."""
         tally = Tally("smart homes: groups are the sum of their homes", EXACT, "of the energy")
         if not tables.complete:
-            tally.tell(self.note)
+            tally.note(self.note)
             return tally.check()
         for g, home_group in enumerate(tables.groups):
             for name in DETAILS:

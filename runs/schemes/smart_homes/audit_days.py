@@ -36,7 +36,7 @@ def check_plans(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
     follows = strategies_within("smart_homes", inputs.strategies)
     if not inputs.reliable:
         for tally in (granted, kept, windows, best):
-            tally.tell("messages may be lost or late")
+            tally.note("messages may be lost or late")
         yield from (tally.check() for tally in (granted, kept, windows, best))
         return
     search = _Search()
@@ -49,19 +49,19 @@ def check_plans(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
             if most < held.homes:
                 chosen = np.linspace(0, held.homes - 1, most).round().astype(int).tolist()
                 for tally in (granted, kept, windows):
-                    tally.tell(f"for {most} of {held.homes:,} homes of a group")
+                    tally.note(f"for {most} of {held.homes:,} homes of a group")
             for d, (first, end) in enumerate(zip(tables.days, ends, strict=True)):
                 day = _Day(inputs, held, d, range(first, end), s, assignment, chosen)
                 day.check(granted, kept, windows)
                 if shifts:
                     day.search(best, search)
     if search.days:
-        best.tell(
+        best.note(
             f"on {search.days} days of homes: all choices on {search.whole}, "
             "elsewhere those one slot away"
         )
     if search.left > _GAIN_KWH:
-        best.tell(f"a search that tried not all left up to {search.left:.2g} kWh")
+        best.note(f"a search that tried not all left up to {search.left:.2g} kWh")
     yield from (tally.check() for tally in (granted, kept, windows, best))
 
 
@@ -88,7 +88,7 @@ class _Day:
     ) -> None:
         group, steps, cut = held.group, len(day), slice(day.start, day.stop)
         self.inputs, self.held, self.first, self.chosen = inputs, held, day.start, chosen
-        self.told = {name: values[d, s][chosen] for name, values in held.days.items()}
+        self.reported = {name: values[d, s][chosen] for name, values in held.days.items()}
         wanted = [source.steps_kwh(day.start, steps)[:, chosen] for source in group.appliances]
         self.wanted = np.stack(wanted, axis=2)
         self.committed = held.appliances["committed_kwh"][cut, s][:, chosen]
@@ -101,9 +101,9 @@ class _Day:
         self.agreed = [self._settled(h, self.committed) for h in range(len(chosen))]
         self.schedule = np.where(self._on(self.asked), self.wanted, 0.0)
         loads = range(self.wanted.shape[2])
-        told = [group.windows(inputs.calendar, day.start, wanted[k], k) for k in loads]
-        self.window = np.stack([window for window, _ in told], axis=2)
-        self.accepted = np.stack([accepted for _, accepted in told], axis=2)
+        lines = [group.windows(inputs.calendar, day.start, wanted[k], k) for k in loads]
+        self.window = np.stack([window for window, _ in lines], axis=2)
+        self.accepted = np.stack([accepted for _, accepted in lines], axis=2)
         names = [f"home {held.first + h} of {group.settings.name}" for h in chosen]
         self.label = inputs.places.label(names, strategies=[inputs.strategies[s]])
 
@@ -130,13 +130,13 @@ class _Day:
         }
         off = np.zeros(len(self.chosen))
         for name, values in counts.items():
-            off = np.maximum(off, np.abs(self.told[name] - values))
+            off = np.maximum(off, np.abs(self.reported[name] - values))
         granted.add(np.maximum(off, self._wrongly_exact())[None, None], self.label, self.first)
         before = np.array([self._settled(h, schedule).wasted for h in range(len(self.chosen))])
         after = np.array([day.wasted for day in self.agreed])
         worse = np.maximum(after - before, 0.0)
-        worse = np.maximum(worse, np.abs(after - self.told["after_kwh"]))
-        worse = np.maximum(worse, np.abs(before - self.told["before_kwh"]))
+        worse = np.maximum(worse, np.abs(after - self.reported["after_kwh"]))
+        worse = np.maximum(worse, np.abs(before - self.reported["before_kwh"]))
         unserved = ((committed > 0.0) & ~self._on(self.agreed)).sum(axis=(0, 2))
         less = np.maximum(slots - got, 0).sum(axis=1)
         kept.add((worse + unserved + less)[None, None], self.label, self.first)
@@ -163,7 +163,7 @@ class _Day:
 
     def _wrongly_exact(self) -> NDArray[np.float64]:
         """Return 1 for homes that state wrongly whether all choices were tried."""
-        exact, settings = self.told["exact"], self.inputs.scenario.smart_homes
+        exact, settings = self.reported["exact"], self.inputs.scenario.smart_homes
         assert settings is not None
         usable = self._usable()
         few = np.array(
@@ -183,7 +183,7 @@ class _Day:
         for h, day in enumerate(self.asked):
             shifting = self._shifting(h, usable)
             count = shifting.choices(day)
-            few = count <= MOST_CHOICES and bool(self.told["exact"][h] == 1)
+            few = count <= MOST_CHOICES and bool(self.reported["exact"][h] == 1)
             others = (
                 shifting.every_choice(day)
                 if few
@@ -194,20 +194,20 @@ class _Day:
             found = [shifting.wasted(other, day) for other in others]
             search.days, search.whole = search.days + 1, search.whole + few
             search.tried += len(found)
-            wasted = float(self.told["after_kwh"][h])
-            if self.told["exact"][h] != 1:
+            wasted = float(self.reported["after_kwh"][h])
+            if self.reported["exact"][h] != 1:
                 # Where not all choices were tried, the search may leave something.
                 search.left = max(search.left, wasted - min(found, default=wasted))
                 continue
             # Who refuses what was offered too often keeps the schedule.
-            if refuses[h] and wasted >= float(self.told["before_kwh"][h]) - _GAIN_KWH:
+            if refuses[h] and wasted >= float(self.reported["before_kwh"][h]) - _GAIN_KWH:
                 continue
             off[0, 0, h] = max(wasted - min(found, default=wasted), 0.0)
         best.add(off, self.label, self.first)
 
 
 def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
-    """Check the capacities of the first day: conditions solved anew, days lived with them."""
+    """Check the capacities of the first day: conditions solved again, days lived with them."""
     tally = Tally("smart homes: capacities suffice, and 1 % less does not", 1e-6, "of the capacity")
     rows = {
         (row["strategy"], row["home"], row["storage"]): (row["published_kwh"], row["dynamic_kwh"])
@@ -225,10 +225,10 @@ def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
             storages[0].charge_efficiency, storages[0].discharge_efficiency,
         )  # fmt: skip
         for s, strategy in enumerate(inputs.strategies):
-            told = [rows.get((strategy, held.first, storage.name)) for storage in storages]
-            found = np.array([value for value in told if value is not None])
+            lines = [rows.get((strategy, held.first, storage.name)) for storage in storages]
+            found = np.array([value for value in lines if value is not None])
             seen += len(found)
-            if len(found) < len(told):
+            if len(found) < len(lines):
                 tally.add(np.array([np.inf]), _at([f"{strategy}: a storage is missing"]), None)
                 continue
             home, made, used = _first_day(held, s, last, ASSIGNMENTS[follows[s]][0], inputs.step_h)

@@ -114,7 +114,7 @@ class _Rules:
             self._add(self.wanted, held, relative(found, expected)[..., None])
         for g, source in enumerate(group.generators):
             if clouded and getattr(source, "clouded", False):
-                self.wanted.tell("clouds that chance draws are not drawn again")
+                self.wanted.note("clouds that chance draws are not drawn again")
                 continue
             expected = source.steps_kwh(0, steps)[:, None, : held.homes]
             found = held.generation[..., g]
@@ -126,9 +126,9 @@ class _Rules:
         chosen = np.arange(held.homes)
         if (most := max(MOST_SETTLED // steps, 1)) < held.homes:
             chosen = np.linspace(0, held.homes - 1, most).round().astype(np.intp)
-            told = f"settled again for {most:,} of {held.homes:,} homes of a group"
-            self.flows.tell(told)
-            self.refused.tell(told)
+            text = f"settled again for {most:,} of {held.homes:,} homes of a group"
+            self.flows.note(text)
+            self.refused.note(text)
         label = self.inputs.places.label(
             [f"home {held.first + h} of {held.group.settings.name}" for h in chosen.tolist()],
             strategies=[self.inputs.strategies[s]],

@@ -212,14 +212,14 @@ def _belong(tables: dict[str, Columns], setting: SmartHomeSetting, recorded: lis
     for table, rows in tables.items():
         strange = ~np.isin(rows["home"], known)
         if strange.any():
-            told = rows["home"][int(np.argmax(strange))]
-            raise DamagedTableError(table, f"there is a row with home {told}")
+            reported = rows["home"][int(np.argmax(strange))]
+            raise DamagedTableError(table, f"there is a row with home {reported}")
 
 
 def _check_names(
     run: Run, inputs: RunInputs, setting: SmartHomeSetting, recorded: list[int]
 ) -> None:
-    """Refuse a table of homes that tells others than the scenario."""
+    """Refuse a table of homes that states others than the scenario."""
     rows = run.table("homes", ["home", "group", "community", "member"]).to_pylist()
     expected = [
         {
@@ -331,8 +331,8 @@ def _recoded(table: str, rows: Columns, column: str, known: list[str], own: list
     places = np.array([own.index(name) if name in own else -1 for name in known])
     codes = places[rows[column]]
     if (codes < 0).any():
-        told = known[int(rows[column][int(np.argmax(codes < 0))])]
-        raise DamagedTableError(table, f"there is a row with {column} {told}")
+        reported = known[int(rows[column][int(np.argmax(codes < 0))])]
+        raise DamagedTableError(table, f"there is a row with {column} {reported}")
     return rows | {column: codes}
 
 
@@ -370,7 +370,7 @@ class _Flows:
             sizes,
         )
         if np.unique(place).size < place.size:
-            raise DamagedTableError("home_flows", "a flow is told twice")
+            raise DamagedTableError("home_flows", "a flow is stated twice")
         flat = np.zeros(int(np.prod(sizes)))
         flat[place] = self.rows["energy_kwh"][here]
         self.rows = {name: values[~here] for name, values in self.rows.items()}

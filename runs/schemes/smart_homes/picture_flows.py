@@ -120,7 +120,7 @@ def _draw_graph(axes: "Axes", graph: Any, layers: dict[str, list[str]], most: fl
 
 
 def flows_finding(data: RunData, group: str, flows: Any) -> str:
-    """Tell how much of what serves a home passes a storage, under the first and last strategy."""
+    """State how much of what serves a home passes a storage, under the first and last strategy."""
     layers = device_layers(data, group)
 
     @cache

@@ -109,7 +109,7 @@ def draw_home_energy(data: RunData) -> Drawing:
 
 
 def served_finding(data: RunData) -> str:
-    """Tell how much of what homes want they serve, under the first and the best strategy."""
+    """State how much of what homes want they serve, under the first and the best strategy."""
     shares = {
         name: data.total(name, "home_served_kwh") / max(data.total(name, "home_wanted_kwh"), 1e-12)
         for name in data.strategies
@@ -143,7 +143,7 @@ def draw_home_losses(data: RunData) -> Drawing:
 
 
 def losses_finding(data: RunData) -> str:
-    """Tell which strategy loses least, against the first."""
+    """State which strategy loses least, against the first."""
     losses = {name: float(data.total(name, "home_losses_kwh")) for name in data.strategies}
     first, least = data.strategies[0], lowest(losses, lambda name: losses[name])
     before, after = texts_apart([losses[first], losses[least]], 2, ALIKE)
@@ -218,7 +218,7 @@ def stored_kwh(data: RunData) -> FloatArray | None:
 
 
 def stored_finding(data: RunData, stored: FloatArray) -> str:
-    """Tell which strategy stores most."""
+    """State which strategy stores most."""
     peaks = stored.max(axis=(1, 2))
     most, fewest = first_highest(peaks), first_lowest(peaks)
     largest, smallest = texts_apart([float(peaks[most]), float(peaks[fewest])], 2, ALIKE)
@@ -258,7 +258,7 @@ def draw_home_capacity(data: RunData) -> Drawing:
 
 
 def capacity_finding(data: RunData, total: FloatArray) -> str:
-    """Tell the least capacity under any strategy, by both programmes."""
+    """State the least capacity under any strategy, by both programmes."""
     published, dynamic = total.max(axis=2)
     least = first_lowest(published)
     fewest, before = texts_apart([float(published[least]), float(published[0])], 1, ALIKE)

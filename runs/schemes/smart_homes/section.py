@@ -59,7 +59,7 @@ class _Device(Section):
         default=1, description="order in which it takes part in direct supply, the lowest first"
     )
     scale: PositivePreference = Field(
-        default=1.0, description="factor on its energy; two bounds are drawn between [1]"
+        default=1.0, description="factor on its energy; two bounds are drawn between [-]"
     )
     profile: str | None = Field(
         default=None, description="published day it follows: winter, summer, summer_from_05"
@@ -88,8 +88,8 @@ class _Device(Section):
     def _one_source(self, allowed: str) -> None:
         sources = self._sources()
         if len(sources) != 1:
-            told = " and ".join(sources) or "nothing"
-            raise refuse(f"{self.name!r} follows {told}", allowed=f"one of {allowed}")
+            text = " and ".join(sources) or "nothing"
+            raise refuse(f"{self.name!r} follows {text}", allowed=f"one of {allowed}")
 
 
 class HomeGeneratorSettings(_Device):
@@ -163,7 +163,7 @@ class ApplianceSettings(_Device):
             )  # fmt: skip
         if self.comfort is not None and (self.power_kw is None or self.hours):
             raise refuse(
-                "comfort tells the hours of an appliance with a power", place="comfort",
+                "comfort states the hours of an appliance with a power", place="comfort",
                 allowed="power_kw beside it, and no hours",
             )  # fmt: skip
         if self.shiftable and self.measured:
@@ -189,7 +189,7 @@ class HomeStorageSettings(Section):
     soc_min: keys.SocMin = 0.2
     soc_max: keys.SocMax = 0.94
     soc_start: keys.SocStart = 0.2
-    charge_efficiency: Efficiency = Field(default=0.92, description="stored per energy taken [1]")
+    charge_efficiency: Efficiency = Field(default=0.92, description="stored per energy taken [-]")
     discharge_efficiency: keys.DischargeEfficiency = 0.92
 
     _above_lowest = check("soc_max")(above_lowest)
@@ -251,7 +251,7 @@ class HomeGroupSettings(Section):
         stores = [storage.name for storage in self.storages]
         names = [*stores, *(device.name for device in self.devices)]
         problems += [
-            Problem("", f"two devices are called {name!r}", "a name of its own for each")
+            Problem("", f"two devices are called {name!r}", "its own name for each")
             for name in dict.fromkeys(names)
             if names.count(name) > 1
         ]
@@ -282,7 +282,7 @@ class HomeGroupSettings(Section):
 class Sizing(Section):
     """How storages are sized for the first day of the first home of each group."""
 
-    soc_start: Share = Field(default=0.21, description="state of charge as the day begins [1]")
+    soc_start: Share = Field(default=0.21, description="state of charge as the day begins [-]")
     window: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=2,
         description="longest run of adjacent steps that the published conditions add up [steps]",
@@ -379,7 +379,7 @@ class SmartHomesSettings(SchemeSection):
         return problems + [
             Problem(
                 f"groups.{g}.appliances.{a}.comfort",
-                "nothing tells the weather",
+                "nothing states the weather",
                 "weather, a dataset with temp_air",
             )
             for g, group in enumerate(self.groups)

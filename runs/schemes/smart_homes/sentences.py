@@ -7,16 +7,16 @@ from hmesh.runs.report.sentence import Sentence, Totals, bill, energy, share
 def sentence(totals: Totals, currency: str) -> Sentence:
     """Return what the smart homes came to under a strategy."""
     served, wanted = totals["home_served_kwh"], totals["home_wanted_kwh"]
-    told: Sentence = (
+    text: Sentence = (
         "Smart homes serve ", energy(totals, "home_served_kwh"), " of the ",
         energy(totals, "home_wanted_kwh"), f" that they want{share(served, wanted)}, and lose ",
         energy(totals, "home_losses_kwh"), " in storages. ",
     )  # fmt: skip
     if anything([totals["home_imported_kwh"], totals["home_exported_kwh"]]):
-        told += (
+        text += (
             "They draw ", energy(totals, "home_imported_kwh"), " from the grid",
             *((", feed in ", energy(totals, "home_exported_kwh"))
               if totals["home_exported_kwh"] else ()),
             " and ", *bill(totals, "home_bill", currency), ". ",
         )  # fmt: skip
-    return told
+    return text

@@ -64,7 +64,7 @@ class HomeGroup:
     Attributes
     ----------
     settings : HomeGroupSettings
-        What the scenario tells of them.
+        Their settings in the scenario.
     community, node : int
         Where they stand, and the node of the grid they draw from; -1 where they draw from none.
     homes : int
@@ -127,7 +127,7 @@ class SmartHomeSetting:
     Attributes
     ----------
     settings : SmartHomesSettings
-        What the scenario tells of them.
+        Their settings in the scenario.
     groups : tuple of HomeGroup
         The homes.
     """
@@ -259,7 +259,7 @@ class _Maker:
         if isinstance(device, HomeGeneratorSettings):
             measured = table.generation_kwh
         if measured is None:
-            message = f"{group.dataset} tells no generation"
+            message = f"{group.dataset} states no generation"
             raise InputError([Problem(f"{place}.measured", message, "a column pv_kwh")])
         energies: NDArray[np.float64] = measured[:, rows]
         if energies.min(initial=0.0) < 0.0:
@@ -301,7 +301,7 @@ class _Maker:
     def _weather_of(self, place: str, name: str) -> NDArray[np.float64]:
         measured = self._measured_weather()
         if name not in measured:
-            message = f"{self.settings.weather} tells no {name}"
+            message = f"{self.settings.weather} states no {name}"
             raise InputError([Problem(place, message, "a table weather with this column")])
         return measured[name]
 

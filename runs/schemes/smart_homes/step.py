@@ -251,7 +251,7 @@ class SmartHomeSharing(Scheme):
         self._refused = [_refused(homes) for homes in self.groups]
 
     def _begin_day(self, group: HomeGroup, homes: SmartHomes) -> None:
-        """Tell devices what they generate and want on the day ahead."""
+        """Send devices what they generate and want on the day ahead."""
         calendar, first, steps = self.simulation.calendar, self.first_step, self.steps
         for generator, source in zip(homes.generators, group.generators, strict=True):
             generated = source.steps_kwh(first, steps)

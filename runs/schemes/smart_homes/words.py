@@ -28,7 +28,7 @@ NOTES: Mapping[str, Note] = {
     "home_offers": Note(None, 130),
 }
 
-# Energies that are told where there are any.
+# Energies that are stated where there are any.
 ENERGIES: Mapping[str, Note] = {
     "home_curtailed_kwh": Note("generation of smart homes that nothing could take", 50),
 }

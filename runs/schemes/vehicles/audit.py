@@ -124,7 +124,7 @@ class VehicleAudit:
         where
             Where the trips have every vehicle, and how far it drives.
         travel
-            What the trips of the scenario come to, None where they are not known.
+            What the trips of the scenario amount to, None where they are not known.
         """
         label = self.inputs.places.label("vehicle", first)
         there = np.arange(self.inputs.recorded) < self._there(first, rows)[:, None, None]
@@ -143,9 +143,9 @@ class VehicleAudit:
     def checks(self) -> list[Check]:
         """Return what was found."""
         if self._idle:
-            self._best.tell(f"{self._idle:,} stay idle, which a lost announcement allows")
+            self._best.note(f"{self._idle:,} stay idle, which a lost announcement allows")
         if self.inputs.setting is None:
-            self._charge.tell(FILE_GONE)
+            self._charge.note(FILE_GONE)
         tallies = [
             self._worth, self._where, self._km, self._plugged, self._price, self._soc, self._store,
             self._unmet, self._bounds, self._within, self._road,
@@ -154,7 +154,7 @@ class VehicleAudit:
         tallies += [self._charge] if self._typical else []
         if not self.inputs.all_recorded:
             for tally in tallies:
-                tally.tell(self.inputs.not_all_recorded)
+                tally.note(self.inputs.not_all_recorded)
         return [*(tally.check() for tally in tallies), *self._sums()]
 
     def _plugs(self, first: int, rows: Columns, where: Whereabouts, label: Label) -> None:
@@ -226,10 +226,10 @@ class VehicleAudit:
         travel: Travel | None,
         label: Label,
     ) -> None:
-        """Work out bounds anew, and hold them and the exchange against them.
+        """Compute bounds again, and compare them and the exchange.
 
         Where the energy of the next trip is kept back and that trip is not known, only the upper
-        bound can be told.
+        bound can be stated.
         """
         fleet, step_h = self._fleet, self.inputs.step_h
         plugged, part = rows["plugged"] == 1, rows["plugged_part"]
@@ -262,8 +262,10 @@ class VehicleAudit:
         held = ~self.owned.limited * float(self._plugs_known) / capacity
         if travel is not None or not (self._keeps_reserve or self._stops is not None):
             # What a vehicle keeps back is that of the stay with which it takes part.
-            told: Any = where.as_parked if self._keeps_reserve or self._stops is not None else True
-            off = np.where(told, np.abs(rows["min_kwh"] - lower) * held, 0.0)
+            reported: Any = (
+                where.as_parked if self._keeps_reserve or self._stops is not None else True
+            )
+            off = np.where(reported, np.abs(rows["min_kwh"] - lower) * held, 0.0)
             self._bounds.add(off, label, first)
         self._bounds.add(np.abs(rows["max_kwh"] - upper) * held, label, first)
         energy = rows["energy_kwh"]
@@ -414,6 +416,6 @@ class VehicleAudit:
                 off_balance(self._hours["ev_kwh"], self.charged_kwh, self.discharged_kwh), label
             )
         else:
-            present.tell(self.inputs.not_all_recorded)
-            energy.tell(self.inputs.not_all_recorded)
+            present.note(self.inputs.not_all_recorded)
+            energy.note(self.inputs.not_all_recorded)
         return [present.check(), energy.check()]

@@ -98,5 +98,5 @@ class BehaviourAudit:
         """Return what was found."""
         for tally in self._tallies.values():
             if not self.inputs.all_recorded:
-                tally.tell(self.inputs.not_all_recorded)
+                tally.note(self.inputs.not_all_recorded)
             yield tally.check()

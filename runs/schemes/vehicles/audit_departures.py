@@ -43,7 +43,7 @@ class DepartureAudit:
         self._who = Tally("departures: the trips of those that want energy", 0.0)
         self._energies = Tally("departures: energy held and wanted as vehicles set out", EXACT)
         if inputs.setting is None:
-            self._who.tell(FILE_GONE)
+            self._who.note(FILE_GONE)
 
     def block(
         self, first: int, last: int, rows: Columns, where: Whereabouts, travel: Travel | None
@@ -59,11 +59,11 @@ class DepartureAudit:
         where
             Where the trips have every vehicle, and how far it drives.
         travel
-            What the trips of the scenario come to, None where they are not known.
+            What the trips of the scenario amount to, None where they are not known.
         """
-        told = self._reader.before("step", last)
+        reported = self._reader.before("step", last)
         step, strategy, vehicle = (
-            told[name].astype(int) for name in ("step", "strategy", "vehicle")
+            reported[name].astype(int) for name in ("step", "strategy", "vehicle")
         )
         wrong = (step < first) | (strategy < 0) | (vehicle < 0) | (vehicle >= self.inputs.recorded)
         if wrong.any():
@@ -85,7 +85,7 @@ class DepartureAudit:
         lacks = np.maximum(wanted - held, 0.0)
         label = self._label(step, vehicle)
         for name, expected in (("held", held), ("wanted", wanted), ("short", lacks)):
-            self._energies.add(np.abs(told[f"{name}_kwh"] - expected), label, None)
+            self._energies.add(np.abs(reported[f"{name}_kwh"] - expected), label, None)
         np.add.at(self.short, (step, strategy), lacks > NOTHING)
         for number, of_group in enumerate(self.short_of_group):
             mine = fleet["group"][vehicle] == number

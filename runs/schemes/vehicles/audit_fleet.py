@@ -90,7 +90,7 @@ def check_fleet(inputs: VehicleRunInputs, fleet: Columns) -> Check:
     """Check that fleet.parquet holds the vehicles that the scenario and its seed make."""
     tally = Tally("fleet: vehicles as the scenario and its seed make them", 0.0)
     if inputs.setting is None:
-        tally.tell(FILE_GONE)
+        tally.note(FILE_GONE)
         return tally.check()
     made = inputs.of_scheme("vehicles").fleet
     names = list(fleet)

@@ -63,7 +63,7 @@ class VehicleRunInputs(RunInputs):
 
     @property
     def not_all_recorded(self) -> str:
-        """What to tell where every vehicle is needed."""
+        """What to state where every vehicle is needed."""
         count = self.all_there[-1]
         return f"only {self.recorded:,} of {count:,} vehicles are written down"
 

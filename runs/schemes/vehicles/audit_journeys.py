@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
-from hmesh.runs.audits.reference.journeys import Able, PlainJourneys, Told
+from hmesh.runs.audits.reference.journeys import Able, PlainJourneys, Reported
 from hmesh.runs.audits.reference.whereabouts import TripMade
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -104,7 +104,7 @@ class JourneyAudit:
         trips: Mapping[int, Sequence[TripMade]],
         soc: NDArray[np.float64],
         place: NDArray[np.int64],
-    ) -> Told:
+    ) -> Reported:
         """Follow a step under a strategy; `trips` are those meant that touch it."""
         meant = {
             vehicle: [trip for trip in its if span[0] <= trip.departs_ms < span[1]]
@@ -112,31 +112,31 @@ class JourneyAudit:
         }
         held = (soc * self._fleet["capacity_kwh"]).tolist()
         dark = set(np.flatnonzero(self._out[step]).tolist())
-        told = self._plain[s].step(
+        reported = self._plain[s].step(
             span, {v: its for v, its in meant.items() if its}, held, place.tolist(), dark
         )
-        self.not_made[step, s] = sum(row[3] < 0 for row in told.changed)
-        self.stopped[step, s] = sum(event[0] == "stops" for event in told.events)
-        self.late_h[step, s] = told.late_ms / HOUR_MS
-        for each in told.at_stop.values():
+        self.not_made[step, s] = sum(row[3] < 0 for row in reported.changed)
+        self.stopped[step, s] = sum(event[0] == "stops" for event in reported.events)
+        self.late_h[step, s] = reported.late_ms / HOUR_MS
+        for each in reported.at_stop.values():
             self.way_kwh[step, s] += each.drawn_kwh
             if each.place >= 0:
                 self.way_of_community[step, s, each.place] += each.drawn_kwh
-        for vehicle, at, plug, *moments, drawn in told.stops:
+        for vehicle, at, plug, *moments, drawn in reported.stops:
             hours = [moment / HOUR_MS for moment in moments]
             self._due["stops"].append((s, vehicle, at, self._names[at][plug], *hours, drawn))
         if step == self.inputs.steps - 1:
             for vehicle, at, plug, arrived, since, drawn in self._plain[s].open_stops():
                 hours = [arrived / HOUR_MS, since / HOUR_MS, np.nan]
                 self._due["stops"].append((s, vehicle, at, self._names[at][plug], *hours, drawn))
-        for vehicle, departs, arrives, sets_out, arrived, stops in told.changed:
+        for vehicle, departs, arrives, sets_out, arrived, stops in reported.changed:
             made = sets_out >= 0
             times = (departs / HOUR_MS, arrives / HOUR_MS)
             late = ((sets_out - departs) / HOUR_MS, (arrived - arrives) / HOUR_MS)
             late = late if made else (np.nan, np.nan)
             row = (s, step, vehicle, *times, float(made), *late, stops)
             self._due["changed_trips"].append(row)
-        return told
+        return reported
 
     def compare(self, step: int) -> None:
         """Compare the tables with what has been found up to a step."""

@@ -230,7 +230,7 @@ class VehicleSchemeAudit(SchemeAudit):
         """Check charging less discharging, where not every vehicle is written down."""
         if self.inputs.all_recorded:
             return
-        tally.tell(f"charging less discharging alone, since {self.inputs.not_all_recorded}")
+        tally.note(f"charging less discharging alone, since {self.inputs.not_all_recorded}")
         charging = ledger[_CHARGING]["energy_kwh"]
         discharging = ledger[_DISCHARGING]["energy_kwh"]
         label = self.inputs.places.label(self.inputs.communities)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.clock import Clock
 from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.audit_report import Check, Label, Tally
-from hmesh.runs.audits.reference.journeys import Told
+from hmesh.runs.audits.reference.journeys import Reported
 from hmesh.runs.audits.reference.whereabouts import (
     Stay,
     TripMade,
@@ -79,7 +79,7 @@ class Whereabouts:
 
 @dataclass(frozen=True, slots=True)
 class Travel:
-    """What the trips of the scenario come to in some steps, for the recorded vehicles.
+    """What the trips of the scenario amount to in some steps, for the recorded vehicles.
 
     Attributes
     ----------
@@ -196,7 +196,7 @@ class TrafficAudit:
         self._connected = Tally("trips: each begins where the one before ended", 0.0)
         self._energy = Tally("trips: energy is distance times consumption", EXACT, "kWh")
         if inputs.setting is None:
-            self._as_given.tell(FILE_GONE)
+            self._as_given.note(FILE_GONE)
 
     def block(self, first: int, last: int, rows: Columns, travel: Travel | None) -> Whereabouts:
         """Return where the recorded vehicles are in some steps, and how far they drive.
@@ -208,7 +208,7 @@ class TrafficAudit:
         rows
             Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
         travel
-            What the trips of the scenario come to, None where they are not known.
+            What the trips of the scenario amount to, None where they are not known.
         """
         new = self._departing(first, last)
         where = rows["community"][:, 0] if travel is None else travel.where
@@ -247,8 +247,8 @@ class TrafficAudit:
         )
         if wrong.any():
             row = int(np.argmax(wrong))
-            told = ", ".join(f"{name} {rows[name][row]}" for name in _TRIP[:3])
-            raise DamagedTableError("trips", f"a trip that cannot be, in ms: {told}")
+            text = ", ".join(f"{name} {rows[name][row]}" for name in _TRIP[:3])
+            raise DamagedTableError("trips", f"a trip that cannot be, in ms: {text}")
         return rows
 
     def _begin(self, where: NDArray[np.int64], new: Columns) -> None:
@@ -383,11 +383,11 @@ class TrafficAudit:
         if self.journeys is not None and not self._placed:
             self._placed = [place.copy() for _ in self.inputs.strategies]
         for s in range(found.community.shape[1]):
-            told = None
+            text = None
             if self.journeys is not None:
                 place = self._placed[s]
-                told = self.journeys.step(s, step, span, meant, rows["soc"][k, s], place)
-                touched = told.legs
+                text = self.journeys.step(s, step, span, meant, rows["soc"][k, s], place)
+                touched = text.legs
                 stays, after = {}, {}
                 for vehicle, its in touched.items():
                     there = int(place[vehicle])
@@ -423,8 +423,8 @@ class TrafficAudit:
                 }
                 self._rest(s, found, k, touched, waiting, span)
                 exchanged = rows["energy_kwh"][k, s].copy()
-                if told is not None:
-                    exchanged[list(told.at_stop)] = 0.0
+                if text is not None:
+                    exchanged[list(text.at_stop)] = 0.0
                 for vehicle, where in seen.items():
                     energy = float(exchanged[vehicle])
                     self.plugs.close(s, vehicle, where.stay if where.plugged_ms else -1, energy)
@@ -433,7 +433,7 @@ class TrafficAudit:
                         self._rate(found, (k, s, vehicle), where.community, kind)
                     self._tell_trips(s, vehicle, touched[vehicle], span)
                 self.plugs.exchange(s, exchanged, touched)
-                for event in () if told is None else told.events:
+                for event in () if text is None else text.events:
                     self.plugs.note(s, *event)
             for vehicle, where in seen.items():
                 at = k, s, vehicle
@@ -449,20 +449,22 @@ class TrafficAudit:
                 found.kept_km[at] = sum(
                     trip.km for trip, (_, gone) in zip(out, where.departures, strict=True) if gone
                 )
-            if told is not None:
-                self._at_stops(found, (k, s), told, end - begin)
+            if text is not None:
+                self._at_stops(found, (k, s), text, end - begin)
                 for vehicle, there in after.items():
                     place[vehicle] = there
         if self.journeys is None:
             for vehicle, there in after.items():
                 place[vehicle] = there
 
-    def _at_stops(self, found: Whereabouts, at: tuple[int, int], told: Told, length: int) -> None:
+    def _at_stops(
+        self, found: Whereabouts, at: tuple[int, int], text: Reported, length: int
+    ) -> None:
         """Say what those do that are at stops, and who does something else than it meant."""
         k, s = at
-        odd = list(told.odd)
+        odd = list(text.odd)
         found.as_parked[k, s, odd] = False
-        for vehicle, stop in told.at_stop.items():
+        for vehicle, stop in text.at_stop.items():
             here = k, s, vehicle
             found.community[here] = stop.place
             found.plugged[here] = stop.plugged_ms / length

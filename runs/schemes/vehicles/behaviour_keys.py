@@ -104,10 +104,10 @@ class Habit(BehaviourKeys):
 
     name: Literal["habit"] = Field(description="name of the behaviour")
     attention: SharePreference = Field(
-        default=0.1, description="probability with which it best-responds instead [1]"
+        default=0.1, description="probability with which it best-responds instead [-]"
     )
     day_slots: Annotated[int, Field(ge=1, le=96)] = Field(
-        default=24, description="how many times of day it tells apart"
+        default=24, description="how many times of day it states apart"
     )
 
 
@@ -151,7 +151,7 @@ class RegretMatching(ThresholdsToChoose):
     )
     inertia: Annotated[float, Field(ge=2, le=1e6)] = Field(
         default=2.0,
-        description="how rarely it leaves its last threshold by conditional regrets, from 2 [1]",
+        description="how rarely it leaves its last threshold by conditional regrets, from 2 [-]",
     )
 
 
@@ -159,19 +159,19 @@ class QLearning(ThresholdsToChoose):
     """Learns what each threshold is worth by hour and state of charge (Watkins)."""
 
     name: Literal["q_learning"] = Field(description="name of the behaviour")
-    rate: Share = Field(default=0.1, description="part of what is new that it learns [1]")
-    discount: Share = Field(default=0.9, description="what counts a play later [1]")
+    rate: Share = Field(default=0.1, description="part of what is new that it learns [-]")
+    discount: Share = Field(default=0.9, description="what counts a play later [-]")
     exploration: Share = Field(
-        default=0.2, description="probability with which its first plays are any threshold [1]"
+        default=0.2, description="probability with which its first plays are any threshold [-]"
     )
     decay: NotNegative = Field(
-        default=0.01, description="fall of that: exploration / (1 + decay * plays) [1]"
+        default=0.01, description="fall of that: exploration / (1 + decay * plays) [-]"
     )
     hours_apart: Annotated[int, Field(ge=1, le=24)] = Field(
-        default=24, description="how many parts of the day it tells apart"
+        default=24, description="how many parts of the day it states apart"
     )
     bands: Annotated[int, Field(ge=1, le=20)] = Field(
-        default=3, description="how many bands of the state of charge it tells apart"
+        default=3, description="how many bands of the state of charge it states apart"
     )
 
 
@@ -187,7 +187,7 @@ class SocialNetworkKeys(Section):
         default=6, description="mean number of neighbours, an even one"
     )
     rewired: Share = Field(
-        default=0.1, description="share of the edges of a small world that lead elsewhere [1]"
+        default=0.1, description="share of the edges of a small world that lead elsewhere [-]"
     )
     file: str | None = Field(
         default=None,
@@ -224,7 +224,7 @@ class Imitate(ThresholdsToChoose):
         description="strength of selection of the Fermi rule [1/money], or null: the better one",
     )
     error: Share = Field(
-        default=0.0, description="probability of taking up any threshold as it compares [1]"
+        default=0.0, description="probability of taking up any threshold as it compares [-]"
     )
 
     @property
@@ -244,7 +244,7 @@ class Misreport(BehaviourKeys):
     drawn = ("factor",)
 
     name: Literal["misreport"] = Field(description="name of the behaviour")
-    factor: NotNegativePreference = Field(description="multiple of lam that it claims [1]")
+    factor: NotNegativePreference = Field(description="multiple of lam that it claims [-]")
 
 
 KEYS: dict[str, type[BehaviourKeys]] = {

@@ -36,7 +36,7 @@ def state_of_charge(data: RunData) -> Chart | Drawing:
     def of(s: int, colour: str) -> tuple[str, list[Series]]:
         lowest, quarter, median, three_quarters, highest = soc[s]
         all_but_few, half = (
-            Series(name, upper, colour, "area", lower, opacity=opacity, told=False)
+            Series(name, upper, colour, "area", lower, opacity=opacity, in_tooltip=False)
             for name, upper, lower, opacity in (
                 ("5 % to 95 % of the vehicles", highest, lowest, 0.16),
                 ("middle half", three_quarters, quarter, 0.4),
@@ -52,7 +52,7 @@ def state_of_charge(data: RunData) -> Chart | Drawing:
         bounds = [
             Series(
                 "limits of charging", np.full(data.steps, limit), _GREY, width=1.0, dashed=True,
-                told=False, legend=n == 0, spread=False,
+                in_tooltip=False, legend=n == 0, spread=False,
             )
             for n, limit in enumerate(limits)
         ]  # fmt: skip
@@ -60,7 +60,7 @@ def state_of_charge(data: RunData) -> Chart | Drawing:
         end = data.total(data.strategies[s], "final_mean_soc")
         if end is None:
             return "", series
-        mark = Series("mean at the end", np.array([100.0 * end]), colour, "end", told=False)
+        mark = Series("mean at the end", np.array([100.0 * end]), colour, "end", in_tooltip=False)
         return f"batteries end {end:.0%} full on average".replace("%", " %"), [*series, mark]
 
     few = data.recorded < data.vehicles

@@ -21,7 +21,7 @@ from hmesh.runs.schemes.vehicles.vehicle_keys import BOUNDS
 from hmesh.runs.world.travel import AGENT_TYPE
 
 # What is drawn, where a stream is not called like its key.
-_PURPOSES = {"lam": "satisfaction", "theta": "fall of satisfaction"}
+_PURPOSES = {"lam": "satisfaction", "theta": "slope of marginal utility"}
 _OF_DEPARTURE = {"departure_soc": 0.0, "departure_weight": 0.0}
 
 type Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ def make_fleet(
 ) -> tuple[Population, tuple[str, ...]]:
     """Return the vehicles of a scenario, and the names of their models.
 
-    Every quantity of every group has a stream of its own. Vehicles that join later have their rows
+    Every quantity of every group has its own stream. Vehicles that join later have their rows
     from the start, and bring their energy as they join.
 
     Raises

@@ -105,7 +105,7 @@ def _by_plans(
 
 
 def _together(parts: list[DayPlans]) -> DayPlans:
-    """Return several day plans as one; a name that stands in several of them is told apart."""
+    """Return several day plans as one; a name that stands in several of them is made unique."""
     first, *others = parts
     for plans in others:
         taken = {*first.names, *plans.names}

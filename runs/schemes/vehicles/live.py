@@ -34,14 +34,14 @@ class VehiclesLive(SchemeLive):
         moved = float(reading.hour_kwh["ev_kwh"][community])
         doing = "charge" if moved >= 0 else "deliver"
         parked = int(scheme.present[community])
-        told = f", {doing} {amount(abs(moved), 0)} kWh" if moved else ""
+        text = f", {doing} {amount(abs(moved), 0)} kWh" if moved else ""
         queue = ""
         if scheme.plugs is not None and scheme.fleet.chargers:
             fleet = scheme.fleet.population
             asks = (fleet["asks_since_ms"] != NOT_ASKING) & (fleet["plug"] < 0)
             waiting = int((asks & (fleet["place"] == community)).sum())
             queue = f", {waiting:,} waiting" if waiting else ""
-        return f"{parked:,} plugged in{queue}{told}"
+        return f"{parked:,} plugged in{queue}{text}"
 
     def roads(self, setting: Any) -> Roads:
         """Return what follows the vehicles on the roads."""

@@ -81,7 +81,7 @@ ON_REQUEST: Mapping[str, tuple[ResultColumn, ...]] = {
         name("community", "name of the community, of those that name their chargers"),
         ResultColumn("plugs_taken", "number", "1", "plugs taken, on average over the step"),
         ResultColumn("waiting", "number", "1", "vehicles that wait, on average over the step"),
-        whole("arrivals", "vehicles that come to ask for a plug in the step"),
+        whole("arrivals", "vehicles that ask for a plug in the step"),
         whole("without_plug", "of them, those that have none by the step's end"),
     ),
     "sessions": (

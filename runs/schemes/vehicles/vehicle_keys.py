@@ -152,23 +152,23 @@ class VehicleKeys(Section):
         description="points [state of charge, share of the charging power], or null: full power",
     )
     soc_min: SharePreference = Field(
-        default=0.2, description="lowest state of charge for discharging [1]"
+        default=0.2, description="lowest state of charge for discharging [-]"
     )
     soc_max: SharePreference = Field(
-        default=0.9, description="highest state of charge for charging [1]"
+        default=0.9, description="highest state of charge for charging [-]"
     )
-    soc_start: SharePreference = Field(default=0.5, description="state of charge at the start [1]")
+    soc_start: SharePreference = Field(default=0.5, description="state of charge at the start [-]")
     charge_efficiency: EfficiencyPreference = Field(
-        default=1.0, description="stored per energy charged [1]"
+        default=1.0, description="stored per energy charged [-]"
     )
     discharge_efficiency: EfficiencyPreference = Field(
-        default=1.0, description="delivered per energy taken out [1]"
+        default=1.0, description="delivered per energy taken out [-]"
     )
     lam: Preference = money(
-        MONEY["vehicles.lam"], "satisfaction of the first kWh; two bounds are drawn between"
+        MONEY["vehicles.lam"], "marginal utility of the first kWh; two bounds are drawn between"
     )
     theta: PositivePreference = money(
-        MONEY["vehicles.theta"], "fall of satisfaction per kWh stored"
+        MONEY["vehicles.theta"], "slope of marginal utility per kWh stored"
     )
     departure_soc: SharePreference | None = Field(
         default=None, description="state of charge wanted at the next departure [1], or null"

@@ -41,7 +41,7 @@ NOTES: Mapping[str, Note] = {
     "vehicles_joined": Note(None, 110),
 }
 
-# Energies that are told where there are any.
+# Energies that are stated where there are any.
 ENERGIES: Mapping[str, Note] = {
     "unmet_trip_kwh": Note("energy that driving took and batteries lacked", 10),
     "on_the_way_kwh": Note("energy that vehicles charged on their way", 12),
@@ -129,9 +129,9 @@ def stored(
     stored = {name: float(summary[name]["stored_change_kwh"]) for name in names}
     moved = max(float(summary[name]["vehicle_charged_kwh"]) for name in names)
     if max(stored.values()) - min(stored.values()) > NOTICEABLE * moved:
-        told = {name: f"{energy / 1000:+,.2f} MWh" for name, energy in stored.items()}
+        stated = {name: f"{energy / 1000:+,.2f} MWh" for name, energy in stored.items()}
         yield (
             "vehicles end with more or less energy than they began with, "
             "so that bills pay for different energy",
-            told,
+            stated,
         )

@@ -184,7 +184,7 @@ def _dates(calendar: Calendar, days: int) -> tuple[date, ...]:
 def closed_weekdays(
     load_kwh: NDArray[np.float64], weekday: NDArray[np.intp], holiday: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Return on which weekdays buildings are closed, told by their meters.
+    """Return on which weekdays buildings are closed, stated by their meters.
 
     A weekday's uplift is the median, over its days but holidays, of the mean load from 9 to 17
     less that from 1 to 5. It is closed where that is below a quarter of that of Monday to Friday.

@@ -97,7 +97,7 @@ def representative(study: BatteryStudy) -> ReportSection:
         f"Principal components that hold 95 % of the variance: {days.components}. The error is the "
         "root mean square difference of all hours of the year from the day that stands for them; "
         f"inertia and silhouette are the two ways to choose how many. Sized for all days: "
-        f"{every:,.0f} kWh, deviation {least:,.1f} kWh; the last column tells how much worse the "
+        f"{every:,.0f} kWh, deviation {least:,.1f} kWh; the last column states how much worse the "
         "year gets with the capacity found on few days.",
     )
     columns = (
@@ -148,7 +148,7 @@ def searches(study: BatteryStudy) -> ReportSection:
 
 
 def sensitivity() -> ReportSection:
-    """Return what hangs on assumptions that the source does not settle."""
+    """Return what depends on assumptions that the source does not settle."""
     year = synthetic_year()
     clock = np.arange(float(HOURS))
     late = Windows.of_clock(clock, (0.0, 8.0), (10.0, 22.0))
@@ -176,7 +176,7 @@ def sensitivity() -> ReportSection:
         Column("LSD alone, free", ",.0f"),
     )  # fmt: skip
     text = ("Published: -13.2 %, and LSD [kWh] of 3,960 shared and 4,113 alone.",)
-    return ReportSection("sensitivity", "What it hangs on", columns, tuple(rows), text)
+    return ReportSection("sensitivity", "What it depends on", columns, tuple(rows), text)
 
 
 def _efficient(efficiency: float) -> Equipment:

@@ -93,7 +93,7 @@ def chosen_days(year: BuildingYear, name: str) -> NDArray[np.bool_]:
 def found_by(
     reading: SourceReading, year: BuildingYear
 ) -> tuple[float, dict[tuple[str, str], float]]:
-    """Return the deviation without batteries [kWh], and what a reading comes to by figure."""
+    """Return the deviation without batteries [kWh], and what a reading amounts to by figure."""
     clock = np.arange(float(HOURS))
     windows = Windows.of_clock(clock, (0.0, 8.0), reading.window)
     some = year.on(chosen_days(year, reading.days), reading.days)
@@ -113,7 +113,7 @@ def found_by(
 
 
 def readings(figures: tuple[PublishedFigure, ...], year: BuildingYear) -> ReportSection:
-    """Return what each reading comes to, and which cells it gives."""
+    """Return what each reading amounts to, and which cells it gives."""
     published = {(f.item, f.metric): f for f in figures}
     keys = list(found_by_keys())
     rows: list[tuple[Cell, ...]] = [
@@ -125,8 +125,8 @@ def readings(figures: tuple[PublishedFigure, ...], year: BuildingYear) -> Report
         fine = [key for key in keys if agrees(published[key], found[key])]
         for key in fine:
             given[key].append(reading.name)
-        told = ", ".join(f"{metric.split()[-1]} {item}" for item, metric in fine) or "none"
-        rows.append((reading.name, before, *(found[key] for key in keys), told))
+        wording = ", ".join(f"{metric.split()[-1]} {item}" for item, metric in fine) or "none"
+        rows.append((reading.name, before, *(found[key] for key in keys), wording))
     columns = (
         Column("reading"), Column("LSD without", ",.0f"), Column("shared [kWh]", ",.0f"),
         Column("alone [kWh]", ",.0f"), Column("saved [%]", ".1f"), Column("LSD shared", ",.0f"),
@@ -153,7 +153,7 @@ def readings(figures: tuple[PublishedFigure, ...], year: BuildingYear) -> Report
 
 
 def found_by_keys() -> tuple[tuple[str, str], ...]:
-    """Return the figures that a reading comes to, by item and metric."""
+    """Return the figures that a reading amounts to, by item and metric."""
     return (
         ("shared", CAPACITY), ("individual", CAPACITY), ("shared vs individual", SAVED),
         ("shared", DEVIATION), ("individual", DEVIATION),

@@ -168,7 +168,7 @@ def emergent(study: BatteryStudy) -> ReportSection:
         rows.append((cycle, float(schedule.valley_kwh.mean()), float(schedule.peak_kwh.mean()),
                      spread, off))  # fmt: skip
     text = (
-        "A coordinator tells the batteries two numbers a day and nothing else: the load up to "
+        "A coordinator sends the batteries two numbers a day and nothing else: the load up to "
         "which charging pays, and that down to which discharging does. Each answers with its own "
         "share of what lies between them and the metered load; the answers of "
         f"{len(study.year.names)} batteries in {total.size:,} hours add up to the optimum.",

@@ -1,7 +1,7 @@
 """The published study of 39 commercial buildings that share their batteries, simulated again.
 
 Source: battery sharing among commercial buildings, Frontiers in Energy Research 10 (2022) 929693.
-Its loads were not published. Synthetic ones stand in for them, calibrated to what is told of
+Its loads were not published. Synthetic ones stand in for them, calibrated to what is stated of
 theirs, and measured ones of 39 other buildings where a person has them.
 """
 
@@ -89,7 +89,7 @@ class SharingStudy:
 def found_of(
     figures: tuple[PublishedFigure, ...], study: BatteryStudy, design: Design
 ) -> dict[tuple[str, str], float]:
-    """Return what a design comes to for every published figure, and what scenario c loses."""
+    """Return what a design amounts to for every published figure, and what scenario c loses."""
     found = {(f.item, f.metric): _ours(f, study, design) for f in figures}
     found["scenario c", "sharing energy loss"] = LINE_LOSS_RATE * study.exchanged_kwh("c")
     return found
@@ -149,7 +149,7 @@ def replicate_battery_sharing(
 
 
 def _ours(figure: PublishedFigure, study: BatteryStudy, design: Design) -> float:
-    """Return what a design comes to where a figure was published."""
+    """Return what a design amounts to where a figure was published."""
     year, total = study.year, study.year.total_kwh
     winter, summer = year.months(*WINTER), year.months(*SUMMER)
     hottest = total[summer][int(total[summer].max(axis=1).argmax())]
@@ -213,7 +213,7 @@ def _why(study: BatteryStudy, designs: list[Design]) -> tuple[str, ...]:
         f"as published with free cycles: {designs[1].shared.annual_kwh:,.0f} shared, "
         f"{designs[1].own.annual_kwh:,.0f} each alone.",
         "Capacities: 98,120 and 113,056 kWh belong to those loads and to a criterion that is not "
-        f"told. Sized for the deviation of days with free cycles, ours are "
+        f"reported. Sized for the deviation of days with free cycles, ours are "
         f"{designs[2].shared_kwh:,.0f} and {designs[2].own_kwh.sum():,.0f}; sized for full cycles "
         f"{designs[0].shared_kwh:,.0f} and {designs[0].own_kwh.sum():,.0f}. Sharing saves "
         f"{100 * designs[0].saved:.1f} % with full cycles, {100 * designs[1].saved:.1f} % with "
@@ -240,7 +240,7 @@ def _winter_cut(study: BatteryStudy, design: Design) -> float:
 
 
 def conclusions(study: BatteryStudy, measured: BatteryStudy | None) -> tuple[ReportSection, bool]:
-    """Tell which conclusions of the source hold, on synthetic and on measured loads."""
+    """State which conclusions of the source hold, on synthetic and on measured loads."""
     studies = [study] if measured is None else [study, measured]
     found = [_conclusions(each) for each in studies]
     rows = tuple((text, *(cell for each in found for cell in each[text])) for text in found[0])

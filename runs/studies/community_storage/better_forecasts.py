@@ -192,7 +192,7 @@ def _many_households() -> list[ReportSection]:
         "serves its own households.",
     )
     every = [value for values in totals.values() for value in values]
-    told = ", ".join(f"{max(values):.0f} % with {_size(size)}" for size, values in moved.items())
+    wording = ", ".join(f"{max(values):.0f} % with {_size(size)}" for size, values in moved.items())
     return [
         ReportSection(
             "households", "From 3 to 1,000 households, one storage or ten", columns, tuple(rows),
@@ -207,7 +207,7 @@ def _many_households() -> list[ReportSection]:
         _by_size(
             "others_by_size", "Who gets it: what goes to others than with a perfect forecast",
             "share of the energy [%]", wanted, moved,
-            f"At most goes to others: {told}. A better forecast decides less how much is "
+            f"At most goes to others: {wording}. A better forecast decides less how much is "
             "delivered than who gets it.",
         ),
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 """Some days of a community's storage without a world around them, for studies of the rules alone.
 
 What happens is what a run with plans on what will be (`plan_on: actual`) does: the same demands,
-sun, forecasts, ranks and allowances. Many variants are lived through in the time of one run.
+sun, forecasts, ranks and allowances. Many variants are simulated in the time of one run.
 """
 
 from dataclasses import dataclass, replace
@@ -70,7 +70,7 @@ class StorageCase:
         return self.generation_kwh >= self.charge_above_kwh
 
     def averages(self, *, static: bool = False) -> NDArray[np.float64]:
-        """Return what households tell of the rest of each day, shape (steps, households) [kWh]."""
+        """Return what households state of the rest of each day, shape (steps, households) [kWh]."""
         return averages_ahead(self.ahead, static=static)
 
     def horizon(self, served: NDArray[np.intp] | None = None, *, static: bool = False) -> Horizon:
@@ -145,18 +145,18 @@ def cases_of(setting: Setting, forecaster: Forecaster | None = None) -> list[Sto
     setting : Setting
         The world of the scenario.
     forecaster : Forecaster, optional
-        What tells the demand of all households, in place of the scenario's.
+        The forecaster of the demand of all households, in place of the scenario's.
     """
     shared: CommunityStorageSetting = setting.schemes["community_storage"]
     assert shared is not None
-    told = forecaster or shared.demand_forecaster
+    reported = forecaster or shared.demand_forecaster
     days = days_ahead(shared, 0, setting.scenario.steps)
     end = days[-1].stop
     demand = shared.coming_demand_kwh(0, end)
     read = np.concatenate([shared.demand_history_kwh, demand])
     past = shared.history_slots
     forecast = np.concatenate(
-        [told.forecast(read[day.start : day.start + past], len(day), day.start) for day in days]
+        [reported.forecast(read[day.start : day.start + past], len(day), day.start) for day in days]
     )
     generation = shared.coming_generation_kwh(0, end)
     by_clock = np.array([slot_by_clock(shared.calendar, step) for step in range(end)])

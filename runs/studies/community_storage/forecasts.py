@@ -46,7 +46,7 @@ def printed_errors_section(
         "Every forecast keeps MAE^2 <= MSE <= MAE x its largest error. The printed pairs of the "
         f"households need a single error of 22 kW or more, where the mean load is "
         f"{MEAN_LOAD_KW:.3f} kW; and a root of the MSE of 0.5 to 0.7 kW does not go with a MAPE "
-        "of 16 %. MSE or MAE are of another unit or scale than told; they cannot be reproduced. "
+        "of 16 %. MSE or MAE are of another unit or scale than stated; they cannot be reproduced. "
         "(MSE is printed in kW, and is in kW^2.)",
     )
     return ReportSection(
@@ -55,7 +55,7 @@ def printed_errors_section(
 
 
 def forecast_errors_section(setting: Setting) -> ReportSection:
-    """Tell the errors of every forecaster on the days of the study before the run."""
+    """State the errors of every forecaster on the days of the study before the run."""
     shared: CommunityStorageSetting = setting.schemes["community_storage"]
     assert shared is not None
     rows: list[tuple[Cell, ...]] = []
@@ -76,12 +76,12 @@ def forecast_errors_section(setting: Setting) -> ReportSection:
         Column("consistent"),
     )
     text = (
-        f"A day ahead, told at each of the last {TEST_DAYS} midnights before the run; learned on "
-        "the days before those. The loads are drawn, not measured, so that MAPE tells what can be "
+        f"A day ahead, forecast at each of the last {TEST_DAYS} midnights before it; learned on "
+        "the days before those. The loads are drawn, not measured, so that MAPE says what can be "
         "known of them, and not how good a method is elsewhere; 'noise' is the forecaster of the "
         "study, made as good as the published MAPE. MAPE leaves out readings of 0.",
         "The network of Table 1 needs measured loads: --data FOLDER names a dataset of them, on "
-        "which it is trained and held against naive forecasts.",
+        "which it is trained and compared with naive forecasts.",
         "All errors keep their inequalities." if consistent else "Some errors are inconsistent.",
     )
     return ReportSection(
@@ -124,7 +124,7 @@ def errors_of_forecasters(
 
 
 def _day_ahead(forecaster: Forecaster, readings: NDArray[np.float64], day: int) -> ForecastErrors:
-    """Return the errors of the last days, each told at its beginning."""
+    """Return the errors of the last days, each predicted at its beginning."""
     begins = range(len(readings) - TEST_DAYS * day, len(readings), day)
-    told = [forecaster.forecast(readings[:begin], day, begin) for begin in begins]
-    return forecast_errors(np.concatenate(told), readings[begins.start :])
+    lines = [forecaster.forecast(readings[:begin], day, begin) for begin in begins]
+    return forecast_errors(np.concatenate(lines), readings[begins.start :])

@@ -93,7 +93,7 @@ def network_section(
     settings : LstmSettings, optional
         How networks are made; as published unless given.
     progress : callable
-        Told the epochs done and all there are.
+        Called with the epochs done and all there are.
     """
     from hmesh.environment.lstm_forecaster import LstmSettings, trained_or_loaded, windows_of
 
@@ -103,10 +103,10 @@ def network_section(
     beaten = []
     for done, (name, series) in enumerate(measured.items()):
 
-        def told(epochs: int, _: int, done: int = done) -> None:
+        def reported(epochs: int, _: int, done: int = done) -> None:
             progress(done * settings.epochs + epochs, len(measured) * settings.epochs)
 
-        network = trained_or_loaded(series, settings, networks_folder(), told)
+        network = trained_or_loaded(series, settings, networks_folder(), reported)
         windows, after = windows_of(series, settings.window)
         _, known = settings.split(len(after))
         found = {"network": forecast_errors(network.next_readings(windows[known:]), after[known:])}

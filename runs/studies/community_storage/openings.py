@@ -75,7 +75,7 @@ def openings_section(
         "cannot be foreseen a quarter of an hour ahead, as the published errors of 16 to 18 % ask, "
         "and keep their level for about an hour, as six measured households do. The days in "
         "January are a fit: they were chosen because both published totals then lie among ours.",
-        "Normal operation hangs on the least demand, and with it on how rough loads are and how "
+        "Normal operation depends on the least demand, and with it on how rough loads are and how "
         "long they were watched; optimal operation on sun and season."),
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def _totals(case: StorageCase) -> Outcome:
 
 
 def _text(rows: list[tuple[Cell, ...]], seeds: int) -> str:
-    """Tell how far the totals move, and where both published ones lie among ours."""
+    """State how far the totals move, and where both published ones lie among ours."""
     published, *ours = rows
     normal, optimal = ([float(row[at] or 0) for row in ours] for at in (2, 5))
     both = [

@@ -1,4 +1,4 @@
-"""What the community storage study leaves open or contradicts, and what every reading comes to."""
+"""What the community storage study leaves open or contradicts, and the outcome of every reading."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ def options_section(
         "of the highest demand never binds beside (41), and is kept. The network's equations are "
         "read as the usual cell.",
     )
-    return ReportSection("options", "What each reading comes to", columns, tuple(rows), text)
+    return ReportSection("options", "What each reading amounts to", columns, tuple(rows), text)
 
 
 def published_row(figures: dict[tuple[str, str, str], PublishedFigure]) -> tuple[Cell, ...]:
@@ -67,10 +67,10 @@ def outcome_columns(place: str, option: str) -> tuple[Column, ...]:
 
 def outcome_row(place: str, option: str, outcomes: Sequence[Outcome]) -> tuple[Cell, ...]:
     """Return mean and range over seeds of the totals of normal and optimal operation [kWh]."""
-    told: list[float] = []
+    lines: list[float] = []
     for totals in np.array(outcomes).T:
-        told += [float(totals.mean()), float(totals.min()), float(totals.max())]
-    return place, option, *told
+        lines += [float(totals.mean()), float(totals.min()), float(totals.max())]
+    return place, option, *lines
 
 
 def _variants() -> list[tuple[str, str, Callable[[StorageCase], Outcome]]]:

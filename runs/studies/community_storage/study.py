@@ -97,7 +97,7 @@ class StorageStudy:
 
 
 def found_of(cases: list[StorageCase], *, static: bool = False) -> dict[tuple[str, str], Ours]:
-    """Return what some cases come to by item and metric of Tables 3 and 4, for each seed.
+    """Return what some cases amount to by item and metric of Tables 3 and 4, for each seed.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _tables(shared: StorageStudy, tick: Callable[[], None]) -> list[ReportSectio
 
 
 def by_household(shared: StorageStudy, tick: Callable[[], None] = lambda: None) -> ReportSection:
-    """Set each household of Table 3 beside what each reading comes to."""
+    """Set each household of Table 3 beside what each reading amounts to."""
     rows: list[tuple[Cell, ...]] = []
     readings: list[tuple[str, dict[tuple[str, str], Ours]]] = [
         (name, found_of(shared.cases(changes))) for name, changes in READINGS
@@ -312,7 +312,7 @@ def compared(
         "Normal operation keeps alpha at 1, optimal operation raises it until the energy left "
         f"changes by less than 0.001 kWh, at alpha {_alphas(cases)}.",
         *(_apart(mode, value, found) for mode, (value, found) in totals.items()),
-        "Who gets how much hangs on the loads and forecasts of the two days: each household's "
+        "Who gets how much depends on the loads and forecasts of the two days: each household's "
         "share spreads by several kWh between seeds, while the total spreads with the sky.",
     )
     kwh = ReportSection(
@@ -369,11 +369,11 @@ def arithmetic(figures: dict[tuple[str, str, str], PublishedFigure]) -> ReportSe
                 for source in ("from grid", "from community storage")
             )
             share = figures["Table 4", house, f"storage share, {mode}"].value
-            told = figures["Table 4", house, f"grid share, {mode}"].value
+            reported = figures["Table 4", house, f"grid share, {mode}"].value
             off = grid + storage - demand
             implied = 100 * storage / demand
             agrees = abs(off) <= ROUNDING_KWH and abs(implied - share) <= ROUNDING_SHARE
-            rows.append((house, mode, demand, grid + storage, off, share, implied, share + told,
+            rows.append((house, mode, demand, grid + storage, off, share, implied, share + reported,
                          agrees))  # fmt: skip
     columns = (
         Column("household"),
@@ -448,7 +448,7 @@ def bounds_section(cases: list[StorageCase]) -> ReportSection:
 def run_time(
     figures: dict[tuple[str, str, str], PublishedFigure], case: StorageCase
 ) -> ReportSection:
-    """Tell how long the allowance of two days takes to be found."""
+    """State how long the allowance of two days takes to be found."""
     published = figures["section 3", "optimisation", "run time"].value
     begin = perf_counter()
     _, found = case.optimal()
@@ -458,8 +458,8 @@ def run_time(
         Column("plan"), Column("published [s]", ".2f"), Column("here [s]", ".3f"),
     )  # fmt: skip
     text = (
-        f"Here {len(found.alpha)} alphas are lived through side by side, in one process; the "
-        "source used a Xeon Silver 4210R and does not tell what it counts. The time varies with "
+        f"Here {len(found.alpha)} alphas are simulated side by side, in one process; the "
+        "source used a Xeon Silver 4210R and does not state what it counts. The time varies with "
         "the machine.",
     )
     return ReportSection("run_time", "How long a plan takes", columns, rows, text)

@@ -33,14 +33,14 @@ def losses_implied(
 
     ``imp = imp_1 - (PSR - PSR_1) PV + extra``: what is bought more than the sun explains was lost.
     """
-    told = table_5(figures)
+    reported = table_5(figures)
     factor = setting.settings.emission_factor
     share_of_year = setting.steps * setting.step_h / YEAR_H
     generated = float(setting.demand(0).generation_kwh.sum()) / share_of_year
     rows: list[tuple[Cell, ...]] = []
     for case in WITH:
-        more_bought = (told[case, CO2] - told["1", CO2]) / factor
-        more_used = (told[case, PSR] - told["1", PSR]) / 100 * generated
+        more_bought = (reported[case, CO2] - reported["1", CO2]) / factor
+        more_used = (reported[case, PSR] - reported["1", PSR]) / 100 * generated
         sizes = {f.metric: f.value for f in figures if f.where == "Table 4" and f.item == case}
         battery = sizes.get("battery capacity", 0.0)
         tank = sizes.get("thermal tank capacity", 0.0)
@@ -69,10 +69,10 @@ def losses_implied(
 
 def exclusions(figures: tuple[PublishedFigure, ...]) -> ReportSection:
     """Compare the published statements with each other by the identities."""
-    told = table_5(figures)
-    co2 = {case: told[case, CO2] - told["1", CO2] for case in WITH}
-    paid = {case: told[case, PAYBACK] for case in WITH}
-    lowest = min(told["1", CO2], *(told[case, CO2] for case in WITH))
+    reported = table_5(figures)
+    co2 = {case: reported[case, CO2] - reported["1", CO2] for case in WITH}
+    paid = {case: reported[case, PAYBACK] for case in WITH}
+    lowest = min(reported["1", CO2], *(reported[case, CO2] for case in WITH))
     rows: tuple[tuple[Cell, ...], ...] = (
         (
             "payback lengthens from 2009 to 2021 (Figure 17)",
@@ -95,14 +95,14 @@ def exclusions(figures: tuple[PublishedFigure, ...]) -> ReportSection:
         (
             "the tank has the lowest emissions (abstract)",
             "Table 5",
-            f"it has the highest: {told['3 TESS', CO2]:,.0f} kg",
-            told["3 TESS", CO2] == lowest,
+            f"it has the highest: {reported['3 TESS', CO2]:,.0f} kg",
+            reported["3 TESS", CO2] == lowest,
         ),
         (
             "case 2 has the lowest emissions (section 4)",
             "Table 5",
             f"case 1 has: {lowest:,.0f} kg",
-            told["2 BESS", CO2] == lowest,
+            reported["2 BESS", CO2] == lowest,
         ),
         (
             "payback of case 2 is always the shortest (section 4)",
@@ -134,18 +134,18 @@ def investments_implied(
     figures: tuple[PublishedFigure, ...], interest_rate: float
 ) -> ReportSection:
     """Work out the investments that published paybacks imply, with and without a carbon tax."""
-    told = table_5(figures)
+    reported = table_5(figures)
     later = {f.item: f.value for f in figures if f.where == "Figure 19"}
     rows: list[tuple[Cell, ...]] = []
     for case in WITH:
         sizes = {f.metric: f.value for f in figures if f.where == "Table 4" and f.item == case}
-        size, years = sum(sizes.values()), told[case, PAYBACK]
-        by_cost = told["1", COST] - told[case, COST]
+        size, years = sum(sizes.values()), reported[case, PAYBACK]
+        by_cost = reported["1", COST] - reported[case, COST]
         of_cost = investment_paid_back(by_cost, years, interest_rate) / size
         saving: float | None = None
         of_tax: float | None = None
         if case in later:
-            tax = TAX_USD_PER_KG * (told[case, CO2] - told["1", CO2])
+            tax = TAX_USD_PER_KG * (reported[case, CO2] - reported["1", CO2])
             saving = saving_implied_by_tax(tax, years, later[case], interest_rate)
             of_tax = investment_paid_back(saving, years, interest_rate) / size
         rows.append((case, by_cost, of_cost, saving, of_tax))
@@ -157,7 +157,7 @@ def investments_implied(
         Column("then investment [USD/kWh]", ",.0f"),
     )
     text = (
-        "Two paybacks of one investment, without and with a tax, tell the saving behind them: "
+        "Two paybacks of one investment, without and with a tax, state the saving behind them: "
         "F = tax / (1 - a(t1) / a(t2)). They give a plausible price of both storages; the "
         "differences of the costs in Table 5 give others. The simulated paybacks use 294 USD/kWh "
         "for the battery, as Figure 19 implies, and 240 USD per kWh of electricity for the tank, "

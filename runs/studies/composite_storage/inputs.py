@@ -5,7 +5,7 @@ from hmesh.runs.studies.study_report import Column, ReportSection
 
 
 def assumptions(setting: CompositeStorageSetting) -> ReportSection:
-    """Tell every assumption with its value, where that comes from, and the key that changes it."""
+    """List every assumption with its value, where that comes from, and the key that changes it."""
     settings = setting.settings
     group, devices, tariff = settings.groups[0], settings.devices, settings.tariff
     roof, demand = group.photovoltaics, setting.demand(0)

@@ -43,7 +43,7 @@ def feed_in_by_year(
     known: dict[float, Years],
     tick: Callable[[], None] = lambda: None,
 ) -> tuple[ReportSection, ReportSection]:
-    """Tell paybacks by the year of the feed-in tariff, and what houses do at each tariff.
+    """Tabulate paybacks by the year of the feed-in tariff, and what houses do at each tariff.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def both_prices(found: Mapping[tuple[float, float], tuple[float | None, ...]]) -
     )
     text = (
         "Figure 17 of the source varies selling and purchasing prices from 2009 to 2021 together; "
-        "the purchasing prices are not printed. A dearer purchase shortens every payback, so that "
+        "the purchasing prices are not printed. A higher price shortens every payback, so that "
         "a payback may lengthen or shorten from year to year by the one price or by the other. "
         "By rules, without foresight.",
     )
@@ -126,7 +126,7 @@ def both_prices(found: Mapping[tuple[float, float], tuple[float | None, ...]]) -
 
 
 def _by_tariff(setting: CompositeStorageSetting, known: dict[float, Years]) -> ReportSection:
-    """Tell self-consumption and the energy sold more at each tariff, with foresight."""
+    """Tabulate self-consumption and the energy sold more at each tariff, with foresight."""
     rows: list[tuple[Cell, ...]] = []
     for price in sorted(known, reverse=True):
         years = known[price]
@@ -158,7 +158,7 @@ def _by_tariff(setting: CompositeStorageSetting, known: dict[float, Years]) -> R
 def carbon_tax(
     setting: CompositeStorageSetting, known: dict[float, Years], feed_ins: tuple[float, ...]
 ) -> ReportSection:
-    """Tell paybacks with a carbon tax, in both regimes.
+    """Tabulate paybacks with a carbon tax, in both regimes.
 
     Parameters
     ----------

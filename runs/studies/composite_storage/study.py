@@ -1,7 +1,7 @@
 """The published study of a house with battery and thermal storage, simulated again.
 
 Source: Scientific Reports 14 (2024) 6279, a house in Kitakyushu with photovoltaics and heat pump in
-four cases. Its loads, devices and costs are not printed; what stands for them is told in a table.
+four cases. Its loads, devices and costs are not printed; what stands for them is stated in a table.
 """
 
 from collections.abc import Callable, Sequence
@@ -118,7 +118,7 @@ class HouseStudy:
 def found_of(
     setting: CompositeStorageSetting, years: Years, figures: tuple[PublishedFigure, ...]
 ) -> dict[tuple[str, str], float]:
-    """Return what some years come to for the figures of Table 5 and of section 4."""
+    """Return what some years amount to for the figures of Table 5 and of section 4."""
     first = years[NO_STORAGE].cost
     found = {
         (f.item, f.metric): _found(setting, years, f.item, f.metric)
@@ -243,7 +243,7 @@ def study_house(*varied: str) -> CompositeStorageSetting:
 
 
 def _found(setting: CompositeStorageSetting, years: Years, item: str, metric: str) -> float:
-    """Return what a year comes to where a figure was published, in the unit of the source."""
+    """Return what a year amounts to where a figure was published, in the unit of the source."""
     case = CASES[item]
     year, first = years[case], years[NO_STORAGE]
     if metric == PSR:
@@ -257,7 +257,7 @@ def _found(setting: CompositeStorageSetting, years: Years, item: str, metric: st
 
 
 def money(setting: CompositeStorageSetting, low: Years, rules: Years) -> ReportSection:
-    """Tell savings, paybacks and present values of the cases."""
+    """Tabulate savings, paybacks and present values of the cases."""
     rows: list[tuple[Cell, ...]] = []
     for name, case in list(CASES.items())[1:]:
         for who, years in (("foresight", low), ("rules", rules)):
@@ -295,7 +295,7 @@ def money(setting: CompositeStorageSetting, low: Years, rules: Years) -> ReportS
 
 
 def foresight_gap(low: Years, rules: Years) -> ReportSection:
-    """Tell by how much a manager without foresight is dearer."""
+    """State by how much a manager without foresight is more expensive."""
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             name,
@@ -313,7 +313,7 @@ def foresight_gap(low: Years, rules: Years) -> ReportSection:
         Column("case"),
         Column("foresight [JPY/a]", ",.0f"),
         Column("rules [JPY/a]", ",.0f"),
-        Column("dearer [%]", "+.2f"),
+        Column("more expensive [%]", "+.2f"),
         Column("saving reached [%]", ".1f"),
     )
     text = (

@@ -61,7 +61,7 @@ def identities(setting: CompositeStorageSetting, known: dict[float, Years]) -> R
 
 
 def tank_units(by_unit: Mapping[str, Mapping[str, Years]], order: tuple[str, ...]) -> ReportSection:
-    """Tell self-consumption with tanks sized by electricity and by heat.
+    """Tabulate self-consumption with tanks sized by electricity and by heat.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def tank_units(by_unit: Mapping[str, Mapping[str, Years]], order: tuple[str, ...
 
 
 def typical_days(setting: CompositeStorageSetting, years: Years, feed_in: float) -> ReportSection:
-    """Tell a mean day of each season in every case, at a feed-in tariff [JPY/kWh]."""
+    """Show a mean day of each season in every case, at a feed-in tariff [JPY/kWh]."""
     demand = setting.demand(0)
     month = setting.months
     per_day = 24.0 / setting.step_h

@@ -1,4 +1,4 @@
-"""Years of a house with storages, lived through in memory for the tables of its study."""
+"""Years of a house with storages, simulated in memory for the tables of its study."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ class BareWorld(mesa.Model):  # type: ignore[type-arg]
 
 @dataclass(frozen=True, slots=True)
 class HouseYear:
-    """What a house did and what that comes to.
+    """What a house did and what that amounts to.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class HouseYear:
 def year_of(
     flows: HouseFlows, demand: HouseDemand, prices: HousePrices, gap: float = 0.0
 ) -> HouseYear:
-    """Return what the flows of a house come to."""
+    """Return what the flows of a house amount to."""
     return HouseYear(
         flows,
         self_consumption_rate(flows.export_kwh, demand.generation_kwh),
@@ -120,7 +120,7 @@ def live_by_rules(
     houses = StorageHouses(BareWorld(setting.step_h), columns, setting.settings.memory)
     count, demand = len(houses), setting.demand(0)
     factors = [np.ones(count)] * 3 if needs is None else list(needs)
-    cheap, dear, cheapest, left = tariff_signals(prices.taxed, setting.day)
+    cheap, peak_price, cheapest, left = tariff_signals(prices.taxed, setting.day)
     there = np.ones(count, dtype=np.bool_)
     kept = {name: np.empty((demand.steps, count)) for name in HouseFlows.__dataclass_fields__}
     for step in range(demand.steps):
@@ -136,7 +136,7 @@ def live_by_rules(
             purchase=float(prices.taxed[step]),
             feed_in=float(prices.feed_in[step]),
             cheap=bool(cheap[step]),
-            dear=float(dear[step]),
+            peak_price=float(peak_price[step]),
             cheapest=float(cheapest[step]),
             cheap_steps=int(left[step]),
         )

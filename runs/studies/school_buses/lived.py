@@ -39,7 +39,7 @@ def weeks(tick: Callable[[], None] = lambda: None) -> Weeks:
 
 
 def lived(found: Weeks) -> ReportSection:
-    """Return what the weeks come to where nothing is forgotten, with and without a reserve."""
+    """Return what the weeks amount to where nothing is forgotten, with and without a reserve."""
     rows = [
         row for (season, reserve), week in found.items() for row in _rows(week, season, reserve)
     ]

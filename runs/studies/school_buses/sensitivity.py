@@ -93,7 +93,7 @@ def _hour(key: str, value: int, required: int) -> tuple[IncentiveOutcome, float]
 
 
 def _course(first: float, last: float) -> str:
-    """Tell which way values go from the first to the last input."""
+    """State which way values go from the first to the last input."""
     if abs(last - first) <= 1e-6 * abs(first):
         return f"stays at {first:.2f}"
     return f"{'rises' if last > first else 'falls'} from {first:.2f} to {last:.2f}"

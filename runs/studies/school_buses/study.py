@@ -71,7 +71,7 @@ class BusStudy:
 def found_by_accounting(
     figures: tuple[PublishedFigure, ...], days: Days, *, from_empty: bool = False
 ) -> dict[tuple[str, str], float]:
-    """Return what the accounting of the source comes to for every published figure.
+    """Return what the accounting of the source amounts to for every published figure.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def found_by_accounting(
 def found_by_agents(
     figures: tuple[PublishedFigure, ...], found: Weeks
 ) -> dict[tuple[str, str], float]:
-    """Return what weeks with every battery come to, the energy of the next round kept."""
+    """Return what weeks with every battery amount to, the energy of the next round kept."""
     by_agents = {}
     names = {short: strategy for strategy, short in NAMES.items()}
     keys = {COST_CUT: "generation_cost", BILL_CUT: "school_bill", PAR_CUT: "par"}
@@ -269,7 +269,7 @@ def bills(days: Days) -> ReportSection:
     text = (
         "The published bill credits the margin of the price over the average price of stored "
         "energy, which is what remains where the energy is bought back at that average price. A "
-        "fuller valley is dearer, so the bill that buys it back falls less.",
+        "fuller valley is more expensive, so the bill that buys it back falls less.",
     )
     return ReportSection(
         "bills", "Bill of the schools, counted in two ways", columns, tuple(rows), text
@@ -282,7 +282,7 @@ def required_demand_section() -> ReportSection:
     for required in REQUIRED_MWH:
         found = solve_exact(critical_hour(1e3 * required))
         free = solve_exact(critical_hour(1e3 * required, capped=False))
-        dear = solve_exact(critical_hour(1e3 * required, average_price=1.73))
+        high = solve_exact(critical_hour(1e3 * required, average_price=1.73))
         terms = critical_hour(1e3 * required, average_price=1.73).terms
         rows.append(
             (
@@ -292,7 +292,7 @@ def required_demand_section() -> ReportSection:
                 saving(found, 1e3 * required),
                 float(free.energy_kwh.sum()) / 1e3,
                 saving(free, 1e3 * required),
-                _cut(dear.additional_cost, terms.cost_without),
+                _cut(high.additional_cost, terms.cost_without),
             )
         )
     columns = (
@@ -371,6 +371,6 @@ def _range(rows: list[tuple[Cell, ...]], at: int) -> str:
     values = [float(str(row[at])) for row in rows]
     signed = "+" if min(values) < 0 else ""
     low, high = sorted((min(values), max(values)), key=abs)
-    # A reduction below 0 is told as the rise that it is.
+    # A reduction below 0 is given as the rise that it is.
     factor = -1.0 if signed else 1.0
     return f"{factor * low:{signed}.2f} to {factor * high:{signed}.2f}"

@@ -14,18 +14,18 @@ LOSS, CAPACITY = "storage energy loss", "optimal storage capacity"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A reduction told in a text.
+    """A reduction stated in a text.
 
     Attributes
     ----------
     where : str
-        Where it is told.
+        Where it is stated.
     what : str
         What is compared.
     printed : str
         The reduction with the digits that are printed [%].
     worked_out : callable
-        The reduction that figures by metric, assignment and season come to [%].
+        The reduction that figures by metric, assignment and season amount to [%].
     item : str
         Its item among the published figures, if it is one.
     """
@@ -37,7 +37,7 @@ class Claim:
     item: str = ""
 
     @property
-    def told(self) -> float:
+    def stated(self) -> float:
         """The reduction [%]."""
         return float(self.printed)
 
@@ -130,7 +130,7 @@ CLAIMS = (
 def room_of(claim: Claim, figures: tuple[PublishedFigure, ...]) -> float:
     """Return how far a statement may be off the tables by rounding alone [points].
 
-    Half a unit of its own last digit, and what half a unit of the last digit of each cell of the
+    Half its own unit last digit, and what half a unit of the last digit of each cell of the
     tables behind it moves the reduction, all of them the same way.
     """
     value = _published(figures)
@@ -158,20 +158,20 @@ def room_of(claim: Claim, figures: tuple[PublishedFigure, ...]) -> float:
 
 
 def claimed(simulated: Value) -> dict[tuple[str, str], float]:
-    """Return what the simulated figures come to for every statement among the published figures."""
+    """Return the simulated figures for every statement among the published figures."""
     return {
         (claim.item, claim.metric): claim.worked_out(simulated) for claim in CLAIMS if claim.item
     }
 
 
 def claims(figures: tuple[PublishedFigure, ...], simulated: Value) -> ReportSection:
-    """Set every reduction told in the texts beside what the tables come to."""
+    """Set every reduction stated in the texts beside what the tables amount to."""
     published = _published(figures)
     rows: list[tuple[Cell, ...]] = []
     for claim in CLAIMS:
         table, ours = claim.worked_out(published), claim.worked_out(simulated)
         room = room_of(claim, figures)
-        agrees = abs(table - claim.told) <= room
+        agrees = abs(table - claim.stated) <= room
         rows.append((claim.what, claim.where, claim.printed, table, room, agrees, ours))
     columns = (
         Column("statement"),
@@ -183,7 +183,7 @@ def claims(figures: tuple[PublishedFigure, ...], simulated: Value) -> ReportSect
         Column("simulated [%]", ".1f"),
     )
     text = (*_sentences(published), *_verdicts(published))
-    return ReportSection("claims", "What the texts tell", columns, tuple(rows), text)
+    return ReportSection("claims", "What the texts state", columns, tuple(rows), text)
 
 
 def _sentences(published: Value) -> tuple[str, ...]:
@@ -237,7 +237,7 @@ def _cooling(profile: str) -> float:
 
 
 def baselines(figures: tuple[PublishedFigure, ...]) -> ReportSection:
-    """Work out from which figures without shifting the reductions told would follow."""
+    """Work out from which figures without shifting the reductions stated would follow."""
     published = _published(figures)
     rows: list[tuple[Cell, ...]] = []
     for claim in CLAIMS:
@@ -248,13 +248,13 @@ def baselines(figures: tuple[PublishedFigure, ...]) -> ReportSection:
         names = tuple(one for one in _MPFA if one in claim.what) or _MPFA
         with_shifting = _mean(published, metric, tuple(f"{n}+LS" for n in names), (season,))
         without = _mean(published, metric, names, (season,))
-        implied = with_shifting / (1 - claim.told / 100)
-        rows.append((claim.what, claim.told, with_shifting, implied, without))
+        implied = with_shifting / (1 - claim.stated / 100)
+        rows.append((claim.what, claim.stated, with_shifting, implied, without))
     columns = (
         Column("statement"),
-        Column("told [%]", ".1f"),
+        Column("stated [%]", ".1f"),
         Column("with shifting, tables [kWh]", ".3f"),
-        Column("without, as told implies [kWh]", ".3f"),
+        Column("without, as stated implies [kWh]", ".3f"),
         Column("without, tables [kWh]", ".3f"),
     )
     text = (

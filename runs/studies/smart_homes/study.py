@@ -105,7 +105,7 @@ type Days = dict[tuple[str, str], StudyDay]
 
 
 def study_days(*changes: str) -> Days:
-    """Live through the day of the built-in study, by name of assignment and season."""
+    """Simulate the day of the built-in study, by name of assignment and season."""
     setting = make_setting(study_scenario("smart-home", "plots=false", *changes))
     days: Days = {}
     for name, strategy in STRATEGY.items():
@@ -146,7 +146,7 @@ class HomeStudy:
 
 
 def found_of(days: Days) -> dict[tuple[str, str], float]:
-    """Return what some days come to, by item and metric of the published figures."""
+    """Return what some days amount to, by item and metric of the published figures."""
     value = _value(days)
     cells = {
         (f"{name} {season}", metric): value(metric, name, season)
@@ -245,7 +245,7 @@ def _losses(figures: tuple[PublishedFigure, ...], days: Days, from_05: Days) -> 
         "flows follow from the energy of photovoltaics in a day alone; those of the multiple power "
         "flows need its hours, which were fitted.",
         "'AC from 05:00' has the air conditioner in summer begin as table 3.1 says. The losses "
-        "cannot tell which was simulated, the capacities can.",
+        "do not show which was simulated, the capacities can.",
     )
     bars = Bars("assignment", ("published [kWh]", "simulated [kWh]"), "losses of a day [kWh]")
     return ReportSection("losses", "Energy lost in a day", columns, tuple(rows), text, bars)
@@ -336,7 +336,7 @@ def _honest(days: Days) -> ReportSection:
 
 
 def _hours(days: Days) -> ReportSection:
-    """Tell which hours of air conditioning are moved."""
+    """State which hours of air conditioning are moved."""
     rows: list[tuple[Cell, ...]] = []
     for season in SEASONS:
         for name in ("MPFA/SG", "MPFA/MG"):
@@ -345,7 +345,7 @@ def _hours(days: Days) -> ReportSection:
             rows.append((f"{name} {season}", _clock(before - after), _clock(after - before)))
     columns = (Column("assignment"), Column("hours left"), Column("hours taken"))
     text = (
-        "Thesis 3.5.5 tells that demand is shifted from early to mid-morning in summer, as here, "
+        "Thesis 3.5.5 states that demand is shifted from early to mid-morning in summer, as here, "
         "and from the morning to the early evening in winter, where here the morning hour goes to "
         "the next and an evening hour is added.",
     )
@@ -357,7 +357,7 @@ def _clock(hours: set[int]) -> str:
 
 
 def _sensitivity(figures: tuple[PublishedFigure, ...], days: Days, from_05: Days) -> ReportSection:
-    """Tell how far the tables would be off under other readings."""
+    """State how far the tables would be off under other readings."""
     readings = {
         "as simulated": days,
         "air conditioning from 05:00 in summer": from_05,
@@ -386,7 +386,7 @@ def _sensitivity(figures: tuple[PublishedFigure, ...], days: Days, from_05: Days
     text = (
         "The largest deviation from a published cell, with the photovoltaics as they were fitted "
         "to the first reading (the second has its own); for the last two they were not fitted "
-        "anew. Which load is fed first the tables do not tell.",
+        "again. Which load is fed first the tables do not state.",
     )
     return ReportSection(
         "readings", "How the tables speak for this reading", columns, tuple(rows), text
@@ -394,7 +394,7 @@ def _sensitivity(figures: tuple[PublishedFigure, ...], days: Days, from_05: Days
 
 
 def _net_losses(day: StudyDay) -> float:
-    """Return what equations (3.12) and (3.13) come to as printed [kWh]."""
+    """Return what equations (3.12) and (3.13) amount to as printed [kWh]."""
     net = day.generation_kwh.sum(axis=1) - day.used_kwh.sum(axis=1)
     eta = StateOfCharge().charge_efficiency
     return float((1 - eta) * np.maximum(net, 0).sum() + (1 / eta - 1) * np.maximum(-net, 0).sum())

@@ -8,7 +8,7 @@ from hmesh.runs.world.setting import Setting
 
 
 def fixed_inputs(setting: Setting) -> ReportSection:
-    """Tell the inputs that the source does not give, their values here and why these."""
+    """State the inputs that the source does not give, their values here and why these."""
     scenario = setting.scenario
     cost, prices, vehicles = scenario.generation_cost, scenario.prices, scenario.vehicles
     tariff = prices.time_of_use
@@ -16,7 +16,7 @@ def fixed_inputs(setting: Setting) -> ReportSection:
     lam = vehicles.lam
     bounds = f"{lam[0]:g} to {lam[1]:g}" if isinstance(lam, tuple) else str(lam)
     rows = (
-        ("fixed loads", _loads(setting), "plausible sizes; their scale is fitted"),
+        ("inelastic loads", _loads(setting), "plausible sizes; their scale is fitted"),
         (
             "generation cost a, b, c",
             f"{cost.quadratic:g} JPY/kWh^2, {cost.linear:g} JPY/kWh, {cost.fixed:g} JPY/h",
@@ -91,7 +91,7 @@ def _loads(setting: Setting) -> str:
 
 
 def mean_load_kw(setting: Setting) -> float:
-    """Return the mean of all fixed loads over the run [kW]."""
+    """Return the mean of all inelastic loads over the run [kW]."""
     members = setting.members
     by_source = np.zeros_like(members.sources.load_kwh(0))
     for population in members.populations.values():

@@ -189,14 +189,14 @@ def _prices(rule: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 def _about_levels(
     rows: list[tuple[Cell, ...]], names: tuple[str, ...], means: dict[str, NDArray[np.float64]]
 ) -> str:
-    told = [f"Published: community 1 ({names[0]}) is generally the cheapest."]
+    lines = [f"Published: community 1 ({names[0]}) is generally the cheapest."]
     for (rule, mean), row in zip(means.items(), (rows[0], rows[len(names)]), strict=True):
         order = int((mean < mean[0] - SAME_PRICE).sum())
         hours = f"cheapest alone in {row[5]} and cheapest or equal in {row[6]} of {DAY_STEPS} hours"
         verdict = "so it is" if order == 0 and int(row[6] or 0) > DAY_STEPS // 2 else "it is not"
-        told.append(f"With {rule.replace('_', ' ')} {verdict}: {hours}.")
-    told.append(
+        lines.append(f"With {rule.replace('_', ' ')} {verdict}: {hours}.")
+    lines.append(
         "Energy and profits of the utility are the same: the rule sets prices only where no "
         "vehicle hears them."
     )
-    return " ".join(told)
+    return " ".join(lines)

@@ -1,4 +1,4 @@
-"""How far the results of the vehicle study hang on the inputs that had to be fixed."""
+"""How far the results of the vehicle study depend on the inputs that had to be fixed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ class CaseVariation:
     par, bill : float, optional
         Reductions [%] that an independent implementation found.
     load : float
-        Factor on all fixed loads.
+        Factor on all inelastic loads.
     earlier_slot : bool
         Whether slot s is the hour that ends at s.
     """
@@ -167,7 +167,7 @@ def sensitivity(tick: Callable[[], None]) -> list[ReportSection]:
     )
     bars = Bars("change", ("PAR [%]", "bill [%]"), "reduction by 3OEP against typical charging [%]")
     text = (
-        "PAR and bill: reductions. kW per vehicle: mean fixed load for each vehicle. Other code: "
+        "PAR and bill: reductions. kW per vehicle: mean inelastic load each. Other code: "
         "what an independent implementation reported. Prices at bound: how often in the day a "
         "community price reached its upper bound.",
         _lesson(found),
@@ -192,7 +192,7 @@ def _range(values: Iterable[float]) -> str:
 def _seeds(
     found: list[tuple[CaseVariation, _Found]], draws: dict[str, list[_Found]]
 ) -> ReportSection:
-    """Tell how far other draws of lambda move the reductions."""
+    """State how far other draws of lambda move the reductions."""
     rows: list[tuple[Cell, ...]] = []
     for variation, _ in found:
         if variation.name in draws:
@@ -253,17 +253,17 @@ def _differences(found: list[tuple[CaseVariation, _Found]], draws: dict[str, lis
             captive.append(variation.name)
         else:
             open_.append(variation.name)
-    told = [f"More than {FAR:g} point from the other code:"]
+    lines = [f"More than {FAR:g} point from the other code:"]
     if drawn:
-        told.append(f"{', '.join(drawn)}, where other draws of lambda reach its figure;")
+        lines.append(f"{', '.join(drawn)}, where other draws of lambda reach its figure;")
     if captive:
-        told.append(
+        lines.append(
             f"{', '.join(captive)}, where prices stand at their bound or would at a slightly "
             "higher one (next table), so that they jump and small differences grow;"
         )
     if open_:
-        told.append(f"{', '.join(open_)}, for which no cause is known;")
-    return " ".join(told)[:-1] + "."
+        lines.append(f"{', '.join(open_)}, for which no cause is known;")
+    return " ".join(lines)[:-1] + "."
 
 
 def _reached(variation: CaseVariation, draws: list[_Found]) -> bool:
@@ -297,7 +297,7 @@ def price_bound() -> ReportSection:
         Column("prices at bound", "d"),
     )
     text = (
-        "A fixed load pays any price. Where it outweighs what vehicles can sell, the best price "
+        "An inelastic load pays any price. Where vehicles cannot sell that much, the best price "
         "is the bound, and the bound decides the result; with the inputs as they are it does not.",
     )
     title = "The upper price bound, where loads cannot leave"
@@ -309,7 +309,7 @@ def equal_energy() -> ReportSection:
     fitted = (f"{_A}={FITTED_A}", f"{_B}=0", *scaled_loads(FITTED_LOADS))
     cases: tuple[tuple[str, tuple[str, ...], dict[str, tuple[float, float]]], ...] = (
         ("as they are", (), {}),
-        ("fitted anew", fitted, {"marginal": (40.6, 8.5)}),
+        ("fitted again", fitted, {"marginal": (40.6, 8.5)}),
     )
     rows: list[tuple[Cell, ...]] = []
     change, left_out = 0.0, 0
@@ -331,7 +331,7 @@ def equal_energy() -> ReportSection:
     published = [
         figure for figure in published_figures("vehicles") if figure.item == "3OEP vs typical"
     ]
-    dearer = sum(float(row[5] or 0) < 0 for row in rows)
+    costlier = sum(float(row[5] or 0) < 0 for row in rows)
     used = case_study().scenario.vehicles.consumption_kwh_per_km
     columns = (
         Column("inputs"),
@@ -349,10 +349,10 @@ def equal_energy() -> ReportSection:
         "Reductions. The same loads come day after day until no battery has changed over a day: "
         f"up to {left_out} first days are left out, and no battery is then more than "
         f"{change:.0e} kWh from where it was a day before. Both strategies so buy what is driven, "
-        f"{typical.totals.sums['driven_km'] * used / 1e3:.2f} MWh. Fitted anew: loads x "
+        f"{typical.totals.sums['driven_km'] * used / 1e3:.2f} MWh. Fitted again: loads x "
         f"{FITTED_LOADS:g}, a = {FITTED_A:g} JPY/kWh^2, b = 0. Published, for one day: "
         f"{' and '.join(str(figure.value) for figure in published)} %.",
-        f"Negative: 3OEP is dearer, as in {dearer} of these {len(rows)} cases.",
+        f"Negative: 3OEP is more expensive, as in {costlier} of these {len(rows)} cases.",
     )
     title = "Days that repeat: 3OEP against typical charging with equal energy"
     return ReportSection("equal-energy", title, columns, tuple(rows), text)

@@ -65,17 +65,17 @@ class VehicleStudy:
 
     @cached_property
     def exact(self) -> Days:
-        """In the equilibrium with all limits, which runs find unless told otherwise."""
+        """In the equilibrium with all limits, which runs find unless set otherwise."""
         return simulated_days("exact")
 
     @property
     def found(self) -> dict[tuple[str, str], float]:
-        """What the exact days come to, by item and metric of the published figures."""
+        """What the exact days amount to, by item and metric of the published figures."""
         return found_of(self.exact)
 
 
 def found_of(days: Days) -> dict[tuple[str, str], float]:
-    """Return what some days come to, by item and metric of the published figures."""
+    """Return what some days amount to, by item and metric of the published figures."""
     return {(f.item, f.metric): _ours(days, f) for f in VehicleStudy.figures}
 
 
@@ -135,7 +135,7 @@ def _reductions(days: Days, item: str) -> Reductions:
 
 
 def _ours(days: Days, figure: PublishedFigure) -> float:
-    """Return what the days come to where a figure was published."""
+    """Return what the days amount to where a figure was published."""
     found = _reductions(days, figure.item)
     return found.par if figure.metric == PAR else found.bill
 
@@ -148,7 +148,7 @@ def _about(figures: tuple[PublishedFigure, ...], exact: Days) -> str:
         f"Published: {places}. PAR is the peak-to-average ratio of the hourly demand. Time-of-use "
         f"tariff of 2LV: {tariff.on_peak:g} and {tariff.off_peak:g} JPY/kWh. 'exact' is the "
         "equilibrium of the games with the limits of every battery and plug, which runs find "
-        "unless told otherwise; it counts. 'closed forms' are those of the source, corrected and "
+        "unless set otherwise; it counts. 'closed forms' are those of the source, corrected and "
         "clipped to the price bounds, as its algorithm uses them."
     )
 
@@ -183,12 +183,12 @@ def _why_they_differ(formulas: Simulation, exact: Simulation) -> str:
 
 
 def _about_other_code() -> str:
-    """Tell what an independent implementation found, and whether it agrees with itself."""
-    told = ", ".join(f"{value}" for value in OTHER_CODE.values())
+    """State what an independent implementation found, and whether it agrees with itself."""
+    wording = ", ".join(f"{value}" for value in OTHER_CODE.values())
     item, _ = IMPOSSIBLE
     implied = _implied(item, OTHER_CODE["3OEP vs typical", BILL], OTHER_CODE["3OEP vs 2LV", BILL])
     return (
-        f"An independent implementation found, in this order, {told} %. Its figures against 2LV "
+        f"An independent implementation found, in this order, {wording} %. Its figures against 2LV "
         f"are those of the formulas; its last does not follow from the two before it, which give "
         f"{implied:.1f} % as here."
     )
@@ -213,10 +213,10 @@ def _energy(days: Days) -> ReportSection:
         Column("JPY per kWh bought", ".2f"),
     )
     paid = {row[0]: float(row[5] or 0.0) for row in rows}
-    dearer = -reduction(paid["3OEP"], paid["typical"])
+    costlier = -reduction(paid["3OEP"], paid["typical"])
     text = (
         "The bills of one day do not buy the same: vehicles under 3OEP end the day with less "
-        f"energy in store. Per kWh bought, 3OEP is {dearer:.0f} % dearer than typical charging.",
+        f"energy in store. Per kWh bought, 3OEP is {costlier:.0f} % above typical charging.",
     )
     return ReportSection("energy", "What the bills bought (exact)", columns, tuple(rows), text)
 
@@ -252,7 +252,7 @@ def _other_tariff(figures: tuple[PublishedFigure, ...], formulas: Days) -> Repor
     published = {(figure.item, figure.metric): figure.value for figure in figures}
     text = (
         f"A tariff of {on_off} JPY/kWh gives the bill reduction of 2LV that was published "
-        f"({published[IMPOSSIBLE]} %): {there:.1f} %. But then 3OEP is {-then:.1f} % dearer than "
+        f"({published[IMPOSSIBLE]} %): {there:.1f} %. But then 3OEP is {-then:.1f} % above "
         f"2LV, not {published['3OEP vs 2LV', BILL]} % cheaper.",
     )
     return ReportSection("tariff", "2LV under another time-of-use tariff", columns, rows, text)

@@ -37,7 +37,7 @@ def battery_curves(
     Parameters
     ----------
     lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
-        As in :func:`hmesh.markets.answers.battery_answers`.
+        As in `hmesh.markets.answers.battery_answers`.
 
     Returns
     -------
@@ -57,21 +57,21 @@ def battery_curves(
     for rows in (np.flatnonzero(lossless), np.flatnonzero(~lossless)):
         if not len(rows):
             continue
-        told = battery_answers(0.0, *(column[rows] for column in columns))
-        lines = np.stack((told.full_price, told.empty_price, told.slope), axis=1)
+        reported = battery_answers(0.0, *(column[rows] for column in columns))
+        lines = np.stack((reported.full_price, reported.empty_price, reported.slope), axis=1)
         curves[rows, FIRST] = lines[: len(rows)]
-        if told.dead_bands:
+        if reported.dead_bands:
             curves[rows, SECOND] = lines[len(rows) :]
-        if len(told.jump_price):
+        if len(reported.jump_price):
             # A battery that holds more than it values may jump from one line to the other.
             unwanted = columns[0][rows] - columns[1][rows] * columns[2][rows] < 0.0
             for row in rows[unwanted]:
                 one = battery_answers(0.0, *(column[row : row + 1] for column in columns))
-                curves[row] = told_curve(one)
+                curves[row] = answer_curve(one)
     return curves
 
 
-def told_curve(answers: Answers) -> NDArray[np.float64]:
+def answer_curve(answers: Answers) -> NDArray[np.float64]:
     """Return the answers of one battery as a row, shape (14,)."""
     curve = np.zeros(len(COLUMNS))
     curve[SATURATED] = answers.saturated_kwh
@@ -84,7 +84,7 @@ def told_curve(answers: Answers) -> NDArray[np.float64]:
 
 
 def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
-    """Return what batteries buy together that told their curves, and a load beside them.
+    """Return what batteries buy together that stated their curves, and a load beside them.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def school_curves(
     Parameters
     ----------
     lam, theta, average_price, stored_kwh, upper_kwh, saturates, discharge_efficiency
-        As in :func:`hmesh.markets.school_response.school_response`.
+        As in `hmesh.markets.school_response.school_response`.
 
     Returns
     -------
