@@ -75,7 +75,7 @@ def text(parts: Any) -> str:
     return "".join(part.text if isinstance(part, Figure) else part for part in parts)
 
 
-def test_a_scheme_that_did_not_change_is_told_of_once() -> None:
+def test_a_scheme_that_did_not_change_is_described_once() -> None:
     """Of everybody sharing only schemes that differ from nobody sharing have a sentence."""
     assert text(of_schemes(FIRST, "JPY")) == (
         "Houses buy 2.50 MWh, deliver 3.00 MWh, use 25 % of what they generate and pay "
@@ -94,7 +94,7 @@ def test_a_scheme_that_did_not_change_is_told_of_once() -> None:
     assert "give 5.00 kWh back" in text(of_schemes(selling, "JPY", FIRST))
 
 
-def test_a_scheme_that_only_the_other_strategy_has_is_told_of() -> None:
+def test_a_scheme_that_only_the_other_strategy_has_is_described() -> None:
     assert "Vehicles take" in text(of_schemes(FIRST, "JPY", HOUSES))
 
 

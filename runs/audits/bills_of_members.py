@@ -21,7 +21,7 @@ from hmesh.runs.audits.reference.stated_tariff import (
 )
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.stated_bills import BillAudit
+from hmesh.runs.audits.stated_bills import BillAudit, amounts_of_ledger
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.groups_with_tariff import groups_with_tariff
@@ -239,16 +239,9 @@ class MemberTariffAudit(SchemeAudit):
 
     def _of_ledger(self, kind: str) -> tuple[Values, Values]:
         """Return energies and amounts of a kind as the ledger has them, where files are gone."""
-        energy, amount = np.zeros((2, *self.hours["net_kwh"].shape))
-        rows = self.run.table("ledger").to_pandas()
-        times = rows["time"].drop_duplicates().tolist()
-        mine = rows[rows["kind"] == kind]
-        party = mine["payee"] if kind in CREDITS else mine["payer"]
-        at = [times.index(time) for time in mine["time"]]
-        s = [self.inputs.strategies.index(name) for name in mine["strategy"]]
-        m = [self.inputs.communities.index(name.partition("@")[2]) for name in party]
-        energy[at, s, m], amount[at, s, m] = mine["energy_kwh"], mine["amount"]
-        return energy, amount
+        side = "payee" if kind in CREDITS else "payer"
+        ledger = self.run.table("ledger").to_pandas()
+        return amounts_of_ledger(self.inputs, ledger, kind, side, len(self.hours["net_kwh"]))
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the energies that meters read, and the parts of the bills."""

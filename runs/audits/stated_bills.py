@@ -1,7 +1,7 @@
 """Bills under a stated tariff worked out a second time: bands and charges of a month."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,45 @@ from hmesh.runs.audits.reference.stated_tariff import (
 )
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 type Values = NDArray[np.float64]
+
+
+def amounts_of_ledger(
+    inputs: RunInputs, ledger: "pd.DataFrame", kind: str, side: str, steps: int
+) -> tuple[Values, Values]:
+    """Return energies [kWh] and amounts of a kind of payment as the ledger has them.
+
+    For runs in which no other table settles them.
+
+    Parameters
+    ----------
+    inputs
+        What the scenario of the run settles.
+    ledger
+        The table of payments.
+    kind
+        What is paid for.
+    side
+        The column with the party of the community: "payer" or "payee".
+    steps
+        Number of steps of the run.
+
+    Returns
+    -------
+    tuple of two arrays, shape (steps, strategies, communities)
+        Energies and amounts, 0 where the ledger has none.
+    """
+    shape = (2, steps, len(inputs.strategies), len(inputs.communities))
+    energy, amount = np.zeros(shape)
+    mine = ledger[ledger["kind"] == kind]
+    s = [inputs.strategies.index(name) for name in mine["strategy"]]
+    m = [inputs.communities.index(name.partition("@")[2]) for name in mine[side]]
+    at = mine["step"].to_numpy()
+    energy[at, s, m], amount[at, s, m] = mine["energy_kwh"], mine["amount"]
+    return energy, amount
 
 
 class BillAudit:

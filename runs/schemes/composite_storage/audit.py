@@ -30,7 +30,7 @@ from hmesh.runs.audits.scheme_audit import (
     Payments,
     SchemeAudit,
 )
-from hmesh.runs.audits.stated_bills import BillAudit
+from hmesh.runs.audits.stated_bills import BillAudit, amounts_of_ledger
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.prosumer_parts import limited_groups
@@ -246,18 +246,14 @@ class CompositeStorageAudit(SchemeAudit):
                     axis=1,
                 )
             return found
-        found = {}
         ledger = self.run.table("ledger").to_pandas()
-        times = ledger["time"].drop_duplicates().tolist()
-        for kind in (*kinds, *(CREDITS if netted else ())):
-            found[kind] = np.zeros(self.hours["net_kwh"].shape)
-            of_kind = ledger[ledger["kind"] == kind]
-            party = of_kind["payee" if kind in CREDITS else "payer"]
-            at = [times.index(time) for time in of_kind["time"]]
-            s = [self.inputs.strategies.index(name) for name in of_kind["strategy"]]
-            m = [self.inputs.communities.index(p.partition("@")[2]) for p in party]
-            found[kind][at, s, m] = of_kind["amount"].to_numpy()
-        return found
+        steps = len(self.hours["net_kwh"])
+        return {
+            kind: amounts_of_ledger(
+                self.inputs, ledger, kind, "payee" if kind in CREDITS else "payer", steps
+            )[1]
+            for kind in (*kinds, *(CREDITS if netted else ()))
+        }
 
     def member_flows(self, group: str) -> MemberFlows | str:
         """Return what the houses of a group trade at the price of their community."""

@@ -14,7 +14,7 @@ from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
-from hmesh.runs.audits.stated_bills import BillAudit
+from hmesh.runs.audits.stated_bills import BillAudit, amounts_of_ledger
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.metered_sites.audit_plans import PlanAudit
@@ -120,16 +120,9 @@ class MeteredSitesAudit(SchemeAudit):
 
     def _of_ledger(self, kind: str) -> Values:
         """Return payments of a kind as the ledger has them, where no other table settles them."""
-        found = np.zeros(self.hours["net_kwh"].shape)
-        rows = self.run.table("ledger").to_pandas()
-        times = rows["time"].drop_duplicates().tolist()
-        mine = rows[rows["kind"] == kind]
-        party = mine["payee"] if kind == "site_net_metering" else mine["payer"]
-        at = [times.index(time) for time in mine["time"]]
-        s = [self.inputs.strategies.index(name) for name in mine["strategy"]]
-        m = [self.inputs.communities.index(name.partition("@")[2]) for name in party]
-        found[at, s, m] = mine["amount"].to_numpy()
-        return found
+        side = "payee" if kind == "site_net_metering" else "payer"
+        ledger = self.run.table("ledger").to_pandas()
+        return amounts_of_ledger(self.inputs, ledger, kind, side, len(self.hours["net_kwh"]))[1]
 
     @cached_property
     def _energy(self) -> Values:

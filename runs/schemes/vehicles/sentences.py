@@ -16,7 +16,7 @@ def sentence(totals: Totals, currency: str) -> Sentence:
         reported += ("Their trips lack ", energy(totals, "unmet_trip_kwh"), ". ")
     if anything(totals.get("on_the_way_kwh", 0.0)):
         reported += ("They charge ", energy(totals, "on_the_way_kwh"), " of it on their way. ")
-    if not_made := totals["counts"].get("trips_not_made"):
+    if not_made := totals.get("counts", {}).get("trips_not_made"):
         reported += (
             f"{not_made:,} trips are not made. " if not_made > 1 else "1 trip is not made. ",
         )
