@@ -110,6 +110,15 @@ def test_an_audit_finds_the_run_right(run: Path) -> None:
     assert "metered sites: lowest power that can be kept" in names
 
 
+def test_an_audit_takes_charges_of_months_from_the_ledger_where_no_site_is_written_down(
+    files: Path,
+) -> None:
+    made = scenario(files, "record.sites=1", strategies="sites_with_sun", sites=FULL, hours=48)
+    start_run(made, files / "few")
+    report = audit_run(files / "few")
+    assert report.passed, "\n".join(report.lines())
+
+
 def test_the_bill_is_worked_out_by_hand(run: Path) -> None:
     totals = json.loads((run / "summary.json").read_text())["sites_on_tariff"]
     steps = steps_of(run, "sites_on_tariff")
