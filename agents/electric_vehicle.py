@@ -228,9 +228,9 @@ class ElectricVehicle(DrivenBattery):
 class VehicleRows(DrivenBatteryRows):
     """Many vehicles at once: what a behaviour decides for, and lets learn."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("_of_step",)
 
-    _told: dict[str, Any]
+    _of_step: dict[str, Any]
 
     def __init__(
         self,
@@ -240,7 +240,7 @@ class VehicleRows(DrivenBatteryRows):
         bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> None:
         super().__init__(model, population, rows, bounds)
-        object.__setattr__(self, "_told", {})
+        object.__setattr__(self, "_of_step", {})
 
     def curves(self, kind: type[ElectricVehicle]) -> NDArray[np.float64]:
         """Return the curves that a class states of these vehicles; computed once a step."""
@@ -249,9 +249,9 @@ class VehicleRows(DrivenBatteryRows):
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """Return what is worked out once for the questions of a step, by its name."""
-        if name not in self._reported:
-            self._reported[name] = make()
-        return self._reported[name]
+        if name not in self._of_step:
+            self._of_step[name] = make()
+        return self._of_step[name]
 
     def draw(self, purpose: str, step: int | None = None) -> NDArray[np.float64]:
         """Return a uniform draw for each, shape (n,), from a stream of the purpose and the step.

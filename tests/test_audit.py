@@ -92,7 +92,7 @@ def test_good_runs_pass(changes: list[str]) -> None:
     assert not report.failed
 
 
-def test_what_cannot_be_checked_is_told() -> None:
+def test_what_cannot_be_checked_is_reported() -> None:
     report = audit_run(finished(*FEW, *GOOD["some vehicles recorded"]))
     left_out = {check.name: check.note for check in report.checks if check.passed is None}
     for strategy in ("two_level", "three_level"):
@@ -101,7 +101,7 @@ def test_what_cannot_be_checked_is_told() -> None:
     assert outcome(report)["vehicles: none does better by another exchange"] is True
 
 
-def test_a_lost_announcement_is_no_failure_but_told() -> None:
+def test_a_lost_announcement_is_no_failure_but_reported() -> None:
     report = audit_run(finished(*FEW, *GOOD["lost messages"]))
     notes = {check.name: check.note for check in report.checks}
     assert "stay idle" in notes["vehicles: none does better by another exchange"]
@@ -178,7 +178,7 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
     assert "equally good at another price in 1 steps" in audit.checks()[0].note
 
 
-def test_a_coarse_grid_is_told_what_it_loses() -> None:
+def test_a_coarse_grid_is_reported_what_it_loses() -> None:
     report = audit_run(finished(*FEW, "game.solver=grid", "hours=1"))
     check = next(c for c in report.checks if c.name == "equilibrium: utility's price (three_level)")
     assert check.tolerance == pytest.approx(0.1 / 1000 / 70)

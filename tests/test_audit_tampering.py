@@ -236,7 +236,7 @@ def test_prices_changed_in_all_tables_are_no_equilibrium(tmp_path: Path) -> None
     assert prices.where.endswith("three_level, homes")
 
 
-def test_damaged_and_missing_tables_are_told(tmp_path: Path) -> None:
+def test_damaged_and_missing_tables_are_reported(tmp_path: Path) -> None:
     directory = shutil.copytree(finished(*TAMPERED), tmp_path / "run")
     path = directory / "vehicles.parquet"
     path.write_bytes(path.read_bytes()[:1000])
@@ -254,7 +254,7 @@ def test_damaged_and_missing_tables_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", FILLED)
 @pytest.mark.parametrize("kept", [slice(-1), [4, 4]], ids=["one too few", "one twice"])
-def test_rows_too_many_or_too_few_are_told(
+def test_rows_too_many_or_too_few_are_reported(
     tmp_path: Path, table: str, kept: slice | list[int]
 ) -> None:
     directory = shutil.copytree(finished(*TAMPERED), tmp_path / "run")

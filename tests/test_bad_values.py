@@ -210,7 +210,7 @@ communities: {north: {members: []}}
 """
 
 
-def test_members_that_are_no_section_are_told_with_the_keys_of_one(tmp_path: Path) -> None:
+def test_members_that_are_no_section_are_reported_with_the_keys_of_one(tmp_path: Path) -> None:
     (reported,) = problems(tmp_path, SMALL.replace("[]", "[households]"))
     assert reported.startswith("s.yaml: communities.north.members.0: 'households' is not allowed")
     assert "a section with the keys kind, name" in reported
@@ -292,7 +292,7 @@ def test_half_a_character_is_refused() -> None:
 
 
 @pytest.mark.parametrize("value", ["1e160", "-1e13"])
-def test_loads_beyond_all_measure_are_told_with_their_line(tmp_path: Path, value: str) -> None:
+def test_loads_beyond_all_measure_are_reported_with_their_line(tmp_path: Path, value: str) -> None:
     hours = [f"2024-01-15T{hour:02}:00,m,{value if hour == 3 else 1}" for hour in range(24)]
     (tmp_path / "loads.csv").write_text("\n".join(["time,member,load_kwh", *hours]))
     members = "[{kind: household, name: a, file: loads.csv}]"

@@ -51,7 +51,7 @@ def test_every_picture_is_drawn_and_says_what_it_shows(
     assert "closed" in plots["weekly_exchange"].finding
 
 
-def test_nothing_to_draw_is_told(tmp_path: Path) -> None:
+def test_nothing_to_draw_is_reported(tmp_path: Path) -> None:
     few = "communities.district.members.0.businesses=3"
     none = drawn(tmp_path / "none", few, "battery_sharing.capacity_kwh=0", "hours=48",
                  "battery_sharing.own_capacity=shared")  # fmt: skip

@@ -305,7 +305,7 @@ def test_measured_buildings_take_their_place(shared: Path, tmp_path: Path) -> No
         (["battery_sharing.spread=by_size"], "by_size"),
     ],
 )
-def test_what_cannot_be_is_told(changes: list[str], reported: str) -> None:
+def test_what_cannot_be_is_reported(changes: list[str], reported: str) -> None:
     def size() -> None:
         setting = make_setting(load_scenario("battery-sharing", [*WEEK, *changes]))
         setting.schemes["battery_sharing"].shared_kwh  # noqa: B018

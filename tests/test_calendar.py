@@ -70,7 +70,7 @@ def test_a_start_with_an_offset_becomes_local_time() -> None:
     assert calendar.hour_of_day(0) == 0
 
 
-def test_a_start_shown_twice_is_the_first_unless_told() -> None:
+def test_a_start_shown_twice_is_the_first_unless_reported() -> None:
     assert Calendar("2024-10-27 02:30", "Europe/Berlin").hour_of_day(1) == 2.5
     second = datetime(2024, 10, 27, 2, 30, fold=1)
     assert Calendar(second, "Europe/Berlin").hour_of_day(1) == 3.5
@@ -115,13 +115,13 @@ def test_an_unknown_zone_names_the_nearest(zone: str, suggestion: str) -> None:
 
 
 @pytest.mark.parametrize("start", ["", "01.01.2024", "2024-02-30", "2024-01-01 25:00", "noon"])
-def test_a_bad_start_is_told(start: str) -> None:
+def test_a_bad_start_is_reported(start: str) -> None:
     with pytest.raises(InputError, match="is no time") as error:
         Calendar(start, "Europe/Berlin")
     assert places(error) == {"start": ""}
 
 
-def test_a_start_that_the_clocks_skip_is_told() -> None:
+def test_a_start_that_the_clocks_skip_is_reported() -> None:
     with pytest.raises(InputError, match=r"2024-03-31 02:30 does not exist.*2024-03-31 03:30"):
         Calendar("2024-03-31 02:30", "Europe/Berlin")
 
@@ -133,7 +133,7 @@ def test_a_step_needs_a_length(step_h: float) -> None:
     assert places(error) == {"step_h": ""}
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(InputError) as error:
         Calendar("today", "Xyzzy", 0, "Germny")
     assert places(error) == {

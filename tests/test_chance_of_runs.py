@@ -244,7 +244,7 @@ def test_energy_and_money_balance_with_everything_on(everything: Path) -> None:
         assert own == pytest.approx(profit)
 
 
-def test_the_summary_tells_what_chance_did(everything: Path) -> None:
+def test_the_summary_shows_what_chance_did(everything: Path) -> None:
     summary = read_run(everything).summary
     hours = table(everything, "hours")
     for name, totals in summary.items():
@@ -406,7 +406,7 @@ def test_preferences_from_a_file(tmp_path: Path) -> None:
         ("messages.latency=gamma", ["messages.latency", "constant, exponential"]),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(change: str, parts: list[str]) -> None:
+def test_what_is_wrong_is_reported_with_its_place(change: str, parts: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         load_scenario("three-communities", [change])
     for part in parts:

@@ -106,7 +106,7 @@ def test_the_one_before_survives_a_failure_while_writing(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_no_checkpoint_is_told(tmp_path: Path) -> None:
+def test_no_checkpoint_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no checkpoint; the run cannot go on; start"):
         load_checkpoint(tmp_path / "nowhere", "hash")
 
@@ -119,7 +119,7 @@ def test_another_scenario_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["state.json", "arrays.npz", "digests.json"])
 @pytest.mark.parametrize("how", ["truncated", "flipped", "missing", "empty"])
-def test_damage_is_told(tmp_path: Path, name: str, how: str) -> None:
+def test_damage_is_reported(tmp_path: Path, name: str, how: str) -> None:
     save_checkpoint(tmp_path, 24, STATE, "hash")
     path = only(tmp_path) / name
     content = bytearray(path.read_bytes())
@@ -153,7 +153,7 @@ def test_what_would_need_pickle_is_refused(tmp_path: Path, value: object) -> Non
         save_checkpoint(tmp_path, 1, {"value": value}, "hash")
 
 
-def test_a_place_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_place_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
         save_checkpoint(tmp_path / "file", 1, {}, "hash")

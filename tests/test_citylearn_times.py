@@ -65,7 +65,7 @@ def test_a_year_is_completed_by_the_columns(tmp_path: Path) -> None:
     assert imported(folder, "2016-07-31T22:00", "b").description.start == "2016-07-31T22:00"
 
 
-def test_the_schema_may_tell_the_start(tmp_path: Path) -> None:
+def test_the_schema_may_show_the_start(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "c", start_date="2016-07-31")
     assert imported(folder, None).description.start == "2016-07-31T22:00"
     other = folder_of(tmp_path / "d", start_date="2015-07-31")

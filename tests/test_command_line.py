@@ -68,7 +68,7 @@ def test_a_good_scenario_is_said_to_be_fine() -> None:
     assert result.stdout.startswith(f"{NAME} is fine: 48 steps of 1 h, communities homes, malls")
 
 
-def test_a_long_run_tells_how_much_it_will_write_before_it_starts(elsewhere: Path) -> None:
+def test_a_long_run_shows_how_much_it_will_write_before_it_starts(elsewhere: Path) -> None:
     result = hmesh("check", NAME, "--set", "years=5")
     assert result.exit_code == 0
     rows = 5 * 365 * 24 + 24  # 2024 is between
@@ -96,7 +96,7 @@ def test_every_mistake_is_one_line_on_the_error_output() -> None:
     ]
 
 
-def test_mistakes_in_every_file_are_told_at_once(tmp_path: Path) -> None:
+def test_mistakes_in_every_file_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "plans.csv").write_text(
         "plan,departs_h,km,origin,destination\na,8,x,homes,malls\na,18,5,malls,home\n"
     )
@@ -136,7 +136,7 @@ def test_unknown_words_are_refused_with_the_nearest(words: list[str], message: s
     assert "Traceback" not in result.output
 
 
-def test_a_run_writes_where_it_is_told_and_shows_what_it_came_to(elsewhere: Path) -> None:
+def test_a_run_writes_where_it_is_reported_and_shows_what_it_came_to(elsewhere: Path) -> None:
     result = hmesh("run", NAME, *SMALL, "--seed", "7", "--out", "mine")
     assert result.exit_code == 0, result.output
     run = runs.read_run(elsewhere / "mine")
@@ -147,7 +147,7 @@ def test_a_run_writes_where_it_is_told_and_shows_what_it_came_to(elsewhere: Path
     assert not (elsewhere / "mine" / "plots").exists()
 
 
-def test_a_run_draws_its_pictures_and_tells_what_they_show(elsewhere: Path) -> None:
+def test_a_run_draws_its_pictures_and_shows_what_they_show(elsewhere: Path) -> None:
     result = hmesh("run", NAME, *SMALL[:4], "--out", "mine")
     assert result.exit_code == 0, result.output
     pictures = {path.stem for path in (elsewhere / "mine" / "plots").glob("*.png")}
@@ -156,7 +156,7 @@ def test_a_run_draws_its_pictures_and_tells_what_they_show(elsewhere: Path) -> N
         assert f"\n{name}: " in result.stdout
 
 
-def test_runs_are_numbered_where_nothing_is_told(elsewhere: Path) -> None:
+def test_runs_are_numbered_where_nothing_is_reported(elsewhere: Path) -> None:
     for number in (1, 2):
         result = hmesh("run", NAME, *SMALL, "--no-progress")
         assert result.stdout.endswith(f"results: results/{NAME}-{number}\n")
@@ -240,7 +240,7 @@ class Report:
 
 
 @pytest.mark.parametrize(("passed", "status"), [(True, 0), (False, 1)])
-def test_an_audit_tells_whether_it_passed(
+def test_an_audit_shows_whether_it_passed(
     monkeypatch: pytest.MonkeyPatch, passed: bool, status: int
 ) -> None:
     monkeypatch.setattr(runs, "audit_run", lambda directory: Report(passed), raising=False)
@@ -269,7 +269,7 @@ def test_progress_is_shown_in_a_terminal(
     assert "7/24" in captured.err
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_reported() -> None:
     result = hmesh("--version")
     assert result.exit_code == 0
     assert result.stdout.startswith("hmesh ")

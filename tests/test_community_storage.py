@@ -338,7 +338,7 @@ def test_the_iteration_stops_where_the_energy_left_settles(seed: int) -> None:
     assert found.delivered_kwh[found.chosen - 1] <= delivered(given) + 0.2
 
 
-def test_a_storage_that_the_sun_fills_at_the_end_stops_early_unless_told_otherwise() -> None:
+def test_a_storage_that_the_sun_fills_at_the_end_stops_early_unless_reported_otherwise() -> None:
     # Nothing to charge but in the last slot, which fills it whatever was served.
     slots = 8
     sun = np.array([0.0] * (slots - 1) + [20.0])

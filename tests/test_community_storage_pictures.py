@@ -27,7 +27,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> RunData:
     return finished(tmp_path_factory.mktemp("day") / "run", "hours=30")
 
 
-def test_every_picture_is_drawn_and_tells_its_finding(day: RunData) -> None:
+def test_every_picture_is_drawn_and_shows_its_finding(day: RunData) -> None:
     plots = {plot.name: plot for plot in draw_plots(day.run.directory, only=NAMES)}
     assert set(NAMES) <= plots.keys()
     for name in NAMES:
@@ -36,7 +36,7 @@ def test_every_picture_is_drawn_and_tells_its_finding(day: RunData) -> None:
         assert path.stat().st_size > 10_000
 
 
-def test_titles_tell_what_the_tables_hold(day: RunData) -> None:
+def test_titles_show_what_the_tables_hold(day: RunData) -> None:
     units = day.run.table("storages").to_pandas()
     optimal = units[units.strategy == "community_storage_optimal"]
     share = 100 * optimal.charge_kwh.sum() / optimal.generation_kwh.sum()
@@ -93,7 +93,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     assert community_storage.draw_convergence(unseen).figure is None
 
 
-def test_the_table_of_a_run_tells_what_comes_from_the_storage(day: RunData) -> None:
+def test_the_table_of_a_run_shows_what_comes_from_the_storage(day: RunData) -> None:
     console = Console(file=io.StringIO(), width=120)
     console.print(summary_table(day.summary, "KRW"))
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -294,7 +294,7 @@ def test_a_household_of_which_nothing_is_known_is_not_served_and_is_counted(stra
     ("forecaster", "least"),
     [("{kind: ridge}", 3), ("{kind: lstm}", 2), ("{kind: seasonal_naive, season_days: 7}", 7)],
 )
-def test_too_short_a_history_is_told_before_the_run(forecaster: str, least: int) -> None:
+def test_too_short_a_history_is_reported_before_the_run(forecaster: str, least: int) -> None:
     changes = [f"community_storage.forecaster={forecaster}", "hours=6"]
     message = rf"history of {least - 1} d is too short .*\(allowed: at least {least}\)"
     with pytest.raises(InputError, match=f"community_storage.history_days: a {message}"):
@@ -319,7 +319,7 @@ def test_a_perfect_forecast_plans_what_then_happens() -> None:
     assert reported["storage_final_kwh"] == pytest.approx(float(chosen.final_kwh.iloc[0]))
 
 
-def test_history_is_seen_in_files_and_its_lack_is_told(tmp_path: Path) -> None:
+def test_history_is_seen_in_files_and_its_lack_is_reported(tmp_path: Path) -> None:
     stream = np.random.default_rng(0)
 
     def write(first: str, quarters: int) -> None:
@@ -354,7 +354,7 @@ def test_history_is_seen_in_files_and_its_lack_is_told(tmp_path: Path) -> None:
     assert audit_run(tmp_path / "run").passed
 
 
-def test_a_scenario_tells_all_its_mistakes_at_once() -> None:
+def test_a_scenario_shows_all_its_mistakes_at_once() -> None:
     with pytest.raises(InputError) as error:
         load_scenario(
             NAME,

@@ -156,7 +156,7 @@ def test_lost_messages_change_set_points_and_nothing_else(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_houses_and_a_community_storage_tell_their_messages_apart(tmp_path: Path) -> None:
+def test_houses_and_a_community_storage_show_their_messages_apart(tmp_path: Path) -> None:
     changes = (
         "hours=6", "plots=false", "messages.keep=all", "vehicles.count=0",
         "strategies=[hybrid_storage, community_storage_optimal]",
@@ -168,7 +168,7 @@ def test_houses_and_a_community_storage_tell_their_messages_apart(tmp_path: Path
     assert made["messages: of storages, as they must be"]
 
 
-def test_very_many_rows_of_houses_are_told_of_beforehand() -> None:
+def test_very_many_rows_of_houses_are_described_beforehand() -> None:
     many = [f"{SECTION}.groups.0.count=1000"]
     scenario = load_scenario("composite-storage", many)
     assert house_rows(scenario) == 8760 * 4 * 1000

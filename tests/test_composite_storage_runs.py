@@ -157,7 +157,7 @@ def test_more_houses_do_not_change_the_first() -> None:
         assert (one == other[:2]).all()
 
 
-def test_heat_beyond_what_a_house_can_make_is_told_not_hidden(tmp_path: Path) -> None:
+def test_heat_beyond_what_a_house_can_make_is_reported_not_hidden(tmp_path: Path) -> None:
     cold = [f"{GROUP}.heat.annual_kwh=40000"]
     t = totals(finished(tmp_path / "run", *cold))["no_house_storage"]
     assert t["counts"]["houses_without_enough_heat"] > 0
@@ -178,7 +178,7 @@ def test_heat_beyond_what_a_house_can_make_is_told_not_hidden(tmp_path: Path) ->
         ("groups.0.photovoltaics={pv_kw: 5, clearness: 0.95}", "clearness|vary"),
     ],
 )
-def test_mistakes_are_told_with_what_is_allowed(change: str, text: str) -> None:
+def test_mistakes_are_reported_with_what_is_allowed(change: str, text: str) -> None:
     with pytest.raises(InputError, match=text):
         load_scenario("composite-storage", (f"{SECTION}.{change}",))
 
@@ -192,7 +192,7 @@ def test_a_leap_year_has_a_day_more_of_everything() -> None:
     assert base_charge(leap, 8784, 1650.0).sum() == pytest.approx(12 * 1650.0)
 
 
-def test_the_last_of_february_of_a_leap_year_is_lived_through(tmp_path: Path) -> None:
+def test_the_last_of_february_of_a_leap_year_is_simulated(tmp_path: Path) -> None:
     run = finished(tmp_path / "run", "start=2016-02-28T00:00", "hours=72")
     report = audit_run(run)
     assert report.passed, "\n".join(report.lines())
@@ -202,7 +202,7 @@ def test_the_last_of_february_of_a_leap_year_is_lived_through(tmp_path: Path) ->
     assert leap.steps == 8784
 
 
-def test_days_of_23_and_25_hours_are_lived_through_with_foresight(tmp_path: Path) -> None:
+def test_days_of_23_and_25_hours_are_simulated_with_foresight(tmp_path: Path) -> None:
     changes = (
         "time_zone=Europe/Berlin",
         "location={latitude: 50, longitude: 10}",
@@ -300,7 +300,7 @@ def test_the_danish_heat_meter_and_measured_houses_with_photovoltaics_run(
     )
 
 
-def test_hours_missing_in_a_measurement_are_told_by_their_time(tmp_path: Path) -> None:
+def test_hours_missing_in_a_measurement_are_reported_by_their_time(tmp_path: Path) -> None:
     times = pd.date_range("2017-04-01", periods=48, freq="h").strftime("%Y-%m-%dT%H:%M")
     rows = pd.DataFrame({"time": times, "member": "heat", "load_kwh": 1.0}).drop(index=[7, 8])
     rows.to_csv(tmp_path / "heat.csv", index=False)

@@ -52,7 +52,7 @@ def test_the_curves_of_schools_say_what_they_sell(
         np.testing.assert_allclose(supply_kwh(curves, float(price)), due, atol=1e-9)
 
 
-def test_schools_that_tell_curves_sell_what_they_would_by_prices() -> None:
+def test_schools_that_show_curves_sell_what_they_would_by_prices() -> None:
     found, asked = [], []
     for changes in (["game.solver=exact"], [], ["game.bids=curves"]):
         few = ["school_buses.groups.0.schools=4", "hours=36", *changes]
@@ -132,7 +132,7 @@ class Stepwise(ElectricVehicle):
 @pytest.mark.parametrize(
     ("will", "unexplained"), [(Thrifty, False), (Stepwise, True)], ids=["line", "steps"]
 )
-def test_a_vehicle_with_a_will_of_its_own_tells_its_own_curve(
+def test_a_vehicle_with_a_will_of_its_own_shows_its_own_curve(
     will: type[ElectricVehicle], unexplained: bool
 ) -> None:
     found = []

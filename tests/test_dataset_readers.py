@@ -211,6 +211,6 @@ def test_the_command_imports_and_checks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_source_that_is_not_there_is_told(tmp_path: Path, kind: str) -> None:
+def test_a_source_that_is_not_there_is_reported(tmp_path: Path, kind: str) -> None:
     with pytest.raises(InputError, match="does not exist"):
         read_foreign(kind, tmp_path / "nothing.csv", Wishes())

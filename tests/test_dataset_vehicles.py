@@ -77,7 +77,7 @@ def test_vehicles_that_drive_otherwise_come_in_the_order_of_their_table(tmp_path
         ({"dataset": "surveys"}, "holds no dataset"),
     ],
 )
-def test_what_does_not_fit_is_told(tmp_path: Path, model: dict[str, str], message: str) -> None:
+def test_what_does_not_fit_is_reported(tmp_path: Path, model: dict[str, str], message: str) -> None:
     path = write(tmp_path)
     given = yaml.safe_load(path.read_text())
     given["vehicles"]["model"] = model

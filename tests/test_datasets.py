@@ -126,7 +126,7 @@ def test_a_folder_becomes_a_dataset(tmp_path: Path) -> None:
     np.testing.assert_array_equal(weather, np.full((3, 1), -3.0))  # a mean, not a sum
 
 
-def test_every_mistake_of_a_description_is_told_at_once(tmp_path: Path) -> None:
+def test_every_mistake_of_a_description_is_reported_at_once(tmp_path: Path) -> None:
     describe(
         tmp_path, time_zone="Europe/Berln", clock="local", resolution=7, licence=None,
         tables={"profile": "x.csv"},
@@ -144,7 +144,7 @@ def test_every_mistake_of_a_description_is_told_at_once(tmp_path: Path) -> None:
         assert any(text in line for line in reported), (text, reported)
 
 
-def test_every_mistake_of_the_tables_is_told_at_once(tmp_path: Path) -> None:
+def test_every_mistake_of_the_tables_is_reported_at_once(tmp_path: Path) -> None:
     describe(
         tmp_path,
         tables={
@@ -313,7 +313,7 @@ def test_clocks_and_labels_name_the_same_instants(
     np.testing.assert_array_equal(table.load_kwh[:, 0], [3, 4, 5])
 
 
-def test_a_wall_clock_that_knows_no_change_is_mended_and_told(tmp_path: Path) -> None:
+def test_a_wall_clock_that_knows_no_change_is_mended_and_reported(tmp_path: Path) -> None:
     days_ = 300
     labelled = times(days_ * DAY)  # 24 hours on every day, also on the 31st of March
     end = datetime(2024, 1, 1) + timedelta(days=days_)  # 27 October
@@ -351,7 +351,7 @@ def test_quarter_hours_of_power_become_hours_of_energy(tmp_path: Path) -> None:
         dataset.loads(late, 2)
 
 
-def test_another_distance_of_rows_than_told_is_one_mistake(tmp_path: Path) -> None:
+def test_another_distance_of_rows_than_reported_is_one_mistake(tmp_path: Path) -> None:
     describe(tmp_path, resolution=30)
     write(tmp_path, "profiles.csv", "time,member,load_kwh", [f"{t},a,1" for t in times(DAY)])
     (reported,) = problems(tmp_path)
@@ -418,7 +418,7 @@ def test_swapped_days_and_months_are_warned_of(tmp_path: Path) -> None:
         assert all("outside start to end, but inside with day and month" in line for line in found)
 
 
-def test_unused_columns_and_rows_are_told(tmp_path: Path) -> None:
+def test_unused_columns_and_rows_are_reported(tmp_path: Path) -> None:
     describe(tmp_path)
     rows = [f"{t},a,1,2" for t in times(DAY + 2)]
     write(tmp_path, "profiles.csv", "time,member,load_kwh,pvkwh", rows)
@@ -505,7 +505,7 @@ def test_importing_datasets_is_light() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_the_page_tells_what_the_code_goes_by() -> None:
+def test_the_page_shows_what_the_code_goes_by() -> None:
     docs = Path(__file__).parents[1] / "docs"
     spec = importlib.util.spec_from_file_location("data_tables", docs / "data_tables.py")
     assert spec is not None

@@ -129,7 +129,7 @@ def test_the_order_of_rows_does_not_matter(order: list[int]) -> None:
         ("a,8,1,30,homes,offices", ": there are 6 cells (allowed: 7 cells, one for each column)"),
     ],
 )
-def test_a_cell_that_cannot_be_used_is_told(tmp_path: Path, row: str, expected: str) -> None:
+def test_a_cell_that_cannot_be_used_is_reported(tmp_path: Path, row: str, expected: str) -> None:
     separator = "" if expected.startswith(":") else ", "
     assert problems_of(tmp_path, HEADER + "\n" + row + "\n" + BACK) == [
         f"plans.csv, line 3{separator}{expected}"
@@ -170,7 +170,7 @@ def test_trips_may_follow_each_other_at_once(tmp_path: Path) -> None:
     assert read(tmp_path, HEADER + rows).names == ("a", "b")
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     text = HEADER + "a,25,1,0,home,,offices\nb,8,1,30,homes,,offices\nb,8.5,1,30,malls,,offices\n"
     lines = [line.split(":")[0] for line in problems_of(tmp_path, text)]
     assert lines == [
@@ -219,7 +219,9 @@ def test_very_many_problems_are_counted(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_table_of_another_form_is_told(tmp_path: Path, text: str | bytes, expected: str) -> None:
+def test_a_table_of_another_form_is_reported(
+    tmp_path: Path, text: str | bytes, expected: str
+) -> None:
     assert problems_of(tmp_path, text) == [expected]
 
 
@@ -257,7 +259,7 @@ def test_days_of_other_kinds_follow_each_other(tmp_path: Path) -> None:
     read_day_plans(tmp_path / "plans.csv", COMMUNITIES, holidays=True)
 
 
-def test_nights_between_kinds_of_day_are_told_all_at_once(tmp_path: Path) -> None:
+def test_nights_between_kinds_of_day_are_reported_all_at_once(tmp_path: Path) -> None:
     away = "a,8,1,30,homes,offices,weekday\n"
     late = "b,5,1,3,homes,homes,sunday\nb,20,10,9,homes,homes,saturday\n"
     wrong = "c,5,1,3,homes,homes,wekday\n"
@@ -273,7 +275,7 @@ def test_nights_between_kinds_of_day_are_told_all_at_once(tmp_path: Path) -> Non
     ]
 
 
-def test_school_holidays_matter_only_to_plans_that_tell_of_them(tmp_path: Path) -> None:
+def test_school_holidays_matter_only_to_plans_that_show_of_them(tmp_path: Path) -> None:
     kinds: tuple[DayKind, ...] = ("weekday", "saturday", "school_holiday")
     wrong = "a,8,1,30,homes,offices,weekday\na,10,1,9,malls,homes,saturday\n"
     reported = problems_of(tmp_path, DAYS + wrong)

@@ -134,7 +134,7 @@ def test_what_is_written_is_read(
     np.testing.assert_allclose(table.load_kwh[:, columns_of], expected, rtol=1e-12, atol=1e-12)
 
 
-def test_the_repeated_hour_of_autumn_is_told_by_the_order_of_rows(tmp_path: Path) -> None:
+def test_the_repeated_hour_of_autumn_is_reported_by_the_order_of_rows(tmp_path: Path) -> None:
     hours = ["00:00", "01:00", "02:00", "02:00", "03:00"]
     text = HEADER + "".join(
         f"2024-10-27 {hour},{member},{n}\n" for member in "ab" for n, hour in enumerate(hours)
@@ -213,7 +213,7 @@ def test_the_hour_skipped_in_spring_is_no_time(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_cell_that_cannot_be_used_is_told_with_its_line(
+def test_a_cell_that_cannot_be_used_is_reported_with_its_line(
     tmp_path: Path, row: str, expected: str
 ) -> None:
     text = two_hours("\n", "2024-01-01 00:00,c,1\n", row + "\n")
@@ -226,7 +226,7 @@ def test_every_row_needs_a_member(tmp_path: Path) -> None:
     ]
 
 
-def test_lines_of_another_width_are_told(tmp_path: Path) -> None:
+def test_lines_of_another_width_are_reported(tmp_path: Path) -> None:
     text = two_hours("\n", "2024-01-01 00:00,a\n", "a,b,c,d\n", "2024-01-01 00:00,a,1\n")
     assert problems_of(tmp_path, text) == [
         "loads.csv, line 7: there are 2 cells (allowed: 3, one for each column)",
@@ -236,14 +236,14 @@ def test_lines_of_another_width_are_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_line_of_another_width_that_is_no_text_is_told(tmp_path: Path) -> None:
+def test_a_line_of_another_width_that_is_no_text_is_reported(tmp_path: Path) -> None:
     text = two_hours().encode() + "Büro\n".encode("latin-1")
     assert problems_of(tmp_path, text) == [
         "loads.csv, line 6: there are 1 cells (allowed: 3, one for each column)"
     ]
 
 
-def test_gaps_are_told_for_each_member(tmp_path: Path) -> None:
+def test_gaps_are_reported_for_each_member(tmp_path: Path) -> None:
     text = two_hours("2024-01-01 01:00,c,1\n", "2025-01-01 00:00,d,1\n")
     allowed = (
         "(allowed: a row every 60 min from 2024-01-01 00:00+01:00 to before 2024-01-01 02:00+01:00)"
@@ -268,7 +268,7 @@ def test_intervals_must_fit_into_steps(tmp_path: Path) -> None:
     ]
 
 
-def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     text = two_hours(
         "now,c,1\n", "2024-01-01 00:00,,1\n", "2024-01-01 00:00,a,x\n", "2024-01-01 00:30,d,1\n"
     )
@@ -326,7 +326,7 @@ def test_very_many_problems_are_counted(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_table_of_another_form_is_told(tmp_path: Path, header: str, expected: str) -> None:
+def test_a_table_of_another_form_is_reported(tmp_path: Path, header: str, expected: str) -> None:
     assert problems_of(tmp_path, header + "\n") == [expected]
 
 
@@ -340,7 +340,7 @@ def test_an_empty_file_misses_every_column(tmp_path: Path) -> None:
     assert len(problems_of(tmp_path, "")) == 3
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     text = HEADER.encode() + "2024-01-01,Büro,1\n".encode("latin-1")
     assert "loads.csv: cannot be read" in problems_of(tmp_path, text)[0]
     (tmp_path / "loads.parquet").write_text("no Parquet")
@@ -373,7 +373,7 @@ def test_rows_of_a_parquet_file_are_counted_from_one(tmp_path: Path) -> None:
     ]
 
 
-def test_columns_of_another_kind_are_told(tmp_path: Path) -> None:
+def test_columns_of_another_kind_are_reported(tmp_path: Path) -> None:
     columns = {"time": [1, 2], "member": [0.5, 1.5], "load_kwh": [True, False]}
     assert parquet_problems(tmp_path, columns) == [
         "loads.parquet, column time: holds values of type int64 (allowed: times, or text)",

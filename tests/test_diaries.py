@@ -71,7 +71,7 @@ def test_a_file_of_diaries_is_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_every_problem_is_told_with_its_row(tmp_path: Path, rows: str, reported: str) -> None:
+def test_every_problem_is_reported_with_its_row(tmp_path: Path, rows: str, reported: str) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, HEADER + rows)
     assert reported in str(error.value)

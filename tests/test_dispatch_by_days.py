@@ -78,7 +78,7 @@ def test_no_house_is_cheaper_written_down_plainly(
 @pytest.mark.slow
 @given(house=houses(days=2, hours=6), share=st.sampled_from([0.0, 0.5, 1.0]))
 @settings(max_examples=20, deadline=None)
-def test_nor_one_that_begins_with_what_is_told_and_ends_as_it_likes(
+def test_nor_one_that_begins_with_what_is_reported_and_ends_as_it_likes(
     house: tuple[HouseDemand, HouseDevices, HousePrices], share: float
 ) -> None:
     demand, devices, prices = house
@@ -149,7 +149,7 @@ def test_the_relaxation_is_a_lower_bound_and_tighter_than_none(seed: int, feed_i
 
 
 @pytest.mark.slow
-def test_midnights_that_are_told_are_held_and_cost_no_less() -> None:
+def test_midnights_that_are_reported_are_held_and_cost_no_less() -> None:
     demand, devices = some_days(5), CASES["hybrid_storage"]
     for feed_in in FEED_INS:
         prices = tariff(demand.steps, feed_in)
@@ -198,7 +198,7 @@ def test_no_energy_is_burnt_to_have_room_for_a_day_that_pays_for_buying() -> Non
     assert near(found.cost, plain_cost(demand, devices, prices, start))
 
 
-def test_heat_that_no_day_can_give_is_told_with_its_step() -> None:
+def test_heat_that_no_day_can_give_is_reported_with_its_step() -> None:
     demand = some_days(2)
     heat = demand.heat_kwh.copy()
     heat[30] = 40.0
@@ -206,7 +206,7 @@ def test_heat_that_no_day_can_give_is_told_with_its_step() -> None:
         dispatch_exactly(replace(demand, heat_kwh=heat), CASES["hybrid_storage"], tariff(48, 30.0))
 
 
-def test_a_gap_that_is_left_is_told() -> None:
+def test_a_gap_that_is_left_is_reported() -> None:
     demand, devices = some_days(6), CASES["hybrid_storage"]
     prices = tariff(demand.steps, 30.0, night=NIGHT)
     hasty = dispatch_exactly(demand, devices, prices, as_one=True, gap=0.5)

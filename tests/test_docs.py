@@ -38,7 +38,7 @@ def test_every_section_and_every_table_stands_on_a_page() -> None:
     assert set(tables.places()) == {*tables.sections(), *TABLES, *SCHOOL_YEARS}
 
 
-def test_a_table_tells_unit_default_and_bounds() -> None:
+def test_a_table_shows_unit_default_and_bounds() -> None:
     text = page("scenario.md")
     assert (
         "| `capacity_kwh` | capacity of a battery | kWh | `40` | two numbers in brackets or a "

@@ -104,7 +104,7 @@ def test_one_vehicle_has_the_bits_of_the_fleet(
 
 
 @given(SEEDS, st.integers(1, 40))
-def test_driving_takes_what_the_battery_holds_and_tells_what_it_lacks(seed: int, size: int) -> None:
+def test_driving_takes_what_the_battery_holds_and_shows_what_it_lacks(seed: int, size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(row_agent, "MOST_OBJECTS", 0)
         fleet = fleet_of(seed, size, 1.0, alike=False)

@@ -25,7 +25,7 @@ def test_a_problem_is_one_line_with_its_remedy() -> None:
     assert "\n" not in str(Problem("seed", "two\nlines"))
 
 
-def test_an_input_error_tells_every_problem() -> None:
+def test_an_input_error_shows_every_problem() -> None:
     problems = [Problem("a", "first"), Problem("b", "second")]
     error = InputError(problems)
     assert isinstance(error, ValueError)

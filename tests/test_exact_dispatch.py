@@ -359,7 +359,7 @@ def test_a_ramp_limits_the_change_of_what_is_drawn() -> None:
     assert held.cost > free.cost
 
 
-def test_heat_that_cannot_be_given_is_told_with_its_step() -> None:
+def test_heat_that_cannot_be_given_is_reported_with_its_step() -> None:
     demand = some_days(1)
     heat = demand.heat_kwh.copy()
     heat[20] = 9.0

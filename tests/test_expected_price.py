@@ -22,7 +22,7 @@ def asked(step: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     return step + np.array([0.1, 0.2, 0.3])
 
 
-def test_yesterday_tells_the_price_of_the_same_hour_a_day_before() -> None:
+def test_yesterday_shows_the_price_of_the_same_hour_a_day_before() -> None:
     prices = expected(start=9.0)
     assert (prices.coming(30) == 9.0).all()
     for step in range(30):
@@ -100,6 +100,6 @@ def test_a_forecaster_of_a_plugin_forecasts_prices(tmp_path: Path) -> None:
     assert (ExpectedPrice(scenario).coming(2) == -8.0).all()
 
 
-def test_it_is_told_of_a_run_only_where_somebody_plans_on_it() -> None:
+def test_it_is_described_a_run_only_where_somebody_plans_on_it() -> None:
     assert "expected_price" not in load_scenario("three-communities").resolved()
     assert ExpectedPriceSettings().forecaster == "yesterday"

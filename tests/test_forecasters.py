@@ -93,7 +93,7 @@ def test_missing_readings_are_not_compared_and_nothing_at_all_is_refused() -> No
 
 
 @pytest.mark.slow
-def test_every_forecaster_tells_as_many_slots_of_each_series_as_asked() -> None:
+def test_every_forecaster_shows_as_many_slots_of_each_series_as_asked() -> None:
     past = readings(6)
     for forecaster in forecasters(past):
         for steps in (1, DAY, 2 * DAY + 3):
@@ -156,7 +156,7 @@ def test_ridge_finds_a_day_that_follows_from_the_last() -> None:
     )
 
 
-def test_too_little_to_learn_from_is_told() -> None:
+def test_too_little_to_learn_from_is_reported() -> None:
     with pytest.raises(InputError, match="series 0: has 1 runs of two days"):
         RidgeLastDay.fitted(readings(2), DAY)
     with pytest.raises(InputError, match="too few to learn from"):
@@ -223,7 +223,7 @@ def test_training_again_gives_the_same_weights() -> None:
 
 
 @pytest.mark.slow
-def test_a_network_tells_nothing_without_a_whole_window() -> None:
+def test_a_network_shows_nothing_without_a_whole_window() -> None:
     past = readings(6)
     forecaster = forecasters(past)[3]
     gap = past.copy()

@@ -159,7 +159,7 @@ def test_graphs_that_are_no_tree_are_refused_by_node() -> None:
     assert reported(nx.Graph(small_graph())) == "grid: a Graph (allowed: networkx.DiGraph)"
 
 
-def test_all_wrong_attributes_are_told_at_once() -> None:
+def test_all_wrong_attributes_are_reported_at_once() -> None:
     graph = small_graph()
     graph.nodes["homes"]["kind"] = "comunity"
     del graph.nodes["house"]["kind"]

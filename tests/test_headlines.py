@@ -134,7 +134,7 @@ def test_lines_are_counted(steps: dict[str, int], reported: str) -> None:
         (0.0, 0.0, ""),
     ],
 )
-def test_who_earns_nothing_is_not_told_of(
+def test_who_earns_nothing_is_not_reported_of(
     utility: float, aggregators: float, reported: str
 ) -> None:
     totals = {"utility_profit": utility, "aggregator_profit": aggregators}

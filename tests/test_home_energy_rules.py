@@ -226,7 +226,7 @@ def test_no_house_changes_by_the_order_of_houses() -> None:
         assert (getattr(flows, name) == getattr(turned, name)[:, ::-1]).all()
 
 
-def test_heat_that_nothing_can_give_is_told_and_not_hidden() -> None:
+def test_heat_that_nothing_can_give_is_reported_and_not_hidden() -> None:
     demand = some_days(2)
     cold = replace(demand, heat_kwh=demand.heat_kwh + 4.0)
     prices = tariff(demand.steps, 7.0)
@@ -236,7 +236,7 @@ def test_heat_that_nothing_can_give_is_told_and_not_hidden() -> None:
     assert expected.sum() > 1.0
 
 
-def test_signals_of_a_tariff_tell_the_night_and_the_next_dear_price() -> None:
+def test_signals_of_a_tariff_show_the_night_and_the_next_expensive_price() -> None:
     demand = some_days(3)
     prices = tariff(demand.steps, 7.0)
     cheap, peak_price, cheapest, left = tariff_signals(prices.purchase, demand.day)

@@ -152,7 +152,7 @@ def test_loads_in_wh_are_seen_without_annual_kwh(tmp_path: Path) -> None:
     assert reported.endswith("perhaps it is in Wh")
 
 
-def test_a_scenario_tells_what_was_filled_in_its_dataset(tmp_path: Path) -> None:
+def test_a_scenario_shows_what_was_filled_in_its_dataset(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "data", load())
     profiles = folder / "profiles.csv"
     lines = profiles.read_text().splitlines()

@@ -50,7 +50,7 @@ def test_points_become_communities_on_their_roads(folder: Path) -> None:
     assert roads_of(scenario).distance_km("yes", "homes") == 20.0
 
 
-def test_everything_wrong_in_a_table_is_told_with_its_line(folder: Path) -> None:
+def test_everything_wrong_in_a_table_is_reported_with_its_line(folder: Path) -> None:
     found = problems_of(folder, "name,latitude,longitude\na,95,10\na,48,x\n,48,10\nb,48,10,\n")
     assert found == [
         "points.csv, line 2, column latitude: 95 is no latitude; latitude and longitude may be in "
@@ -65,7 +65,7 @@ def test_everything_wrong_in_a_table_is_told_with_its_line(folder: Path) -> None
     ]
 
 
-def test_places_that_are_not_on_the_roads_are_told(folder: Path) -> None:
+def test_places_that_are_not_on_the_roads_are_reported(folder: Path) -> None:
     (folder / "nodes.csv").write_text(NODES + "end,48.0,10.2\n")
     one_way = EDGES.replace("speed_km_h\n", "speed_km_h,oneway\n") + "se,end,5,50,yes\n"
     (folder / "edges.csv").write_text(one_way)

@@ -46,7 +46,7 @@ def test_infinite_and_missing_numbers_stay_what_they_are() -> None:
     np.testing.assert_array_equal(settled([np.inf, -np.inf, np.nan]), [np.inf, -np.inf, np.nan])
 
 
-def test_the_first_of_those_that_only_rounding_tells_apart_counts() -> None:
+def test_the_first_of_those_that_only_rounding_shows_apart_counts() -> None:
     values = np.array([0.3, 0.1 + 0.2, 0.0])
     assert values.argmax() == 1
     assert first_highest(values) == 0

@@ -151,7 +151,7 @@ def test_shedding_keeps_what_no_price_keeps(folder: Path) -> None:
         assert (received <= limit * (1 + 1e-9)).all()
 
 
-def test_notes_tell_what_limits_did(folder: Path) -> None:
+def test_notes_show_what_limits_did(folder: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     reported = "\n".join(notes(summary))
     assert "The limit of a line raised or lowered a community's price in a step" in reported

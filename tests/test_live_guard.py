@@ -203,7 +203,7 @@ def test_values_of_no_place_of_a_slider_are_refused(value: Any) -> None:
         {"strategy": ["typical"]},
     ],
 )
-def test_a_world_of_forged_values_stands_still_and_tells_why(forged: dict[str, Any]) -> None:
+def test_a_world_of_forged_values_stands_still_and_shows_why(forged: dict[str, Any]) -> None:
     source = make_source("three-communities", ["vehicles.count=20", "hours=3"])
     given = {"seed": "1", "strategy": strategy_label("typical")} | forged
     world = LiveWorld(source=source, **given)

@@ -258,7 +258,7 @@ def test_vehicles_move_prices_are_drawn_and_reset_takes_the_sliders(
 
 
 @pytest.mark.slow
-def test_what_cannot_be_run_is_told_and_can_be_mended(browser: Any, served: Any) -> None:
+def test_what_cannot_be_run_is_reported_and_can_be_mended(browser: Any, served: Any) -> None:
     source = make_source("three-communities", ["vehicles.count=50"])
     here = visit(browser, served(source).base_url)
     seed = here.page.get_by_label("seed")

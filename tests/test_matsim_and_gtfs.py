@@ -160,7 +160,7 @@ def test_a_timetable_becomes_a_dataset_that_passes_its_check(timetable: Path) ->
     assert len(dataset.records["calendar"]) == 1
 
 
-def test_what_is_wrong_in_a_timetable_is_told(timetable: Path) -> None:
+def test_what_is_wrong_in_a_timetable_is_reported(timetable: Path) -> None:
     with pytest.raises(InputError, match="'yards' is no unit of length"):
         read_foreign("gtfs", timetable, Wishes(unit="yards"))
     path = timetable / "stop_times.txt"

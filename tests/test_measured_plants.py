@@ -183,7 +183,7 @@ def test_missing_readings_are_filled_and_counted(tmp_path: Path) -> None:
     assert [hourly.plants.filled(hour) for hour in range(11, 15)] == [0, 1, 1, 0]
 
 
-def test_what_a_dataset_does_not_tell_is_refused_with_its_place(tmp_path: Path) -> None:
+def test_what_a_dataset_does_not_show_is_refused_with_its_place(tmp_path: Path) -> None:
     dataset(tmp_path / "street")
     storage = "community_storage.storages.0"
     reported = refusal(tmp_path, f"{storage}.pv_member=rof")
@@ -216,7 +216,7 @@ def test_a_dataset_without_photovoltaics_is_refused(tmp_path: Path) -> None:
     assert "states no generation (allowed: profiles with a column pv_kwh)" in reported
 
 
-def test_check_tells_the_mistakes_of_plants_and_loads_at_once(tmp_path: Path) -> None:
+def test_check_shows_the_mistakes_of_plants_and_loads_at_once(tmp_path: Path) -> None:
     dataset(tmp_path / "street")
     (tmp_path / "loads.csv").write_text("time,member,load_kwh\n2021-01-12T00:00,x,none\n")
     scenario(tmp_path)

@@ -139,7 +139,7 @@ def test_the_log_keeps_what_is_asked_for(keep: Any, kept: list[int]) -> None:
     assert bus.drain_log()["count"] == []
 
 
-def test_a_log_row_says_who_told_whom_what_and_when() -> None:
+def test_a_log_row_says_who_reported_whom_what_and_when() -> None:
     bus = MessageBus(Streams(1), latency_h=0.5, keep="all")
     bus.begin_step(4)
     bus.wait()
@@ -158,7 +158,7 @@ def test_a_log_row_says_who_told_whom_what_and_when() -> None:
     }
 
 
-def test_all_wrong_parameters_are_told() -> None:
+def test_all_wrong_parameters_are_reported() -> None:
     with pytest.raises(InputError) as reported:
         MessageBus(Streams(1), math.inf, 1.5, math.nan, "some")  # type: ignore[arg-type]
     assert [problem.place for problem in reported.value.problems] == [

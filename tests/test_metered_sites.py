@@ -200,7 +200,7 @@ def test_net_metering_is_the_lower_bill_of_a_month(files: Path) -> None:
     assert bills == pytest.approx([billing, metering], rel=1e-9)
 
 
-def test_negative_feed_in_curtails_unless_told_otherwise(files: Path) -> None:
+def test_negative_feed_in_curtails_unless_reported_otherwise(files: Path) -> None:
     sites = group(", photovoltaics: {file: suns.csv}") + (
         ", tariff: {bands: [{price: 0.3}], feed_in: -0.02}, connection: {curtails: %s}"
     )

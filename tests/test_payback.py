@@ -40,7 +40,7 @@ def test_the_investment_paid_back_is_the_inverse(saving: float, years: float, ra
     assert discounted_payback(saving, investment, rate) == pytest.approx(years, rel=1e-6)
 
 
-def test_edges_are_told_as_they_are() -> None:
+def test_edges_are_reported_as_they_are() -> None:
     assert discounted_payback(0.0, 100.0, 0.035) == math.inf
     assert discounted_payback(-5.0, 100.0, 0.035) == math.inf
     assert discounted_payback(10.0, 0.0, 0.035) == 0.0
@@ -50,7 +50,7 @@ def test_edges_are_told_as_they_are() -> None:
 
 
 @given(saving=st.floats(100, 1000), years=st.floats(3, 20), share=st.floats(0.01, 0.3), rate=RATE)
-def test_two_paybacks_tell_the_saving_behind_them(
+def test_two_paybacks_show_the_saving_behind_them(
     saving: float, years: float, share: float, rate: float
 ) -> None:
     investment = investment_paid_back(saving, years, rate)

@@ -92,7 +92,7 @@ def test_the_usual_form_does_not_depend_on_an_earlier_size(run: Path, drawn: Pat
     assert pictures(run)["load.png"] == pictures(drawn)["load.png"]
 
 
-def test_unknown_names_are_all_told_with_the_nearest(run: Path) -> None:
+def test_unknown_names_are_all_reported_with_the_nearest(run: Path) -> None:
     result = hmesh("plot", str(run), "--only", "laod", "--only", "price")
     assert result.exit_code == 2
     reported = result.stderr.splitlines()
@@ -125,7 +125,7 @@ def test_forms_that_cannot_be_are_refused(run: Path, words: list[str], message: 
     assert not (run / "plots").exists()
 
 
-def test_all_wrong_parts_of_a_form_are_told_at_once() -> None:
+def test_all_wrong_parts_of_a_form_are_reported_at_once() -> None:
     with pytest.raises(InputError) as caught:
         picture_form("jpeg", "1,1", 1)
     assert [problem.place for problem in caught.value.problems] == [

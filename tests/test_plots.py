@@ -68,7 +68,7 @@ def test_figures_leave_the_results_as_they_are(day: Path, plots: dict[str, Plot]
     read_run(day).check_files()
 
 
-def test_the_title_tells_by_how_much_the_peak_to_average_ratio_falls(
+def test_the_title_shows_by_how_much_the_peak_to_average_ratio_falls(
     day: Path, plots: dict[str, Plot]
 ) -> None:
     summary = read_run(day).summary
@@ -79,7 +79,7 @@ def test_the_title_tells_by_how_much_the_peak_to_average_ratio_falls(
     )
 
 
-def test_titles_tell_the_numbers_of_the_summary(day: Path, plots: dict[str, Plot]) -> None:
+def test_titles_show_the_numbers_of_the_summary(day: Path, plots: dict[str, Plot]) -> None:
     summary = read_run(day).summary
     typical, game = summary["typical"], summary["three_level"]
     assert plots["load"].finding.startswith(
@@ -97,7 +97,7 @@ def test_titles_tell_the_numbers_of_the_summary(day: Path, plots: dict[str, Plot
     )
 
 
-def test_the_title_of_lines_tells_which_strategies_overload_them(
+def test_the_title_of_lines_shows_which_strategies_overload_them(
     day: Path, plots: dict[str, Plot]
 ) -> None:
     run = read_run(day)
@@ -111,7 +111,7 @@ def test_the_title_of_lines_tells_which_strategies_overload_them(
     )
 
 
-def test_the_title_of_prices_tells_their_range(day: Path, plots: dict[str, Plot]) -> None:
+def test_the_title_of_prices_shows_their_range(day: Path, plots: dict[str, Plot]) -> None:
     price = RunData(read_run(day)).hours("community_price")
     assert f"pay {price[2].min():.1f} to {price[2].max():.1f} JPY/kWh" in plots["prices"].finding
     assert f"{price[0].min():.1f} to {price[0].max():.1f} under" in plots["prices"].finding
@@ -128,7 +128,7 @@ def test_drawing_changes_no_global_style(without_vehicles: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_run_does_not_hold_is_told_and_not_drawn(
+def test_what_a_run_does_not_hold_is_reported_and_not_drawn(
     without_vehicles: Path, tmp_path: Path
 ) -> None:
     missing = {plot.name: plot.finding for plot in draw_plots(without_vehicles) if not plot.path}
@@ -149,7 +149,7 @@ def test_one_strategy_is_compared_with_none(without_vehicles: Path) -> None:
         assert "typical" not in plot.finding
 
 
-def test_a_ratio_that_is_undefined_is_told(without_vehicles: Path) -> None:
+def test_a_ratio_that_is_undefined_is_reported(without_vehicles: Path) -> None:
     data = RunData(read_run(without_vehicles))
     data.summary = {"three_level": {**data.summary["three_level"], "par": None}}
     drawing = draw_peak_to_average(data)
@@ -173,7 +173,7 @@ def test_an_unfinished_run_is_refused_before_anything_is_written(tmp_path: Path)
     assert not (tmp_path / "run" / "plots").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_told(without_vehicles: Path, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(without_vehicles: Path, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     copy.mkdir()
     for path in without_vehicles.iterdir():

@@ -113,7 +113,7 @@ def test_a_restored_state_is_the_state(energies_kwh: list[float]) -> None:
         assert resumed[name].tobytes() == column.tobytes()
 
 
-def test_all_that_does_not_fit_a_restore_is_told_and_nothing_is_written() -> None:
+def test_all_that_does_not_fit_a_restore_is_reported_and_nothing_is_written() -> None:
     vehicles = Population(ATTRIBUTES, 2)
     with pytest.raises(InputError) as reported:
         vehicles.restore({"energy_kwh": np.zeros(3), "driven": np.zeros(2, bool)})

@@ -382,7 +382,7 @@ def test_without_limits_the_exchange_is_known_beforehand(seed: int, assignment: 
         np.testing.assert_allclose(day.discharge_kwh[t], discharge, atol=1e-12)
 
 
-def test_mistakes_in_a_layout_are_told_at_once() -> None:
+def test_mistakes_in_a_layout_are_reported_at_once() -> None:
     with pytest.raises(InputError) as error:
         HomeLayout(0, (0,), (), (0,), (), ())
     assert "a home has no storage" in str(error.value)
@@ -393,7 +393,7 @@ def test_mistakes_in_a_layout_are_told_at_once() -> None:
         replace(STUDY_LAYOUT, priority=(1,))
 
 
-def test_mistakes_in_storages_are_told_at_once() -> None:
+def test_mistakes_in_storages_are_reported_at_once() -> None:
     with pytest.raises(InputError, match="no storage"):
         StorageBank.of((3, 0), capacity_kwh=1.0)
     with pytest.raises(InputError) as error:

@@ -42,7 +42,7 @@ def asking(community: Community, asked: list[float]) -> Ask:
 
 
 @given(parked())
-def test_about_a_dozen_prices_tell_the_whole_demand(community: Community) -> None:
+def test_about_a_dozen_prices_show_the_whole_demand(community: Community) -> None:
     asked: list[float] = []
     learned = learn_demand(asking(community, asked), community.fixed_kwh, LOWEST, HIGHEST)
     assert learned.probes == len(asked) <= 60
@@ -76,7 +76,7 @@ def step_function(seed: int) -> Callable[[float], float]:
 
 
 @given(parked(most=20), SEEDS)
-def test_what_no_clipped_line_explains_is_told_apart(community: Community, seed: int) -> None:
+def test_what_no_clipped_line_explains_is_reported_apart(community: Community, seed: int) -> None:
     odd: list[Callable[[float], float]] = [
         step_function(seed),
         lambda price: float(np.sin(price)),
@@ -192,7 +192,7 @@ def test_search_finds_the_equilibrium(game: Players) -> None:
 
 
 @given(players(), st.integers(1, 40))
-def test_a_search_cut_off_tells_what_it_may_have_missed(game: Players, patience: int) -> None:
+def test_a_search_cut_off_shows_what_it_may_have_missed(game: Players, patience: int) -> None:
     exact, ask, asked = solve_exact(game.game()), total_demand(game), 0
 
     def go_on() -> bool:

@@ -199,7 +199,7 @@ def test_without_registration_its_names_are_unknown_again(
         load_scenario(written(tmp_path))
 
 
-def test_wrong_values_of_its_section_are_told_with_their_place(
+def test_wrong_values_of_its_section_are_reported_with_their_place(
     lights: SchemeDescriptor, tmp_path: Path
 ) -> None:
     path = written(tmp_path, street_lights={"community": "stret", "lamps": 0})

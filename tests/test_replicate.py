@@ -80,7 +80,7 @@ def test_curves_are_drawn_against_numbers_and_read_back(tmp_path: Path) -> None:
         assert image.size == (1200, 675)
 
 
-def test_unknown_studies_are_told_at_once_with_the_nearest_name() -> None:
+def test_unknown_studies_are_reported_at_once_with_the_nearest_name() -> None:
     with pytest.raises(InputError) as caught:
         replicate(["vehicle", "moon"])
     studies = ", ".join(STUDIES)

@@ -202,7 +202,7 @@ def dataset(folder: Path, lost: tuple[int, ...] = (), **loads: np.ndarray) -> Pa
     )  # fmt: skip
 
 
-def test_hours_that_are_missing_are_filled_and_told(tmp_path: Path) -> None:
+def test_hours_that_are_missing_are_filled_and_reported(tmp_path: Path) -> None:
     whole = measured_year(dataset(tmp_path / "whole", one=HUMP, two=2 * HUMP))
     assert whole.filled_share == 0.0
     gaps = measured_year(dataset(tmp_path / "gaps", (30, 31, 32), one=HUMP, two=2 * HUMP))

@@ -172,7 +172,7 @@ def test_bounds_stand_in_their_order(cases: list[StorageCase]) -> None:
 
 
 @pytest.mark.slow
-def test_every_reading_is_told(cases: list[StorageCase]) -> None:
+def test_every_reading_is_reported(cases: list[StorageCase]) -> None:
     rows = {(row[0], row[1]): row[2::3] for row in options_section(FIGURES, cases).rows}
     assert rows["Table 3", "published"] == pytest.approx((7.50, 15.67))
     usual = rows["", "as the study"]
@@ -257,7 +257,7 @@ def test_the_whole_study_passes_and_says_who_gains() -> None:
     assert all(float(a or 0) < float(b or 0) for a, b in zip(good, bad, strict=True))
 
 
-def test_what_cannot_be_learned_from_is_told_before_anything_is_done(
+def test_what_cannot_be_learned_from_is_reported_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = works(tmp_path / "measured", days=4)

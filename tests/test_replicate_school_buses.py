@@ -150,7 +150,7 @@ def test_price_and_energy_rise_with_the_required_demand_and_the_saving_falls() -
     assert np.all(np.diff(savings) < 0)
 
 
-def test_dearer_or_more_valued_energy_raises_the_price() -> None:
+def test_costlier_or_more_valued_energy_raises_the_price() -> None:
     def price(**given: float) -> float:
         return solve_exact(critical_hour(2000.0, **(IDENTICAL | given))).price  # type: ignore[arg-type]
 
@@ -166,7 +166,7 @@ def test_the_closed_form_is_the_exact_price_where_every_school_sells() -> None:
 
 
 @pytest.mark.slow
-def test_the_report_tells_what_was_forgotten() -> None:
+def test_the_report_shows_what_was_forgotten() -> None:
     found = report()
     assert found.passed
     lived = found.section("lived")

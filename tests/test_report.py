@@ -198,7 +198,7 @@ def test_trips_outside_the_window_are_left_out(
     assert trips["first"][-1] == len(trips["departs"])
 
 
-def test_headlines_tell_the_figures_of_the_summary(few: RunData) -> None:
+def test_headlines_show_the_figures_of_the_summary(few: RunData) -> None:
     for strategy in few.strategies:
         reported = headline(few, strategy)
         figures = [part for part in reported if isinstance(part, Figure)]

@@ -221,7 +221,7 @@ def test_load_and_price_of_the_moment_are_those_of_the_table(
         assert int(plugged.replace(",", "")) == row.vehicles_present
 
 
-def test_the_matrix_tells_who_charges_where(visit: Visit, day: Path) -> None:
+def test_the_matrix_shows_who_charges_where(visit: Visit, day: Path) -> None:
     run = read_run(day)
     vehicles = run.table("vehicles", filters=[("strategy", "=", "three_level")]).to_pandas()
     plans = run.table("fleet").to_pandas().set_index("vehicle")["day_plan"].astype(str)
@@ -273,7 +273,7 @@ def test_keys_drive_the_clock(visit: Visit) -> None:
     assert not visit.run("hmesh.clock.playing")
 
 
-def test_the_slider_sets_the_clock_and_tells_the_local_time(visit: Visit) -> None:
+def test_the_slider_sets_the_clock_and_shows_the_local_time(visit: Visit) -> None:
     visit.run(
         "() => { const s = document.getElementById('scrub'); s.value = 7.5;"
         "s.dispatchEvent(new Event('input')); }"
@@ -282,7 +282,7 @@ def test_the_slider_sets_the_clock_and_tells_the_local_time(visit: Visit) -> Non
     assert visit.page.inner_text("#time") == "Mon, 16 Jan 2023, 08:30"
 
 
-def test_values_are_told_under_the_pointer_and_a_click_sets_the_clock(
+def test_values_are_reported_under_the_pointer_and_a_click_sets_the_clock(
     visit: Visit, day: Path
 ) -> None:
     page = visit.page
@@ -360,7 +360,7 @@ def test_the_theme_can_be_chosen(visit: Visit) -> None:
     assert visit.run(ground) == light
 
 
-def test_overloaded_lines_are_told_in_the_grid(visit: Visit, day: Path) -> None:
+def test_overloaded_lines_are_reported_in_the_grid(visit: Visit, day: Path) -> None:
     rows = read_run(day).table("lines").to_pandas()
     worst = rows[rows["strategy"] == "typical"].sort_values("loading").iloc[-1]
     visit.set_clock(worst["step"] + 0.5)
@@ -371,7 +371,7 @@ def test_overloaded_lines_are_told_in_the_grid(visit: Visit, day: Path) -> None:
     assert visit.page.locator('[data-part="grid"] svg text', has_text="!").count() >= 1
 
 
-def test_the_audit_and_the_scenario_are_told(visit: Visit) -> None:
+def test_the_audit_and_the_scenario_are_reported(visit: Visit) -> None:
     assert visit.page.inner_text("#audit .verdict") == "✓ 46 of 46 checks hold, 1 could not be made"
     facts = visit.page.inner_text("#origin .facts")
     assert "seed\t1" in facts

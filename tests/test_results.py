@@ -286,7 +286,7 @@ def test_the_number_of_row_groups_follows_the_parts(tmp_path: Path) -> None:
     assert file.metadata.row_group(0).num_rows == 700
 
 
-def test_run_json_tells_what_was_run(tmp_path: Path) -> None:
+def test_run_json_shows_what_was_run(tmp_path: Path) -> None:
     directory = finished(tmp_path / "run")
     info = json.loads((directory / "run.json").read_text())
     assert info == read_run(directory).info
@@ -349,7 +349,7 @@ def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
         ResultsWriter.create(directory, SCENARIO)
 
 
-def test_a_run_that_cannot_go_on_is_not_told_to_resume(tmp_path: Path) -> None:
+def test_a_run_that_cannot_go_on_is_not_reported_to_resume(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     writer = ResultsWriter.create(directory, SCENARIO)
     save_checkpoint(writer.checkpoints, 0, {"writer": {}}, scenario_hash(SCENARIO.resolved()))
@@ -380,7 +380,7 @@ def test_places_that_cannot_hold_a_run_are_refused(tmp_path: Path) -> None:
         ResultsWriter.create(tmp_path, SCENARIO)
 
 
-def test_folders_without_a_run_are_told(tmp_path: Path) -> None:
+def test_folders_without_a_run_are_reported(tmp_path: Path) -> None:
     (tmp_path / "homes-1").mkdir()
     with pytest.raises(InputError, match="homes-1: holds no run"):
         read_run(tmp_path / "homes-1")
@@ -401,7 +401,9 @@ def truncate(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, truncate])
-def test_damaged_parts_are_told_on_resume(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_damaged_parts_are_reported_on_resume(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
     directory = tmp_path / "run"
     writer = ResultsWriter.create(directory, SCENARIO)
     for step in range(12):

@@ -169,7 +169,7 @@ def test_ways_equal_the_best_of_all(km: dict[tuple[str, str], float]) -> None:
         )
 
 
-def test_places_off_the_network_are_told_one_by_one(graphml: Path) -> None:
+def test_places_off_the_network_are_reported_one_by_one(graphml: Path) -> None:
     content = read_road_file(graphml)
     places = {
         "swapped": (48.0, 10.0),

@@ -81,7 +81,7 @@ def test_a_killed_run_goes_on_bit_for_bit(
     assert files(directory) == files(whole)
 
 
-def test_a_damaged_checkpoint_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
     def interrupt(done: int, total: int) -> None:
         if done == 2:
             signal.raise_signal(signal.SIGINT)

@@ -73,7 +73,7 @@ def test_every_strategy_has_a_column_with_changes_against_the_first() -> None:
     assert row(lines, "messages") == "messages sent 11,000 700"
 
 
-def test_changes_from_nothing_are_not_told_and_large_ones_are_factors() -> None:
+def test_changes_from_nothing_are_not_reported_and_large_ones_are_factors() -> None:
     lines = rendered({"typical": TYPICAL, "three_level": GAME})
     assert row(lines, "aggregators' profit") == "aggregators' profit [JPY] 0 660,398"
     assert row(lines, "utility's profit") == "utility's profit [JPY] 659,292 9,659,292 x 14.7"
@@ -122,7 +122,7 @@ def test_every_count_that_is_not_zero_has_a_line(kind: str) -> None:
     assert "_" not in line
 
 
-def test_a_count_without_words_is_told_by_its_name() -> None:
+def test_a_count_without_words_is_reported_by_its_name() -> None:
     (line,) = notes({"three_level": GAME | {"counts": {"something_new": 1}}})
     assert line == "Something new: once under the three-level game."
 
@@ -147,14 +147,14 @@ def test_overloaded_lines_are_named_with_the_worst_first() -> None:
     )
 
 
-def test_bills_that_buy_different_energy_are_told() -> None:
+def test_bills_that_buy_different_energy_are_reported() -> None:
     fuller = TYPICAL | {"stored_change_kwh": 30_680.0, "overloaded_steps": {}}
     (line,) = notes({"typical": fuller, "three_level": GAME})
     assert "+30.68 MWh under typical charging" in line
     assert "+8.00 MWh under the three-level game" in line
 
 
-def test_lost_and_late_messages_unmet_energy_and_gaps_are_told() -> None:
+def test_lost_and_late_messages_unmet_energy_and_gaps_are_reported() -> None:
     bad = GAME | {
         "messages": {
             "PriceOffer": {"sent": 9, "lost": 3, "late": 0},
@@ -228,7 +228,7 @@ def test_many_strategies_stand_in_blocks_with_all_of_their_figures() -> None:
     assert " ".join(" ".join(found).split()) == " ".join(f"{1_234_567 + n:,}" for n in range(8))
 
 
-def test_strategies_that_agree_are_told_together() -> None:
+def test_strategies_that_agree_are_reported_together() -> None:
     counted = GAME | {"counts": {"feeders_out": 2}}
     other = GAME | {"counts": {"feeders_out": 1}}
     (line,) = notes({"typical": counted, "two_level": counted, "three_level": other})
@@ -239,7 +239,7 @@ def test_strategies_that_agree_are_told_together() -> None:
     assert line.endswith("for a step: once under every strategy.")
 
 
-def test_one_community_that_exports_is_told_once() -> None:
+def test_one_community_that_exports_is_reported_once() -> None:
     both = GAME | {"counts": {"communities_exporting": 9, "system_exporting": 9}}
     (line,) = notes({"three_level": both})
     assert line.startswith("A community delivered")
@@ -258,7 +258,7 @@ def test_every_count_of_a_run_has_words(tmp_path: Path) -> None:
     assert rendered(summary)
 
 
-def test_limits_of_games_are_told_of_all_schemes_together_and_not_of_nobody_sharing() -> None:
+def test_limits_of_games_are_described_all_schemes_together_and_not_of_nobody_sharing() -> None:
     """Vehicles of everybody who shares play the game, those of nobody charge as they always do."""
     counted = {"counts": {"vehicles_at_bound": 3}}
     reported = notes({"nobody_shares": TYPICAL | counted, "everybody_shares": GAME | counted})

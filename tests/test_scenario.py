@@ -108,7 +108,7 @@ def test_a_resolved_scenario_that_was_changed_by_hand_is_refused() -> None:
         Scenario.from_resolved(reported)
 
 
-def test_the_hash_tells_scenarios_and_seeds_apart() -> None:
+def test_the_hash_shows_scenarios_and_seeds_apart() -> None:
     hashes = {
         scenario_hash(load_scenario(NAME).resolved()),
         scenario_hash(load_scenario(NAME, seed=2).resolved()),
@@ -247,7 +247,7 @@ def test_an_override_opens_a_section_that_was_left_out() -> None:
         ("vehicles.count=[1", "--set: vehicles.count: line 1, column", ["is not YAML"]),
     ],
 )
-def test_each_mistake_is_told_with_its_place_and_remedy(
+def test_each_mistake_is_reported_with_its_place_and_remedy(
     change: str, place: str, parts: list[str]
 ) -> None:
     (problem,) = problems(change)
@@ -267,7 +267,7 @@ def test_a_tariff_above_the_bounds_is_fine_where_nobody_asks_for_it() -> None:
     load_scenario(NAME, ["prices.time_of_use.on_peak=71", "strategies=[typical, three_level]"])
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_every_problem_is_reported_at_once() -> None:
     reported = problems(
         "vehicles.soc_min=0.95",
         "vehicles.count=-1",
@@ -465,7 +465,7 @@ def test_changes_may_be_a_mapping_of_values() -> None:
     assert check_scenario(NAME, {"vehicles.count": 5}).vehicles.count == 5
 
 
-def test_wrong_values_of_a_mapping_are_told_as_on_the_command_line() -> None:
+def test_wrong_values_of_a_mapping_are_reported_as_on_the_command_line() -> None:
     with pytest.raises(InputError) as caught:
         load_scenario(NAME, {"vehicles.cont": 5, "hours": "many"})
     with pytest.raises(InputError) as expected:

@@ -114,7 +114,7 @@ def problems(path: Path) -> list[str]:
     return str(error.value).splitlines()
 
 
-def test_every_mistake_is_told_with_its_place(tmp_path: Path) -> None:
+def test_every_mistake_is_reported_with_its_place(tmp_path: Path) -> None:
     folder = dataset(tmp_path / "data" / "street")
     group = {"kind": "household", "name": "a", "dataset": "data/stret"}
     path = scenario(tmp_path, communities={"homes": {"members": [group]}})

@@ -39,7 +39,7 @@ def values(chart: Chart, strategy: str, name: str) -> NDArray[np.float64]:
 
 @pytest.mark.quick_every(3)
 @pytest.mark.parametrize("scenario", SHORT)
-def test_every_chart_tells_its_finding_its_unit_and_its_values(scenario: str) -> None:
+def test_every_chart_shows_its_finding_its_unit_and_its_values(scenario: str) -> None:
     data = run_of(scenario)
     found = charts(data)
     assert len({chart.name for chart in found}) == len(found) > 3
@@ -80,7 +80,7 @@ def test_every_scheme_has_charts_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("scenario", SHORT)
-def test_headlines_of_a_scheme_tell_figures_of_the_summary(scenario: str) -> None:
+def test_headlines_of_a_scheme_show_figures_of_the_summary(scenario: str) -> None:
     data = run_of(scenario)
     for strategy in data.strategies:
         reported = [part for part in headline(data, strategy) if isinstance(part, Figure)]

@@ -87,7 +87,7 @@ def test_a_group_is_not_called_like_what_else_is_connected(
     ]
 
 
-def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_everything_wrong_is_reported_at_once(tmp_path: Path) -> None:
     reported = refused(
         tmp_path,
         smart_homes=("homs", "street"),

@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", quick({"three-communities"}, SHORT))
-def test_every_chart_of_a_scheme_tells_values(
+def test_every_chart_of_a_scheme_shows_values(
     browser: Browser, tmp_path: Path, scenario: str
 ) -> None:
     data = run_of(scenario)
@@ -67,7 +67,9 @@ def narrow(visit: Visit) -> None:
 
 
 @pytest.mark.slow
-def test_flows_of_a_home_are_told_where_the_pointer_is(browser: Browser, tmp_path: Path) -> None:
+def test_flows_of_a_home_are_reported_where_the_pointer_is(
+    browser: Browser, tmp_path: Path
+) -> None:
     data = run_of("smart-home")
     path = tmp_path / "page.html"
     write_report([data.run.directory], path, audit=False)

@@ -98,6 +98,6 @@ def test_the_whole_of_a_city_is_compared_with_its_parts(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_whole_is_told_beside_its_parts(cost: list[float], reported: str) -> None:
+def test_a_whole_is_reported_beside_its_parts(cost: list[float], reported: str) -> None:
     change = np.array(cost)
     assert reported in whole_finding(Changes(("shared_battery", "three_level"), change, change))

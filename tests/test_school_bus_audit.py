@@ -203,7 +203,7 @@ def test_a_price_that_costs_the_utility_more_is_found(tmp_path: Path) -> None:
     assert "schools: no incentive price costs the utility less" in audit_run(directory).failed
 
 
-def test_a_run_with_rows_missing_is_told_as_damaged(tmp_path: Path) -> None:
+def test_a_run_with_rows_missing_is_reported_as_damaged(tmp_path: Path) -> None:
     directory = shutil.copytree(finished(), tmp_path / "run")
     path = directory / "schools.parquet"
     rows = pq.read_table(path)

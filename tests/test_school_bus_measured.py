@@ -53,7 +53,7 @@ def test_a_school_week_of_each_season_lives_and_passes_its_audit(
     assert typical["school_driven_kwh"] == pytest.approx(5 * 200 * 140.0)
 
 
-def test_the_day_of_the_region_is_told_in_local_time(folder: Path) -> None:
+def test_the_day_of_the_region_is_reported_in_local_time(folder: Path) -> None:
     """People rise, and come home: demand climbs from the local night to the local day."""
     scenario = load_scenario("school-buses", changes(folder, "2022-01-24T00:00", 120))
     simulation = Simulation(make_setting(scenario), "charge_after_use")

@@ -71,7 +71,7 @@ def test_pictures_are_among_those_of_a_run(tmp_path: Path) -> None:
     assert {"load", "school_buses", "incentive_prices"} <= names
 
 
-def test_the_table_of_a_run_tells_bills_energies_and_ways_to_count(tmp_path: Path) -> None:
+def test_the_table_of_a_run_shows_bills_energies_and_ways_to_count(tmp_path: Path) -> None:
     summary = start_run(load_scenario("school-buses", [*SMALL, "hours=48"]), tmp_path / "run")
     console = Console(width=140, file=io.StringIO(), record=True)
     console.print(summary_table(summary, "USD"))
@@ -103,7 +103,7 @@ def test_what_schools_sell_beyond_the_need_of_an_hour_covers_nothing(tmp_path: P
     assert f"sell {energy_text(sold.sum())} and so cover {energy_text(covered)} of" in power.finding
 
 
-def test_where_nothing_is_sold_beyond_the_need_one_figure_tells_it(tmp_path: Path) -> None:
+def test_where_nothing_is_sold_beyond_the_need_one_figure_shows_it(tmp_path: Path) -> None:
     power, _ = drawn(tmp_path / "run", "hours=24", "strategies=[optimal_energy_price]")
     data = RunData(read_run(tmp_path / "run"))
     sold = float(data.total("optimal_energy_price", "school_sold_kwh"))

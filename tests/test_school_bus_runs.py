@@ -78,7 +78,7 @@ def test_valley_charging_buys_the_energy_that_charging_after_use_buys() -> None:
     assert all(w.summary()["school_stored_change_kwh"] == pytest.approx(0) for w in week.values())
 
 
-def test_what_was_sold_and_charged_again_is_told_apart(worlds: dict[str, Simulation]) -> None:
+def test_what_was_sold_and_charged_again_is_reported_apart(worlds: dict[str, Simulation]) -> None:
     for world in worlds.values():
         s = world.summary()
         owed = world.schemes["school_buses"].district.buses.population["owed_kwh"].sum()  # type: ignore[attr-defined]

@@ -86,7 +86,7 @@ TO_WORK = [("offices", 8), ("homes", 17)]
 OUT = [("malls", 10), ("homes", 13)]
 
 
-def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
+def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
     assert refused(
         tmp_path,
         {
@@ -149,14 +149,14 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_remedy(
+def test_a_mistake_is_reported_with_its_remedy(
     tmp_path: Path, terms: dict[str, Any], reported: str
 ) -> None:
     timetable(tmp_path)
     assert refused(tmp_path, terms) == [reported]
 
 
-def test_mistakes_in_a_timetable_are_told_with_those_of_other_files(tmp_path: Path) -> None:
+def test_mistakes_in_a_timetable_are_reported_with_those_of_other_files(tmp_path: Path) -> None:
     (tmp_path / "plans.csv").write_text(PLANS.replace("weekday", "wekday"))
     scenario = write(
         tmp_path,
@@ -172,7 +172,7 @@ def test_mistakes_in_a_timetable_are_told_with_those_of_other_files(tmp_path: Pa
 
 
 @pytest.mark.parametrize("source", ["built_in", "terms", "gtfs"])
-def test_each_source_tells_the_same_days(tmp_path: Path, source: str) -> None:
+def test_each_source_shows_the_same_days(tmp_path: Path, source: str) -> None:
     sources: dict[str, dict[str, Any]] = {
         "built_in": MICHIGAN,
         "terms": {"terms": [["2023-09-05", "2023-12-22"], ["2024-01-08", "2024-06-11"]]},
@@ -231,7 +231,7 @@ def test_a_run_is_audited_also_when_its_timetable_is_gone(tmp_path: Path) -> Non
     ],
     ids=lambda travel: travel["kind"],
 )
-def test_school_terms_change_nothing_where_nothing_tells_of_school_holidays(
+def test_school_terms_change_nothing_where_nothing_shows_of_school_holidays(
     tmp_path: Path, travel: dict[str, Any]
 ) -> None:
     (tmp_path / "diaries.csv").write_text(
@@ -252,7 +252,7 @@ def test_school_terms_change_nothing_where_nothing_tells_of_school_holidays(
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_day_plans_may_tell_school_holidays(tmp_path: Path) -> None:
+def test_day_plans_may_show_school_holidays(tmp_path: Path) -> None:
     (tmp_path / "plans.csv").write_text(PLANS_OFF)
     vehicles = {"count": 6, "day_plans": "plans.csv"}
     driven = trips(write(tmp_path, school_terms=MICHIGAN, vehicles=vehicles), tmp_path / "run")
@@ -286,7 +286,7 @@ def test_day_plans_of_school_holidays_fit_between_other_days(tmp_path: Path) -> 
     )
 
 
-def test_drawn_trips_may_tell_school_holidays(tmp_path: Path) -> None:
+def test_drawn_trips_may_show_school_holidays(tmp_path: Path) -> None:
     def travel(**days: Any) -> dict[str, Any]:
         return {"kind": "drawn", "home": {"homes": 1}, "speed_km_h": 30, "days": days}
 
@@ -350,7 +350,7 @@ def test_diaries_of_school_holidays_are_dealt_on_them(tmp_path: Path, deal: str)
     }  # fmt: skip
 
 
-def test_who_tells_no_school_holidays_drives_as_on_a_weekday(tmp_path: Path) -> None:
+def test_who_shows_no_school_holidays_drives_as_on_a_weekday(tmp_path: Path) -> None:
     bob = "bob,weekday,9,1,homes,malls,5\nbob,weekday,11,1,malls,homes,5\n"
     (tmp_path / "diaries.csv").write_text(DIARIES + bob)
     travel = {"kind": "diaries", "file": "diaries.csv", "deal": "once"}

@@ -65,7 +65,7 @@ def test_weekdays_within_a_term_have_school() -> None:
     extra=st.sets(st.dates(date(2019, 1, 1), date(2025, 12, 31)), min_size=1, max_size=5),
     country=st.sampled_from([None, "US"]),
 )
-def test_every_day_is_told_by_its_definition(
+def test_every_day_is_reported_by_its_definition(
     terms: list[date], off: set[date], extra: set[date], country: str | None
 ) -> None:
     ordered = sorted(terms)
@@ -140,7 +140,7 @@ def test_a_weekday_without_school_is_a_school_holiday() -> None:
     assert calendar(None).day_kind(date(2023, 12, 21)) == "weekday"
 
 
-def test_terms_that_cannot_be_are_told_all_at_once() -> None:
+def test_terms_that_cannot_be_are_reported_all_at_once() -> None:
     with pytest.raises(InputError) as error:
         SchoolTerms(
             (SPRING[::-1], AUTUMN, (date(2023, 12, 20), date(2024, 1, 31))),
@@ -161,7 +161,7 @@ def test_terms_that_cannot_be_are_told_all_at_once() -> None:
         SchoolTerms.built_in("Michigen")
 
 
-def test_terms_tell_which_days_they_cover() -> None:
+def test_terms_show_which_days_they_cover() -> None:
     terms = SchoolTerms((AUTUMN, SPRING))
     assert terms.span == (AUTUMN[0], SPRING[1])
     assert terms.covers(date(2023, 12, 27))
@@ -257,7 +257,7 @@ def school_days(terms: SchoolTerms, holiday_country: str | None = None) -> list[
     return [f"{date(2024, 1, 1) + n * DAY:%m-%d}" for n in np.flatnonzero(days).tolist()]
 
 
-def test_services_of_a_timetable_tell_the_terms(tmp_path: Path) -> None:
+def test_services_of_a_timetable_show_the_terms(tmp_path: Path) -> None:
     daily = "daily,1,1,1,1,1,1,1,20240122,20240128\n"
     dates = "term,20240109,2\nterm,20240120,1\nterm,20240115,1\nonce,20240203,1\n"
     folder = gtfs(tmp_path / "gtfs", TERM + daily, dates)
@@ -297,7 +297,7 @@ def test_days_of_ones_own_come_on_top_of_a_timetable(tmp_path: Path) -> None:
         read_gtfs_terms(folder, days_off=[made_up], extra_days=[made_up])
 
 
-def test_a_timetable_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+def test_a_timetable_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
     folder = gtfs(
         tmp_path / "wrong", TERM + "x,1,1,1,1,1,0,9,20240120,20240119\n", "x,2024-13-01,3\n"
     )

@@ -118,7 +118,9 @@ def test_shared_lines_are_kept_by_the_utilitys_price(drawn: OnGrid) -> None:
 
 
 @given(on_grids(limits="own"), st.booleans(), SEEDS)
-def test_the_planners_prices_are_told_from_others(drawn: OnGrid, limited: bool, seed: int) -> None:
+def test_the_planners_prices_are_reported_from_others(
+    drawn: OnGrid, limited: bool, seed: int
+) -> None:
     step = planned_of(drawn, limited=limited)
     game = drawn.game()
     plan = solve_planner(game if limited else replace(game, limits_kwh=None))

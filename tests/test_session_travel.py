@@ -107,7 +107,9 @@ def test_an_interrupted_replay_goes_on(run: Path, tmp_path: Path) -> None:
         ({"start": "2025-01-15T00:00"}, "has no session from 2025-01-15 on for 120 h"),
     ],
 )
-def test_what_does_not_fit_is_told(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_what_does_not_fit_is_reported(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     path = write(tmp_path, **changes)
     with pytest.raises(InputError, match=message):
         check_scenario(path)

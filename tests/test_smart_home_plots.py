@@ -35,7 +35,7 @@ def test_homes_without_a_grid_have_no_pictures_of_one(plots: dict[str, Plot]) ->
     )
 
 
-def test_titles_tell_the_numbers_of_the_summary(study: Path, plots: dict[str, Plot]) -> None:
+def test_titles_show_the_numbers_of_the_summary(study: Path, plots: dict[str, Plot]) -> None:
     summary = read_run(study).summary
     first, least = (
         summary["spfa_s"]["home_losses_kwh"],

@@ -71,7 +71,7 @@ def test_homes_live_beside_vehicles(tmp_path: Path) -> None:
     assert summary["three_level"]["counts"].get("homes_rescheduled", 0) == 0
 
 
-def test_very_many_rows_are_told_of_beforehand() -> None:
+def test_very_many_rows_are_described_beforehand() -> None:
     many = ["smart_homes.groups.0.count=100000", "hours=240"]
     note = size_note(load_scenario("smart-home", many))
     rows = 240 * 6 * 100_001 * 4
@@ -259,7 +259,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, case: str) -> None:
+def test_what_is_wrong_is_reported_with_its_place(tmp_path: Path, case: str) -> None:
     changes, reported = WRONG[case]
     group = STREET["smart_homes"]["groups"][0] | changes
     path = write_scenario(tmp_path, smart_homes={"groups": [group]})

@@ -51,7 +51,7 @@ def test_the_hour_that_clocks_skip_is_not_run() -> None:
     assert source.steps_kwh(0, 23).sum() == 4.0
 
 
-def test_hours_begin_and_end_as_told() -> None:
+def test_hours_begin_and_end_as_reported() -> None:
     assert in_hours(np.array([0.0, 6.9, 7.0, 9.0]), ((7.0, 9.0),)).tolist() == [
         False, False, True, False,
     ]  # fmt: skip

@@ -169,7 +169,7 @@ def test_names_may_repeat_and_keep_their_order() -> None:
     assert day_kw("2024-01-10", ()).shape == (24, 0)
 
 
-def test_unknown_profiles_are_told_all_at_once() -> None:
+def test_unknown_profiles_are_reported_all_at_once() -> None:
     with pytest.raises(InputError, match="g4 shops and hairdressers") as error:
         StandardProfiles(Calendar("2024-01-01", "Europe/Berlin"), ["H0", "g9", "h0", "heat pump"])
     assert [problem.suggestion for problem in error.value.problems] == ["h0", "", ""]

@@ -203,7 +203,7 @@ def test_a_day_that_returns_needs_less_or_is_impossible() -> None:
         dynamic_capacity("mpfa_mg", STUDY_LAYOUT, generation, 2 * used, returns=True)
 
 
-def test_what_cannot_be_sized_is_told() -> None:
+def test_what_cannot_be_sized_is_reported() -> None:
     generation, used = served_day("mpfa_mg", "winter", shifted=False)
     empty = StateOfCharge(start=0.2)
     with pytest.raises(InputError, match="a start above the least"):

@@ -123,7 +123,7 @@ def test_statistics_of_too_few_values_are_unknown() -> None:
     assert np.isnan(found.half_width[1:]).all()
 
 
-def test_each_key_has_a_picture_whose_title_tells_the_finding(finished: Sweep) -> None:
+def test_each_key_has_a_picture_whose_title_shows_the_finding(finished: Sweep) -> None:
     (plot,) = finished.plots
     assert plot.path == finished.directory / "plots" / "vehicles.theta.png"
     assert plot.path.is_file()

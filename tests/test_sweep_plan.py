@@ -122,13 +122,13 @@ def test_a_latin_hypercube_takes_names_in_equal_shares() -> None:
         ("vehicles.theta=1:2:200000", "are 200,000 points"),
     ],
 )
-def test_wrong_values_are_told_with_their_key(vary: str, words: str) -> None:
+def test_wrong_values_are_reported_with_their_key(vary: str, words: str) -> None:
     lines = reported(vary)
     assert any(words in line for line in lines), lines
     assert all(line.startswith("--vary") for line in lines)
 
 
-def test_all_mistakes_of_all_points_are_told_at_once() -> None:
+def test_all_mistakes_of_all_points_are_reported_at_once() -> None:
     lines = reported("vehicles.soc_min=0.1,0.95", "vehicles.soc_max=0.5,1.5", "game.solver=exact,x")
     assert len(lines) == len(set(lines))
     assert any("'x' is not allowed" in line for line in lines)
@@ -136,7 +136,7 @@ def test_all_mistakes_of_all_points_are_told_at_once() -> None:
     assert any("soc_max 0.5 is not above soc_min 0.95" in line for line in lines)
 
 
-def test_mistakes_of_form_are_told_at_once() -> None:
+def test_mistakes_of_form_are_reported_at_once() -> None:
     lines = reported("vehicles.theta=3:1:2", "vehicles.theta=1,2", "vehicles.theta=1", seeds="x")
     assert any("is empty" in line for line in lines)
     assert any("varied twice" in line for line in lines)

@@ -17,7 +17,7 @@ def test_bands_are_those_of_the_standard(season, category, band) -> None:
     assert comfort_band(season, category) == band
 
 
-def test_a_room_follows_the_weather_as_slowly_as_it_is_told() -> None:
+def test_a_room_follows_the_weather_as_slowly_as_it_is_reported() -> None:
     outdoor = np.concatenate([np.full(1, 10.0), np.full(200, 20.0)])
     room = room_temperature(outdoor, 1.0, 24.0, 3.0)
     assert room[0] == 13.0

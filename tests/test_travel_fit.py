@@ -43,7 +43,7 @@ def test_day_plans_are_fitted_with_their_own_values() -> None:
     assert day.tour_km[3].values(SHARES).tolist()[0] == 55.0
 
 
-def test_a_table_of_tours_tells_its_problems(tmp_path: Path) -> None:
+def test_a_table_of_tours_shows_its_problems(tmp_path: Path) -> None:
     path = tmp_path / "tours.csv"
     path.write_text(
         "distance_km,travel_time_min,dwell_time_min,trips_in_tour\n5,10,0,2\nx,5,-2,1\n"

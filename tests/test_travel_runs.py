@@ -183,7 +183,9 @@ def assert_trips_and_places_agree(directory: Path) -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_a_scenario_says_wrong_about_travel_is_told(changes: list[str], reported: str) -> None:
+def test_what_a_scenario_says_wrong_about_travel_is_reported(
+    changes: list[str], reported: str
+) -> None:
     with pytest.raises(InputError) as error:
         load_scenario("three-communities", changes)
     assert reported in str(error.value)

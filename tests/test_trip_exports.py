@@ -214,7 +214,7 @@ def test_mp4_without_any_ffmpeg_names_the_extra(monkeypatch: pytest.MonkeyPatch,
         export_trips(day, ["mp4"])
 
 
-def test_an_ffmpeg_that_fails_is_told(
+def test_an_ffmpeg_that_fails_is_reported(
     monkeypatch: pytest.MonkeyPatch, day: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "ffmpeg"
@@ -237,7 +237,7 @@ def test_what_a_run_did_not_record_cannot_be_exported() -> None:
     assert not list(folder.glob("trips.*json"))
 
 
-def test_an_unknown_format_is_told_with_the_nearest(day: Path) -> None:
+def test_an_unknown_format_is_reported_with_the_nearest(day: Path) -> None:
     with pytest.raises(InputError, match=r"no format 'geojsn' .*did you mean 'geojson'"):
         export_trips(day, ["geojsn"])
 

@@ -32,7 +32,7 @@ def files(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in run.iterdir() if path.name != "run.json"}
 
 
-def test_other_versions_are_told_and_kept(tmp_path: Path) -> None:
+def test_other_versions_are_reported_and_kept(tmp_path: Path) -> None:
     run = interrupted(tmp_path / "run", 2, *CHANGES)
     assert versions_note(run) == ""
     began = pretend(run, **EARLIER)

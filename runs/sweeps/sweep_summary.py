@@ -97,10 +97,10 @@ def _saved(ensemble: "Ensemble") -> Iterator[str]:
         if known:
             entries.append(f"{float(np.median(known)):.0%} under {strategy_name(strategy)}")
     if entries:
-        shares_told = ", ".join(entries).replace("%", " %")
+        saved = ", ".join(entries).replace("%", " %")
         yield (
             "Common random numbers save this share of the variance of differences in "
-            f"{bills.get(quantity, 'the cost of generation')}: {shares_told}"
+            f"{bills.get(quantity, 'the cost of generation')}: {saved}"
         )
 
 

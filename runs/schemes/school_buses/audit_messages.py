@@ -124,7 +124,7 @@ def planned(schools: int, load_kwh: NDArray[np.float64], wanted: float) -> list[
     ]
 
 
-def told_as_curves(schools: Schools, purchase: Purchase) -> list[Said]:
+def sent_as_curves(schools: Schools, purchase: Purchase) -> list[Said]:
     """Return the messages in which schools state what they would sell at every price.
 
     Parameters

@@ -24,7 +24,7 @@ from hmesh.runs.schemes.school_buses.audit_messages import (
     SchoolMessages,
     asked,
     planned,
-    told_as_curves,
+    sent_as_curves,
 )
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.strategy_names import is_own
@@ -282,7 +282,7 @@ class SchoolWorld:
         round_: int | None = 0
         if game is not None and self.inputs.scenario.game.solver == "negotiate":
             if self.inputs.scenario.game.bids == "curves":
-                due += told_as_curves(*game)
+                due += sent_as_curves(*game)
                 round_ = 1
             else:
                 prices = self.messages.prices_asked(step)
