@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hmesh.environment.last_digits import DUST_KWH
+from hmesh.runs.number_text import rounded
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, money, price, two, whole
 
@@ -129,7 +130,7 @@ def stored(
     stored = {name: float(summary[name]["stored_change_kwh"]) for name in names}
     moved = max(float(summary[name]["vehicle_charged_kwh"]) for name in names)
     if max(stored.values()) - min(stored.values()) > NOTICEABLE * moved:
-        stated = {name: f"{energy / 1000:+,.2f} MWh" for name, energy in stored.items()}
+        stated = {name: f"{rounded(energy / 1000, 2):+,.2f} MWh" for name, energy in stored.items()}
         yield (
             "vehicles end with more or less energy than they began with, "
             "so that bills pay for different energy",
