@@ -100,7 +100,8 @@ def test_a_run_records_measures_and_goes_on_with_them(tmp_path: Path) -> None:
     assert report.passed, report.failed
     found = read_run(tmp_path / "whole").summary["three_level"]["metrics"]
     assert set(found) == set(MEASURES)
-    hours = read_run(tmp_path / "whole").hours
+    hours = read_run(tmp_path / "whole").table("hours").to_pandas()
+    hours = hours[hours["strategy"] == "three_level"]
     price = hours[hours["community"] == "homes"]["utility_price"].to_numpy()
     assert found["price_volatility"]["last"] == pytest.approx(price.std())
     net = hours.groupby("step")[["net_kwh", "ev_kwh"]].sum().to_numpy()[-24:]
