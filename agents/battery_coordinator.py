@@ -250,14 +250,14 @@ class BatteryCoordinator(mesa.Agent[Any]):
         self, step: int, kind: type[Surplus] | type[Need], energy_kwh: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Hear those that have anything to report; 0 for those that are not heard."""
-        with_reply = np.flatnonzero(energy_kwh > 0.0)
+        senders = np.flatnonzero(energy_kwh > 0.0)
         heard = np.zeros(len(energy_kwh))
-        if with_reply.size:
+        if senders.size:
             delivery = self._talk.say(
-                kind(energy_kwh=energy_kwh[with_reply], **self._to_me(step, with_reply.size))
+                kind(energy_kwh=energy_kwh[senders], **self._to_me(step, senders.size))
             )
             self.bus.wait()
-            heard[with_reply] = np.where(delivery.rows, delivery.message.energy_kwh, 0.0)
+            heard[senders] = np.where(delivery.rows, delivery.message.energy_kwh, 0.0)
         return heard
 
     def _to_me(self, step: int, count: int) -> dict[str, Any]:

@@ -243,7 +243,7 @@ class VehicleRows(DrivenBatteryRows):
         object.__setattr__(self, "_of_step", {})
 
     def curves(self, kind: type[ElectricVehicle]) -> NDArray[np.float64]:
-        """Return the curves that a class states of these vehicles; computed once a step."""
+        """Return the curves that a class gives these vehicles; computed once a step."""
         curves: NDArray[np.float64] = self.once("curves", lambda: kind.curve_rows(self))
         return curves
 

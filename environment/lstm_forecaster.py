@@ -131,11 +131,11 @@ class TrainedNetwork:
     def next_readings(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the reading after each window, shape (windows,), of shape (windows, window)."""
         scaled = (windows - self.mean) / self.spread
-        lines = [
+        parts = [
             np.asarray(_tell(self.network, jnp.asarray(scaled[begin : begin + MOST_AT_ONCE])))
             for begin in range(0, len(scaled), MOST_AT_ONCE)
         ]
-        joined: NDArray[np.float64] = np.concatenate([np.empty(0), *lines])
+        joined: NDArray[np.float64] = np.concatenate([np.empty(0), *parts])
         return joined * self.spread + self.mean
 
     def course(self, latest: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
@@ -155,8 +155,8 @@ class TrainedNetwork:
         """
         lowest = -self.mean / self.spread
         scaled = jnp.asarray((latest - self.mean) / self.spread)
-        lines = np.asarray(_go_on(self.network, scaled, steps, lowest), dtype=np.float64)
-        return np.maximum(lines * self.spread + self.mean, 0.0)
+        predicted = np.asarray(_go_on(self.network, scaled, steps, lowest), dtype=np.float64)
+        return np.maximum(predicted * self.spread + self.mean, 0.0)
 
     def save(self, path: Path) -> None:
         """Write it to a file that `load_network` reads."""
@@ -265,8 +265,8 @@ def train_network(
 
 def digest_of(series: NDArray[np.float64], settings: LstmSettings) -> str:
     """Return what names the network that a series and settings make, 64 hexadecimal digits."""
-    lines = json.dumps(asdict(settings), sort_keys=True).encode()
-    return hashlib.sha256(lines + np.ascontiguousarray(series).tobytes()).hexdigest()
+    encoded = json.dumps(asdict(settings), sort_keys=True).encode()
+    return hashlib.sha256(encoded + np.ascontiguousarray(series).tobytes()).hexdigest()
 
 
 def trained_or_loaded(
@@ -311,13 +311,13 @@ class LstmForecaster:
 
     def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
         """Predict slot after slot; nothing of a series whose last window has a gap."""
-        lines = np.full((steps, past.shape[1]), np.nan)
+        predicted = np.full((steps, past.shape[1]), np.nan)
         whole = bridged(past, self.day_slots)
         for column, network in enumerate(self.networks):
             latest = whole[-network.settings.window :, column]
             if len(latest) == network.settings.window and not np.isnan(latest).any():
-                lines[:, column] = network.course(latest, steps)
-        return lines
+                predicted[:, column] = network.course(latest, steps)
+        return predicted
 
 
 @eqx.filter_jit
@@ -352,9 +352,9 @@ def _tell(network: Any, windows: Any) -> Any:
 
 @eqx.filter_jit
 def _go_on(network: Any, window: Any, steps: int, lowest: float) -> Any:
-    def report(window: Any, _: None) -> Any:
+    def predict(window: Any, _: None) -> Any:
         coming = jnp.maximum(network(window), lowest)
         return jnp.append(window[1:], coming), coming
 
-    _, lines = jax.lax.scan(report, window, None, length=steps)
-    return lines
+    _, predicted = jax.lax.scan(predict, window, None, length=steps)
+    return predicted

@@ -90,7 +90,7 @@ def scale_free(count: int, neighbours: int, seed: int) -> SocialNetwork:
     count : int
         Players.
     neighbours : int
-        Mean number of neighbours, an even number; half of them are those whom each amounts to know.
+        Mean number of neighbours, an even number; half of them are those that each gets to know.
     seed : int
         Seed of the draws.
 

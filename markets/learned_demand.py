@@ -72,7 +72,7 @@ def learn_demand(
     most_probes : int
         Prices asked at most; vehicles not understood by then count as unexplained.
     charge_efficiency, discharge_efficiency : float or array, shape (n,), optional
-        What the plug of each vehicle states of its losses, as in
+        What the plug of each vehicle implies for its losses, as in
         `hmesh.markets.best_response`.
 
     Returns

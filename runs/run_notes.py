@@ -185,7 +185,7 @@ def _sentence(text: str, by_strategy: Mapping[str, str], names: Sequence[str]) -
     text
         What it is about.
     by_strategy
-        What is stated of each strategy; of those that are left out nothing is.
+        What is said of each strategy; nothing of those that are left out.
     names
         All strategies of the run.
     """

@@ -180,13 +180,13 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
         (float(np.abs(past.net_kwh).max()) / step_h for past in world.history[world.strategy]),
         default=0.0,
     )
-    text = []
+    shown = []
     for m, name in enumerate(names):
         share = abs(float(loads[m])) / most if most > 0 else 0.0
         lines = community_lines(world, reading, m)
         label = [f"{{name|{name}}}", *(lines if room.whole_label else lines[:1])]
         below = world.places[m][1] <= 0
-        text.append(
+        shown.append(
             {
                 "name": name,
                 "value": world.places[m].tolist(),
@@ -207,7 +207,7 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
                 **_colour(world, reading, m, look),
             }
         )
-    return text
+    return shown
 
 
 def community_lines(world: LiveWorld, reading: Reading | None, community: int) -> list[str]:
@@ -221,8 +221,8 @@ def community_lines(world: LiveWorld, reading: Reading | None, community: int) -
     # Who moves between communities is stated first.
     last = world.watched.schemes
     order = sorted(last, key=lambda name: name not in world.roads)
-    text = (live_of(name).line(last[name], reading, community) for name in order)
-    return [*lines, *filter(None, text)]
+    of_schemes = (live_of(name).line(last[name], reading, community) for name in order)
+    return [*lines, *filter(None, of_schemes)]
 
 
 def _dots(road: OnTheRoad | None, look: Look) -> tuple[list[Option], str]:

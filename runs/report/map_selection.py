@@ -89,7 +89,7 @@ def thinning(data: RunData, window: Window) -> list[str]:
     elif data.recorded < data.vehicles:
         lines.append(
             f"Only the first {data.recorded:,} of {data.vehicles:,} vehicles were recorded; what "
-            "is stated of single vehicles is stated of those."
+            "is shown of single vehicles covers those alone."
         )
     if 0 < len(window.vehicles) < data.recorded:
         lines.append(

@@ -128,7 +128,7 @@ def _unfinished(data: RunData) -> list[str]:
     whole = data.run.info["steps_planned"]
     return [
         f"The run is not finished: {data.steps:,} of {whole:,} steps are done, and everything here "
-        f"is stated of those. hmesh resume {data.run.directory} goes on with {info['name']}."
+        f"covers those. hmesh resume {data.run.directory} goes on with {info['name']}."
     ]
 
 

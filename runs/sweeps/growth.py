@@ -15,7 +15,7 @@ _FOLDER = re.compile(rf"runs/([A-Za-z0-9.+=_-]+_([0-9a-f]{{{HASH_DIGITS}}}))")
 def grown(plan: SweepPlan, before: Mapping[str, Any]) -> SweepPlan | None:
     """Return a plan whose runs stand in the folders of an earlier one, where it has all of them.
 
-    Runs are the same where the digests of their scenarios are, whatever was varied to amount to
+    Runs are the same where the digests of their scenarios are, whatever was varied to reach
     them. So values of a key, seeds and whole keys may be added, as long as every run of before is
     asked for again.
 

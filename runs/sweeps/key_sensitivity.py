@@ -21,7 +21,7 @@ type Method = Literal["sobol", "morris"]
 METHODS: tuple[Method, ...] = ("sobol", "morris")
 LEVELS = 4  # of Morris' grid
 RESAMPLES = 200
-# What is stated of each key, and what its columns are called.
+# What is reported for each key, and what its columns are called.
 COLUMNS = {
     "sobol": ("first_order", "first_order_95", "total_order", "total_order_95"),
     "morris": (

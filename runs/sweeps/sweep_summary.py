@@ -84,7 +84,7 @@ def _saved(ensemble: "Ensemble") -> Iterator[str]:
     if not pairs or len(ensemble.plan.seeds) < 2:
         return
     entries = []
-    # Differences are stated of the bill of those whom the run is about.
+    # Differences are given for the bill of those whom the run is about.
     bills = {figure.key: figure.title for figure in figures_of_schemes()}
     quantity = next((name for name in bills if name in ensemble.quantities), "generation_cost")
     for s, strategy in enumerate(ensemble.strategies):

@@ -147,15 +147,17 @@ def _read_spreadsheet(path: Path) -> TextTable:
     sheets = [sheet.title for sheet in book.worksheets]
     filled = [list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets]
     book.close()
-    entries = [
+    with_cells = [
         n for n, rows in enumerate(filled) if any(any(_has_content(c) for c in row) for row in rows)
     ]
-    if len(entries) != 1:
-        message = f"has {len(entries)} sheets with cells: {', '.join(sheets[n] for n in entries)}"
+    if len(with_cells) != 1:
+        message = (
+            f"has {len(with_cells)} sheets with cells: {', '.join(sheets[n] for n in with_cells)}"
+        )
         raise InputError([Problem(str(path), message, "one table in one sheet")])
     rows = [
         (number, row)
-        for number, row in enumerate(filled[entries[0]], start=1)
+        for number, row in enumerate(filled[with_cells[0]], start=1)
         if any(_has_content(cell) for cell in row)
     ]
     width = max(n + 1 for n, cell in enumerate(rows[0][1]) if _has_content(cell))

@@ -113,7 +113,7 @@ def tariffs(
         of_day.setdefault(d, []).append(price)
     extremes = {d: (min(prices), max(prices)) for d, prices in of_day.items()}
     cheap = [p == extremes[d][0] < extremes[d][1] for p, d in zip(purchase, day, strict=True)]
-    lines: list[Tariff] = []
+    tariffs: list[Tariff] = []
     # From the last step on: what is expensive later is known, and how long a night still lasts.
     nights, peak_price = 0, 0.0
     for step in range(len(purchase) - 1, -1, -1):
@@ -128,8 +128,8 @@ def tariffs(
             peak_price = purchase[step] if begins else max(purchase[step], peak_price)
             nights = 0
         cheapest = lowest if lowest < highest else float("inf")
-        lines.append(Tariff(purchase[step], feed_in[step], nights, peak_price, cheapest))
-    return lines[::-1]
+        tariffs.append(Tariff(purchase[step], feed_in[step], nights, peak_price, cheapest))
+    return tariffs[::-1]
 
 
 @dataclass(slots=True)

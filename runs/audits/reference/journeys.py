@@ -68,7 +68,7 @@ class StepAtStop:
 
 
 @dataclass(slots=True)
-class Reported:
+class JourneyStep:
     """What a step came to.
 
     Attributes
@@ -132,7 +132,7 @@ class PlainJourneys:
         held_kwh: Sequence[float],
         place: Sequence[int],
         dark: set[int],
-    ) -> Reported:
+    ) -> JourneyStep:
         """Follow a step.
 
         Parameters
@@ -147,7 +147,7 @@ class PlainJourneys:
             Communities without supply.
         """
         self.span, self.dark = span, dark
-        self.reported = stated = Reported(odd=set(self._odd))
+        self.reported = stated = JourneyStep(odd=set(self._odd))
         self._held = {v: float(held_kwh[v]) for v in {*meant, *self._going}}
         self._where = {v: ON_THE_ROAD if v in self._going else int(place[v]) for v in self._held}
         self._km = dict.fromkeys(self._held, 0.0)

@@ -396,9 +396,9 @@ class BatteryAudit(SchemeAudit):
         day = np.searchsorted(ends, rows["step"])
         for side, name in (("giver", "sent_kwh"), ("taker", "received_kwh")):
             place = np.ravel_multi_index((day, rows["strategy"], rows[side]), shape)
-            text = np.bincount(place, rows[name], int(np.prod(shape))).reshape(shape)
+            paid = np.bincount(place, rows[name], int(np.prod(shape))).reshape(shape)
             lived = np.add.reduceat(at[name], begins, axis=0)
-            off = relative(text, lived)
+            off = relative(paid, lived)
 
             def where(place: tuple[int, ...]) -> str:
                 name = inputs.strategies[place[1]]

@@ -122,11 +122,11 @@ class HouseholdChecks:
             tally.note(NOT_RELIABLE)
         label = self.inputs.places.label("household", strategies=self.names)
         forecast, used = self._reported()
-        text = (
+        checks = (
             ("used_kwh", used[:, None]),
             *([("forecast_kwh", forecast[:, None])] if self.inputs.reliable else []),
         )
-        for name, expected in text:
+        for name, expected in checks:
             tally.add(_known(rows[name], np.broadcast_to(expected, rows[name].shape)), label)
         left, whole = self._slots()
         for s in range(len(self.follows)):
@@ -311,19 +311,19 @@ class HouseholdChecks:
         """Return the demand and generation that a plan is made of, and the forecasts sent."""
         shared, step, end = self.shared, days[0].start, days[-1].stop
         if self.rules.plan_on == "actual":
-            text = np.concatenate([self._coming(day) for day in days])
-            return self.demand[step:end], shared.coming_generation_kwh(step, end), text
-        text = self._coming(days[0], end - step)
+            announced = np.concatenate([self._coming(day) for day in days])
+            return self.demand[step:end], shared.coming_generation_kwh(step, end), announced
+        announced = self._coming(days[0], end - step)
         sun = self._past(self.sun, step)
-        return text, shared.generation_forecaster.forecast(sun, end - step, step), text
+        return announced, shared.generation_forecaster.forecast(sun, end - step, step), announced
 
     def _planned(self, s: int) -> Iterator[tuple[int, list[AllowancePlan]]]:
         """Plan again from what was read, and what the storages of a strategy held."""
         shared, rules = self.shared, self.rules
         for step, days in self._horizons():
-            demand, sun, text = self._outlook(days)
+            demand, sun, announced = self._outlook(days)
             demand, sun = np.nan_to_num(demand), np.nan_to_num(sun)
-            averages = self._averages(days, demand, text, static=self._static(s))
+            averages = self._averages(days, demand, announced, static=self._static(s))
             clock = [slot_by_clock(self.inputs.calendar, t) for t in range(step, days[-1].stop)]
             found = []
             for row, (unit, rule) in enumerate(zip(self.units, rules.storages, strict=True)):
@@ -354,16 +354,16 @@ class HouseholdChecks:
         self,
         days: list[range],
         demand: NDArray[np.float64],
-        text: NDArray[np.float64],
+        announced: NDArray[np.float64],
         *,
         static: bool,
     ) -> NDArray[np.float64]:
         """Return what households would report in each step of a plan: eqs. (10) to (12) [kWh]."""
-        averages, first = np.empty_like(text), days[0].start
+        averages, first = np.empty_like(announced), days[0].start
         for day in days:
             rows = slice(day.start - first, day.stop - first)
             before = self._used_before(day) if day.start == first else np.zeros(demand.shape[1])
-            whole = before + text[rows].sum(axis=0)
+            whole = before + announced[rows].sum(axis=0)
             begins = steps_of_day(self.inputs.calendar, day.start).start
             for t, step in enumerate(day):
                 used = before + demand[rows][:t].sum(axis=0)
@@ -405,20 +405,20 @@ def _compare(
     due: Sequence[tuple[float, ...]],
 ) -> None:
     """Compare rows, sorted by their first four columns, with those that should stand there."""
-    text = np.stack([rows[name].astype(np.float64) for name in names], axis=1)
+    found = np.stack([rows[name].astype(np.float64) for name in names], axis=1)
     wanted = np.array(due, dtype=np.float64).reshape(-1, len(names))
-    if len(text) != len(wanted):
-        missing = np.array([float(abs(len(text) - len(wanted)))])
-        tally.add(missing, lambda at: f"{len(text):,} rows in place of {len(wanted):,}", None)
+    if len(found) != len(wanted):
+        missing = np.array([float(abs(len(found) - len(wanted)))])
+        tally.add(missing, lambda at: f"{len(found):,} rows in place of {len(wanted):,}", None)
         return
-    if len(text) == 0:
+    if len(found) == 0:
         return
-    text, wanted = (part[np.lexsort(part[:, 3::-1].T)] for part in (text, wanted))
-    off = relative(text, wanted)
+    found, wanted = (part[np.lexsort(part[:, 3::-1].T)] for part in (found, wanted))
+    off = relative(found, wanted)
     tally.add(off, lambda at: f"{what} of alpha {wanted[at[0], 3]:.0f}, {names[at[1]]}", None)
 
 
-def _known(text: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+def _known(found: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how far values are off; 0 where nothing is known and nothing forecast."""
-    neither = np.isnan(text) & np.isnan(expected)
-    return np.where(neither, 0.0, relative(text, expected))
+    neither = np.isnan(found) & np.isnan(expected)
+    return np.where(neither, 0.0, relative(found, expected))

@@ -1,4 +1,4 @@
-"""Whether storages and their plants keep to physics, and how near they amount to the best."""
+"""Whether storages and their plants keep to physics, and how near they are to the best."""
 
 from dataclasses import dataclass
 

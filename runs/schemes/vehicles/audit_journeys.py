@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
-from hmesh.runs.audits.reference.journeys import Able, PlainJourneys, Reported
+from hmesh.runs.audits.reference.journeys import Able, JourneyStep, PlainJourneys
 from hmesh.runs.audits.reference.whereabouts import TripMade
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -104,7 +104,7 @@ class JourneyAudit:
         trips: Mapping[int, Sequence[TripMade]],
         soc: NDArray[np.float64],
         place: NDArray[np.int64],
-    ) -> Reported:
+    ) -> JourneyStep:
         """Follow a step under a strategy; `trips` are those meant that touch it."""
         meant = {
             vehicle: [trip for trip in its if span[0] <= trip.departs_ms < span[1]]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.clock import Clock
 from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.audit_report import Check, Label, Tally
-from hmesh.runs.audits.reference.journeys import Reported
+from hmesh.runs.audits.reference.journeys import JourneyStep
 from hmesh.runs.audits.reference.whereabouts import (
     Stay,
     TripMade,
@@ -383,11 +383,11 @@ class TrafficAudit:
         if self.journeys is not None and not self._placed:
             self._placed = [place.copy() for _ in self.inputs.strategies]
         for s in range(found.community.shape[1]):
-            text = None
+            journey = None
             if self.journeys is not None:
                 place = self._placed[s]
-                text = self.journeys.step(s, step, span, meant, rows["soc"][k, s], place)
-                touched = text.legs
+                journey = self.journeys.step(s, step, span, meant, rows["soc"][k, s], place)
+                touched = journey.legs
                 stays, after = {}, {}
                 for vehicle, its in touched.items():
                     there = int(place[vehicle])
@@ -423,8 +423,8 @@ class TrafficAudit:
                 }
                 self._rest(s, found, k, touched, waiting, span)
                 exchanged = rows["energy_kwh"][k, s].copy()
-                if text is not None:
-                    exchanged[list(text.at_stop)] = 0.0
+                if journey is not None:
+                    exchanged[list(journey.at_stop)] = 0.0
                 for vehicle, where in seen.items():
                     energy = float(exchanged[vehicle])
                     self.plugs.close(s, vehicle, where.stay if where.plugged_ms else -1, energy)
@@ -433,7 +433,7 @@ class TrafficAudit:
                         self._rate(found, (k, s, vehicle), where.community, kind)
                     self._tell_trips(s, vehicle, touched[vehicle], span)
                 self.plugs.exchange(s, exchanged, touched)
-                for event in () if text is None else text.events:
+                for event in () if journey is None else journey.events:
                     self.plugs.note(s, *event)
             for vehicle, where in seen.items():
                 at = k, s, vehicle
@@ -449,8 +449,8 @@ class TrafficAudit:
                 found.kept_km[at] = sum(
                     trip.km for trip, (_, gone) in zip(out, where.departures, strict=True) if gone
                 )
-            if text is not None:
-                self._at_stops(found, (k, s), text, end - begin)
+            if journey is not None:
+                self._at_stops(found, (k, s), journey, end - begin)
                 for vehicle, there in after.items():
                     place[vehicle] = there
         if self.journeys is None:
@@ -458,13 +458,13 @@ class TrafficAudit:
                 place[vehicle] = there
 
     def _at_stops(
-        self, found: Whereabouts, at: tuple[int, int], text: Reported, length: int
+        self, found: Whereabouts, at: tuple[int, int], journey: JourneyStep, length: int
     ) -> None:
         """Say what those do that are at stops, and who does something else than it meant."""
         k, s = at
-        odd = list(text.odd)
+        odd = list(journey.odd)
         found.as_parked[k, s, odd] = False
-        for vehicle, stop in text.at_stop.items():
+        for vehicle, stop in journey.at_stop.items():
             here = k, s, vehicle
             found.community[here] = stop.place
             found.plugged[here] = stop.plugged_ms / length

@@ -107,7 +107,7 @@ class Habit(BehaviourKeys):
         default=0.1, description="probability with which it best-responds instead [-]"
     )
     day_slots: Annotated[int, Field(ge=1, le=96)] = Field(
-        default=24, description="how many times of day it states apart"
+        default=24, description="how many times of day it distinguishes"
     )
 
 
@@ -168,10 +168,10 @@ class QLearning(ThresholdsToChoose):
         default=0.01, description="fall of that: exploration / (1 + decay * plays) [-]"
     )
     hours_apart: Annotated[int, Field(ge=1, le=24)] = Field(
-        default=24, description="how many parts of the day it states apart"
+        default=24, description="how many parts of the day it distinguishes"
     )
     bands: Annotated[int, Field(ge=1, le=20)] = Field(
-        default=3, description="how many bands of the state of charge it states apart"
+        default=3, description="how many bands of the state of charge it distinguishes"
     )
 
 
