@@ -28,13 +28,13 @@ def test_all_built_in_scenarios_are_offered_beside_that_of_the_command_line(
     choice: Choice, tmp_path: Path
 ) -> None:
     names = {name for name, _ in builtin_scenarios()}
-    assert list(offered(choice.source))[0] == "three-communities (as given)"
+    assert next(iter(offered(choice.source))) == "three-communities (as given)"
     assert set(offered(choice.source)) == names | {"three-communities (as given)"}
     assert set(offered(make_source("three-communities"))) == names
     file = tmp_path / "mine.yaml"
     file.write_bytes(choice.shared()[1]().replace(b"name: three-communities", b"name: mine"))
     own = make_source(str(file))
-    assert list(offered(own))[0] == "mine"
+    assert next(iter(offered(own))) == "mine"
     assert opened("mine", own).source is own
 
 
