@@ -23,6 +23,7 @@ from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
 from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
 from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.behaving_rows import check_behaviours
+from hmesh.runs.world.compared_bills import compare_with_first
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -179,6 +180,7 @@ class _Run:
         self.simulations = [
             Simulation(setting, strategy, self.recorder) for strategy in scenario.strategies
         ]
+        compare_with_first(self.simulations)
         self.steps_done = 0
         self.wall_before = 0.0
 
