@@ -115,7 +115,7 @@ def worse_off_by_place(simulation: "Simulation") -> Each:
             there = homes >= 0
             worse += np.bincount(homes[there], saved[there] < 0.0, places)
             count += np.bincount(homes[there], minlength=places)
-    return np.divide(worse, count, out=np.full(places, np.nan), where=count > 0)
+    return np.asarray(np.divide(worse, count, out=np.full(places, np.nan), where=count > 0))
 
 
 def gini_of_savings(simulation: "Simulation") -> float:
