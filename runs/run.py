@@ -20,7 +20,8 @@ from hmesh.runs.results.road_lines import write_roads
 from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
-from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.scenarios.resolved_scenario import scenario_hash
+from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.behaving_rows import check_behaviours
 from hmesh.runs.world.compared_bills import compare_with_first
