@@ -21,7 +21,8 @@ from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.results.versions import naming_other_version
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
-from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.scenarios.resolved_scenario import scenario_hash
+from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.behaving_rows import check_behaviours
 from hmesh.runs.world.setting import make_setting

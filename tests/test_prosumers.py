@@ -10,7 +10,8 @@ from hmesh.markets.household_connection import excess_kwh, share_room
 from hmesh.runs import Run, resume_run
 from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.scenarios.prosumer_parts import owners
-from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.scenarios.resolved_scenario import scenario_hash
+from hmesh.runs.scenarios.scenario import Scenario
 from tests.interrupted_runs import interrupted_run
 from tests.prosumer_runs import (
     HOUSE,

@@ -10,7 +10,7 @@ from hmesh.environment.errors import InputError
 from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms
 from hmesh.runs.run import resume_run, start_run
 from hmesh.runs.scenarios.check import check_scenario
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.interrupted_runs import interrupted_run

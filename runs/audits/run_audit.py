@@ -33,7 +33,8 @@ from hmesh.runs.results.road_lines import ROADS_FILE
 from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.scenarios.places_section import RoadFile
-from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.scenarios.resolved_scenario import scenario_hash
+from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.descriptor import Phase
 from hmesh.runs.schemes.registry import scheme
 

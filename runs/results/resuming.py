@@ -11,7 +11,7 @@ from hmesh.runs.results.restored_state import take_over
 from hmesh.runs.results.run_folder import read_folder
 from hmesh.runs.results.versions import naming_other_version
 from hmesh.runs.results.writer import ResultsWriter
-from hmesh.runs.scenarios.scenario import scenario_hash
+from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 
 
 def resume_command(directory: Path) -> str:

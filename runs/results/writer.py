@@ -65,7 +65,7 @@ class ResultsWriter:
     def __init__(
         self, directory: Path | str, scenario: "Scenario", before: RunFolder | None = None
     ) -> None:
-        from hmesh.runs.scenarios.scenario import scenario_hash
+        from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 
         self.directory = Path(directory)
         self.scenario = scenario
