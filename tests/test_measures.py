@@ -1,6 +1,5 @@
 """Measures of what emerges: closed forms, brute force, and runs that record them."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from hmesh.runs.world.compared_bills import compare_with_first
 from hmesh.runs.world.measures import RecentSteps
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.interrupted_runs import interrupted_run
 
 DRAWS = np.random.default_rng(4)
 
@@ -89,13 +89,7 @@ def test_a_run_records_measures_and_goes_on_with_them(tmp_path: Path) -> None:
     scenario = load_scenario("three-communities", RECORDED)
     start_run(scenario, tmp_path / "whole")
 
-    def stop(done: int, total: int) -> None:
-        if done == 26:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "parts", stop)
-    resume_run(tmp_path / "parts")
+    resume_run(interrupted_run(tmp_path / "parts", 26, scenario))
     for name in ("metrics.parquet", "summary.json"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     report = audit_run(tmp_path / "whole")
