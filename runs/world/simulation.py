@@ -310,10 +310,12 @@ class Simulation(World):
         self.loading = self.grid.loading(self.flows, self.step_h)
         self.limits = step_limits(self, shed) if settings.limits == "keep" else None
         enter_payments(self)
-        if self.prosumers is not None:
-            self.prosumers.pay()
-        if self.accounts is not None:
-            self.accounts.settle()
+        if self.prosumers is not None or self.accounts is not None:
+            paid = list(self.payments())
+            if self.prosumers is not None:
+                self.prosumers.pay_all(paid)
+            if self.accounts is not None:
+                self.accounts.settle(paid)
         sums, counts, worst = sums_of(self), Counter(counts_of(self)), dict[str, float]()
         sums |= self.elastic_loads.sums()
         if self.local_exchange is not None:
