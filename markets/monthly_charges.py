@@ -41,8 +41,8 @@ def surcharge_foreseen(
 
     .. math:: \sum_i s_i [M + P h > a_i]
 
-    The derivative of `tier_charge` at the expected energy: whenever in the month a kWh is bought, it
-    is the last one that is beyond a threshold or not.
+    The derivative of `tier_charge` at the expected energy: whenever in the month a kWh is bought,
+    it is the last one that is beyond a threshold or not.
 
     Parameters
     ----------

@@ -15,8 +15,8 @@ from hmesh.runs.world.simulation import Simulation
 
 STRATEGY = "sites_on_tariff"
 DAYS = 12
-# Losses of 9.75 %: what is stored of a delivery worth 0.27 saves a purchase at 0.28 to no profit, and
-# one at 0.28 + 0.06 at a profit.
+# With losses of 9.75 % a delivery worth 0.27 that is stored saves a purchase at 0.28 to no profit,
+# and one at 0.28 + 0.06 at a profit.
 SITE = """
 name: tiers
 time_zone: Europe/Berlin
@@ -26,9 +26,10 @@ hours: {hours}
 communities: {{works: {{members: []}}}}
 strategies: [sites_on_tariff]
 metered_sites:
-  groups: [{{name: hall, community: works, load: {{file: load.csv}}, photovoltaics: {{file: sun.csv}},
-            battery_kwh: 10}}]
-  tariff: {{bands: [{{price: 0.28}}], feed_in: 0.27, tiers: [{{above_kwh: {above}, surcharge: 0.06}}]}}
+  groups: [{{name: hall, community: works, load: {{file: load.csv}},
+            photovoltaics: {{file: sun.csv}}, battery_kwh: 10}}]
+  tariff:
+    {{bands: [{{price: 0.28}}], feed_in: 0.27, tiers: [{{above_kwh: {above}, surcharge: 0.06}}]}}
 """
 
 
@@ -71,16 +72,14 @@ def test_a_battery_that_knows_its_tier_stores_what_it_would_deliver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, cycled = simulated(tmp_path, 100)
-    # 12 kWh a day to the end of January are beyond 100, two days of February are not: the battery serves
-    # night after night until then, from what the second day has charged on.
+    # 12 kWh a day to the end of January are beyond 100, two days of February are not: until then the
+    # battery serves night after night, from what the second day has charged on.
     assert (np.diff(cycled)[2:9] > 5).all()
     assert np.diff(cycled)[10] == pytest.approx(0, abs=1e-9)
     never, idle = simulated(tmp_path, 400)
     assert np.diff(idle)[2:] == pytest.approx(0, abs=1e-9)
     assert never.totals.summary(1.0)["site_bill_tier_charge"] == 0
-    monkeypatch.setattr(
-        sites_module, "surcharge_foreseen", lambda month, *_: np.zeros_like(month)
-    )
+    monkeypatch.setattr(sites_module, "surcharge_foreseen", lambda month, *_: np.zeros_like(month))
     blind, _ = simulated(tmp_path, 100)
     bills = [each.totals.summary(1.0)["site_bill"] for each in (run, blind)]
     # Of each delivery worth 0.27 that is stored, 0.9025 times 0.34 is saved.
