@@ -72,8 +72,8 @@ def test_a_battery_that_knows_its_tier_stores_what_it_would_deliver(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, cycled = simulated(tmp_path, 100)
-    # 12 kWh a day to the end of January are beyond 100, two days of February are not: until then the
-    # battery serves night after night, from what the second day has charged on.
+    # 12 kWh a day to the end of January are beyond 100, two days of February are not:
+    # until then the battery serves night after night, from what the second day has charged on.
     assert (np.diff(cycled)[2:9] > 5).all()
     assert np.diff(cycled)[10] == pytest.approx(0, abs=1e-9)
     never, idle = simulated(tmp_path, 400)
