@@ -23,7 +23,8 @@ from hmesh.runs.schemes.vehicles.audit_fleet import curves_of
 from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_journeys import stopping
 from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
-from hmesh.runs.schemes.vehicles.audit_trips import Travel, Whereabouts
+from hmesh.runs.schemes.vehicles.audit_scenario_travel import Travel
+from hmesh.runs.schemes.vehicles.audit_whereabouts import Whereabouts
 
 AT_BOUND = 1e-9
 

@@ -12,7 +12,7 @@ from hmesh.runs.audits.reference.vehicle_behaviours import by_thresholds, off_an
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
-from hmesh.runs.schemes.vehicles.audit_trips import Travel
+from hmesh.runs.schemes.vehicles.audit_scenario_travel import Travel
 from hmesh.runs.world.behaving_rows import BehavingRows, choices_of
 
 # Behaviours that choose one of several thresholds.

@@ -8,7 +8,9 @@ from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
-from hmesh.runs.schemes.vehicles.audit_trips import MS_PER_H, Travel, Whereabouts
+from hmesh.runs.schemes.vehicles.audit_scenario_travel import Travel
+from hmesh.runs.schemes.vehicles.audit_trip_rows import MS_PER_H
+from hmesh.runs.schemes.vehicles.audit_whereabouts import Whereabouts
 
 # Less than this is no energy that anybody misses [kWh].
 NOTHING = 1e-9

@@ -34,7 +34,8 @@ from hmesh.runs.schemes.vehicles.audit_fleet import (
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_journeys import JourneyAudit
 from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
-from hmesh.runs.schemes.vehicles.audit_trips import ScenarioTravel, TrafficAudit
+from hmesh.runs.schemes.vehicles.audit_scenario_travel import ScenarioTravel
+from hmesh.runs.schemes.vehicles.audit_trips import TrafficAudit
 from hmesh.runs.schemes.vehicles.section import CONNECTION, on_the_way
 
 _CHARGING, _DISCHARGING = "vehicle_charging", "vehicle_discharging"

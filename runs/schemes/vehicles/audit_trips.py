@@ -1,14 +1,11 @@
-"""Where every vehicle has to be: by the trips written down, and by those of the scenario."""
+"""Where every vehicle has to be, by the trips that are written down."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.clock import Clock
-from hmesh.environment.traffic import Traffic
-from hmesh.runs.audits.audit_report import Check, Label, Tally
+from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.reference.journeys import JourneyStep
 from hmesh.runs.audits.reference.whereabouts import (
     Stay,
@@ -16,143 +13,16 @@ from hmesh.runs.audits.reference.whereabouts import (
     stays_in_step,
     whereabouts,
 )
-from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
-from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_journeys import JourneyAudit
 from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
-from hmesh.runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.runs.schemes.vehicles.audit_scenario_travel import Travel
+from hmesh.runs.schemes.vehicles.audit_trip_rows import TripRows, firsts, moment
+from hmesh.runs.schemes.vehicles.audit_whereabouts import Whereabouts
 
 ON_THE_ROAD = -1
-MS_PER_H = 3_600_000
-_TRIP = ("vehicle", "departs", "arrives", "origin", "destination", "km")
-
-
-@dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """Where the recorded vehicles are in some steps, each of shape (steps, strategies, vehicles).
-
-    Where no chargers are named all strategies have the same, and there is one for all of them.
-
-    Attributes
-    ----------
-    community
-        Where each takes part in the market of the step, -1 on the road or not yet there.
-    plugged
-        Part of the step in which it is plugged in there, outages aside.
-    km, km_before
-        How far it drives, and how far of it before it leaves that plug for the last time [km].
-    as_parked
-        Whether it takes part with the stay for which it is parked longest.
-    plug_kw, plug_v2g_kw
-        Highest power of the plug charging and discharging [kW].
-    departures
-        By step, strategy and vehicle, for each trip that begins then how far it has driven in the
-        step [km], and whether it has left that plug for the last time.
-    way_kwh
-        What those charge that are at a stop on their way, -1 for those that are at none [kWh].
-    kept_km
-        Length of the drives on which each sets out in the step after it has left its plug [km].
-    """
-
-    community: NDArray[np.int64]
-    plugged: NDArray[np.float64]
-    km: NDArray[np.float64]
-    km_before: NDArray[np.float64]
-    as_parked: NDArray[np.bool_]
-    plug_kw: NDArray[np.float64]
-    plug_v2g_kw: NDArray[np.float64]
-    departures: dict[tuple[int, int, int], list[tuple[float, bool]]]
-    way_kwh: NDArray[np.float64]
-    kept_km: NDArray[np.float64]
-
-    @classmethod
-    def blank(cls, shape: tuple[int, int, int]) -> "Whereabouts":
-        """Return that of vehicles that are plugged in all the time somewhere."""
-        return cls(
-            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape),
-            np.ones(shape, np.bool_), np.full(shape, np.inf), np.full(shape, np.inf), {},
-            np.full(shape, -1.0), np.zeros(shape),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Travel:
-    """What the trips of the scenario amount to in some steps, for the recorded vehicles.
-
-    Attributes
-    ----------
-    where
-        Community, below 0 where it is in none, shape (steps, vehicles).
-    finished
-        Whether no trip is left on the day, shape (steps, vehicles).
-    reserve_kwh
-        Energy kept back for the next trip [kWh], shape (steps, vehicles).
-    trips
-        The trips that depart, as rows of trips.parquet with moments for times [ms].
-    counts
-        What became of trips and fleet, each of shape (steps,).
-    """
-
-    where: NDArray[np.int64]
-    finished: NDArray[np.bool_]
-    reserve_kwh: NDArray[np.float64]
-    trips: Columns
-    counts: dict[str, NDArray[np.int64]]
-
-
-class ScenarioTravel:
-    """Lets the vehicles of a scenario drive once more, and do nothing else.
-
-    Parameters
-    ----------
-    inputs
-        What the scenario settles.
-    setting
-        Its vehicles before anybody acts.
-    """
-
-    def __init__(self, inputs: VehicleRunInputs, setting: VehicleSetting) -> None:
-        self.inputs = inputs
-        self._fleet = setting.fleet.fork()
-        self._traffic = Traffic(
-            Clock(),
-            inputs.calendar,
-            setting.trips_of(self._fleet, inputs.calendar),
-            self._fleet,
-            keep_reserve=any(group.trip_reserve for group in inputs.scenario.vehicles.every),
-        )
-        self._traffic.begin()
-
-    def block(self, first: int, last: int) -> Travel:
-        """Return what becomes of the vehicles in the next steps, from first to before last."""
-        recorded = self.inputs.recorded
-        shape = last - first, recorded
-        travel = Travel(
-            np.empty(shape, np.int64), np.empty(shape, np.bool_), np.empty(shape), {}, {}
-        )
-        rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in _TRIP}
-        for step in range(first, last):
-            self._traffic.clock.run_until(step * self.inputs.step_h)
-            travel.where[step - first] = self._fleet["community"][:recorded]
-            travel.finished[step - first] = self._fleet["day_finished"][:recorded]
-            travel.reserve_kwh[step - first] = self._fleet["reserve_kwh"][:recorded]
-            for departed in self._traffic.departed:
-                batch = departed.where(departed.vehicles < recorded)
-                columns = (
-                    batch.vehicles, batch.departs_ms, batch.arrives_ms, batch.origin,
-                    batch.destination, batch.km,
-                )  # fmt: skip
-                for name, values in zip(_TRIP, columns, strict=True):
-                    rows[name].append(np.broadcast_to(values, len(batch.vehicles)) + 0.0)
-            for name, count in self._traffic.counts.items():
-                counted = travel.counts.setdefault(name, np.zeros(last - first, np.int64))
-                counted[step - first] = count
-            self._traffic.end_step()
-        for name, parts in rows.items():
-            travel.trips[name] = np.concatenate([np.empty(0), *parts])
-        return travel
 
 
 class TrafficAudit:
@@ -184,19 +54,12 @@ class TrafficAudit:
         self.plugs = plugs
         self.journeys = journeys
         self._placed: list[NDArray[np.int64]] = []
-        self._consumption = fleet["consumption_kwh_per_km"]
+        self._rows = TripRows(inputs, trips, fleet["consumption_kwh_per_km"])
         self._habits = None
         if inputs.scenario.vehicles.habits:
             self._habits = HabitAudit(inputs, fleet)
-        self._reader = trips
         self._parked: NDArray[np.int64] | None = None
-        self._bound_for: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._under_way: Columns = {}
-        self._as_given = Tally("trips: those of the scenario", EXACT)
-        self._connected = Tally("trips: each begins where the one before ended", 0.0)
-        self._energy = Tally("trips: energy is distance times consumption", EXACT, "kWh")
-        if inputs.setting is None:
-            self._as_given.note(FILE_GONE)
 
     def block(self, first: int, last: int, rows: Columns, travel: Travel | None) -> Whereabouts:
         """Return where the recorded vehicles are in some steps, and how far they drive.
@@ -210,15 +73,12 @@ class TrafficAudit:
         travel
             What the trips of the scenario amount to, None where they are not known.
         """
-        new = self._departing(first, last)
+        new = self._rows.departing(first, last)
         where = rows["community"][:, 0] if travel is None else travel.where
         if self._parked is None:
             self._begin(where[0], new)
         joining = self._join(first, last, where, new)
-        self._compare(new)
-        if travel is not None:
-            off, label = _unlike(new, travel.trips, self.inputs)
-            self._as_given.add(off, label, None)
+        self._rows.compare(new, travel)
         there = np.arange(self.inputs.recorded) < self.inputs.there[first:last, None]
         found = self._follow(new, first, last, joining, rows)
         absent = np.broadcast_to(~there[:, None], found.community.shape)
@@ -228,37 +88,16 @@ class TrafficAudit:
 
     def checks(self) -> list[Check]:
         """Return what was found."""
-        if len(self._reader.rest()["vehicle"]):
-            raise DamagedTableError("trips", "there are trips that depart after the run")
-        return [tally.check() for tally in (self._as_given, self._connected, self._energy)]
-
-    def _departing(self, first: int, last: int) -> Columns:
-        step_h = self.inputs.step_h
-        rows = self._reader.before("departs", last * step_h - 1e-6)
-        # Times are written in whole milliseconds.
-        rows |= {
-            name: np.rint(rows[name] * MS_PER_H).astype(np.int64) for name in ("departs", "arrives")
-        }
-        wrong = (
-            (rows["departs"] < self._moment(first))
-            | (rows["arrives"] <= rows["departs"])
-            | (rows["vehicle"] < 0)
-            | (rows["vehicle"] >= self.inputs.recorded)
-        )
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            text = ", ".join(f"{name} {rows[name][row]}" for name in _TRIP[:3])
-            raise DamagedTableError("trips", f"a trip that cannot be, in ms: {text}")
-        return rows
+        return self._rows.checks()
 
     def _begin(self, where: NDArray[np.int64], new: Columns) -> None:
         """Park the vehicles where they were before the run's first trips."""
         parked = where.copy()
-        first, row = _firsts(new)
+        first, row = firsts(new)
         # Where it drives in the first step, a vehicle may be parked longest where it arrives.
-        away = (parked[first] < 0) | (new["departs"][row] < self._moment(1))
+        away = (parked[first] < 0) | (new["departs"][row] < moment(self.inputs, 1))
         parked[first[away]] = new["origin"][row[away]]
-        self._parked, self._bound_for = parked, parked.copy()
+        self._parked, self._rows.bound_for = parked, parked.copy()
         self._under_way = {name: values[:0] for name, values in new.items()}
 
     def _join(
@@ -270,29 +109,16 @@ class TrafficAudit:
         steps = np.searchsorted(there, vehicles, side="right") - first
         places = where[steps, vehicles]
         # Who sets out at once was where the trip begins.
-        driven, row = _firsts(new)
+        driven, row = firsts(new)
         origin = np.full(self.inputs.recorded, -1)
-        departs = np.full(self.inputs.recorded, self._moment(last))
+        departs = np.full(self.inputs.recorded, moment(self.inputs, last))
         origin[driven], departs[driven] = new["origin"][row], new["departs"][row]
-        joined = np.array([self._moment(first + int(step) + 1) for step in steps], dtype=np.int64)
+        joined = np.array(
+            [moment(self.inputs, first + int(step) + 1) for step in steps], dtype=np.int64
+        )
         places = np.where((places < 0) | (departs[vehicles] < joined), origin[vehicles], places)
-        self._bound_for[vehicles] = places
+        self._rows.bound_for[vehicles] = places
         return vehicles, steps, places
-
-    def _compare(self, new: Columns) -> None:
-        """Hold the trips that depart against each other."""
-        label = _trip_label(new["vehicle"], new["departs"], self.inputs)
-        used = new["km"] * self._consumption[new["vehicle"]]
-        self._energy.add(np.abs(new["energy_kwh"] - used), label, None)
-        order = np.argsort(new["vehicle"], kind="stable")
-        vehicle, destination = new["vehicle"][order], new["destination"][order]
-        edge = np.concatenate(([True], vehicle[1:] != vehicle[:-1], [True]))
-        opens, closes = edge[: len(vehicle)], edge[1:][: len(vehicle)]
-        before = np.where(opens, self._bound_for[vehicle], np.roll(destination, 1))
-        apart = np.zeros(len(vehicle))
-        apart[order] = new["origin"][order] != before
-        self._connected.add(apart, label, None)
-        self._bound_for[vehicle[closes]] = destination[closes]
 
     def _follow(
         self,
@@ -305,7 +131,7 @@ class TrafficAudit:
         """Follow the vehicles one by one where trips touch a step; the others stay there."""
         assert self._parked is not None
         trips = {name: np.concatenate((self._under_way[name], new[name])) for name in new}
-        begins = [self._moment(step) for step in range(first, last + 1)]
+        begins = [moment(self.inputs, step) for step in range(first, last + 1)]
         touched: list[dict[int, list[TripMade]]] = [{} for _ in range(first, last)]
         names = ("vehicle", "departs", "arrives", "origin", "destination", "km")
         order = np.lexsort((trips["departs"], trips["vehicle"]))
@@ -513,42 +339,3 @@ class TrafficAudit:
             ):
                 if span[0] <= at < span[1] and place >= 0:
                     self.plugs.trips(s, at, kind, vehicle, place, trip.km)
-
-    def _moment(self, step: int) -> int:
-        """Return when a step begins [ms]."""
-        return round(step * self.inputs.step_h * MS_PER_H)
-
-
-def _firsts(trips: Columns) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """Return the vehicles of trips, and the row of the first trip of each."""
-    order = np.lexsort((trips["departs"], trips["vehicle"]))
-    vehicles, row = np.unique(trips["vehicle"][order], return_index=True)
-    return vehicles, order[row]
-
-
-def _unlike(
-    rows: Columns, expected: Columns, inputs: VehicleRunInputs
-) -> tuple[NDArray[np.float64], Label]:
-    """Return how far trips are from those expected, 1 or more where one is missing or new."""
-    found, wanted = (
-        np.stack([table[name].astype(np.float64) for name in _TRIP], axis=1)[
-            np.lexsort((table["arrives"], table["departs"], table["vehicle"]))
-        ]
-        for table in (rows, expected)
-    )
-    common = min(len(found), len(wanted))
-    off = np.abs(found[:common] - wanted[:common]).max(axis=1, initial=0.0)
-    more = np.ones(abs(len(found) - len(wanted)))
-    longer = found if len(found) > len(wanted) else wanted
-    label = _trip_label(longer[:, 0], longer[:, 1], inputs)
-    return np.concatenate((off, more)), label
-
-
-def _trip_label(
-    vehicle: NDArray[np.number], departs_ms: NDArray[np.number], inputs: VehicleRunInputs
-) -> Label:
-    def label(place: tuple[int, ...]) -> str:
-        step = int(departs_ms[place[0]] / (inputs.step_h * MS_PER_H))
-        return f"vehicle {int(vehicle[place[0]])}, departs in {inputs.places.step(step)}"
-
-    return label

@@ -1,0 +1,54 @@
+"""Where every vehicle is in some steps, as its trips have it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where the recorded vehicles are in some steps, each of shape (steps, strategies, vehicles).
+
+    Where no chargers are named all strategies have the same, and there is one for all of them.
+
+    Attributes
+    ----------
+    community
+        Where each takes part in the market of the step, -1 on the road or not yet there.
+    plugged
+        Part of the step in which it is plugged in there, outages aside.
+    km, km_before
+        How far it drives, and how far of it before it leaves that plug for the last time [km].
+    as_parked
+        Whether it takes part with the stay for which it is parked longest.
+    plug_kw, plug_v2g_kw
+        Highest power of the plug charging and discharging [kW].
+    departures
+        By step, strategy and vehicle, for each trip that begins then how far it has driven in the
+        step [km], and whether it has left that plug for the last time.
+    way_kwh
+        What those charge that are at a stop on their way, -1 for those that are at none [kWh].
+    kept_km
+        Length of the drives on which each sets out in the step after it has left its plug [km].
+    """
+
+    community: NDArray[np.int64]
+    plugged: NDArray[np.float64]
+    km: NDArray[np.float64]
+    km_before: NDArray[np.float64]
+    as_parked: NDArray[np.bool_]
+    plug_kw: NDArray[np.float64]
+    plug_v2g_kw: NDArray[np.float64]
+    departures: dict[tuple[int, int, int], list[tuple[float, bool]]]
+    way_kwh: NDArray[np.float64]
+    kept_km: NDArray[np.float64]
+
+    @classmethod
+    def blank(cls, shape: tuple[int, int, int]) -> "Whereabouts":
+        """Return that of vehicles that are plugged in all the time somewhere."""
+        return cls(
+            np.empty(shape, np.int64), np.ones(shape), np.zeros(shape), np.zeros(shape),
+            np.ones(shape, np.bool_), np.full(shape, np.inf), np.full(shape, np.inf), {},
+            np.full(shape, -1.0), np.zeros(shape),
+        )  # fmt: skip
