@@ -31,7 +31,8 @@ location: {{latitude: 48.1, longitude: 11.6}}
 plots: false
 composite_storage:
   groups: [{{name: houses, community: street, count: 3, variation: 0.2,
-            appliances: {{annual_kwh: 3000}}, heat: {{annual_kwh: 12000}}, photovoltaics: {{pv_kw: 4}}}}]
+            appliances: {{annual_kwh: 3000}}, heat: {{annual_kwh: 12000}},
+            photovoltaics: {{pv_kw: 4}}}}]
   devices: {{heat_pump_kw: 3}}
   rooms: {{lowest: {LOWEST}, highest: {HIGHEST}, kwh_per_k: {KWH_PER_K}, time_constant_h: {TAU_H}}}
   tariff: {{bands: [{{hours: [22, 6], price: 0.18}}, {{price: 0.4}}], feed_in: 0.08}}
