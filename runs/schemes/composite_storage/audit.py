@@ -34,12 +34,12 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.prosumer_parts import limited_groups
 from hmesh.runs.schemes.composite_storage.audit_answers import hold_house_answers, known_stores
 from hmesh.runs.schemes.composite_storage.audit_bills import HouseBills
-from hmesh.runs.schemes.composite_storage.audit_figures import figures_of_houses
 from hmesh.runs.schemes.composite_storage.audit_foresight import CheapestDispatch
 from hmesh.runs.schemes.composite_storage.audit_heat import heat_checks
+from hmesh.runs.schemes.composite_storage.audit_house_figures import figures_of_houses
+from hmesh.runs.schemes.composite_storage.audit_houses import RecordedHouses
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import decided_again
-from hmesh.runs.schemes.composite_storage.audit_rows import RecordedHouses
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.reference.house_dispatch import Prices, battery_after, cheapest, tank_after
-from hmesh.runs.schemes.composite_storage.audit_rows import FLOWS, PREFIX, RecordedHouses
+from hmesh.runs.schemes.composite_storage.audit_houses import FLOWS, PREFIX, RecordedHouses
 
 # How often two days of a house are dispatched again.
 MOST_WINDOWS = 5

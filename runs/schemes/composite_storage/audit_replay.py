@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.houses import House
 from hmesh.runs.audits.run_inputs import EXACT
-from hmesh.runs.schemes.composite_storage.audit_rows import (
+from hmesh.runs.schemes.composite_storage.audit_houses import (
     FLOWS,
     MOST_SOLVED,
     NEEDS,
