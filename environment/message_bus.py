@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -78,6 +78,12 @@ class MessageBus:
         Which messages the log keeps: none; those from one agent to one other, as between a utility
         and its aggregators; or also those to and from populations.
 
+    Attributes
+    ----------
+    note : callable or None
+        Called with what becomes of each message: ``sent``, ``lost``, ``late`` or ``heard``, when
+        within the step [h], its number in the step, and how many agents.
+
     Raises
     ------
     InputError
@@ -118,10 +124,13 @@ class MessageBus:
         self.keep = keep
         self.latency = latency
         self._slowest_h = 0.0
+        self._travels_h = latency_h
         self.statistics: dict[str, Count] = {}
         self._count_of: dict[type[Message], Count] = {}
         self.now_h = 0.0
         self._step = 0
+        self.note: Callable[[str, float, int, int], None] | None = None
+        self._number = 0
         self._sent: Counter[tuple[str, str]] = Counter()
         self._log: list[tuple[Any, ...]] = []
 
@@ -130,6 +139,7 @@ class MessageBus:
         self._step = step
         self.now_h = self._slowest_h = 0.0
         self._sent.clear()
+        self._number = 0
 
     @property
     def patience_h(self) -> float:
@@ -186,6 +196,27 @@ class MessageBus:
         if self.keep == "all" or (self.keep == "leaders" and message.count == 1):
             self._keep(message)
         count.sent += message.count
+        before = count.lost, count.late
+        heard = self._arrives(message, count)
+        if self.note is not None:
+            self._note(message.count, count.lost - before[0], count.late - before[1])
+        return heard
+
+    def _note(self, sent: int, lost: int, late: int) -> None:
+        """Report what becomes of a message, each at its moment within the step [h]."""
+        assert self.note is not None
+        gives_up_h = min(self.now_h + self.patience_h, self.deadline_h)
+        for kind, at_h, agents in (
+            ("sent", self.now_h, sent), ("lost", self.now_h, lost),
+            ("late", max(gives_up_h, self.now_h), late),
+            ("heard", self.now_h + self._travels_h, sent - lost - late),
+        ):  # fmt: skip
+            if agents or kind == "sent":
+                self.note(kind, at_h, self._number, agents)
+        self._number += 1
+
+    def _arrives(self, message: Message, count: Count) -> NDArray[np.bool_] | bool:
+        """Return whether a message is heard before the deadline, and count what is not."""
         if self._nothing_to_draw and self.now_h + self.latency_h <= self.deadline_h:
             return True
 
@@ -229,6 +260,7 @@ class MessageBus:
         stream = self._streams.shared("message latency", name, self._step)
         travel_h = self.latency_h * stream.standard_exponential(count)
         slowest_h = min(float(travel_h.max(initial=0.0)), self.patience_h)
+        self._travels_h = slowest_h
         self._slowest_h = max(self._slowest_h, slowest_h)
         late: NDArray[np.bool_] = travel_h > min(self.patience_h, self.deadline_h - self.now_h)
         return late
