@@ -1,5 +1,6 @@
 """Failures and repairs at their own second, drawn for many at once and for one alone."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_feeders_fail_at_their_own_second_and_cost_that_part_of_the_energy(dark:
     assert (mine["time"].dt.minute > 0).any()
     for name, changes in mine.groupby("place", observed=True):
         kinds = changes["kind"].tolist()
-        assert all(a != b for a, b in zip(kinds, kinds[1:], strict=False)), name
+        assert all(a != b for a, b in pairwise(kinds)), name
     hours = run.table("hours").to_pandas()
     hours = hours[(hours["strategy"] == "typical") & (hours["community"] == "homes")]
     wanted = (hours["fixed_load_kwh"] + hours["unserved_kwh"]).to_numpy()

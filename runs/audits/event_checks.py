@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hmesh.runs.audits.audit_report import Check, Tally
+from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.event_rows import HOUR_MS, EventRows
 from hmesh.runs.audits.events_in_force import feeders_by_chance, feeders_by_events
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -57,10 +58,10 @@ def _messages(run: Run, inputs: RunInputs) -> Iterator[Check]:
         for name in ("sent", "lost", "late"):
             due = sum(count[name] for count in stated)
             off = abs(float(rows["value"][of[name]].sum()) - due)
-            fate.add(np.array([off]), lambda _, name=name, who=strategy: f"{who}, {name}", None)
+            fate.add(np.array([off]), _named(f"{strategy}, {name}"), None)
         heard = sum(float(rows["value"][of[name]].sum()) for name in ("heard", "lost", "late"))
         off = abs(heard - float(rows["value"][of["sent"]].sum()))
-        fate.add(np.array([off]), lambda _, who=strategy: f"{who}, heard", None)
+        fate.add(np.array([off]), _named(f"{strategy}, heard"), None)
         settings = inputs.scenario.messages
         if settings.latency == "constant":
             step = _steps(inputs, rows["time"] - settings.latency_h * kinds["heard"])
@@ -71,32 +72,33 @@ def _messages(run: Run, inputs: RunInputs) -> Iterator[Check]:
             # Moments are whole milliseconds.
             travel.add(np.maximum(off - 1.5 / HOUR_MS, 0.0), lambda at: f"message {at[0]}", None)
         if settings.keep == "all":
-            kept.add(_off_table(run, inputs, s, rows, of["sent"]), lambda at: f"row {at[0]}", None)
+            kept.add(_off_table(run, inputs, s, rows, of["sent"]), lambda at: f"row {at[-1]}", None)
     if inputs.scenario.messages.keep != "all":
         kept.note("not all messages are written down")
     yield from (fate.check(), kept.check(), travel.check())
 
 
-def _steps(inputs: RunInputs, hours: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> np.ndarray:  # type: ignore[type-arg]
+def _named(text: str) -> Label:
+    return lambda _: text
+
+
+def _steps(inputs: RunInputs, hours: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the step in which each moment lies."""
     return np.floor(hours / inputs.step_h + 1e-6).astype(np.int64)
 
 
 def _off_table(
-    run: Run,
-    inputs: RunInputs,
-    s: int,
-    rows: Columns,
-    sent: np.ndarray,  # type: ignore[type-arg]
-) -> np.ndarray:  # type: ignore[type-arg]
+    run: Run, inputs: RunInputs, s: int, rows: Columns, sent: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """Return how far the messages sent are from those of messages.parquet."""
     names = ["step", "strategy", "time", "count"]
     table = run.table("messages", names, [("strategy", "=", inputs.strategies[s])])
     said = {name: table.column(name).to_numpy() for name in ("step", "time", "count")}
     due = said["step"] * inputs.step_h + said["time"]
-    found, order = rows["time"][sent], np.argsort(due, kind="stable")
+    found = rows["time"][sent]
     if len(found) != len(due):
         return np.array([np.inf])
     counts = np.abs(np.sort(rows["value"][sent]) - np.sort(said["count"]))
-    off = np.maximum(np.abs(np.sort(found) - due[order]) - 1.0 / HOUR_MS, 0.0)
-    return np.maximum(counts, off)
+    off = np.abs(np.sort(found) - np.sort(due)) - 1.0 / HOUR_MS
+    found_off: NDArray[np.float64] = np.stack([np.maximum(off, 0.0), counts])
+    return found_off

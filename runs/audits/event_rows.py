@@ -32,7 +32,8 @@ class EventRows:
             "place": inputs.communities,
         }  # fmt: skip
         self._reader = TableReader(run, "events", coded, inputs.start_ms)
-        self.tally = Tally(f"events of {subject}s: {why}", EXACT)
+        plural = {"bus": "buses", "utility": "utilities"}.get(subject, f"{subject}s")
+        self.tally = Tally(f"events of {plural}: {why}", EXACT)
         self._due: list[tuple[float, ...]] = []
 
     def note(

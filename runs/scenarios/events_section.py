@@ -19,7 +19,7 @@ from hmesh.runs.scenarios.time_span import existing_time
 SETTABLE = ("prices.utility", "prices.aggregator")
 _CLOSE = 1e-9
 # Schemes whose agents an outage of a part of a step cuts off for that part alone.
-_KNOW_PARTS = ("vehicles",)
+_KNOW_PARTS = ("vehicles", "school_buses")
 
 
 class ScenarioEvent(Section):
