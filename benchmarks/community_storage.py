@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hmesh.runs.run import start_run
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 
 SIZES = ((3, 1), (100, 1), (1000, 1), (1000, 10))

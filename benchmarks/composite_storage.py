@@ -18,7 +18,7 @@ from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.studies.composite_storage.years_lived import live_by_rules, priced, with_foresight
 from hmesh.runs.world.setting import Setting, make_setting

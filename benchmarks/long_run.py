@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hmesh.runs.run import start_run
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 
 SOLVERS = ("exact", "negotiate")
 YEARS = 5

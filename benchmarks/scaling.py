@@ -22,7 +22,7 @@ from report import write_figures
 from rich.console import Console
 from rich.table import Table
 
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

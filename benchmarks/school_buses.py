@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hmesh.runs.run import start_run
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 
 STRATEGIES = ("charge_after_use", "valley_charging", "centralised", "optimal_energy_price")
 SCHOOLS, BUSES = 200, 20

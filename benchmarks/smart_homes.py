@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from hmesh.markets.load_shifting_bound import least_waste
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.schemes.smart_homes.step import SmartHomeSharing
 from hmesh.runs.schemes.smart_homes.strategies import STRATEGIES
 from hmesh.runs.world.setting import Setting, make_setting

@@ -20,7 +20,7 @@ from rich.console import Console
 
 from hmesh.environment import compiled
 from hmesh.runs.run import start_run
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 
 VEHICLES, GROUPS, HOURS, TRIES = 100_000, 10, 24, 3
 TRAVEL: dict[str, Any] = {

@@ -28,7 +28,7 @@ from rich.progress import track
 from rich.table import Table
 
 from hmesh.environment import compiled
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

@@ -88,7 +88,7 @@ def load_scenario(
     >>> scenario.vehicles.count
     500
     """
-    from hmesh.runs.scenarios.scenario import load_scenario
+    from hmesh.runs.scenarios.scenario_reading import load_scenario
 
     return load_scenario(scenario, changes, seed)
 

@@ -22,10 +22,10 @@ from .run import start_run as start_run
 from .run_notes import notes as notes
 from .run_summary import summary_table as summary_table
 from .scenarios.check import check_scenario as check_scenario
+from .scenarios.resolved_scenario import scenario_hash as scenario_hash
 from .scenarios.scenario import Scenario as Scenario
-from .scenarios.scenario import load_scenario as load_scenario
-from .scenarios.scenario import scenario_hash as scenario_hash
 from .scenarios.scenario_files import builtin_scenarios as builtin_scenarios
+from .scenarios.scenario_reading import load_scenario as load_scenario
 from .scenarios.yaml_reader import read_yaml as read_yaml
 from .studies.replicate import STUDIES as STUDIES
 from .studies.study_report import ReportSection as ReportSection

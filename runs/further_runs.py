@@ -15,7 +15,8 @@ from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
 from hmesh.runs.scenarios.events_section import ScenarioEvent, hours_since_start
-from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+from hmesh.runs.scenarios.resolved_scenario import scenario_hash
+from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.yaml_reader import read_yaml
 from hmesh.runs.schemes.registry import schemes
 

@@ -13,7 +13,7 @@ from hmesh.environment.errors import InputError, Problem, missing_file, nearest,
 from hmesh.environment.road_files.read_roads import read_road_file
 from hmesh.environment.road_map import RoadMap
 from hmesh.environment.safe_files import beside
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 
 # What each column may be called, and how its numbers become those of a location.
 _COLUMNS = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from hmesh.environment.errors import InputError, Problem, nearest
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

@@ -1,9 +1,11 @@
-"""The commands with which a scenario begins: which there are, and one of your own."""
+"""The commands with which a scenario begins: which there are, one of your own, and its mistakes."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hmesh.runs.command_options import Changes, Plugins, Seed
 
 
 def scenarios() -> None:
@@ -30,6 +32,48 @@ def init(
     typer.echo("next:")
     typer.echo(f"  hmesh check {_word(scenario)}")
     typer.echo(f"  hmesh run {_word(scenario)}")
+
+
+def check(
+    scenario: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCENARIO",
+            help="Name of a built-in scenario, a YAML file, a dataset's folder, or a grid.",
+        ),
+    ],
+    changes: Changes = None,
+    seed: Seed = None,
+    plugins: Plugins = None,
+) -> None:
+    """Find every mistake in a scenario and the files it names, in a dataset or a grid."""
+    from hmesh.environment.grid_files.read_grid import is_grid, read_grid
+    from hmesh.runs.imported_grid import grid_report
+    from hmesh.runs.results.size_notes import size_note
+    from hmesh.runs.scenarios.check import check_scenario
+    from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
+    from hmesh.runs.world.dataset_files import check_dataset, dataset_report, is_dataset
+
+    if is_dataset(Path(scenario)):
+        for line in dataset_report(check_dataset(Path(scenario))):
+            typer.echo(line)
+        return
+
+    if is_grid(Path(scenario)):
+        for line in grid_report(read_grid(Path(scenario))):
+            typer.echo(line)
+        return
+
+    checked = check_scenario(scenario, changes or (), seed, plugins or ())
+    for warning in scenario_warnings(checked):
+        typer.echo(f"warning: {warning}")
+    typer.echo(
+        f"{checked.name} is fine: {checked.steps:,} steps of {checked.step_h:g} h, "
+        f"communities {', '.join(checked.communities)}, {checked.vehicles.count:,} vehicles, "
+        f"strategies {', '.join(checked.strategies)}"
+    )
+    if note := size_note(checked):
+        typer.echo(note)
 
 
 def _word(path: Path) -> str:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import Setting, make_setting
 from hmesh.runs.world.simulation import Simulation
 

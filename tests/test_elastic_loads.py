@@ -25,7 +25,8 @@ from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.vehicle_response import best_response
 from hmesh.markets.welfare import satisfaction
 from hmesh.runs import audit_run
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
 from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
 from hmesh.runs.world.market import Decision

@@ -13,7 +13,7 @@ from hmesh.agents.fleet import Fleet
 from hmesh.environment.battery import charged
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.population import Population
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.games import SEEDS

@@ -13,8 +13,9 @@ import yaml
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Building, Household
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.scenario_files import BUILT_IN
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation

@@ -13,7 +13,7 @@ from hmesh.environment.compiled import compiled_for, kernel
 from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.markets.vehicle_response import best_response
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -212,7 +212,7 @@ def test_without_numba_there_are_no_kernels(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.slow
 def test_a_small_run_imports_no_numba() -> None:
     code = (
-        "import sys; from hmesh.runs.scenarios.scenario import load_scenario; "
+        "import sys; from hmesh.runs.scenarios.scenario_reading import load_scenario; "
         "from hmesh.runs.world.setting import make_setting; "
         "from hmesh.runs.world.simulation import Simulation; "
         "s = Simulation(make_setting(load_scenario('three-communities', "

@@ -17,7 +17,8 @@ from hmesh.runs.report.headlines import headline
 from hmesh.runs.report.sentence import Figure
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.run_summary import notes
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.market import game_of
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation

@@ -13,7 +13,7 @@ from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.demand_curve import bends_of, demand_curve, merged
 from hmesh.markets.price_windows import demand_bins
 from hmesh.markets.response_on_bins import ResponseOnBins
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

@@ -16,7 +16,7 @@ from hmesh.agents.home_devices import HomeStorage
 from hmesh.agents.house_devices import HouseBattery
 from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
 from hmesh.environment.population import Population
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

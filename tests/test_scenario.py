@@ -17,7 +17,7 @@ from hmesh.runs import (
     read_yaml,
     scenario_hash,
 )
-from hmesh.runs.scenarios.sections import FileMembers, ProfileMembers
+from hmesh.runs.scenarios.member_groups import FileMembers, ProfileMembers
 
 NAME = "three-communities"
 FILE = Path("hmesh/runs/scenarios/built_in/three-communities.yaml")

@@ -14,7 +14,7 @@ from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.scenarios.check import check_scenario
-from hmesh.runs.scenarios.sections import DatasetMembers
+from hmesh.runs.scenarios.member_groups import DatasetMembers
 
 HOURS = 48
 

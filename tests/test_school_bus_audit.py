@@ -9,7 +9,7 @@ import pytest
 
 from hmesh.runs import TABLES, audit_run
 from hmesh.runs.run import start_run
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from tests.audited_runs import FILES, outcome
 from tests.test_audit_tampering import accept, edit, otherwise
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hmesh.markets.three_level_game import PriceBounds, follow_exact
-from hmesh.runs.scenarios.scenario import load_scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.market import game_of
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation

@@ -16,7 +16,8 @@ from hmesh.plugins import behaviour
 from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.run import resume_run, start_run
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.behaving_rows import behaving_rows
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation

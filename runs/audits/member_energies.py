@@ -21,7 +21,7 @@ from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import ClearSky, Orientation
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.run_inputs import RunInputs
-from hmesh.runs.scenarios.sections import (
+from hmesh.runs.scenarios.member_groups import (
     BusinessMembers,
     DatasetMembers,
     FileMembers,

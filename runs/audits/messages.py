@@ -14,7 +14,7 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.scenarios.sections import MessageSettings
+from hmesh.runs.scenarios.record_section import MessageSettings
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 
 KINDS = (

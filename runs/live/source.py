@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.live.parameters import Parameter, parameters_of
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.strategy_names import strategy_label
 
 

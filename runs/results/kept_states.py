@@ -12,7 +12,7 @@ from hmesh.runs.results.names import KEPT_FILES
 from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.results.writer import ResultsWriter, chained, encoding
-from hmesh.runs.scenarios.scenario import scenario_hash
+from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 
 if TYPE_CHECKING:
     from hmesh.runs.scenarios.scenario import Scenario

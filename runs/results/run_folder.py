@@ -41,7 +41,8 @@ class RunFolder:
         InputError
             When run.json contradicts itself, or describes no scenario.
         """
-        from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+        from hmesh.runs.scenarios.resolved_scenario import scenario_hash
+        from hmesh.runs.scenarios.scenario import Scenario
 
         path = self.directory / "run.json"
         resolved = self.info["scenario"]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.rl.players import Player, Quantity, Values, make_players
 from hmesh.runs.scenarios.overrides import Changes
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers
 from hmesh.runs.scenarios.overrides import Changes
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
-from hmesh.runs.scenarios.sections import DatasetMembers, FileMembers
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.schemes.registry import sections_first
 
 

@@ -12,8 +12,8 @@ from pydantic import field_validator as check
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.scenarios.base import AS_TUPLE, Interval, Section, refuse
 from hmesh.runs.scenarios.durations import AS_HOURS
+from hmesh.runs.scenarios.price_sections import PriceRules
 from hmesh.runs.scenarios.problems import problems_of
-from hmesh.runs.scenarios.sections import PriceRules
 from hmesh.runs.scenarios.time_span import existing_time
 
 SETTABLE = ("prices.utility", "prices.aggregator")

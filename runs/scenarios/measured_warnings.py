@@ -18,8 +18,8 @@ from hmesh.environment.demand import read_loads
 from hmesh.environment.errors import Problem
 from hmesh.environment.local_times import HOUR_US, microseconds, shown
 from hmesh.runs.scenarios.calendar import calendar_of
+from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.scenarios.sections import DatasetMembers, FileMembers
 from hmesh.runs.world.dataset_files import load_description
 
 

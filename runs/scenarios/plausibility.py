@@ -13,10 +13,10 @@ from hmesh.environment.datasets.implausible import (
 from hmesh.environment.errors import Problem
 from hmesh.environment.value_file import read_values
 from hmesh.environment.zone_places import far_from_zone
+from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers, ProfileMembers
 from hmesh.runs.scenarios.money_defaults import OF_EVERY_RUN, Given
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.scenarios.sections import DatasetMembers, FileMembers, ProfileMembers
 from hmesh.runs.schemes.descriptor import RETAIL
 from hmesh.runs.strategy_names import pricing_of
 

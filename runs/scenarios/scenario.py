@@ -1,10 +1,6 @@
-"""A scenario: everything that a run depends on, read, checked and written back."""
+"""A scenario: everything that a run depends on, checked as a whole."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import asdict
+from collections.abc import Mapping
 from importlib import import_module
 from math import ceil
 from pathlib import Path
@@ -20,15 +16,14 @@ from pydantic import (
 )
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError
 from hmesh.environment.grid_files.read_grid import grid_files
-from hmesh.runs.plugins.loading import Plugin, load_recorded
+from hmesh.runs.plugins.loading import Plugin
 from hmesh.runs.plugins.metrics import metrics_of
-from hmesh.runs.plugins.registered import BEHAVIOURS, FORECASTERS, Metric, unnamed_plugin
-from hmesh.runs.scenarios.base import Name
+from hmesh.runs.plugins.registered import Metric
+from hmesh.runs.scenarios.base import Name, Positive, Section
 from hmesh.runs.scenarios.behaviour_section import (
     BehaviourChoice,
-    behaviour_problems,
     chosen_by_group,
 )
 from hmesh.runs.scenarios.chance_section import (
@@ -36,44 +31,36 @@ from hmesh.runs.scenarios.chance_section import (
     GrowthSettings,
     Location,
 )
+from hmesh.runs.scenarios.community_section import (
+    Community,
+    Roads,
+    between_communities,
+    names_of_places,
+)
 from hmesh.runs.scenarios.converted_money import CURRENCY_CODE, ConvertedMoney, in_own_currency
 from hmesh.runs.scenarios.durations import AS_HOURS
 from hmesh.runs.scenarios.events_section import ScenarioEvent, refuse_wrong_events
 from hmesh.runs.scenarios.expected_price_section import ExpectedPriceSettings
-from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings, grid_problems
-from hmesh.runs.scenarios.groups_with_tariff import tariff_problems
+from hmesh.runs.scenarios.grid_section import KINDS_OF_MEMBERS, GridSettings
+from hmesh.runs.scenarios.holidays_section import Holidays
+from hmesh.runs.scenarios.member_groups import DatasetMembers
 from hmesh.runs.scenarios.named_files import datasets_named, files_named
-from hmesh.runs.scenarios.overrides import SOURCE, Changes, override
-from hmesh.runs.scenarios.problems import Keys, problems_of
-from hmesh.runs.scenarios.prosumer_parts import RESOLVED, prosumers_of
-from hmesh.runs.scenarios.scenario_files import (
-    content_of,
-    find_scenario,
-    plugins_named,
-    sha256_of,
-)
+from hmesh.runs.scenarios.price_sections import GameSettings, GenerationCost, PriceRules
+from hmesh.runs.scenarios.problems import problems_of
+from hmesh.runs.scenarios.prosumer_parts import prosumers_of
+from hmesh.runs.scenarios.record_section import MessageSettings, Record
+from hmesh.runs.scenarios.resolved_scenario import given_and_context, resolved_data
 from hmesh.runs.scenarios.scheme_sections import add_schemes
 from hmesh.runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
 from hmesh.runs.scenarios.section_consistency import (
+    behaviours_of_agents_there,
     each_once,
+    forecaster_of_a_plugin_named,
+    grid_to_everybody,
     known_for_the_sun,
+    measures_of_vehicles,
     refuse_all_burn_in,
     tariff_within_bounds,
-)
-from hmesh.runs.scenarios.sections import (
-    Community,
-    DatasetMembers,
-    GameSettings,
-    GenerationCost,
-    Holidays,
-    MessageSettings,
-    Positive,
-    PriceRules,
-    Record,
-    Roads,
-    Section,
-    between_communities,
-    names_of_places,
 )
 from hmesh.runs.scenarios.strategies_there import of_plugins_named, of_schemes_there
 from hmesh.runs.scenarios.time_span import (
@@ -84,17 +71,10 @@ from hmesh.runs.scenarios.time_span import (
     whole_steps,
 )
 from hmesh.runs.scenarios.travel_section import PlannedTravel, Travel, between
-from hmesh.runs.scenarios.yaml_reader import place, with_lines
+from hmesh.runs.scenarios.yaml_reader import place
 from hmesh.runs.schemes.descriptor import RETAIL
 from hmesh.runs.schemes.registry import on_change, schemes, sections_first
 from hmesh.runs.world.dataset_files import dataset_files
-
-# What runs did that were written before these keys existed.
-_BEFORE_THESE_KEYS: Mapping[str, Mapping[str, Any]] = {
-    "game": {"losses": "ignored"},
-    "grid": {"limits": "count"},
-    "record": {"welfare": False},
-}
 
 
 class Scenario(Section):
@@ -189,10 +169,13 @@ class Scenario(Section):
         return ceil(self.record.burn_in_h / self.step_h - 1e-9)
 
     def model_post_init(self, context: Any, /) -> None:
-        """Remember the folder from which the files of the scenario are seen, if it names any."""
+        """Remember the folder of the scenario's files, its plugins, and what was converted."""
+        given: Mapping[str, Any] = context or {}
         named = files_named(self) or self.datasets() or timetable_of(self.school_terms)
         if named or self.grid.file is not None:
-            self._folder = Path((context or {}).get("folder", "")).resolve()
+            self._folder = Path(given.get("folder", "")).resolve()
+        self._plugins = given.get("plugins", ())
+        self._converted = given.get("converted_money", ())
 
     @property
     def converted_money(self) -> tuple[ConvertedMoney, ...]:
@@ -335,26 +318,7 @@ class Scenario(Section):
         dict
             Text, numbers, lists and dicts only; `from_resolved` reads it back.
         """
-        resolved = self.model_dump(mode="json")
-        del resolved["plugins"]
-        if not self.behaviours:
-            del resolved["behaviours"]
-        if not self.events:
-            del resolved["events"]
-        if not self.expects_prices:
-            del resolved["expected_price"]
-        if self._plugins:
-            resolved["plugins"] = {
-                plugin.name: {"path": plugin.path, "sha256": plugin.sha256}
-                for plugin in self._plugins
-            }
-        files = self.files()
-        if files:
-            digests = {file: sha256_of(self.path_of(file)) for file in files}
-            resolved["files"] = {"folder": str(self._folder), "sha256": digests}
-        if self._converted:
-            resolved["converted_money"] = [asdict(amount) for amount in self._converted]
-        return resolved
+        return resolved_data(self)
 
     @classmethod
     def from_resolved(cls, resolved: Mapping[str, Any]) -> Self:
@@ -370,23 +334,12 @@ class Scenario(Section):
         InputError
             When it describes no scenario.
         """
-        given = dict(resolved)
-        files = given.pop("files", {})
-        amounts = given.pop("converted_money", [])
-        recorded = given.pop("plugins", {})
-        plugins = load_recorded(recorded)
-        given["plugins"] = tuple(recorded)
-        for section, before in _BEFORE_THESE_KEYS.items():
-            given[section] = before | given.get(section, {})
-        context = {"folder": Path(files.get("folder", "")), RESOLVED: True}
+        given, context = given_and_context(resolved)
         try:
-            scenario = cls.model_validate(given, context=context)
+            return cls.model_validate(given, context=context)
         except ValidationError as error:
             problems = problems_of(error, cls, lambda keys: place("run.json", ("scenario", *keys)))
             raise InputError(problems) from None
-        scenario._converted = tuple(ConvertedMoney(**amount) for amount in amounts)
-        scenario._plugins = plugins
-        return scenario
 
     @model_validator(mode="wrap")
     @classmethod
@@ -397,53 +350,13 @@ class Scenario(Section):
             scenario._converted = amounts
         return scenario
 
-    @model_validator(mode="after")
-    def _forecaster_of_a_plugin_named(self) -> Self:
-        expected = self.expected_price
-        if expected.of_a_plugin:
-            registered = FORECASTERS[expected.forecaster]
-            place, named = "expected_price.forecaster", {"plugins": self.plugins}
-            if problems := list(unnamed_plugin(place, "forecaster", registered, named)):
-                raise InputError(problems)
-        return self
-
-    @model_validator(mode="after")
-    def _grid_to_everybody(self) -> Self:
-        if problems := [*grid_problems(self), *tariff_problems(self)]:
-            raise InputError(problems)
-        return self
-
-    @model_validator(mode="after")
-    def _behaviours_of_agents_there(self) -> Self:
-        sections = {name: self.section(name) for name in self.schemes}
-        places = sections, self.plugins, self.communities
-        problems = list(behaviour_problems(self.behaviours, *places))
-        for name, section in sections.items():
-            for number, (group, given) in enumerate(section.behaving_groups.items()):
-                if given is not None:
-                    place = f"{name}.groups.{number}.behaviour" if group else f"{name}.behaviour"
-                    here, named = place, {"plugins": self.plugins}
-                    registered = BEHAVIOURS[given.name]
-                    problems += unnamed_plugin(here, "behaviour", registered, named)
-        if problems:
-            raise InputError(problems)
-        return self
-
+    _forecaster = model_validator(mode="after")(forecaster_of_a_plugin_named)
+    _grid_to_everybody = model_validator(mode="after")(grid_to_everybody)
+    _behaviours = model_validator(mode="after")(behaviours_of_agents_there)
     _rest_after_burn_in = model_validator(mode="after")(refuse_all_burn_in)
     _events_fit = model_validator(mode="after")(refuse_wrong_events)
 
-    @model_validator(mode="after")
-    def _measures_of_vehicles(self) -> Self:
-        given = self.record.measures
-        if given and "vehicles" not in self.schemes:
-            allowed = "a section vehicles"
-            raise InputError([Problem("record.measures", "there are no vehicles", allowed)])
-        named = sorted({each.name for each in metrics_of(self.plugins)}.intersection(given))
-        if named:
-            message = f"a metric of a plugin is called {named[0]!r} too"
-            raise InputError([Problem("record.measures", message, "another name there")])
-        return self
-
+    _measures = model_validator(mode="after")(measures_of_vehicles)
     _of_plugins_named = model_validator(mode="after")(of_plugins_named)
     _of_schemes_there = model_validator(mode="after")(of_schemes_there)
     _known_zone = check("time_zone")(known_zone)
@@ -473,87 +386,3 @@ def _complete() -> None:
 
 _complete()
 on_change(_complete)
-
-
-def load_scenario(
-    name_or_path: str | Path,
-    overrides: Changes = (),
-    seed: int | None = None,
-    plugins: Sequence[str] = (),
-) -> Scenario:
-    """Read a scenario, change it, and check it.
-
-    Parameters
-    ----------
-    name_or_path
-        The name of a built-in scenario, or the path of a YAML file.
-    overrides
-        Changes such as `vehicles.count=500`, whose values are YAML, or a mapping such as
-        ``{"vehicles.count": 500}``; a part of a list is named by its position from 0.
-    seed
-        The seed in place of the scenario's.
-    plugins
-        Files and modules loaded beside those that the scenario names.
-
-    Returns
-    -------
-    Scenario
-        The scenario with everything filled in.
-
-    Raises
-    ------
-    InputError
-        When it cannot be read or is wrong: every problem at once, each with its file and key.
-    """
-    path = find_scenario(str(name_or_path))
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError([Problem(path.name, f"cannot be read: {error}")]) from None
-    given = deepcopy(content_of(text, path.name))
-    if not isinstance(given, dict):
-        sections = ", ".join(Scenario.model_fields)
-        raise InputError([Problem(path.name, "is not a scenario", f"the keys {sections}")])
-    changed, problems = override(given, overrides)
-    if seed is not None:
-        given["seed"] = seed
-
-    loaded = plugins_named(given, path, plugins)
-
-    def name_place(keys: Keys) -> str:
-        if seed is not None and keys == ("seed",):
-            return "--seed"
-        by_hand = any(keys[: len(change)] == change for change in changed)
-        return place(SOURCE if by_hand else path.name, keys)
-
-    context = {"folder": path.parent, "check_files_in": path.parent}
-    try:
-        scenario = Scenario.model_validate(given, context=context)
-    except ValidationError as error:
-        problems += problems_of(error, Scenario, name_place)
-    if problems:
-        raise InputError(with_lines(problems, text, path.name))
-    scenario._plugins = loaded
-    return scenario
-
-
-def scenario_hash(resolved: Mapping[str, Any]) -> str:
-    """Return the digest of a scenario and of the content of its files.
-
-    Parameters
-    ----------
-    resolved
-        What `Scenario.resolved` returned. Where the files lie does not count.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    counted = dict(resolved)
-    if "files" in counted:
-        counted["files"] = counted["files"]["sha256"]
-    if "plugins" in counted:
-        counted["plugins"] = {name: held["sha256"] for name, held in counted["plugins"].items()}
-    text = json.dumps(counted, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -5,9 +5,14 @@ from typing import Any
 from pydantic import ValidationInfo
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.plugins.metrics import metrics_of
+from hmesh.runs.plugins.registered import BEHAVIOURS, FORECASTERS, unnamed_plugin
 from hmesh.runs.scenarios.base import SchemeSection, refuse
+from hmesh.runs.scenarios.behaviour_section import behaviour_problems
 from hmesh.runs.scenarios.chance_section import Location
-from hmesh.runs.scenarios.sections import PriceRules
+from hmesh.runs.scenarios.grid_section import grid_problems
+from hmesh.runs.scenarios.groups_with_tariff import tariff_problems
+from hmesh.runs.scenarios.price_sections import PriceRules
 from hmesh.runs.schemes.registry import schemes
 from hmesh.runs.strategy_names import schemes_of
 
@@ -81,4 +86,52 @@ def refuse_all_burn_in(scenario: Any) -> Any:
         message = f"nothing is left of {scenario.hours:g} h after {scenario.record.burn_in_h:g} h"
         allowed = f"less than {scenario.hours:g}"
         raise InputError([Problem("record.burn_in_h", message, allowed)])
+    return scenario
+
+
+def forecaster_of_a_plugin_named(scenario: Any) -> Any:
+    """Return a scenario that names the plugin of its forecaster."""
+    expected = scenario.expected_price
+    if expected.of_a_plugin:
+        registered = FORECASTERS[expected.forecaster]
+        place, named = "expected_price.forecaster", {"plugins": scenario.plugins}
+        if problems := list(unnamed_plugin(place, "forecaster", registered, named)):
+            raise InputError(problems)
+    return scenario
+
+
+def grid_to_everybody(scenario: Any) -> Any:
+    """Return a scenario whose grid and tariffs reach everybody in it."""
+    if problems := [*grid_problems(scenario), *tariff_problems(scenario)]:
+        raise InputError(problems)
+    return scenario
+
+
+def behaviours_of_agents_there(scenario: Any) -> Any:
+    """Return a scenario whose behaviours are those of agents that take part."""
+    sections = {name: scenario.section(name) for name in scenario.schemes}
+    places = sections, scenario.plugins, scenario.communities
+    problems = list(behaviour_problems(scenario.behaviours, *places))
+    for name, section in sections.items():
+        for number, (group, given) in enumerate(section.behaving_groups.items()):
+            if given is not None:
+                place = f"{name}.groups.{number}.behaviour" if group else f"{name}.behaviour"
+                here, named = place, {"plugins": scenario.plugins}
+                registered = BEHAVIOURS[given.name]
+                problems += unnamed_plugin(here, "behaviour", registered, named)
+    if problems:
+        raise InputError(problems)
+    return scenario
+
+
+def measures_of_vehicles(scenario: Any) -> Any:
+    """Return a scenario that measures vehicles only where there are some."""
+    given = scenario.record.measures
+    if given and "vehicles" not in scenario.schemes:
+        allowed = "a section vehicles"
+        raise InputError([Problem("record.measures", "there are no vehicles", allowed)])
+    named = sorted({each.name for each in metrics_of(scenario.plugins)}.intersection(given))
+    if named:
+        message = f"a metric of a plugin is called {named[0]!r} too"
+        raise InputError([Problem("record.measures", message, "another name there")])
     return scenario

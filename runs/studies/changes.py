@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 
 _CHANGES: ContextVar[tuple[str, ...]] = ContextVar("changes of a study", default=())
 

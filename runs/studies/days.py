@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.scenarios.sections import ProfileMembers
+from hmesh.runs.scenarios.member_groups import ProfileMembers
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.world.members import LoadSources

@@ -15,7 +15,9 @@ from hmesh.environment.errors import InputError, Problem, nearest, shortened
 from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.check import check_setting
 from hmesh.runs.scenarios.overrides import Changes, as_texts
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario, scenario_hash
+from hmesh.runs.scenarios.resolved_scenario import scenario_hash
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.scenarios.yaml_reader import read_yaml
 from hmesh.runs.sweeps.key_sensitivity import SensitivityDesign, make_design
 from hmesh.runs.sweeps.plan_differences import SCHEMA, value_text, within

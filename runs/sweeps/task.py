@@ -124,7 +124,8 @@ def _opened(path: Path) -> int:
 def _finish(task: Task, look: Callable[[], None]) -> None:
     from hmesh.runs.plots import draw_plots
     from hmesh.runs.run import resume_run, start_run
-    from hmesh.runs.scenarios.scenario import Scenario, scenario_hash
+    from hmesh.runs.scenarios.resolved_scenario import scenario_hash
+    from hmesh.runs.scenarios.scenario import Scenario
 
     def progress(done: int, total: int) -> None:
         try:
@@ -153,7 +154,7 @@ def _finish(task: Task, look: Callable[[], None]) -> None:
 
 def _complete(directory: Path, digest: str) -> bool:
     from hmesh.runs.results.run_reader import read_run
-    from hmesh.runs.scenarios.scenario import scenario_hash
+    from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 
     if not _begun(directory):
         return False

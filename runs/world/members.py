@@ -15,13 +15,13 @@ from hmesh.environment.population import Population
 from hmesh.environment.standard_profiles import StandardProfiles
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import ClearSky, Orientation
-from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.scenarios.sections import (
+from hmesh.runs.scenarios.member_groups import (
     BusinessMembers,
     DatasetMembers,
     FileMembers,
     ProfileMembers,
 )
+from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.dataset_files import LOAD_TABLES, load_dataset
 
 # A day of quarter hours, whose clocks may be put back.

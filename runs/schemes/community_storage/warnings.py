@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from hmesh.environment.errors import Problem
-from hmesh.runs.scenarios.scenario import Scenario, load_scenario
+from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 
 # The study that settles with the energy left: there it is what is reproduced, not a slip.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hmesh.runs.scenarios.sections import ProfileMembers
+from hmesh.runs.scenarios.member_groups import ProfileMembers
 from hmesh.runs.studies.study_report import Column, ReportSection
 from hmesh.runs.world.setting import Setting
 
