@@ -93,8 +93,9 @@ def learn_demand(
     narrow = 1e-9 * (highest_price - lowest_price)
     order = np.argsort(prices)
     prices, answers = prices[order], [answers[k] for k in order]
-    learned, hidden = _first_look(prices, np.array(answers), plugs, fixed_kwh)
-    rows = hidden.rows
+    energy_kwh = np.array(answers)
+    learned, hidden = _first_look(prices, energy_kwh, plugs, fixed_kwh)
+    rows, there = hidden.rows, energy_kwh[:, hidden.rows]
     while hidden.widest > narrow and len(prices) < most_probes:
         learned = None
         place = int(prices.searchsorted(hidden.middle))
@@ -102,10 +103,10 @@ def learn_demand(
         answers.insert(place, ask(hidden.middle))
         if np.isnan(answers[place]).all():
             break
-        # Who is known stays known.
-        there = np.array([each[rows] for each in answers])
+        there = np.concatenate((there[:place], answers[place][None, rows], there[place:]))
         hidden = hidden_lines(prices, there, tuple(rows_of_column(plug, rows) for plug in plugs))
-        rows = rows[hidden.rows]
+        # Who is known stays known.
+        rows, there = rows[hidden.rows], there[:, hidden.rows]
     if learned is None:
         learned = _explained(prices, np.array(answers), plugs, fixed_kwh)
     return learned
