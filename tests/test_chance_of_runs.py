@@ -1,5 +1,4 @@
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.interrupted_runs import interrupted_again, interrupted_run
 from tests.quick_cases import quick
 
 BASE: dict[str, Any] = read_yaml("""
@@ -282,15 +282,8 @@ def test_figures_stand_communities_without_supply(hours: int, tmp_path: Path) ->
 def test_a_resumed_run_is_the_run_never_interrupted(everything: Path, tmp_path: Path) -> None:
     directory = tmp_path / "run"
 
-    def interrupt(done: int, total: int) -> None:
-        if done in (7, 19):
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario(**EVERYTHING), directory, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        resume_run(directory, interrupt)
-    resume_run(directory)
+    interrupted_run(directory, 7, scenario(**EVERYTHING))
+    resume_run(interrupted_again(directory, 19))
     assert digests(directory) == digests(everything)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,8 +20,8 @@ from hmesh.runs.live.figure_boxes import figures_now
 from hmesh.runs.live.source import Source, make_source
 from hmesh.runs.live.world import LiveWorld
 from hmesh.runs.strategy_names import strategy_label
+from tests.browsers import CHROMIUM, PATIENCE_MS
 
-BROWSER = shutil.which("chromium")
 # Where Solara looks for what its pages load; the package solara-assets puts it there.
 ASSETS = Path(sys.prefix, "share", "solara", "cdn", "echarts@5.4.0")
 
@@ -37,7 +36,7 @@ def _vue2() -> bool:
 
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason="there is no chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
     pytest.mark.skipif(not _vue2(), reason="the extra live is not installed"),
     pytest.mark.skipif(not ASSETS.is_dir(), reason="solara-assets is not installed"),
     # Warnings of the viewer's libraries are theirs.
@@ -52,8 +51,6 @@ INK = """() => new Promise(found => requirejs(
     [`${window.solara.cdn}/echarts@5.4.0/dist/echarts.js`],
     echarts => found(echarts.getInstanceByDom(document.querySelector('.solara-echarts'))
         .getOption().title[0].textStyle.color)))"""
-# A busy machine may take this long for what takes a moment [ms].
-PATIENCE_MS = 600_000
 SIZE = {"width": 1400, "height": 1700}
 
 
@@ -112,18 +109,6 @@ class Visit:
                     .map(one => ({name: one.name, data: one.data})))))""",
             title,
         )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--no-sandbox"], timeout=PATIENCE_MS
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.plugs import ChargerKind, Visits, plug_in
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.audits.reference.plugs import Kind, Visit, give_plugs
+from tests.interrupted_runs import interrupted_run
 from tests.test_travel_runs import CHANGES, scenario_file
 
 BEGIN, END = 100, 110
@@ -105,13 +106,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scenario = load_scenario(scenario_file(folder, "given"), (*CHANGES, *CHARGERS))
     start_run(scenario, folder / "whole")
 
-    def stop(done: int, _: int) -> None:
-        if done == 31:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, folder / "broken", stop)
-    resume_run(folder / "broken")
+    resume_run(interrupted_run(folder / "broken", 31, scenario))
     return folder
 
 

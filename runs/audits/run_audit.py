@@ -25,7 +25,7 @@ from hmesh.runs.audits.road_checks import check_roads
 from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
-from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
+from hmesh.runs.audits.table_reader import DamagedTableError, EarlierTableError, TableReader
 from hmesh.runs.audits.welfare import check_welfare, read_welfare
 from hmesh.runs.plugins.loading import changed
 from hmesh.runs.results.result_tables import tables_of
@@ -85,7 +85,8 @@ def audit_run(
             checks.append(check)  # those made before a damage count
     except (DamagedTableError, InputError) as error:
         note = f"{error}; what would follow was not checked"
-        checks.append(Check("files: tables hold what they must", False, np.nan, 0.0, "", note=note))
+        made = None if isinstance(error, EarlierTableError) else False
+        checks.append(Check("files: tables hold what they must", made, np.nan, 0.0, "", note=note))
     return AuditReport(run.directory, tuple(checks))
 
 

@@ -4,14 +4,13 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hmesh.runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, price, time, whole
+from hmesh.runs.results.contract import SCHEMA
 from hmesh.runs.schemes.registry import FromSchemes, schemes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from hmesh.runs.scenarios.scenario import Scenario
-
-SCHEMA = 1
 
 # Of every run, whichever schemes take part.
 OF_EVERY_RUN: Mapping[str, tuple[ResultColumn, ...]] = {
@@ -298,7 +297,12 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
     return (*there, *asked)
 
 
-def arrow_schema(table: str, time_zone: str) -> "pa.Schema":
+def columns_since(table: str, schema: int) -> tuple[ResultColumn, ...]:
+    """Return the columns that a table of results has had since a schema, or longer."""
+    return tuple(column for column in TABLES[table] if column.since <= schema)
+
+
+def arrow_schema(table: str, time_zone: str, schema: int = SCHEMA) -> "pa.Schema":
     """Return the Arrow schema of a table.
 
     Parameters
@@ -307,6 +311,8 @@ def arrow_schema(table: str, time_zone: str) -> "pa.Schema":
         The name of the table.
     time_zone
         The zone in which its times are stated.
+    schema
+        The schema of the results.
 
     Returns
     -------
@@ -328,6 +334,6 @@ def arrow_schema(table: str, time_zone: str) -> "pa.Schema":
             nullable=column.optional,
             metadata={"unit": column.unit, "description": column.description},
         )
-        for column in TABLES[table]
+        for column in columns_since(table, schema)
     ]
-    return pa.schema(fields, metadata={"table": table, "schema": str(SCHEMA)})
+    return pa.schema(fields, metadata={"table": table, "schema": str(schema)})

@@ -99,6 +99,9 @@ class Simulation(World):
         What members expect communities to ask; None where nobody plans on it.
     metrics : MetricTotals
         The metrics of plugins, and the measures that are recorded.
+    first : Simulation or None
+        The world of the first strategy, which makes each step before this one; None where worlds
+        are not compared.
     recent : RecentSteps or None
         The last days, which measures look back on; None where none is recorded.
     local_exchange : LocalSettlement or None
@@ -137,6 +140,7 @@ class Simulation(World):
         self.burn_in_steps = setting.scenario.burn_in_steps
         self.later_totals = Totals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
+        self.first: Simulation | None = None
         self.recent = RecentSteps(self) if setting.scenario.record.measures else None
         game = setting.scenario.game
         self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
@@ -309,6 +313,8 @@ class Simulation(World):
         self.flows = self.grid.flows(self.meters.node_kwh)
         self.loading = self.grid.loading(self.flows, self.step_h)
         self.limits = step_limits(self, shed) if settings.limits == "keep" else None
+        if self.recent is not None:
+            self.recent.before_payments(self)
         enter_payments(self)
         if self.prosumers is not None:
             self.prosumers.pay()

@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_houses import HousePopulations, LocalTariff
+from hmesh.agents.house_conversation import LocalTariff
+from hmesh.agents.house_populations import HousePopulations
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.heat_pump import carnot_cop, cop_of_points

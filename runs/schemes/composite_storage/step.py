@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.house_conversation import LocalTariff
 from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager
-from hmesh.agents.storage_houses import LocalTariff, StorageHouses
+from hmesh.agents.storage_houses import StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
 from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
