@@ -10,8 +10,10 @@ import pytest
 
 from hmesh.environment import compiled
 from hmesh.environment.compiled import compiled_for, kernel
-from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.answer_curves import energy_of_curves
+from hmesh.markets.answers import Answers, battery_answers, demand_at
 from hmesh.markets.exchanged import sums_of_exchange
+from hmesh.markets.value_of_energy import PlanningStores, planned_answer, value_of_energy
 from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
@@ -237,3 +239,43 @@ def test_the_signature_says_what_a_kernel_takes() -> None:
     assert written.tolist() == [3.0, 3.0, 3.0]
     with pytest.raises(TypeError):
         scaled(np.ones(3), 2, np.broadcast_to(0.0, 3))
+
+
+@pytest.mark.parametrize("levels", [2, 9])
+def test_plans_have_the_same_values(kernels: Any, levels: int) -> None:
+    stream, count = np.random.default_rng(levels), 400
+    uniform = stream.uniform
+    stores = PlanningStores(
+        uniform(20, 70, count), uniform(0.1, 1.0, count), uniform(20, 60, count),
+        uniform(3, 11, count) * (stream.random(count) < 0.9),
+        uniform(3, 30, count) * (stream.random(count) < 0.9),
+        uniform(0.85, 1.0, count), uniform(0.85, 1.0, count),
+    )  # fmt: skip
+    price, place = uniform(-5.0, 60.0, (7, 3)), stream.integers(0, 3, count)
+    kernels(False)
+    plain = value_of_energy(stores, price, place, levels)
+    kernels(True)
+    assert value_of_energy(stores, price, place, levels).tobytes() == plain.tobytes()
+
+
+def test_batteries_that_are_alike_have_the_values_that_each_has_alone() -> None:
+    stream, count = np.random.default_rng(3), 300
+    columns = [stream.uniform(1.0, 30.0, 4)[stream.integers(0, 4, count)] for _ in range(5)]
+    stores = PlanningStores(*columns, np.full(count, 0.9), np.full(count, 0.95))
+    price, place = stream.uniform(0.0, 40.0, (6, 2)), stream.integers(0, 2, count)
+    together = value_of_energy(stores, price, place, 9)
+    for row in range(0, count, 37):
+        one = stores.rows(np.array([row]))
+        assert value_of_energy(one, price, place[[row]], 9)[0].tobytes() == together[row].tobytes()
+    answer = planned_answer(
+        stores, together, stream.uniform(0.0, 1.0, count), -stream.uniform(0.0, 2.0, count),
+        stream.uniform(0.0, 2.0, count),
+    )  # fmt: skip
+    curves, answers = answer.curves(), answer.together()
+    for asked in stream.uniform(-5.0, 45.0, 40).tolist():
+        each = energy_of_curves(curves, asked)
+        np.testing.assert_allclose(answer.energy_kwh(asked), each, atol=1e-12)
+        assert demand_at(answers, asked) == pytest.approx(float(each.sum()), abs=1e-9)
+    # Those whose bounds allow one energy only answer all the same.
+    idle = planned_answer(stores, together, np.ones(count), np.zeros(count), np.zeros(count))
+    assert idle.together().answering
