@@ -27,6 +27,7 @@ from hmesh.runs.schemes.vehicles.records import (
     write_trips,
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.runs.schemes.vehicles.worth import cost_of_chargers, cost_of_step
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.chance import next_outages
 from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
@@ -331,7 +332,7 @@ class VehicleSharing(Scheme):
             sums["late_h"] = self.journeys.delayed_ms / MS_PER_H
         if self.departing is not None:
             sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
-        return sums | group_sums(self)
+        return sums | cost_of_step(self) | group_sums(self)
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
@@ -448,6 +449,7 @@ class VehicleSharing(Scheme):
             "stored_change_kwh": float(
                 fleet["energy_kwh"].sum() - self.vehicles.fleet["energy_kwh"].sum()
             ),
+            **cost_of_chargers(self),
         }
 
     def state(self) -> dict[str, Any]:
