@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from hmesh.runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, price, time, whole
 from hmesh.runs.results.contract import SCHEMA
+from hmesh.runs.results.event_kinds import KINDS_OF
 from hmesh.runs.schemes.registry import FromSchemes, schemes
 
 if TYPE_CHECKING:
@@ -122,6 +123,32 @@ OF_WELFARE: Mapping[str, tuple[ResultColumn, ...]] = {
         ResultColumn(
             "price_of_anarchy", "number", "1", "the planner's over it, empty where it is not > 0",
             optional=True,
+        ),
+    ),
+}  # fmt: skip
+
+# Of a run that records events.
+OF_EVENTS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "events": (
+        STRATEGY,
+        time("time", "when it happens"),
+        name(
+            "kind",
+            "what happens: "
+            + "; ".join(f"to a {of}: {', '.join(kinds)}" for of, kinds in KINDS_OF.items()),
+        ),
+        whole("vehicle", "number of the vehicle, from 0; -1 where it happens to something else"),
+        name("place", "community, empty where it happens in none", optional=True),
+        ResultColumn(
+            "value", "number", "km, h or 1",
+            "length of a trip or round [km]; plugged in: hours waited, unplugged: hours plugged "
+            "in [h]; of messages how many; else 0",
+        ),
+        name("subject", f"to what it happens: {', '.join(KINDS_OF)}"),
+        whole(
+            "number",
+            "which of them, from 0: that of the vehicle, also for its charger, of the bus, of the "
+            "community of a feeder, of the message within its step; 0 for the utility",
         ),
     ),
 }  # fmt: skip
@@ -254,6 +281,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_VOLTAGES,
         **OF_LIMITS,
         **OF_WELFARE,
+        **OF_EVENTS,
         **OF_LOCAL_EXCHANGE,
         **OF_LOCAL_MEMBERS,
         **OF_MEMBERSHIP,
@@ -276,6 +304,7 @@ def tables_with(
     metrics: bool = False,
     limits: bool = False,
     welfare: bool = False,
+    events: bool = False,
     accounts: bool = False,
     store_answers: bool = False,
     local_exchange: bool = False,
@@ -288,6 +317,7 @@ def tables_with(
         (metrics, OF_METRICS),
         (limits, OF_LIMITS),
         (welfare, OF_WELFARE),
+        (events, OF_EVENTS),
         (accounts, OF_ACCOUNTS),
         (local_exchange, OF_LOCAL_EXCHANGE),
         (local_members, OF_LOCAL_MEMBERS),
@@ -306,6 +336,7 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         metrics=bool(scenario.metrics),
         limits=scenario.grid.limits == "keep",
         welfare=scenario.welfare_recorded,
+        events=scenario.record.events,
         local_exchange=scenario.local_exchange,
         local_members=scenario.local_exchange and scenario.record.local_members,
         membership=scenario.members_join,

@@ -30,7 +30,6 @@ from hmesh.runs.scenarios.chance_section import (
     Chances,
     GrowthSettings,
     Location,
-    refuse_short_outages,
 )
 from hmesh.runs.scenarios.community_section import (
     Community,
@@ -375,7 +374,6 @@ class Scenario(Section):
     _names = check("communities")(names_of_places)
     _roads = check("roads")(between_communities)
     _location = check("location")(known_for_the_sun)
-    _chance = check("chance")(refuse_short_outages)
 
     @check("travel")
     @classmethod

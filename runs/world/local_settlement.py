@@ -231,12 +231,15 @@ class LocalSettlement:
             given = (prices.local - feed_in) * shared.given_kwh
             cheaper = (retail - prices.local - prices.fee) * shared.received_kwh
             self.joining.add(m, cheaper + given)
-        ends = np.cumsum([len(rows) for rows in here.rows.values()])[:-1]
-        for k, (kind, rows) in enumerate(here.rows.items()):
+        ends = np.cumsum([len(rows) for rows in here.rows.values()]).tolist()
+        for k, ((kind, rows), end) in enumerate(zip(here.rows.items(), ends, strict=True)):
+            if not len(rows):
+                continue
+            members = slice(end - len(rows), end)
             for name, energy in zip(LOCAL_ENERGIES, each, strict=True):
-                self.energies[name][m, k] = np.split(energy, ends)[k].sum()
-            self._less_paid[kind][rows] = np.split(less_paid, ends)[k]
-            self._less_received[kind][rows] = np.split(less_received, ends)[k]
+                self.energies[name][m, k] = energy[members].sum()
+            self._less_paid[kind][rows] = less_paid[members]
+            self._less_received[kind][rows] = less_received[members]
 
     def _shared(self, here: _Here, used: Each, generated: Each, allocation: Allocation) -> Shared:
         """Return who gets how much of a surplus, among those who take part."""

@@ -360,6 +360,9 @@ class CompositeStorageHouses(Scheme):
         )
         if self.answers is not None:
             sums |= self.answers.sums()
+        if (rooms := self.setting.settings.rooms) is not None:
+            held = float(self.houses.columns.tanks["heat_kwh"].sum()) / self.setting.houses
+            sums["house_rooms_warmer_kh"] = held / rooms.kwh_per_k * self.setting.step_h
         return sums | {
             "house_unserved_kwh": self.unserved_kwh,
             "house_co2_kg": prices.emission_factor * sums["house_import_kwh"],
