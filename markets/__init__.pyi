@@ -53,17 +53,13 @@ from .critical_hours import base_demand as base_demand
 from .critical_hours import required_demand as required_demand
 from .demand_curve import DemandCurve as DemandCurve
 from .demand_curve import demand_curve as demand_curve
+from .demand_limits import demand_limits as demand_limits
 from .exact_dispatch import ExactDispatch as ExactDispatch
 from .exact_dispatch import dispatch_exactly as dispatch_exactly
 from .generation_cost import GenerationCost as GenerationCost
 from .genetic_sizing import genetic_minimum as genetic_minimum
 from .golden_section import golden_section as golden_section
 from .grid_losses import Feed as Feed
-from .grid_losses import Places as Places
-from .grid_losses import Tree as Tree
-from .grid_losses import demand_limits as demand_limits
-from .grid_losses import places_of as places_of
-from .grid_losses import shed_kwh as shed_kwh
 from .home_day import DaySums as DaySums
 from .home_day import HomeFlows as HomeFlows
 from .home_day import Homes as Homes
@@ -87,6 +83,9 @@ from .incentive_game import IncentiveTerms as IncentiveTerms
 from .incentive_game import search_incentive as search_incentive
 from .learned_demand import LearnedDemand as LearnedDemand
 from .learned_demand import learn_demand as learn_demand
+from .line_tree import Places as Places
+from .line_tree import Tree as Tree
+from .line_tree import places_of as places_of
 from .load_deviation import LoadDeviation as LoadDeviation
 from .load_deviation import load_deviation as load_deviation
 from .load_levelling import Equipment as Equipment
@@ -94,6 +93,7 @@ from .load_levelling import Levelling as Levelling
 from .load_levelling import Windows as Windows
 from .load_levelling import answer_to_prices as answer_to_prices
 from .load_levelling import level_load as level_load
+from .load_shedding import shed_kwh as shed_kwh
 from .load_shifting import ShiftedDay as ShiftedDay
 from .load_shifting import shift_loads as shift_loads
 from .load_shifting_bound import least_waste as least_waste

@@ -19,11 +19,13 @@ from hmesh.runs.results.resuming import way_on
 from hmesh.runs.results.road_lines import write_roads
 from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import read_run
+from hmesh.runs.results.versions import naming_other_version
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
 from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.behaving_rows import check_behaviours
+from hmesh.runs.world.compared_bills import compare_with_first
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -122,9 +124,10 @@ def resume_run(
         writer = ResultsWriter.resume(directory)
         digest = scenario_hash(_with_plugins_of(before.info["scenario"], writer.resolved))
         if has_checkpoint(writer.checkpoints):
-            steps_done, state = load_checkpoint(writer.checkpoints, digest)
-            run = _Run(writer.scenario, lambda: writer, clock)
-            run.restore(steps_done, state)
+            with naming_other_version(before.info):
+                steps_done, state = load_checkpoint(writer.checkpoints, digest)
+                run = _Run(writer.scenario, lambda: writer, clock)
+                run.restore(steps_done, state)
         else:
             if scenario_hash(before.info["scenario"]) != digest:
                 message = "a file that the scenario names has changed since the run began"
@@ -180,6 +183,7 @@ class _Run:
         self.simulations = [
             Simulation(setting, strategy, self.recorder) for strategy in scenario.strategies
         ]
+        compare_with_first(self.simulations)
         self.steps_done = 0
         self.wall_before = 0.0
 

@@ -3,9 +3,12 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.browsers import CHROMIUM, PATIENCE_MS
 
 # How long one example takes says more about a busy machine than about the code. `make test` tries
 # the same examples every time and everywhere, whether CI is set or not; `make test-all` draws new
@@ -29,6 +32,21 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(NO_SHARED)
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return a Chromium without a window, for the tests of a module."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE_MS
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
-import shutil
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# A busy machine may take this long for what takes a moment [ms].
-PATIENCE_MS = 600_000
+from tests.browsers import PATIENCE_MS
 
 
 class Visit:

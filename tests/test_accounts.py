@@ -12,6 +12,7 @@ import pytest
 
 from hmesh.runs import Run, audit_run, load_scenario, read_run, resume_run, start_run
 from tests.account_runs import SMALL, city
+from tests.interrupted_runs import interrupted_run
 from tests.quick_cases import quick
 from tests.test_audit_tampering import edit, otherwise
 
@@ -160,13 +161,7 @@ def test_resumed_is_uninterrupted(tmp_path: Path) -> None:
     start += ("school_terms={terms: [['2022-12-20', '2023-03-24']]}",)
     scenario = load_scenario("one-city", [*SMALL, *start])
 
-    def stop(done: int, total: int) -> None:
-        if done == 9:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "broken", stop)
-    resume_run(tmp_path / "broken")
+    resume_run(interrupted_run(tmp_path / "broken", 9, scenario))
     start_run(scenario, tmp_path / "whole")
     for name in ("accounts.parquet", "summary.json"):
         broken, whole = (tmp_path / folder / name for folder in ("broken", "whole"))

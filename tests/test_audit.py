@@ -16,6 +16,7 @@ from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import run_inputs_of
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from tests.audited_runs import FEW, finished, outcome
+from tests.interrupted_runs import interrupted_run
 
 KEPT = [*FEW, "messages.keep=all", "hours=10", "start='2023-01-16T06:00'"]
 OUTAGES = "{mean_time_between_failures_h: 8, mean_time_to_repair_h: 3}"
@@ -214,16 +215,11 @@ def test_files_of_the_scenario_are_used_while_they_are_there(tmp_path: Path) -> 
 
 
 def test_only_a_finished_run_can_be_audited(tmp_path: Path) -> None:
-    def stop(done: int, total: int) -> None:
-        if done == 2:
-            raise KeyboardInterrupt
-
     with pytest.raises(InputError, match="there is no such folder"):
         audit_run(tmp_path / "none")
     with pytest.raises(InputError, match="holds no run"):
         audit_run(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        start_run(load_scenario("three-communities", FEW), tmp_path / "run", stop)
+    interrupted_run(tmp_path / "run", 2, load_scenario("three-communities", FEW))
     with pytest.raises(InputError, match="hmesh resume"):
         audit_run(tmp_path / "run")
 

@@ -1,7 +1,6 @@
 """Behaviours of plugins: who has them, how they decide and learn, and what an audit says."""
 
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
 from hmesh.runs.world.behaving_rows import behaving_rows, check_behaviours
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.interrupted_runs import interrupted_run
 
 pytestmark = pytest.mark.usefixtures("plugins_withdrawn")
 
@@ -112,13 +112,7 @@ def test_a_run_with_behaviours_is_resumed_audited_and_reported(
     scenario = load(plugin, choices, "messages.keep=all")
     start_run(scenario, tmp_path / "whole")
 
-    def stop(done: int, total: int) -> None:
-        if done == 3:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "parts", stop)
-    resume_run(tmp_path / "parts")
+    resume_run(interrupted_run(tmp_path / "parts", 3, scenario))
     for name in ("hours.parquet", "vehicles.parquet", "summary.json"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     report = audit_run(tmp_path / "whole")

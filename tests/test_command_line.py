@@ -1,5 +1,4 @@
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from hmesh.environment import InputError, Problem
 from hmesh.runs import ResultsWriter
 from hmesh.runs.command_line import app
 from hmesh.runs.terminal import progress_bar
+from tests.interrupted_runs import interrupted_run
 
 NAME = "three-communities"
 
@@ -215,13 +215,8 @@ def test_an_unexpected_error_keeps_its_traceback(
 
 
 def test_a_resumed_run_shows_its_results(elsewhere: Path) -> None:
-    def interrupt(done: int, total: int) -> None:
-        if done == 2:
-            signal.raise_signal(signal.SIGINT)
-
     scenario = runs.load_scenario(NAME, [SMALL[1], SMALL[3], SMALL[5]])
-    with pytest.raises(KeyboardInterrupt):
-        runs.start_run(scenario, elsewhere / "mine", interrupt)
+    interrupted_run(elsewhere / "mine", 2, scenario)
     assert runs.read_run(elsewhere / "mine").info["steps_done"] == 2
     result = hmesh("resume", "mine")
     assert result.exit_code == 0, result.output

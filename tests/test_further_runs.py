@@ -18,7 +18,7 @@ from hmesh.runs import (
 )
 from hmesh.runs.command_line import app
 from hmesh.runs.world.simulation import Simulation
-from tests.interrupted_runs import interrupted_run
+from tests.interrupted_runs import interrupted_again, interrupted_run
 
 NAME = "three-communities"
 CHANGES: dict[str, Any] = {
@@ -118,12 +118,7 @@ def test_an_extension_that_is_interrupted_is_the_longer_run(
     run = copied(short, tmp_path / "run")
     extend_run(run, "31")
 
-    def stop(done: int, total: int) -> None:
-        if done == 25:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        resume_run(run, stop)
+    interrupted_again(run, 25)
     with pytest.raises(InputError, match="is not finished"):
         extend_run(run, "+1")
     resume_run(run)

@@ -3,7 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hmesh.markets.grid_losses import Feed, demand_limits, places_of, shed_kwh
+from hmesh.markets.demand_limits import demand_limits
+from hmesh.markets.grid_losses import Feed
+from hmesh.markets.line_tree import places_of
+from hmesh.markets.load_shedding import shed_kwh
 from tests.grids import OnGrid, as_tree, needed_kwh, on_grids
 
 

@@ -26,6 +26,7 @@ from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.audits.reference.journeys import Able, PlainJourneys
 from hmesh.runs.audits.reference.whereabouts import TripMade
 from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
+from tests.interrupted_runs import interrupted_run
 from tests.test_travel_runs import CHANGES, scenario_file
 
 PLACES = ("a", "b", "c", "d")
@@ -317,19 +318,13 @@ def test_a_run_with_stops_resumes_to_the_same_bytes_and_passes_its_audit(
     scenario = load_scenario(scenario_file(tmp_path, "given"), changes)
     summary = start_run(scenario, tmp_path / "whole")
 
-    def stop(done: int, _: int) -> None:
-        if done == 31:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "broken", stop)
-    resume_run(tmp_path / "broken")
+    resume_run(interrupted_run(tmp_path / "broken", 31, scenario))
     for file in sorted((tmp_path / "whole").glob("*.parquet")):
         assert file.read_bytes() == (tmp_path / "broken" / file.name).read_bytes(), file.name
     checks = audit_run(tmp_path / "whole").checks
     assert not [check for check in checks if check.passed is False]
     made = {check.name.split(":")[0] for check in checks if check.passed}
-    assert {"stops", "changed_trips", "sessions", "events"} <= made
+    assert {"stops", "changed_trips", "sessions", "events of vehicles"} <= made
     stops = read_run(tmp_path / "whole").table("stops").to_pandas()
     for strategy, totals in summary.items():
         assert totals["counts"]["stops_on_the_way"] > 0

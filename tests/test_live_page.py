@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +21,8 @@ from hmesh.runs.live.figure_boxes import figures_now
 from hmesh.runs.live.source import Source, make_source
 from hmesh.runs.live.world import LiveWorld
 from hmesh.runs.strategy_names import strategy_label
+from tests.browsers import CHROMIUM, PATIENCE_MS
 
-BROWSER = shutil.which("chromium")
 # Where Solara looks for what its pages load; the package solara-assets puts it there.
 ASSETS = Path(sys.prefix, "share", "solara", "cdn", "echarts@5.4.0")
 
@@ -38,7 +37,7 @@ def _vue2() -> bool:
 
 
 pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason="there is no chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
     pytest.mark.skipif(not _vue2(), reason="the extra live is not installed"),
     pytest.mark.skipif(not ASSETS.is_dir(), reason="solara-assets is not installed"),
     # Warnings of the viewer's libraries are theirs.
@@ -53,8 +52,6 @@ INK = """() => new Promise(found => requirejs(
     [`${window.solara.cdn}/echarts@5.4.0/dist/echarts.js`],
     echarts => found(echarts.getInstanceByDom(document.querySelector('.solara-echarts'))
         .getOption().title[0].textStyle.color)))"""
-# A busy machine may take this long for what takes a moment [ms].
-PATIENCE_MS = 600_000
 SIZE = {"width": 1400, "height": 1700}
 
 
@@ -114,17 +111,14 @@ class Visit:
             title,
         )
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--no-sandbox"], timeout=PATIENCE_MS
-        )
-        yield chromium
-        chromium.close()
+    def drawn_dots(self, other_than: Any) -> Any:
+        """The vehicles on the map once they differ, as figures may be there before charts are."""
+        patience_ms = PATIENCE_MS
+        while (dots := self.option("Map")[2]["data"]) == other_than and patience_ms > 0:
+            self.page.wait_for_timeout(100)
+            patience_ms -= 100
+        assert dots != other_than
+        return dots
 
 
 @pytest.fixture
@@ -237,10 +231,9 @@ def test_vehicles_move_prices_are_drawn_and_reset_takes_the_sliders(
     source = make_source("three-communities", strategy="two_level")
     here = visit(browser, served(source).base_url)
     here.step(7)
-    first = here.option("Map")[2]["data"]
+    first = here.drawn_dots(other_than=[])
     here.step()
-    assert len(first) > 0
-    assert here.option("Map")[2]["data"] != first
+    here.drawn_dots(other_than=first)
     world = beside(source, 8)
     drawn = {series["name"]: series["data"] for series in here.option("Price")}
     assert world.last is not None

@@ -15,6 +15,7 @@ from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
 from hmesh.runs.world import local_settlement
 from tests.account_runs import city
+from tests.interrupted_runs import interrupted_run
 from tests.local_exchange_runs import LOCAL, TERMS, terms, village, village_file
 from tests.prosumer_runs import prosumers
 from tests.quick_cases import quick
@@ -191,13 +192,7 @@ def test_quarter_hours_of_one_hour_share_no_more_than_the_hour() -> None:
 def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
     changes = (f"{LOCAL}={TERMS['need']}", "checkpoint_every_h=3")
 
-    def stop(done: int, total: int) -> None:
-        if done == 7:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(load_scenario(village_file(), changes), tmp_path / "run", stop)
-    resume_run(tmp_path / "run")
+    resume_run(interrupted_run(tmp_path / "run", 7, load_scenario(village_file(), changes)))
     assert read_run(tmp_path / "run").info["sha256"] == read_run(village(*changes)).info["sha256"]
 
 

@@ -1,16 +1,16 @@
 """The map with fifty communities and 100,000 vehicles, and with vehicles that wait for chargers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from hmesh.runs import load_scenario, read_run, start_run, write_report
-from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened
+from tests.browsers import CHROMIUM
+from tests.report_visits import Visit, opened
 from tests.test_report_map import boxes_apart
 from tests.test_suburbs import SMALL
 
@@ -21,14 +21,6 @@ pytestmark = [
 
 PLACES, VEHICLES = 50, 100_000
 MAP = "hmesh.views[0].map"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, timeout=PATIENCE_MS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.spans import part_within
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.scenarios.durations import in_hours
+from tests.interrupted_runs import interrupted_run
 
 SPAN = st.tuples(st.integers(-5, 25), st.integers(0, 20)).map(lambda s: (s[0], s[0] + s[1]))
 SMALL = (
@@ -85,13 +86,7 @@ def test_a_run_with_outages_in_part_passes_its_audit_and_resumes(
     scenario = load_scenario("three-communities", (*SMALL, more, "step_h=15 min", BOTH))
     start_run(scenario, tmp_path / "whole")
 
-    def stop(done: int, _: int) -> None:
-        if done == 7:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "broken", stop)
-    resume_run(tmp_path / "broken")
+    resume_run(interrupted_run(tmp_path / "broken", 7, scenario))
     for file in sorted((tmp_path / "whole").glob("*.parquet")):
         assert file.read_bytes() == (tmp_path / "broken" / file.name).read_bytes(), file.name
     assert not [each for each in audit_run(tmp_path / "whole").checks if each.passed is False]
@@ -104,9 +99,9 @@ def test_a_run_with_outages_in_part_passes_its_audit_and_resumes(
         ("three-communities", DARK.replace("lasts", "until: '2023-01-16T18:00', lasts"), "one of"),
         ("three-communities", DARK.replace("20 min", "0"), "a number above 0"),
         (
-            "school-buses",
-            "events=[{at: '2023-01-17 07:40', lasts: 20 min, feeders_out: [school-district]}]",
-            "school_buses knows whole steps alone",
+            "battery-sharing",
+            "events=[{at: '2013-04-02 07:40', lasts: 20 min, feeders_out: [district]}]",
+            "battery_sharing knows whole steps alone",
         ),
     ],
 )

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +26,7 @@ from hmesh.runs.strategy_names import STRATEGIES, STRATEGIES_OF_ALL
 from hmesh.runs.world.market import RULES
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.interrupted_runs import interrupted_run
 
 pytestmark = pytest.mark.usefixtures("plugins_withdrawn")
 
@@ -272,13 +272,7 @@ def test_a_metric_that_returns_no_number_is_named(
 
 
 def interrupted(plugin: Path, folder: Path) -> Path:
-    def stop(done: int, total: int) -> None:
-        if done == 2:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(load(plugin), folder, stop)
-    return folder
+    return interrupted_run(folder, 2, load(plugin))
 
 
 def test_a_resumed_run_has_the_metrics_of_an_uninterrupted_one(

@@ -1,4 +1,3 @@
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from hmesh.environment.errors import InputError
 from hmesh.runs import Run, check_scenario, load_scenario, resume_run, start_run
 from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.world.setting import make_setting
+from tests.interrupted_runs import interrupted_run
 from tests.prosumer_runs import HOUSEHOLDS, PIONEERS, run_of, scenario_of
 
 TRAVEL = (
@@ -122,13 +122,7 @@ def test_all_parts_together_keep_a_connection_and_pass_the_audit(tmp_path: Path)
     made = {check.name for check in report.checks if check.passed}
     assert "prosumers: stores answer with the room of their connections" in made
 
-    def stop(done: int, total: int) -> None:
-        if done == 13:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "resumed", stop)
-    resume_run(tmp_path / "resumed")
+    resume_run(interrupted_run(tmp_path / "resumed", 13, scenario))
     for name in ("prosumers", "prosumer_parts", "vehicles", "accounts", "ledger", "hours"):
         whole, resumed = (
             (tmp_path / folder / f"{name}.parquet").read_bytes() for folder in ("whole", "resumed")

@@ -12,6 +12,7 @@ from hmesh.runs.audits.run_audit import audit_run
 from hmesh.runs.scenarios.prosumer_parts import owners
 from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 from hmesh.runs.scenarios.scenario import Scenario
+from tests.interrupted_runs import interrupted_run
 from tests.prosumer_runs import (
     HOUSE,
     HOUSEHOLDS,
@@ -223,17 +224,7 @@ def test_the_order_of_groups_changes_nobody() -> None:
 
 @pytest.mark.slow
 def test_a_resumed_run_has_the_same_bits(run: Run, tmp_path: Any) -> None:
-    import signal
-
-    from hmesh.runs import start_run
-
-    def stop(done: int, total: int) -> None:
-        if done == 7:
-            signal.raise_signal(signal.SIGINT)
-
-    folder = tmp_path / "interrupted"
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario_of(), folder, stop)
+    folder = interrupted_run(tmp_path / "interrupted", 7, scenario_of())
     resume_run(folder)
     names = ("prosumers", "prosumer_parts", "accounts", "ledger", "hours")
     for name in names:

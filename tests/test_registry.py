@@ -3,7 +3,6 @@
 import importlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +34,7 @@ from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import strategy_name
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.interrupted_runs import interrupted_run
 
 SOURCE = Path(__file__).parent / "street_lights"
 NIGHT = {
@@ -142,13 +142,7 @@ def test_a_scheme_from_outside_goes_on_where_it_was_interrupted(
     scenario = load_scenario(written(tmp_path, checkpoint_every_h=None))
     start_run(scenario, tmp_path / "whole")
 
-    def stop(done: int, total: int) -> None:
-        if done == 15:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "broken", stop)
-    resume_run(tmp_path / "broken")
+    resume_run(interrupted_run(tmp_path / "broken", 15, scenario))
     for name in ("lights.parquet", "hours.parquet", "summary.json"):
         assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 

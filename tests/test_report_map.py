@@ -1,13 +1,12 @@
 """The map of a report, opened in a browser: true places, zoom, flows, names, numbers."""
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from hmesh.runs import load_scenario, read_run, start_run, write_report
 from hmesh.runs.pictures.run_data import RunData
@@ -16,8 +15,9 @@ from hmesh.runs.report.flows import flows
 from hmesh.runs.report.map_geometry import geometry_of_run
 from hmesh.runs.report.map_selection import window_of
 from hmesh.runs.report.places import ON_SCREEN
+from tests.browsers import CHROMIUM
 from tests.placed_runs import write_files, written
-from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened
+from tests.report_visits import Visit, opened
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,14 +27,6 @@ pytestmark = [
 # Times and places of a page have seven digits.
 HALF_A_PIXEL = 0.5
 MAP = "hmesh.views[1].map"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, timeout=PATIENCE_MS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from typer.testing import CliRunner
 
 from hmesh.runs import load_scenario, read_run, start_run, summary_table, write_report
@@ -24,20 +24,13 @@ from hmesh.runs.report.map_selection import window_of
 from hmesh.runs.report.places import ON_SCREEN
 from hmesh.runs.report.trip_film import Motion
 from tests.audited_runs import FEW, finished
+from tests.browsers import CHROMIUM, PATIENCE_MS
 from tests.interrupted_runs import interrupted
-from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened
+from tests.report_visits import Visit, opened
 
 A_DAY = 10e6
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, timeout=PATIENCE_MS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

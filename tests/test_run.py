@@ -10,6 +10,7 @@ import pytest
 
 from hmesh.environment import InputError
 from hmesh.runs import load_scenario, read_run, resume_run, start_run
+from tests.interrupted_runs import interrupted_run
 from tests.quick_cases import quick
 
 CHANGES = ("vehicles.count=30", "hours=30", "checkpoint_every_h=6", "messages.keep=all")
@@ -53,12 +54,7 @@ def test_the_same_scenario_and_seed_give_the_same_bytes(whole: Path, tmp_path: P
 
 @pytest.mark.parametrize("after", [1, 6, 17, 29])
 def test_an_interrupted_run_goes_on_bit_for_bit(whole: Path, tmp_path: Path, after: int) -> None:
-    def interrupt(done: int, total: int) -> None:
-        if done == after:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(load_scenario("three-communities", CHANGES), tmp_path / "run", interrupt)
+    interrupted_run(tmp_path / "run", after, load_scenario("three-communities", CHANGES))
     info = read_run(tmp_path / "run").info
     assert (info["status"], info["steps_done"], info["steps_total"]) == ("interrupted", after, 30)
     resume_run(tmp_path / "run")
@@ -82,12 +78,7 @@ def test_a_killed_run_goes_on_bit_for_bit(
 
 
 def test_a_damaged_checkpoint_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
-    def interrupt(done: int, total: int) -> None:
-        if done == 2:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(load_scenario("three-communities", CHANGES), tmp_path / "run", interrupt)
+    interrupted_run(tmp_path / "run", 2, load_scenario("three-communities", CHANGES))
     states = sorted((tmp_path / "run" / "checkpoint").glob("*/arrays.npz"))
     for state in states:
         state.write_bytes(state.read_bytes()[:-100])

@@ -1,14 +1,14 @@
 """The page of every scheme, opened in a browser."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from hmesh.runs import write_report
+from tests.browsers import CHROMIUM
 from tests.quick_cases import quick
-from tests.report_visits import CHROMIUM, PATIENCE_MS, Visit, opened
+from tests.report_visits import Visit, opened
 from tests.scheme_runs import SHORT, run_of
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -25,14 +25,6 @@ SPOTS = """() => hmesh.charts.map((chart) => {
   chart.box.dispatchEvent(event('pointerleave'));
   return [chart.chart.name, Boolean(chart.rowNames), stated];
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, timeout=PATIENCE_MS)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.slow

@@ -1,4 +1,3 @@
-import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hmesh.runs.scenarios.check import check_scenario
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.interrupted_runs import interrupted_run
 
 SMALL = (
     "hours=54", "plots=false",
@@ -153,15 +153,7 @@ def test_an_interrupted_run_is_that_of_one_never_interrupted(tmp_path: Path) -> 
     changes = [*SMALL, "checkpoint_every_h=10", "messages.loss_rate=0.05"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     start_run(load_scenario("school-buses", changes), whole)
-    steps = itertools.count()
-
-    def interrupt(done: int, total: int) -> None:
-        if next(steps) == 33:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(load_scenario("school-buses", changes), parts, interrupt)
-    resume_run(parts)
+    resume_run(interrupted_run(parts, 33, load_scenario("school-buses", changes)))
     for table in ("hours", "schools", "ledger", "lines"):
         name = f"{table}.parquet"
         assert (whole / name).read_bytes() == (parts / name).read_bytes()

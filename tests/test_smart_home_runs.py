@@ -13,6 +13,7 @@ from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.results.result_tables import TABLES, TABLES_OF
 from hmesh.runs.results.size_notes import size_note
+from tests.interrupted_runs import interrupted_run
 from tests.quick_cases import quick
 from tests.shared_datasets import us_houses
 from tests.smart_home_runs import STREET, finished, write_scenario
@@ -99,15 +100,9 @@ def test_the_built_in_study_is_the_published_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("after", quick({18}, [1, 18, 39]))
 def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path, after: int) -> None:
-    def interrupt(done: int, total: int) -> None:
-        if done == after:
-            raise KeyboardInterrupt
-
     path = finished(chance=True, lost=True).parent / "street.yaml"
     scenario = load_scenario(str(path))
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "run", progress=interrupt)
-    resume_run(tmp_path / "run")
+    resume_run(interrupted_run(tmp_path / "run", after, scenario))
     whole = files(finished(chance=True, lost=True))
     assert files(tmp_path / "run") == whole
 

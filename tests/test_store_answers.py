@@ -1,7 +1,6 @@
 """Batteries of buildings, community storages and school buses answer to prices, and say so."""
 
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from hmesh.environment.errors import InputError
 from hmesh.runs import TABLES, audit_run, resume_run, start_run
 from hmesh.runs.results.result_tables import tables_of
+from tests.interrupted_runs import interrupted_run
 from tests.quick_cases import quick
 from tests.store_answer_runs import COLUMNS, ON, finished, lived, scenario, world
 from tests.test_audit_tampering import edit, otherwise
@@ -220,13 +220,7 @@ def test_agents_one_by_one_do_what_the_population_does() -> None:
 
 
 def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
-    def stop(done: int, total: int) -> None:
-        if done == 11:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario(*ON), tmp_path / "run", stop)
-    resume_run(tmp_path / "run")
+    resume_run(interrupted_run(tmp_path / "run", 11, scenario(*ON)))
     for name in (*(f"{table}.parquet" for table in tables_of(scenario(*ON))), "summary.json"):
         whole = (finished(*ON) / name).read_bytes()
         assert (tmp_path / "run" / name).read_bytes() == whole, name

@@ -9,6 +9,7 @@ import pytest
 
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, check_scenario, load_scenario, read_run, resume_run, start_run
+from tests.interrupted_runs import interrupted_run
 from tests.quick_cases import quick
 
 TOURS = "distance_km,travel_time_min,dwell_time_min,trips_in_tour\n30,45,400,2\n12,30,60,3\n"
@@ -97,13 +98,7 @@ def test_a_run_resumes_to_the_same_bytes_and_its_energy_balances(
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     summary = start_run(scenario, whole)
 
-    def interrupt(done: int, _: int) -> None:
-        if done == 31:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, broken, interrupt)
-    resume_run(broken)
+    resume_run(interrupted_run(broken, 31, scenario))
     for file in sorted(whole.glob("*.parquet")):
         assert file.read_bytes() == (broken / file.name).read_bytes(), file.name
     assert (whole / "summary.json").read_text() == (broken / "summary.json").read_text()

@@ -1,6 +1,5 @@
 """Behaviours that come with hMESH: keys, curves, one vehicle and many, runs that are resumed."""
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hmesh.environment import InputError
 from hmesh.runs import audit_run, load_scenario, resume_run, start_run
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from tests.interrupted_runs import interrupted_run
 
 LEARNERS: dict[str, Any] = {
     "typical": "typical",
@@ -193,13 +193,7 @@ def test_a_mixed_run_is_resumed_bit_for_bit_and_audited(tmp_path: Path) -> None:
     scenario = load_scenario("three-communities", mixed(2, **{"hours": 8, "record.welfare": True}))
     start_run(scenario, tmp_path / "whole")
 
-    def stop(done: int, total: int) -> None:
-        if done == 5:
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        start_run(scenario, tmp_path / "parts", stop)
-    resume_run(tmp_path / "parts")
+    resume_run(interrupted_run(tmp_path / "parts", 5, scenario))
     for name in ("hours.parquet", "vehicles.parquet", "summary.json"):
         assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     report = audit_run(tmp_path / "whole")

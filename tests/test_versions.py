@@ -1,8 +1,6 @@
 """A run that goes on with other versions says so and keeps both."""
 
 import json
-import signal
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from hmesh.runs.command_line import app
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.markup import origin
 from hmesh.runs.results.versions import versions_note, versions_now
-from tests.interrupted_runs import interrupted
+from tests.interrupted_runs import interrupted, interrupted_again
 
 CHANGES = ("vehicles.count=3", "hours=4", "game.solver=exact", "plots=false")
 EARLIER = {"numpy": "1.26.4", "hmesh": "0.0.9"}
@@ -62,11 +60,6 @@ def test_each_change_of_versions_is_kept_once(
         for module in ("versions", "writer"):
             monkeypatch.setattr(f"hmesh.runs.results.{module}.versions_now", lambda now=now: now)
 
-        def stop(done: int, total: int, last: int = last) -> None:
-            if done == last < total:
-                signal.raise_signal(signal.SIGINT)
-
-        with nullcontext() if last == 4 else pytest.raises(KeyboardInterrupt):
-            resume_run(run, stop)
+        resume_run(run) if last == 4 else interrupted_again(run, last)
     info = read_run(run).info
     assert (info["versions"], info["resumed_with"]) == (began, [other, began])

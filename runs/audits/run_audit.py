@@ -11,6 +11,7 @@ from hmesh.runs.audits.account_checks import check_accounts
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.bills_of_members import MemberTariffAudit
 from hmesh.runs.audits.elastic_members import ElasticAudit
+from hmesh.runs.audits.event_checks import check_events
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
 from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
@@ -25,7 +26,7 @@ from hmesh.runs.audits.road_checks import check_roads
 from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
-from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
+from hmesh.runs.audits.table_reader import DamagedTableError, EarlierTableError, TableReader
 from hmesh.runs.audits.welfare import check_welfare, read_welfare
 from hmesh.runs.plugins.loading import changed
 from hmesh.runs.results.result_tables import tables_of
@@ -85,7 +86,8 @@ def audit_run(
             checks.append(check)  # those made before a damage count
     except (DamagedTableError, InputError) as error:
         note = f"{error}; what would follow was not checked"
-        checks.append(Check("files: tables hold what they must", False, np.nan, 0.0, "", note=note))
+        made = None if isinstance(error, EarlierTableError) else False
+        checks.append(Check("files: tables hold what they must", made, np.nan, 0.0, "", note=note))
     return AuditReport(run.directory, tuple(checks))
 
 
@@ -211,6 +213,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     added = {name for each in schemes for name in each.added_figures}
     yield check_summary(run, inputs, hours, by_step, of_run, added)
     yield from check_metrics(run, inputs)
+    yield from check_events(run, inputs)
 
 
 def _step_by_step(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.results.columns import ResultColumn
-from hmesh.runs.results.result_tables import TABLES, arrow_schema
+from hmesh.runs.results.result_tables import TABLES, arrow_schema, columns_since
 from hmesh.runs.results.run_reader import Run
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ class DamagedTableError(Exception):
     def __init__(self, table: str, message: str) -> None:
         self.table = table
         super().__init__(f"{table}.parquet: {message}")
+
+
+class EarlierTableError(DamagedTableError):
+    """A table of an earlier schema of results, which lacks a column that an audit needs."""
 
 
 class TableReader:
@@ -121,9 +125,13 @@ class TableReader:
             file = pq.ParquetFile(run.directory / f"{self.table}.parquet")
         except (OSError, pa.ArrowException) as error:
             raise DamagedTableError(self.table, f"cannot be read: {error}") from None
-        present = file.schema_arrow
+        present, schema = file.schema_arrow, run.info["schema"]
+        of_its_schema = {column.name for column in columns_since(self.table, schema)}
         for wanted in arrow_schema(self.table, run.info["time_zone"]):
             index = present.get_field_index(wanted.name)
+            if index < 0 and wanted.name not in of_its_schema:
+                message = f"column {wanted.name} was not written yet by schema {schema} of results"
+                raise EarlierTableError(self.table, message)
             if index < 0:
                 raise DamagedTableError(self.table, f"column {wanted.name} is missing")
             if present.field(index).type != wanted.type:

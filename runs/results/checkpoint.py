@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import own_folder, read_json, remove_own, sha256, sync, unwritable
+from hmesh.runs.results.contract import CHECKPOINT_FORMAT
 from hmesh.runs.results.names import STATE_FILES
 
-_FORMAT = 1
 _STATE, _ARRAYS, _DIGESTS = "state.json", "arrays.npz", "digests.json"
 _KEYS = {"format", "steps_done", "scenario_hash", "state"}
 # What NumPy and zipfile raise while they read a file that neither of them wrote.
@@ -52,7 +52,7 @@ def save_checkpoint(
     folder = Path(folder)
     arrays: dict[str, NDArray[Any]] = {}
     stated = {
-        "format": _FORMAT,
+        "format": CHECKPOINT_FORMAT,
         "steps_done": steps_done,
         "scenario_hash": scenario_hash,
         "state": _encode(state, arrays),
@@ -113,8 +113,10 @@ def load_checkpoint(folder: Path | str, scenario_hash: str) -> tuple[int, dict[s
         raise not_resumable(folder, "there is no checkpoint")
     place = places[-1]
     stated = _read_state(place)
-    if stated.get("format") != _FORMAT:
-        raise not_resumable(place, f"has format {stated.get('format')!r} instead of {_FORMAT}")
+    if stated.get("format") != CHECKPOINT_FORMAT:
+        raise not_resumable(
+            place, f"has format {stated.get('format')!r} instead of {CHECKPOINT_FORMAT}"
+        )
     if (
         not stated.keys() >= _KEYS
         or type(stated["steps_done"]) is not int

@@ -20,6 +20,8 @@ class ResultColumn:
         What it says.
     optional
         Whether it may be empty.
+    since
+        The schema of results that added it.
     """
 
     name: str
@@ -27,6 +29,7 @@ class ResultColumn:
     unit: str
     description: str
     optional: bool = False
+    since: int = 1
 
 
 def whole(name: str, description: str) -> ResultColumn:

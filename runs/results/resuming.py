@@ -9,6 +9,7 @@ from hmesh.environment.errors import InputError
 from hmesh.runs.results.checkpoint import has_checkpoint, load_checkpoint
 from hmesh.runs.results.restored_state import take_over
 from hmesh.runs.results.run_folder import read_folder
+from hmesh.runs.results.versions import naming_other_version
 from hmesh.runs.results.writer import ResultsWriter
 from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 
@@ -41,6 +42,7 @@ def state_of(directory: Path) -> tuple[ResultsWriter, int, dict[str, Any]]:
     writer = ResultsWriter.resume(directory)
     if not has_checkpoint(writer.checkpoints):
         return writer, 0, {}
-    steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
-    take_over(writer, steps, state)
+    with naming_other_version(read_folder(directory).info):
+        steps, state = load_checkpoint(writer.checkpoints, scenario_hash(writer.resolved))
+        take_over(writer, steps, state)
     return writer, steps, state

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hmesh.environment.errors import InputError, Problem, shortened
 from hmesh.environment.safe_files import read_json
-from hmesh.runs.results.result_tables import SCHEMA
+from hmesh.runs.results.contract import refuse_other_schema
 from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.yaml_reader import place
 
@@ -162,9 +162,7 @@ def read_info(path: Path) -> dict[str, Any]:
         When it cannot be read, is of another schema, or holds what no run writes: every key.
     """
     info = read_json(path)
-    if (schema := info.get("schema")) != SCHEMA or isinstance(schema, bool):
-        message = f"the results have schema {schema!r}"
-        raise InputError([Problem(str(path), message, f"schema {SCHEMA}")])
+    refuse_other_schema(str(path), info)
     try:
         RunInfo.model_validate(info)
     except ValidationError as error:

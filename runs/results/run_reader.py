@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import read_json, refuse_unbounded, sha256
-from hmesh.runs.results.result_tables import TABLES, arrow_schema
+from hmesh.runs.results.result_tables import TABLES, arrow_schema, columns_since
 from hmesh.runs.results.run_folder import RunFolder, read_folder
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Run(RunFolder):
         self._require_complete()
         _refuse_unknown(str(self.directory), "table", [name], list(TABLES))
         path = self.directory / f"{name}.parquet"
-        known = [column.name for column in TABLES[name]]
+        known = [column.name for column in columns_since(name, self.info["schema"])]
         _refuse_unknown(str(path), "column", columns or [], known)
         wanted = None if columns is None else list(columns)
         try:
@@ -99,7 +99,7 @@ class Run(RunFolder):
             self._check_columns(path, name, wanted or known, described.schema.to_arrow_schema())
             if filters is None:
                 _refuse_beyond_memory(path, described.num_rows * len(wanted or known))
-            return pq.read_table(path, columns=wanted, filters=filters)
+            return pq.read_table(path, columns=known if wanted is None else wanted, filters=filters)
         except FileNotFoundError:
             raise InputError([Problem(str(path), "is missing")]) from None
         except (OSError, pa.ArrowException) as error:
@@ -109,7 +109,7 @@ class Run(RunFolder):
         self, path: Path, table: str, wanted: Sequence[str], found: "pa.Schema"
     ) -> None:
         """Refuse a table in which columns are missing or hold something else than a run writes."""
-        written = arrow_schema(table, self.info["time_zone"])
+        written = arrow_schema(table, self.info["time_zone"], self.info["schema"])
         problems = []
         for name in wanted:
             place = f"{path}, column {name}"

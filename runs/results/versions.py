@@ -1,11 +1,15 @@
 """With which versions of hMESH and its packages a run was made, part by part."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hmesh.environment.errors import InputError
+from hmesh.runs.results.contract import version_of
 from hmesh.runs.results.run_folder import read_folder
 
 # Those on which the last digits of results, or the bytes of their files, may depend.
@@ -65,3 +69,24 @@ def versions_note(directory: Path | str) -> str:
         f"the run was left with {'; '.join(changed)}; the last digits of its results may differ "
         "from those of a run with one version throughout"
     )
+
+
+@contextmanager
+def naming_other_version(info: Mapping[str, Any]) -> Iterator[None]:
+    """Let the error of a state that cannot be used name the version that left it, if another one.
+
+    Parameters
+    ----------
+    info : mapping
+        What run.json states.
+    """
+    try:
+        yield
+    except InputError as error:
+        wrote, now = version_of(info), versions_now()["hmesh"]
+        if not wrote or wrote == now:
+            raise
+        way = f"or resume it with hMESH {wrote}, which left it (this is {now})"
+        first, *others = error.problems
+        first = replace(first, message=f"{first.message}; {way}")
+        raise InputError([first, *others]) from None

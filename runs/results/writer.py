@@ -20,9 +20,10 @@ from hmesh.environment.safe_files import (
 from hmesh.runs.interruptions import held
 from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.checkpoint import not_resumable
+from hmesh.runs.results.contract import SCHEMA
 from hmesh.runs.results.names import CHECKPOINT_FILES, PART_FILES, RUN_FILES
 from hmesh.runs.results.new_folder import refuse_used
-from hmesh.runs.results.result_tables import SCHEMA, TABLES, arrow_schema, tables_of
+from hmesh.runs.results.result_tables import TABLES, arrow_schema, tables_of
 from hmesh.runs.results.road_lines import ROADS_FILE
 from hmesh.runs.results.run_folder import RunFolder, read_folder, statements
 from hmesh.runs.results.run_plugins import changed_plugins

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid import Grid
-from hmesh.markets.grid_losses import Feed, Places, Tree, demand_limits, places_of
+from hmesh.markets.demand_limits import demand_limits
+from hmesh.markets.grid_losses import Feed
+from hmesh.markets.line_tree import Places, Tree, places_of
 from hmesh.runs.scenarios.scenario import Scenario
 
 if TYPE_CHECKING:

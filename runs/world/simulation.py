@@ -12,10 +12,8 @@ from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.utility_company import UtilityCompany
-from hmesh.environment.clock import PendingEvent
-from hmesh.environment.errors import InputError, Problem
-from hmesh.environment.last_digits import DUST_KWH, anything
 from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.moments import MS_PER_H, step_moment
 from hmesh.environment.world import World
 from hmesh.runs.plugins.metrics import MetricTotals
 from hmesh.runs.schemes.descriptor import Phase
@@ -25,21 +23,25 @@ from hmesh.runs.world.accounts import Accounts
 from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.elastic_loads import ElasticLoads
+from hmesh.runs.world.event_log import EventLog
 from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.local_settlement import LocalSettlement
 from hmesh.runs.world.market import Market
 from hmesh.runs.world.measures import RecentSteps
-from hmesh.runs.world.member_payments import EVERY, MemberPayments, Rows, at_price
+from hmesh.runs.world.member_payments import MemberPayments
 from hmesh.runs.world.member_tariffs import MemberTariffs
 from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.prosumers import Prosumers
 from hmesh.runs.world.scenario_events import ScenarioEvents
 from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.settlement import enter_payments, payments_of, utility_earned
+from hmesh.runs.world.simulation_state import restore_state, state_of
+from hmesh.runs.world.step_figures import check_figures, counts_of, overloaded, sums_of
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
+from hmesh.runs.world.supply import Supply
 from hmesh.runs.world.totals import CalendarTotals, Totals
 
-AT_BOUND = 1e-9
 A_DAY_H = 24.0
 
 # The energies of an hour, and whether each counts as drawn (+1) or delivered (-1) in the results.
@@ -98,8 +100,15 @@ class Simulation(World):
         The welfare of the step, None where it is not recorded.
     expected_price : ExpectedPrice or None
         What members expect communities to ask; None where nobody plans on it.
+    log : EventLog
+        What happens at its own moment, until it is written.
+    supply : Supply
+        Which feeders fail, and when.
     metrics : MetricTotals
         The metrics of plugins, and the measures that are recorded.
+    first : Simulation or None
+        The world of the first strategy, which makes each step before this one; None where worlds
+        are not compared.
     recent : RecentSteps or None
         The last days, which measures look back on; None where none is recorded.
     local_exchange : LocalSettlement or None
@@ -138,6 +147,7 @@ class Simulation(World):
         self.burn_in_steps = setting.scenario.burn_in_steps
         self.later_totals = Totals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
+        self.first: Simulation | None = None
         self.recent = RecentSteps(self) if setting.scenario.record.measures else None
         game = setting.scenario.game
         self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
@@ -158,7 +168,11 @@ class Simulation(World):
         self.expected_price = ExpectedPrice(setting.scenario) if expects else None
         self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
+        self.log = EventLog(wanted=setting.scenario.record.events)
         self.events = ScenarioEvents(self)
+        self.supply = Supply(self)
+        if self.log.wanted:
+            self.bus.note = self._note_message
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
@@ -169,6 +183,11 @@ class Simulation(World):
         self.local_exchange = LocalSettlement(self) if shares else None
         kept = setting.scenario.record.accounts
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
+
+    def _note_message(self, kind: str, at_h: float, number: int, agents: int) -> None:
+        """Let the log know what becomes of a message of the step."""
+        at_ms = step_moment(self.step_index, self.step_h) + round(at_h * MS_PER_H)
+        self.log.note(kind, "message", at_ms, number, value=float(agents))
 
     @property
     def last_step(self) -> bool:
@@ -191,7 +210,7 @@ class Simulation(World):
 
     def step(self) -> None:
         """Run one step: the whole story of an hour."""
-        self.events.begin_step(self.step_index)
+        self.supply.begin_step(self.step_index)
         self.chance.turn(self.step_index)
         self.turn()
         self.read_meters()
@@ -202,10 +221,15 @@ class Simulation(World):
         self.set_prices()
         self.share_storage_that_moves()
         self.settle()
+        self.end_events()
         self.write_record(self)
         self.move_batteries()
         self.step_index += 1
         self.running = self.step_index < self.setting.scenario.steps
+
+    def end_events(self) -> None:
+        """Let happen what is due before the next step begins."""
+        self.clock.run_until((step_moment(self.step_index + 1, self.step_h) - 1) / MS_PER_H)
 
     def read_meters(self) -> None:
         """Read what members use and generate in this step."""
@@ -310,12 +334,16 @@ class Simulation(World):
         self.flows = self.grid.flows(self.meters.node_kwh)
         self.loading = self.grid.loading(self.flows, self.step_h)
         self.limits = step_limits(self, shed) if settings.limits == "keep" else None
-        self._pay()
-        if self.prosumers is not None:
-            self.prosumers.pay()
-        if self.accounts is not None:
-            self.accounts.settle()
-        sums, counts, worst = self._sums(), Counter(self._counts()), dict[str, float]()
+        if self.recent is not None:
+            self.recent.before_payments(self)
+        enter_payments(self)
+        if self.prosumers is not None or self.accounts is not None:
+            paid = list(self.payments())
+            if self.prosumers is not None:
+                self.prosumers.pay_all(paid)
+            if self.accounts is not None:
+                self.accounts.settle(paid)
+        sums, counts, worst = sums_of(self), Counter(counts_of(self)), dict[str, float]()
         sums |= self.elastic_loads.sums()
         if self.local_exchange is not None:
             sums |= self.local_exchange.sums()
@@ -333,12 +361,10 @@ class Simulation(World):
             counts.update({k: n for k, n in decision.counts.items() if k not in counts})
             worst = decision.worst | worst
         if self.step_index == 0:
-            self._check_figures(sums)
-        overloaded = [
-            " - ".join(self.grid.lines[line]) for line in np.flatnonzero(self._overloaded())
-        ]
+            check_figures(self, sums)
+        too_much = [" - ".join(self.grid.lines[line]) for line in np.flatnonzero(overloaded(self))]
         demand = float(self.net_kwh.sum())
-        step = (self.step_index, demand, sums, counts, worst, overloaded)
+        step = (self.step_index, demand, sums, counts, worst, too_much)
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
         if self.burn_in_steps and self.step_index >= self.burn_in_steps:
@@ -350,136 +376,6 @@ class Simulation(World):
         self.metrics.observe(self)
         if self.expected_price is not None:
             self.expected_price.observe(self.market.decision.community_price)
-
-    def _overloaded(self) -> NDArray[np.bool_]:
-        """Return which lines carry more than their rating, at the far end where prices keep it."""
-        if self.limits is None:
-            return self.loading > 1.0 + AT_BOUND
-        limit_kwh = self.market.grid.limit_kwh
-        return np.abs(self.flows.received_kwh) > limit_kwh * (1.0 + AT_BOUND)
-
-    def _check_figures(self, sums: dict[str, float]) -> None:
-        """Refuse schemes that would go unnoticed, since their own figure is never given."""
-        problems = [
-            Problem(
-                scheme(name).place,
-                f"its step never gives the figure {scheme(name).figure!r}",
-                "the figure of its descriptor among sums() or summary() of its step",
-            )
-            for name, each in self.schemes.items()
-            if scheme(name).figure not in sums and scheme(name).figure not in each.summary()
-        ]
-        if problems:
-            raise InputError(problems)
-
-    def _pay(self) -> None:
-        """Enter the payments of the step."""
-        for each in self.schemes.values():
-            each.pay()
-        if self.local_exchange is not None:
-            self.local_exchange.settle()
-        if self.member_tariffs is not None:
-            self.member_tariffs.pay()
-        fixed_kwh, generation_kwh = self._traded_kwh()
-        pay, step, decision = self.ledger.pay, self.step_index, self.market.decision
-        photovoltaics = self.setting.scenario.photovoltaics
-        for m in self.supplied_communities:
-            name = self.setting.communities[m]
-            price = float(decision.community_price[m])
-            members, aggregator = f"consumers@{name}", f"aggregator@{name}"
-            pay(step, "fixed_load", members, aggregator, float(fixed_kwh[m]), price)
-            if photovoltaics:
-                generated = -float(generation_kwh[m])
-                pay(step, "photovoltaics", aggregator, members, generated, price)
-            bought = float(self.net_kwh[m] - self.direct_kwh[m])
-            pay(step, "wholesale", aggregator, "utility", bought, decision.utility_price)
-        generated, cost = self._generated()
-        unit = cost / generated if anything(generated) else 0.0
-        pay(step, "generation", "utility", "generators", generated, unit, cost)
-
-    def _traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what members use and generate, as the hours do, and trade with aggregators."""
-        fixed, generation = self.meters.fixed_kwh, self.meters.generation_kwh
-        if (apart := self.member_tariffs) is None:
-            return fixed, generation
-        return fixed - apart.load_kwh, generation + apart.generated_kwh
-
-    def payments(self) -> Iterator[tuple[MemberPayments, bool]]:
-        """Yield what single members pay and receive in the step, and whether meters read it.
-
-        What households and buildings are credited, or charged, for what others gave them passes
-        the meter of no other.
-        """
-        price, meters = self.paid_price(), self.meters
-        for kind, group in self.consumers.items():
-            if not len(group):
-                continue
-            where, load = group.population["community"], group.population["load_kwh"]
-            generated = meters.generated_kwh.get(kind)
-            if generated is None or not self.setting.scenario.photovoltaics:
-                generated = np.zeros(len(load))
-            name: str = f"{kind.scenario_name}s"
-            rows: Rows = EVERY
-            if self.member_tariffs is not None:
-                rows = np.flatnonzero(~self.member_tariffs.with_tariff[kind])
-                where, load, generated = where[rows], load[rows], generated[rows]
-            yield at_price(name, price[where], load, generated, rows), True
-        for payments in () if self.member_tariffs is None else self.member_tariffs.payments():
-            yield payments, True
-        for each in self.schemes.values():
-            for payments in each.consumer_payments():
-                yield payments, False
-            for payments in each.member_payments():
-                yield payments, True
-
-    def _generated(self) -> tuple[float, float]:
-        """Return what the utility generates [kWh], and what that costs."""
-        generated = float(self.net_kwh.sum()) + float(self.flows.losses_kwh.sum())
-        return generated, self.setting.cost.total(generated)
-
-    def utility_earned(self) -> float:
-        """Return what the utility has earned in the step [money]."""
-        bought = float((self.net_kwh - self.direct_kwh).sum())
-        return (
-            self.market.decision.utility_price * bought + self.direct_income - self._generated()[1]
-        )
-
-    def _sums(self) -> dict[str, float]:
-        # Nothing is exchanged where there is no supply, and so no price.
-        price, utility_price = self.paid_price(), self.market.decision.utility_price
-        meters, bought = self.meters, self.net_kwh - self.direct_kwh
-        fixed_kwh, generation_kwh = self._traded_kwh()
-        _, cost = self._generated()
-        return {
-            "fixed_load_kwh": float(meters.fixed_kwh.sum()),
-            "generation_kwh": float(meters.generation_kwh.sum()),
-            "unserved_kwh": float(meters.unserved_kwh.sum()),
-            "curtailed_kwh": float(meters.curtailed_kwh.sum()),
-            "losses_kwh": float(self.flows.losses_kwh.sum()),
-            "fixed_load_bill": float((price * fixed_kwh).sum()),
-            "generation_income": float((price * -generation_kwh).sum()),
-            "aggregator_profit": float(((price - utility_price) * bought).sum())
-            + self.aggregator_margin,
-            "utility_profit": utility_price * float(bought.sum()) + self.direct_income - cost,
-            "generation_cost": cost,
-            **({} if self.limits is None else self.limits.sums()),
-            **({} if self.welfare is None else self.welfare.sums()),
-            **({} if self.member_tariffs is None else self.member_tariffs.sums()),
-        }
-
-    def _counts(self) -> dict[str, int]:
-        return {
-            "communities_exporting": int((self.net_kwh < -DUST_KWH).sum()),
-            "system_exporting": int(self.net_kwh.sum() < -DUST_KWH),
-            "feeders_out": int(np.count_nonzero(~self.supplied)),
-            **self._out_in_part(),
-            **({} if self.limits is None else self.limits.counts(self.market.decision)),
-        }
-
-    def _out_in_part(self) -> dict[str, int]:
-        """Count the communities that an outage leaves without supply for a part of the step."""
-        count = int(np.count_nonzero(self.chance.lost_part[self.supplied]))
-        return {"feeders_out_in_part": count} if count else {}
 
     def move_batteries(self) -> None:
         """Let all batteries do what was decided."""
@@ -506,61 +402,18 @@ class Simulation(World):
         summary |= {"messages": messages, "money_imbalance": self.ledger.imbalance()}
         return summary | self.metrics.summary()
 
+    def payments(self) -> Iterator[tuple[MemberPayments, bool]]:
+        """Yield what single members pay and receive in the step, and whether meters read it."""
+        return payments_of(self)
+
+    def utility_earned(self) -> float:
+        """Return what the utility has earned in the step [money]."""
+        return utility_earned(self)
+
     def state(self) -> dict[str, Any]:
         """Return everything that changes during a run, live where it is an array."""
-        return {
-            "step_index": self.step_index,
-            "schemes": {name: each.state() for name, each in self.schemes.items()},
-            "chance": self.chance.state(),
-            "pending": [
-                [event.at_h, event.priority, event.sequence, event.kind, event.subject]
-                for event in self.clock.pending()
-            ],
-            "now_h": self.clock.now_h,
-            "ledger": self.ledger.state(),
-            "bus": self.bus.state(),
-            "totals": self.totals.state(),
-            "calendar_totals": self.calendar_totals.state(),
-            **({"later_totals": self.later_totals.state()} if self.burn_in_steps else {}),
-            **({"metrics": self.metrics.state()} if self.metrics.metrics else {}),
-            **({} if self.recent is None else {"recent": self.recent.state()}),
-            **({} if (leaders := self.market.leaders) is None else {"leaders": leaders.state()}),
-            **({} if self.expected_price is None else {"expected": self.expected_price.state()}),
-            **({} if self.local_exchange is None else {"local": self.local_exchange.state()}),
-            **({} if self.accounts is None else {"accounts": self.accounts.state()}),
-            **({} if (own := self.member_tariffs) is None else {"member_tariffs": own.state()}),
-            "utility": self.utility.state(),
-            "heard_prices": [aggregator.heard_price for aggregator in self.aggregators],
-        }
+        return state_of(self)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
-        self.step_index = state["step_index"]
-        for name, each in self.schemes.items():
-            each.restore(state["schemes"][name])
-        self.chance.restore(state["chance"])
-        self.clock.restore(state["now_h"], (PendingEvent(*event) for event in state["pending"]))
-        self.ledger.restore(state["ledger"])
-        self.bus.restore(state["bus"])
-        self.totals = Totals.restored(state["totals"])
-        self.calendar_totals = CalendarTotals.restored(state["calendar_totals"])
-        if self.burn_in_steps:
-            self.later_totals = Totals.restored(state["later_totals"])
-        if self.metrics.metrics:
-            self.metrics.restore(state["metrics"])
-        if self.market.leaders is not None:
-            self.market.leaders.restore(state["leaders"])
-        if self.recent is not None:
-            self.recent.restore(state["recent"])
-        if self.expected_price is not None:
-            self.expected_price.restore(state["expected"])
-        if self.local_exchange is not None:
-            self.local_exchange.restore(state["local"])
-        if self.accounts is not None:
-            self.accounts.restore(state["accounts"])
-        if self.member_tariffs is not None:
-            self.member_tariffs.restore(state["member_tariffs"])
-        self.utility.restore(state["utility"])
-        for aggregator, price in zip(self.aggregators, state["heard_prices"], strict=True):
-            aggregator.heard_price = price
-        self.events.restored()
+        restore_state(self, state)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH
-from hmesh.markets.grid_losses import shed_kwh
+from hmesh.markets.load_shedding import shed_kwh
 
 if TYPE_CHECKING:
     from hmesh.runs.world.market import Decision

@@ -11,10 +11,10 @@ from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.smart_homes.group_flows import SUMS
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 from hmesh.runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
-from hmesh.runs.schemes.smart_homes.step import SUMS
 
 type Energies = NDArray[np.float64]
 

@@ -1,0 +1,85 @@
+"""The sums and counts of a step that belong to no scheme."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.last_digits import DUST_KWH
+from hmesh.runs.schemes.registry import scheme
+from hmesh.runs.world.settlement import generated, traded_kwh
+
+if TYPE_CHECKING:
+    from hmesh.runs.world.simulation import Simulation
+
+AT_BOUND = 1e-9
+
+
+def sums_of(simulation: "Simulation") -> dict[str, float]:
+    """Return the sums of the step that belong to no scheme."""
+    # Nothing is exchanged where there is no supply, and so no price.
+    price, utility_price = simulation.paid_price(), simulation.market.decision.utility_price
+    meters, bought = simulation.meters, simulation.net_kwh - simulation.direct_kwh
+    fixed_kwh, generation_kwh = traded_kwh(simulation)
+    _, cost = generated(simulation)
+    return {
+        "fixed_load_kwh": float(meters.fixed_kwh.sum()),
+        "generation_kwh": float(meters.generation_kwh.sum()),
+        "unserved_kwh": float(meters.unserved_kwh.sum()),
+        "curtailed_kwh": float(meters.curtailed_kwh.sum()),
+        "losses_kwh": float(simulation.flows.losses_kwh.sum()),
+        "fixed_load_bill": float((price * fixed_kwh).sum()),
+        "generation_income": float((price * -generation_kwh).sum()),
+        "aggregator_profit": float(((price - utility_price) * bought).sum())
+        + simulation.aggregator_margin,
+        "utility_profit": utility_price * float(bought.sum()) + simulation.direct_income - cost,
+        "generation_cost": cost,
+        **({} if simulation.limits is None else simulation.limits.sums()),
+        **({} if simulation.welfare is None else simulation.welfare.sums()),
+        **({} if simulation.member_tariffs is None else simulation.member_tariffs.sums()),
+    }
+
+
+def counts_of(simulation: "Simulation") -> dict[str, int]:
+    """Count what a reader should know of the step."""
+    return {
+        "communities_exporting": int((simulation.net_kwh < -DUST_KWH).sum()),
+        "system_exporting": int(simulation.net_kwh.sum() < -DUST_KWH),
+        "feeders_out": int(np.count_nonzero(~simulation.supplied)),
+        **_out_in_part(simulation),
+        **(
+            {}
+            if simulation.limits is None
+            else simulation.limits.counts(simulation.market.decision)
+        ),
+    }
+
+
+def _out_in_part(simulation: "Simulation") -> dict[str, int]:
+    """Count the communities that an outage leaves without supply for a part of the step."""
+    count = int(np.count_nonzero(simulation.chance.lost_part[simulation.supplied]))
+    return {"feeders_out_in_part": count} if count else {}
+
+
+def overloaded(simulation: "Simulation") -> NDArray[np.bool_]:
+    """Return which lines carry more than their rating, at the far end where prices keep it."""
+    if simulation.limits is None:
+        return simulation.loading > 1.0 + AT_BOUND
+    limit_kwh = simulation.market.grid.limit_kwh
+    return np.abs(simulation.flows.received_kwh) > limit_kwh * (1.0 + AT_BOUND)
+
+
+def check_figures(simulation: "Simulation", sums: dict[str, float]) -> None:
+    """Refuse schemes that would go unnoticed, since their own figure is never given."""
+    problems = [
+        Problem(
+            scheme(name).place,
+            f"its step never gives the figure {scheme(name).figure!r}",
+            "the figure of its descriptor among sums() or summary() of its step",
+        )
+        for name, each in simulation.schemes.items()
+        if scheme(name).figure not in sums and scheme(name).figure not in each.summary()
+    ]
+    if problems:
+        raise InputError(problems)
