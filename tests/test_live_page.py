@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,7 +244,7 @@ def test_vehicles_move_prices_are_drawn_and_reset_takes_the_sliders(
     slider.focus()
     slider.press("ArrowRight")
     here.button("Reset").click()
-    here.page.locator('[data-parameter="vehicles.count"]', has_text="2100").wait_for()
+    here.page.locator('[data-parameter="vehicles.count"]', has_text="2,100").wait_for()
     assert here.steps() == 0
     here.step(8)
     reported(here, beside(source, 8, vehicles__count=2100))
@@ -259,7 +260,7 @@ def test_what_cannot_be_run_is_reported_and_can_be_mended(browser: Any, served: 
     seed.fill("one")
     seed.press("Enter")
     here.button("Reset").click()
-    here.page.get_by_text("seed: 'one' is no whole number").wait_for()
+    here.page.locator(".hmesh-card").get_by_text("seed: 'one' is no whole number").wait_for()
     assert not here.page.locator("[data-figure=steps]").count()
     seed.fill("2")
     seed.press("Enter")
