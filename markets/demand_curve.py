@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.answers import Answers
 from hmesh.markets.bin_kernels import merge_kinks
+from hmesh.markets.curve_kernel import sorted_pieces
 
 # As a share of the prices at hand.
 SAME_PRICE = 1e-14
@@ -19,6 +20,8 @@ SAME_PRICE = 1e-14
 REMEMBERED_LINES = 2**15
 # Kinks that are looked at before all are compared.
 SAMPLE = 4096
+# To sort a kink takes as long as some tens of operations on a row.
+ROWS_OF_A_KINK = 20
 
 
 type Counts = NDArray[np.int64]
@@ -118,6 +121,10 @@ class Bends:
     def curve(self) -> "DemandCurve":
         """Sort the kinks and jumps into the demand curve."""
         inside = self.within(self.low, self.high)
+        if not (self.dead_bands or len(inside.jump_price)) and compiled_for(
+            ROWS_OF_A_KINK * inside.kinks
+        ):
+            return self._by_kernel(inside)
         # The first price at which the demand has fallen; there is none between it and the jump.
         after = np.nextafter(inside.jump_price, np.inf)
         bends = inside.starts_slope, -inside.ends_slope, np.zeros_like(after)
@@ -138,13 +145,7 @@ class Bends:
         slope = inside.slope + np.concatenate(([0.0], np.cumsum(bend)))
         intercept = inside.intercept + np.concatenate(([0.0], np.cumsum(moment)))
         # Rounding leaves dust where the last battery ceases to answer; a count does not.
-        # Summed by one thread: several would cost more than they save.
-        summed = abs(self.intercept) + sum(
-            float(np.einsum("i,i->", slopes, np.abs(prices)))
-            for slopes, prices in (
-                (self.starts_slope, self.starts), (self.ends_slope, self.ends)
-            )
-        )  # fmt: skip
+        summed = self._summed()
         jumps = None
         if len(after):
             jumps = np.concatenate(([False], order >= len(price) - len(after), [False]))
@@ -163,6 +164,36 @@ class Bends:
         return DemandCurve(
             np.append(edges[:-1][wide], self.high), intercept[wide], slope[wide], jumps
         )
+
+    def _summed(self) -> float:
+        """Return the sum of all sizes that are added up [kWh], a measure of rounding."""
+        # Summed by one thread: several would cost more than they save.
+        return abs(self.intercept) + sum(
+            float(np.einsum("i,i->", slopes, np.abs(prices)))
+            for slopes, prices in (
+                (self.starts_slope, self.starts), (self.ends_slope, self.ends)
+            )
+        )  # fmt: skip
+
+    def _by_kernel(self, inside: "Bends") -> "DemandCurve":
+        """Do as `curve` where no demand jumps and no kinks are merged."""
+        room = np.empty((3, inside.kinks + 2))
+        begun, over = inside.starts_count, inside.ends_count
+        found = sorted_pieces(
+            inside.starts, inside.starts_slope, _whole_counts(begun, inside.starts),
+            inside.ends, inside.ends_slope, _whole_counts(over, inside.ends),
+            self.low, self.high, inside.intercept, inside.slope, inside.answering,
+            1e-13 * self._summed(), *room,
+        )  # fmt: skip
+        edges, intercept, slope = room
+        return DemandCurve(
+            edges[: found + 1].copy(), intercept[:found].copy(), slope[:found].copy()
+        )
+
+
+def _whole_counts(counts: Counts | None, kinks: NDArray[np.float64]) -> Counts:
+    """Return how many batteries each kink is: one, where nothing else is given."""
+    return np.ones(len(kinks), np.int64) if counts is None else counts
 
 
 def _count(counts: Counts | None, chosen: NDArray[np.bool_], number: int) -> int:
