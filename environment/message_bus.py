@@ -104,6 +104,12 @@ class MessageBus:
         Which messages the log keeps: none; those from one agent to one other, as between a utility
         and its aggregators; or also those to and from populations.
 
+    Attributes
+    ----------
+    note : callable or None
+        Called with what becomes of each message: ``sent``, ``lost``, ``late`` or ``heard``, when
+        within the step [h], its number in the step, and how many agents.
+
     Raises
     ------
     InputError
@@ -144,10 +150,13 @@ class MessageBus:
         self.keep = keep
         self.latency = latency
         self._slowest_h = 0.0
+        self._travels_h = latency_h
         self.statistics: dict[str, Count] = {}
         self._count_of: dict[type[Message], Count] = {}
         self.now_h = 0.0
         self._step = 0
+        self.note: Callable[[str, float, int, int], None] | None = None
+        self._number = 0
         self._sent: dict[Link, int] = {}
         self._drawn: dict[tuple[str, Link], _Draws] = {}
         self._log: list[tuple[Any, ...]] = []
@@ -157,6 +166,7 @@ class MessageBus:
         self._step = step
         self.now_h = self._slowest_h = 0.0
         self._sent.clear()
+        self._number = 0
         self._drawn.clear()
 
     @property
@@ -214,6 +224,27 @@ class MessageBus:
         if self.keep == "all" or (self.keep == "leaders" and message.count == 1):
             self._keep(message)
         count.sent += message.count
+        before = count.lost, count.late
+        heard = self._arrives(message, count)
+        if self.note is not None:
+            self._note(message.count, count.lost - before[0], count.late - before[1])
+        return heard
+
+    def _note(self, sent: int, lost: int, late: int) -> None:
+        """Report what becomes of a message, each at its moment within the step [h]."""
+        assert self.note is not None
+        gives_up_h = min(self.now_h + self.patience_h, self.deadline_h)
+        for kind, at_h, agents in (
+            ("sent", self.now_h, sent), ("lost", self.now_h, lost),
+            ("late", max(gives_up_h, self.now_h), late),
+            ("heard", self.now_h + self._travels_h, sent - lost - late),
+        ):  # fmt: skip
+            if agents or kind == "sent":
+                self.note(kind, at_h, self._number, agents)
+        self._number += 1
+
+    def _arrives(self, message: Message, count: Count) -> NDArray[np.bool_] | bool:
+        """Return whether a message is heard before the deadline, and count what is not."""
         if self._nothing_to_draw and self.now_h + self.latency_h <= self.deadline_h:
             return True
 
@@ -239,7 +270,8 @@ class MessageBus:
         else:
             patience_h = self.patience_h
             travel_h = self.latency_h * self._drawn_first(LATENCY, link, place)
-            self._slowest_h = max(self._slowest_h, min(travel_h, patience_h))
+            self._travels_h = min(travel_h, patience_h)
+            self._slowest_h = max(self._slowest_h, self._travels_h)
             late = travel_h > min(patience_h, self.deadline_h - self.now_h)
         if self.loss_rate == 0 and not late:
             return True
@@ -288,6 +320,7 @@ class MessageBus:
             return self.now_h + self.latency_h > self.deadline_h
         travel_h = self.latency_h * self._draw(LATENCY, link, place, count)
         slowest_h = min(float(travel_h.max(initial=0.0)), self.patience_h)
+        self._travels_h = slowest_h
         self._slowest_h = max(self._slowest_h, slowest_h)
         late: NDArray[np.bool_] = travel_h > min(self.patience_h, self.deadline_h - self.now_h)
         return late

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.answers import Answers
 from hmesh.markets.bin_kernels import merge_kinks
-from hmesh.markets.curve_kernel import sorted_pieces
+from hmesh.markets.curve_kernels import lines_of_kinks, sorted_kinks
 
 # As a share of the prices at hand.
 SAME_PRICE = 1e-14
@@ -121,10 +121,8 @@ class Bends:
     def curve(self) -> "DemandCurve":
         """Sort the kinks and jumps into the demand curve."""
         inside = self.within(self.low, self.high)
-        if not (self.dead_bands or len(inside.jump_price)) and compiled_for(
-            ROWS_OF_A_KINK * inside.kinks
-        ):
-            return self._by_kernel(inside)
+        if len(inside.jump_price) == 0 and compiled_for(ROWS_OF_A_KINK * self.kinks):
+            return self._compiled_curve(inside)
         # The first price at which the demand has fallen; there is none between it and the jump.
         after = np.nextafter(inside.jump_price, np.inf)
         bends = inside.starts_slope, -inside.ends_slope, np.zeros_like(after)
@@ -166,7 +164,7 @@ class Bends:
         )
 
     def _summed(self) -> float:
-        """Return the sum of all sizes that are added up [kWh], a measure of rounding."""
+        """Return the sum of all that intercepts are made of, jumps left out [kWh]."""
         # Summed by one thread: several would cost more than they save.
         return abs(self.intercept) + sum(
             float(np.einsum("i,i->", slopes, np.abs(prices)))
@@ -175,25 +173,32 @@ class Bends:
             )
         )  # fmt: skip
 
-    def _by_kernel(self, inside: "Bends") -> "DemandCurve":
-        """Do as `curve` where no demand jumps and no kinks are merged."""
-        room = np.empty((3, inside.kinks + 2))
-        begun, over = inside.starts_count, inside.ends_count
-        found = sorted_pieces(
-            inside.starts, inside.starts_slope, _whole_counts(begun, inside.starts),
-            inside.ends, inside.ends_slope, _whole_counts(over, inside.ends),
-            self.low, self.high, inside.intercept, inside.slope, inside.answering,
-            1e-13 * self._summed(), *room,
+    def _compiled_curve(self, inside: "Bends") -> "DemandCurve":
+        """Return what `curve` does of kinks inside, none of which is a jump, by kernels."""
+        begun = len(inside.starts)
+        order = np.argsort(np.concatenate((inside.starts, inside.ends)), kind="stable")
+        kinks = len(order)
+        price, bend, moment = np.empty((3, kinks))
+        step, firsts = np.empty((2, kinks), dtype=np.int64)
+        one = np.broadcast_to(np.int64(1), kinks)
+        counted = inside.starts_count is not None and inside.ends_count is not None
+        same = SAME_PRICE * max(abs(self.low), abs(self.high))
+        found = sorted_kinks(
+            order,
+            inside.starts, inside.starts_slope, inside.starts_count if counted else one[:begun],
+            inside.ends, inside.ends_slope, inside.ends_count if counted else one[begun:],
+            self.dead_bands, same, price, bend, moment, step, firsts,
         )  # fmt: skip
-        edges, intercept, slope = room
-        return DemandCurve(
-            edges[: found + 1].copy(), intercept[:found].copy(), slope[:found].copy()
-        )
-
-
-def _whole_counts(counts: Counts | None, kinks: NDArray[np.float64]) -> Counts:
-    """Return how many batteries each kink is: one, where nothing else is given."""
-    return np.ones(len(kinks), np.int64) if counts is None else counts
+        if found < kinks:
+            firsts = firsts[:found]
+            price = price[firsts]
+            bend, moment, step = (np.add.reduceat(each, firsts) for each in (bend, moment, step))
+        edges, intercept, slope = np.empty(found + 2), np.empty(found + 1), np.empty(found + 1)
+        lines = lines_of_kinks(
+            self.low, self.high, inside.intercept, inside.slope, inside.answering,
+            1e-13 * self._summed(), price, bend, moment, step, edges, intercept, slope,
+        )  # fmt: skip
+        return DemandCurve(edges[: lines + 1], intercept[:lines], slope[:lines])
 
 
 def _count(counts: Counts | None, chosen: NDArray[np.bool_], number: int) -> int:
