@@ -91,6 +91,9 @@ class VehicleSchemeAudit(SchemeAudit):
         follows, unknown = inputs.vehicle_strategies, self.unknown_answers
         self.equilibrium = EquilibriumAudit(inputs, follows, slopes, unknown)
         self.congestion = CongestionAudit(inputs, follows, unknown)
+        self._charger_events = None
+        if record.events and inputs.all_recorded:
+            self._charger_events = self.vehicles.chargers.events(run)
         self.own_ways = BehaviourAudit(inputs, fleet)
         self.departures = None
         if inputs.scenario.vehicles.departures:
@@ -196,6 +199,7 @@ class VehicleSchemeAudit(SchemeAudit):
         yield from () if self.departures is None else self.departures.checks()
         yield from () if self.plugs is None else self.plugs.checks()
         yield from () if self.journeys is None else self.journeys.checks()
+        yield from () if self._charger_events is None else [self._charger_events.check()]
         if not self._behaving:
             yield from self.equilibrium.checks()
             yield from self.congestion.checks()

@@ -206,11 +206,10 @@ class Vehicles(VehicleKeys, SchemeSection):
         return ("departures",) if self.departures else ()
 
     def tables_asked(self, scenario: Any) -> tuple[str, ...]:
-        """Return those, and those of chargers, sessions and events where they are asked for."""
+        """Return those, and those of chargers and sessions where they are asked for."""
         asked = (
             ("chargers", any(each.parking_chargers for each in scenario.communities.values())),
             ("sessions", scenario.record.sessions),
-            ("events", scenario.record.events),
             ("stops", on_the_way(scenario)),
             ("changed_trips", on_the_way(scenario)),
         )
