@@ -209,7 +209,7 @@ STUDY = Study(
             "figure-17",
             lambda s, tick: feed_in_by_year(s.setting, s.known, s.days, tick),
             len({price for _, price, _ in tariffs()}),
-            60,
+            90,
         ),
         StudyPart("both-prices", lambda s, tick: both_prices(s.both), seconds=30),
         StudyPart("figure-19", _taxes, seconds=40),
