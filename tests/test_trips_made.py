@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from hmesh.runs import load_scenario, read_run, start_run
+from hmesh.runs.live.map_flows import flow_series
 from hmesh.runs.live.source import make_source
 from hmesh.runs.live.world import LiveWorld
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.energy_paths import energy_paths
 from hmesh.runs.report.map_geometry import geometry_of_run
 from hmesh.runs.report.map_selection import window_of
 from hmesh.runs.report.places import ON_SCREEN
@@ -22,9 +24,10 @@ FAST = "{name: fast, on_the_way: true, count: 1, power_kw: 40}"
 WAY = (
     "vehicles.count=30", "hours=30", "plots=false", "vehicles.capacity_kwh=14",
     "vehicles.soc_start=0.6", "strategies=[typical, three_level]", "game.solver=exact",
-    "travel={kind: drawn, home: {homes: 1}, charge_on_the_way: true, speed_km_h: 50, days: {every: {travels: 1, "
-    "stops: [0.5, 0.5], departs_h: {distribution: normal, mean: 9, deviation: 3}, "
-    "trip_km: {distribution: gamma, mean: 45, deviation: 25}, purposes: {visit: {stay_h: 2}}}}}",
+    "travel={kind: drawn, home: {homes: 1}, charge_on_the_way: true, speed_km_h: 50, "
+    "days: {every: {travels: 1, stops: [0.5, 0.5], departs_h: {distribution: normal, mean: 9, "
+    "deviation: 3}, trip_km: {distribution: gamma, mean: 45, deviation: 25}, "
+    "purposes: {visit: {stay_h: 2}}}}}",
     f"communities.offices.chargers={FAST}", f"communities.homes.chargers=[{FAST}]",
 )  # fmt: skip
 
@@ -102,6 +105,29 @@ def test_trips_as_meant_are_drawn_once_for_all_strategies(tmp_path: Path) -> Non
     traces = vehicle_traces(data, window_of(data))
     assert traces is not None
     assert traces["made"] == []
+
+
+def test_the_live_view_carries_the_energy_that_the_report_does(tmp_path: Path) -> None:
+    changes = ("vehicles.count=200", "hours=24", "plots=false", "strategies=[typical, three_level]",
+               "game.solver=exact")  # fmt: skip
+    start_run(load_scenario("three-communities", changes), tmp_path / "run")
+    data = RunData(read_run(tmp_path / "run"))
+    paths = energy_paths(data, window_of(data))
+    source = make_source("three-communities", changes, strategy="three_level")
+    seed = str(data.scenario["seed"])
+    world = LiveWorld(source=source, strategy=strategy_label("three_level"), seed=seed)
+    carried = np.zeros((3, 3))
+    arrows = 0
+    for _ in range(24):
+        world.step()
+        carried += world.on_the_road.carried_kwh
+        series, text = flow_series(world)
+        assert [one["name"] for one in series] == ["from homes", "from malls", "from offices"]
+        arrows += sum(len(one["data"]) for one in series)
+        assert "carried between communities" in text
+    assert carried.sum() > 0
+    assert arrows > 0
+    np.testing.assert_allclose(carried, paths.carried_kwh[1].sum(axis=0), rtol=1e-9, atol=1e-9)
 
 
 def test_the_live_view_shows_nobody_on_the_road_who_stays() -> None:

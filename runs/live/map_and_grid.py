@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.grid import Grid
 from hmesh.runs.live.chart_style import SCALE, Look, Option, amount, line_colour
 from hmesh.runs.live.grid_tree import DrawnLine, DrawnTree, drawn_tree
+from hmesh.runs.live.map_flows import flow_legend, flow_series
 from hmesh.runs.live.readings import Reading, Stores, live_of
 from hmesh.runs.live.roadmap import OnTheRoad
 from hmesh.runs.live.world import LiveWorld
@@ -81,6 +82,9 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
         low, high = prices
         text = f"colour: price {low:,.2f} to {high:,.2f} {world.given.currency}/kWh"
         subtitle = f"{subtitle} · {text}".removeprefix(" · ")
+    arrows, carried = flow_series(world)
+    if carried:
+        subtitle = f"{subtitle} · {carried}".removeprefix(" · ")
     room = room_of(world)
     wide = 1.0 if room is ALONE else 1.75
     # Labels and storages stand above the highest community and below the lowest one.
@@ -149,7 +153,9 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
                 "itemStyle": {"borderColor": "#8c8c8c", "borderWidth": 1},
                 "z": 3,
             },
+            *arrows,
         ],
+        **flow_legend(arrows, look),
     }
 
 

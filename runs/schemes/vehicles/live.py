@@ -13,6 +13,7 @@ from hmesh.environment.trips import TripBatch
 from hmesh.runs.live.chart_style import amount
 from hmesh.runs.live.readings import Reading, Roads, SchemeLive
 from hmesh.runs.live.roadmap import OnTheRoad, Points, geometry
+from hmesh.runs.schemes.vehicles.carried_energy import CarriedEnergy
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
 from hmesh.runs.world.setting import Setting
 
@@ -63,6 +64,8 @@ class VehicleRoads(Roads):
         self.setting = setting
         self.geometry = geometry(setting)
         self._under_way: list[TripBatch] = []
+        vehicles = len(setting.schemes["vehicles"].fleet)
+        self.carried = CarriedEnergy.of(vehicles, len(setting.communities))
 
     def read(self, scheme: VehicleSharing) -> OnTheRoad:
         """Return where the vehicles are in the step that is now, which must follow the last read.
@@ -97,7 +100,8 @@ class VehicleRoads(Roads):
         each = max(-(-len(shown) // MOST_DOTS), 1)
         dots = shown[::each]
         soc = fleet["energy_kwh"][dots] / fleet["capacity_kwh"][dots]
-        return OnTheRoad(here[dots], soc, each, vehicles)
+        carried = None if self.carried is None else self.carried.read(scheme)
+        return OnTheRoad(here[dots], soc, each, vehicles, carried)
 
     def _as_they_go(
         self,
