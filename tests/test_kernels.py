@@ -10,9 +10,12 @@ import pytest
 
 from hmesh.environment import compiled
 from hmesh.environment.compiled import compiled_for, kernel
+from hmesh.markets import price_windows
 from hmesh.markets.answer_curves import energy_of_curves
 from hmesh.markets.answers import Answers, battery_answers, demand_at
+from hmesh.markets.demand_curve import Bends, bends_of, merged
 from hmesh.markets.exchanged import sums_of_exchange
+from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.value_of_energy import PlanningStores, planned_answer, value_of_energy
 from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.scenarios.scenario_reading import load_scenario
@@ -190,6 +193,51 @@ def test_sums_are_those_of_numpy(kernels: Any, count: int) -> None:
     for on in (False, True):
         kernels(on=on)
         found.append(sums_of_exchange(exchange))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("losses", [False, True])
+def test_prices_are_narrowed_alike(
+    kernels: Any, monkeypatch: pytest.MonkeyPatch, losses: bool
+) -> None:
+    monkeypatch.setattr(price_windows, "FEW_KINKS", 20)
+    monkeypatch.setattr(price_windows, "SAMPLES", 12)
+    efficiency = 0.9 if losses else 1.0
+    curves = []
+    for seed in (7, 8):
+        columns = batteries(200, seed) | dict.fromkeys(
+            ("charge_efficiency", "discharge_efficiency"), efficiency
+        )
+        curves.append(bends_of(battery_answers(40.0, **columns), 5.0, 60.0))
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        left, *bounds = price_windows.narrowed(curves, 30.0, GenerationCost(0.02, 10.0), 5.0, 60.0)
+        found.append((bounds, [(each.low, each.high, each.starts.tobytes()) for each in left]))
+        assert all(each.kinks < 400 for each in left)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("dead_bands", [False, True])
+@pytest.mark.parametrize("alike", [False, True])
+def test_curves_of_kinks_that_come_together(kernels: Any, dead_bands: bool, alike: bool) -> None:
+    rng = np.random.default_rng(11)
+    # Few prices, some of them a rounding apart, so that up to hundreds of kinks count as one.
+    prices = np.append(rng.uniform(5.0, 60.0, 9), 60.0)
+    starts, ends = (
+        rng.choice(prices, 700) * (1.0 + rng.choice([0.0, 3e-16, 1e-3], 700)) for _ in range(2)
+    )
+    slopes = rng.uniform(0.3, 0.9, 700)
+    bends = Bends(
+        8.0, 55.0, 4000.0, 0.0, 0, np.minimum(starts, ends), slopes, np.maximum(starts, ends),
+        slopes, dead_bands=dead_bands,
+    )  # fmt: skip
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        curve = (merged(bends) if alike else bends).curve()
+        found.append([x.tobytes() for x in (curve.edges, curve.intercept, curve.slope)])
+        assert len(curve.slope) > 5
     assert found[0] == found[1]
 
 

@@ -337,10 +337,12 @@ class Simulation(World):
         if self.recent is not None:
             self.recent.before_payments(self)
         enter_payments(self)
-        if self.prosumers is not None:
-            self.prosumers.pay()
-        if self.accounts is not None:
-            self.accounts.settle()
+        if self.prosumers is not None or self.accounts is not None:
+            paid = list(self.payments())
+            if self.prosumers is not None:
+                self.prosumers.pay_all(paid)
+            if self.accounts is not None:
+                self.accounts.settle(paid)
         sums, counts, worst = sums_of(self), Counter(counts_of(self)), dict[str, float]()
         sums |= self.elastic_loads.sums()
         if self.local_exchange is not None:
