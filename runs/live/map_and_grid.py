@@ -83,15 +83,15 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
         text = f"colour: price {low:,.2f} to {high:,.2f} {world.given.currency}/kWh"
         subtitle = f"{subtitle} · {text}".removeprefix(" · ")
     arrows, carried = flow_series(world)
-    if carried:
-        subtitle = f"{subtitle} · {carried}".removeprefix(" · ")
     room = room_of(world)
     wide = 1.0 if room is ALONE else 1.75
     # Labels and storages stand above the highest community and below the lowest one.
     high = 1.05 if room is ALONE or not (stores or room is AMONG_MANY) else 1.35
     hidden = {"show": False, "type": "value"}
+    # What is carried has a line of its own, and the legend of its arrows another one below.
+    subtitle, top = (f"{subtitle}\n{carried}", 84) if carried else (subtitle, 60)
     return look.chart("Map", subtitle) | {
-        "grid": {"left": 20, "right": 20, "top": 60, "bottom": 50},
+        "grid": {"left": 20, "right": 20, "top": top, "bottom": 50},
         "xAxis": hidden | {"min": -wide, "max": wide},
         "yAxis": hidden | {"min": -high, "max": high},
         "tooltip": look.tooltip(trigger="item"),

@@ -62,7 +62,7 @@ def flow_legend(series: list[Option], look: Look) -> Option:
     return {
         "legend": {
             "type": "scroll",
-            "top": 40,
+            "top": 58,
             "left": "center",
             "itemWidth": 14,
             "itemHeight": 4,
