@@ -55,14 +55,14 @@ def flow_series(world: LiveWorld) -> tuple[list[Option], str]:
     return series, total + more
 
 
-def flow_legend(series: list[Option], look: Look) -> Option:
-    """Return the legend by which arrows are filtered by the community that they lead from."""
+def flow_legend(series: list[Option], look: Look, lines: int) -> Option:
+    """Return the legend by which arrows are filtered, below so many more lines of words."""
     if not series:
         return {}
     return {
         "legend": {
             "type": "scroll",
-            "top": 58,
+            "top": 42 + 14 * lines,
             "left": "center",
             "itemWidth": 14,
             "itemHeight": 4,
