@@ -99,6 +99,12 @@ class Recorder:
             "kind": Coded(rows["kind"], local.kinds),
         }
         self.writer.add("local_exchange", rows | about)
+        if local.joining is not None and (rows := local.joining.drain()):
+            of_members = about | {
+                "community": Coded(rows["community"], self.setting.communities),
+                "kind": Coded(rows["kind"], local.kinds),
+            }
+            self.writer.add("membership", rows | of_members)
         if simulation.setting.scenario.record.local_members:
             rows = local.member_rows()
             about["community"] = Coded(rows["community"], self.setting.communities)

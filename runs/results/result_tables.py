@@ -186,6 +186,26 @@ OF_LOCAL_MEMBERS: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run in which members join and leave the local exchange of their community.
+OF_MEMBERSHIP: Mapping[str, tuple[ResultColumn, ...]] = {
+    "membership": (
+        STEP,
+        STRATEGY,
+        name("community", "name of the community"),
+        name("kind", "kind of the member: households, buildings, homes or schools"),
+        whole("member", "number of the member within its kind, from 0"),
+        ResultColumn(
+            "expected_saving", "number", "money",
+            "what it expects to save in a month by taking part, empty at first", optional=True,
+        ),
+        ResultColumn(
+            "probability", "number", "1",
+            "with which it takes part if it chooses again, empty at first", optional=True,
+        ),
+        whole("takes_part", "1 where it takes part from this step on, else 0"),
+    ),
+}  # fmt: skip
+
 # Of a run in which stores answer to the price with what their own rule leaves.
 OF_STORE_ANSWERS: Mapping[str, tuple[ResultColumn, ...]] = {
     "store_answers": (
@@ -264,6 +284,7 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_EVENTS,
         **OF_LOCAL_EXCHANGE,
         **OF_LOCAL_MEMBERS,
+        **OF_MEMBERSHIP,
         **OF_STORE_ANSWERS,
         **OF_PROSUMERS,
         **OF_ACCOUNTS,
@@ -288,6 +309,7 @@ def tables_with(
     store_answers: bool = False,
     local_exchange: bool = False,
     local_members: bool = False,
+    membership: bool = False,
     prosumers: bool = False,
 ) -> tuple[str, ...]:
     """Return the tables of a run in which some schemes take part, with or without those asked."""
@@ -299,6 +321,7 @@ def tables_with(
         (accounts, OF_ACCOUNTS),
         (local_exchange, OF_LOCAL_EXCHANGE),
         (local_members, OF_LOCAL_MEMBERS),
+        (membership, OF_MEMBERSHIP),
         (store_answers, OF_STORE_ANSWERS),
         (prosumers, OF_PROSUMERS),
     )
@@ -316,6 +339,7 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         events=scenario.record.events,
         local_exchange=scenario.local_exchange,
         local_members=scenario.local_exchange and scenario.record.local_members,
+        membership=scenario.members_join,
         store_answers=scenario.stores_answer,
         accounts=scenario.record.accounts == "all",
         prosumers=scenario.prosumers_there,

@@ -290,6 +290,12 @@ class Scenario(Section):
         return any(each.local_exchange is not None for each in self.communities.values())
 
     @property
+    def members_join(self) -> bool:
+        """Whether members of any community join and leave its local exchange."""
+        sections = (each.local_exchange for each in self.communities.values())
+        return any(each is not None and each.membership is not None for each in sections)
+
+    @property
     def prosumers_there(self) -> bool:
         """Whether any members are prosumers."""
         return any(True for _ in prosumers_of(self.communities))
