@@ -78,10 +78,14 @@ class AuditReport:
         The folder of the run.
     checks
         Everything that was checked.
+    not_covered
+        Places of the results that no check judges, since nothing else depends on them: tables with
+        their column, and keys of run.json.
     """
 
     directory: Path
     checks: tuple[Check, ...]
+    not_covered: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
