@@ -22,7 +22,13 @@ from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.prosumer_checks import ProsumerAudit
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
-from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.table_reader import (
+    Columns,
+    DamagedTableError,
+    TableReader,
+    refuse_disorder,
+    refuse_mixed,
+)
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.registry import prosumer_parts
 
@@ -214,6 +220,9 @@ def _read(run: Run, inputs: RunInputs) -> list[dict[str, Table]]:
         "strategy": inputs.strategies, "kind": _KINDS, "community": inputs.communities,
     }  # fmt: skip
     rows = TableReader(run, "accounts", names, inputs.start_ms).rest()
+    refuse_disorder("accounts", rows["year"], rows["strategy"])
+    group = rows["year"] * len(inputs.strategies) + rows["strategy"]
+    refuse_mixed("accounts", group, rows["kind"])
     steps = [inputs.calendar.date_of(step).year for step in range(inputs.steps)]
     years = sorted(set(steps))
     found: list[dict[str, Table]] = []
