@@ -42,7 +42,7 @@ from hmesh.runs.schemes.registry import scheme
 # What no results depend on, and what of chance no kept message shows.
 NOT_COVERED = (
     "run.wall_seconds", "run.versions", "run.resumed_with", "run.changed_plugins",
-    "run.scenario.messages", "messages: order within a step", "messages.round",
+    "run.scenario.messages", "messages: order of rows", "messages.round",
 )  # fmt: skip
 ROWS_AT_ONCE = 2**18
 MOST_STEPS = 2**10

@@ -50,8 +50,8 @@ def draw_charging(data: RunData) -> Drawing:
     power, stored = storage_power(data, sums), soc_percent(data, sums)
     if power is None and not any(share.any() for share in stored.values()):
         return Drawing("No charging of storages to draw: there is no sun, and nothing is stored")
-    # Panels with the same power are one only where the same is stored, which has an axis of its own.
-    # Drawn without width and too small to move the axis of power, it keeps the others apart.
+    # Panels with the same power are one only where the same is stored, which has a second axis:
+    # drawn without width, and too small to move the axis of power, it keeps the others apart.
     series = {
         name: [*(power.series[name] if power else ()), Series("", 1e-9 * share, width=0.0)]
         for name, share in stored.items()

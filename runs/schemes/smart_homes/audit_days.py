@@ -211,8 +211,8 @@ def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
     """Check the capacities of the first day: conditions solved again, days lived with them."""
     tally = Tally("smart homes: capacities suffice, and 1 % less does not", 1e-6, "of the capacity")
     reported = run.table("home_capacities").to_pylist()
-    places = [(inputs.strategies.index(row["strategy"]), row["home"]) for row in reported]
-    if places != sorted(places):
+    by_home = [(inputs.strategies.index(row["strategy"]), row["home"]) for row in reported]
+    if by_home != sorted(by_home):
         raise DamagedTableError("home_capacities", "rows are out of order")
     rows = {
         (row["strategy"], row["home"], row["storage"]): (row["published_kwh"], row["dynamic_kwh"])
