@@ -33,6 +33,7 @@ from .house_devices import HeatPump as HeatPump
 from .house_devices import HouseBattery as HouseBattery
 from .house_devices import RooftopPhotovoltaics as RooftopPhotovoltaics
 from .house_devices import ThermalTank as ThermalTank
+from .house_populations import HousePopulations as HousePopulations
 from .metered_sites import MeteredSite as MeteredSite
 from .row_agent import AgentGroup as AgentGroup
 from .row_agent import Column as Column
@@ -46,6 +47,5 @@ from .smart_homes import SmartHomes as SmartHomes
 from .storage_controllers import StorageControllers as StorageControllers
 from .storage_household import HomeEnergyManager as HomeEnergyManager
 from .storage_household import StorageHousehold as StorageHousehold
-from .storage_houses import HousePopulations as HousePopulations
 from .storage_houses import StorageHouses as StorageHouses
 from .utility_company import UtilityCompany as UtilityCompany

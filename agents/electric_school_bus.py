@@ -22,6 +22,15 @@ class ElectricSchoolBus(DrivenBattery):
     round_km = Column(np.float64, "km", 70.0, "length of its round; 0 for one that stays parked")
     energy_kwh = DrivenBattery.energy_kwh.otherwise(180.0)
     plugged = Column(np.bool_, "-", True, "whether it can exchange energy", state=True)
+    plugged_part = Column(
+        np.float64, "-", 1.0, "part of the step in which it can exchange energy", state=True
+    )
+    at_plug_kwh = Column(
+        np.float64, "kWh", 180.0, "energy with which it is plugged in in the step", state=True
+    )
+    km_before_plug = Column(
+        np.float64, "km", 0.0, "distance driven in the step before that", state=True
+    )
     owed_kwh = Column(
         np.float64, "kWh", 0.0, "charging that would replace what it sold", state=True
     )
@@ -30,11 +39,10 @@ class ElectricSchoolBus(DrivenBattery):
     def step(self) -> None:
         """Hear what its school deals out to it, charge or sell it, and drive."""
         charge, sold = float(self.heard("charge_kwh")), float(self.heard("sold_kwh"))
-        used = min(self.driven_km * self.consumption_kwh_per_km, self.energy_kwh)
         replaced = 0.0
         if charge > 0:
             _, needs = exchange_bounds(
-                self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, np.inf,
+                self.at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, np.inf,
                 self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
                 self.reserve_kwh, self.plugged,
             )  # fmt: skip
@@ -44,8 +52,11 @@ class ElectricSchoolBus(DrivenBattery):
         exchange = charge - sold
         if "price" in self.population.heard:
             exchange += self.answer(exchange)
-        left = charged(self.energy_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
-        self.energy_kwh = max(float(left) - used, 0.0)
+        left = float(
+            charged(self.at_plug_kwh, exchange, self.charge_efficiency, self.discharge_efficiency)
+        )
+        way_back = (self.driven_km - self.km_before_plug) * self.consumption_kwh_per_km
+        self.energy_kwh = max(left - min(way_back, left), 0.0)
 
     def answer(self, exchange_kwh: float) -> float:
         """Return what it exchanges at the price it heard beside its school's order [kWh].
@@ -56,11 +67,11 @@ class ElectricSchoolBus(DrivenBattery):
             What its school has it charge, below 0 sell [kWh].
         """
         bounds = exchange_bounds(
-            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
+            self.at_plug_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
-            float(self.heard("rounds_kwh")), self.plugged,
+            float(self.heard("rounds_kwh")), self.plugged_part,
         )  # fmt: skip
-        return answer_beside(self, float(exchange_kwh), bounds)
+        return answer_beside(self, float(exchange_kwh), bounds, self.at_plug_kwh)
 
     @property
     def can_exchange(self) -> bool:

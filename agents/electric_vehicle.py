@@ -65,7 +65,9 @@ class ElectricVehicle(DrivenBattery):
     )  # fmt: skip
     home = Column(np.int16, "-", -1, "community of its home, -1 where nobody asks for it")
     plugs_in = Column(np.bool_, "-", True, "whether it plugs in where it is", state=True)
-    charger_out = Column(np.bool_, "-", False, "whether its charger has failed", state=True)
+    charger_out = Column(
+        np.bool_, "-", False, "whether its charger is out for all of the step", state=True
+    )
     cut_off = Column(np.bool_, "-", False, "whether an outage keeps its plug idle", state=True)
 
     @property

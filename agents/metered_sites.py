@@ -11,6 +11,7 @@ from hmesh.agents.row_agent import AgentGroup, Column
 from hmesh.environment.battery import charged
 from hmesh.environment.population import Population
 from hmesh.markets.connection import Connection, ConnectionFlows, settle_connection
+from hmesh.markets.monthly_charges import surcharge_foreseen
 from hmesh.markets.tariff_control import (
     LEVELS,
     SiteBatteries,
@@ -23,6 +24,9 @@ from hmesh.markets.tariff_control import (
 
 type Each = NDArray[np.float64]
 type Control = Literal["idle", "self_consumption", "tariff"]
+
+# From how many days before, at most, a site expects what it will draw.
+DAYS_KNOWN = 7
 
 
 class MeteredSite(Battery):
@@ -37,6 +41,15 @@ class MeteredSite(Battery):
     peak_target_kw = Column(
         np.float64, "kW", 0.0, "power of the month that it aims to keep", state=True
     )
+    drawn_today_kwh = Column(np.float64, "kWh", 0.0, "energy drawn on this day", state=True)
+    drawn_kwh = Column(
+        np.float64, "kWh", 0.0, "energy drawn on the days before, the last one first",
+        state=True, width=DAYS_KNOWN,
+    )  # fmt: skip
+    tier_surcharge = Column(
+        np.float64, "money/kWh", 0.0, "what the expected tier of its month adds to a kWh",
+        state=True,
+    )  # fmt: skip
 
     def step(self) -> None:
         """See loads and modules, exchange what costs least, and hold what is left."""
@@ -57,6 +70,8 @@ class Ahead:
         How many of them the worth of stored energy is worked out over.
     for_peak : int
         How many of them the power of the month is looked for over; 0 where none is charged.
+    tiers : MonthsAhead or None
+        What is known of this month and the next one; None without tiers.
     """
 
     load_kwh: Each
@@ -64,6 +79,34 @@ class Ahead:
     tariffs: list[StepTariff]
     for_worth: int
     for_peak: int
+    tiers: "MonthsAhead | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class MonthsAhead:
+    """What is known of this month and the next one as a day begins, where a tariff has tiers.
+
+    Attributes
+    ----------
+    month_kwh : array, shape (sites,)
+        Energy drawn in this month so far [kWh].
+    known_h : float
+        Hours of the days before from which is expected what sites draw [h].
+    left_h, next_h : float
+        Hours until this month ends, and hours of the next one [h].
+    left_steps : int
+        Steps until this month ends.
+    above_kwh, surcharge : array, shape (tiers,)
+        Thresholds [kWh], and what a kWh beyond costs more, tax included [money/kWh].
+    """
+
+    month_kwh: Each
+    known_h: float
+    left_h: float
+    next_h: float
+    left_steps: int
+    above_kwh: Each
+    surcharge: Each
 
 
 class MeteredSites:
@@ -145,8 +188,29 @@ class MeteredSites:
             target[:] = np.maximum(found, least_kw)
         seen = slice(0, ahead.for_worth)
         planned = ahead.load_kwh[seen], ahead.generation_kwh[seen], ahead.tariffs[seen]
-        self.worth = worth_of_stored(*planned, batteries, self.connection, target, step_h)
+        self.worth = worth_of_stored(
+            *planned, batteries, self.connection, target, step_h,
+            None if ahead.tiers is None else self._foresee(ahead.tiers, ahead.for_worth),
+        )  # fmt: skip
         self.worth_from = step
+
+    def _foresee(self, months: MonthsAhead, steps: int) -> Each:
+        """Return what the expected tier adds to a kWh in each coming step, and keep that of now."""
+        column = self.population
+        mean_kw = column["drawn_kwh"].sum(axis=1) / months.known_h
+        tiers = months.above_kwh, months.surcharge
+        now = surcharge_foreseen(months.month_kwh, mean_kw, months.left_h, *tiers)
+        later = surcharge_foreseen(np.zeros_like(now), mean_kw, months.next_h, *tiers)
+        column["tier_surcharge"][:] = now
+        this_month = np.arange(steps) < months.left_steps
+        return np.where(this_month[:, None], now, later)
+
+    def end_day(self) -> None:
+        """Keep what sites have drawn on the day that is over."""
+        today, days = (self.population[name] for name in ("drawn_today_kwh", "drawn_kwh"))
+        days[:, 1:] = days[:, :-1].copy()
+        days[:, 0] = today
+        today[:] = 0.0
 
     def decide(
         self, step: int, load_kwh: Each, generation_kwh: Each, tariff: StepTariff
@@ -169,19 +233,21 @@ class MeteredSites:
         else:
             after = self.worth[step - self.worth_from + 1][rows]
             target = self.population["peak_target_kw"][rows]
+            more = self.population["tier_surcharge"][rows]
             exchange = best_exchange(
-                energy, load, sun, tariff, batteries, connection, target, step_h, after
+                energy, load, sun, tariff, batteries, connection, target, step_h, after, more
             )
         return settle_connection(
             load, sun, exchange, connection, step_h, worthless=tariff.worthless
         )
 
-    def move(self, battery_kwh: Each) -> None:
-        """Let batteries hold what an exchange leaves."""
-        self._move(battery_kwh, slice(None))
+    def move(self, battery_kwh: Each, import_kwh: Each) -> None:
+        """Let batteries hold what an exchange leaves, and meters read what was drawn."""
+        self._move(battery_kwh, import_kwh, slice(None))
 
-    def _move(self, battery_kwh: Each, rows: slice) -> None:
+    def _move(self, battery_kwh: Each, import_kwh: Each, rows: slice) -> None:
         column = self.population
+        column["drawn_today_kwh"][rows] += import_kwh
         after = charged(
             column["energy_kwh"][rows], battery_kwh, column["charge_efficiency"][rows],
             column["discharge_efficiency"][rows],
@@ -196,7 +262,7 @@ class MeteredSites:
         flows = self._decide(
             heard["step"], heard["loads_kwh"][rows], heard["suns_kwh"][rows], heard["tariff"], rows
         )
-        self._move(flows.battery_kwh, rows)
+        self._move(flows.battery_kwh, flows.import_kwh, rows)
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""

@@ -17,7 +17,12 @@ from hmesh.markets.departure_value import (
     best_response_before_departure,
     curves_before_departure,
 )
-from hmesh.markets.value_of_energy import PlanningStores, planned_curves, value_of_energy
+from hmesh.markets.value_of_energy import (
+    PlannedAnswer,
+    PlanningStores,
+    planned_answer,
+    value_of_energy,
+)
 
 type Array = NDArray[np.float64]
 type Paid = StepPayment[Array]
@@ -93,22 +98,42 @@ class PlanningVehicle(CurveVehicle):
     """Plans its next hours at the prices that it expects, and answers by what energy is worth."""
 
     @classmethod
+    def _answer(cls, vehicles: VehicleRows) -> PlannedAnswer:
+        """Return two clipped lines of each at the value of energy after the step."""
+
+        def answer() -> PlannedAnswer:
+            given, step_h = cls.given, vehicles.step_h
+            steps = max(round(given.horizon_h / step_h), 1)
+            # The price of this step is the one that it is asked about.
+            expected = vehicles.model.expected_price.coming(steps)[1:]
+            v2g = np.where(np.isnan(vehicles.v2g_kw), vehicles.power_kw, vehicles.v2g_kw)
+            held = vehicles.stores()
+            most = (vehicles.soc_max - vehicles.soc_min) * vehicles.capacity_kwh
+            stores = PlanningStores(
+                vehicles.lam, vehicles.theta, most, vehicles.power_kw * step_h, v2g * step_h,
+                vehicles.charge_efficiency, vehicles.discharge_efficiency,
+            )  # fmt: skip
+            place = np.maximum(vehicles.community, 0)
+            value = value_of_energy(stores, expected, place, given.levels)
+            return planned_answer(stores, value, held.usable_kwh, held.lower_kwh, held.upper_kwh)
+
+        found: PlannedAnswer = vehicles.once("answer", answer)
+        return found
+
+    @classmethod
     def curve_rows(cls, vehicles: VehicleRows) -> Array:
-        """Return two clipped lines at the value of energy after the step."""
-        given, step_h = cls.given, vehicles.step_h
-        steps = max(round(given.horizon_h / step_h), 1)
-        # The price of this step is the one that it is asked about.
-        expected = vehicles.model.expected_price.coming(steps)[1:]
-        price = expected[:, np.maximum(vehicles.community, 0)]
-        v2g = np.where(np.isnan(vehicles.v2g_kw), vehicles.power_kw, vehicles.v2g_kw)
-        held = vehicles.stores()
-        most = (vehicles.soc_max - vehicles.soc_min) * vehicles.capacity_kwh
-        stores = PlanningStores(
-            vehicles.lam, vehicles.theta, most, vehicles.power_kw * step_h, v2g * step_h,
-            vehicles.charge_efficiency, vehicles.discharge_efficiency,
-        )  # fmt: skip
-        value = value_of_energy(stores, price, given.levels)
-        return planned_curves(stores, value, held.usable_kwh, held.lower_kwh, held.upper_kwh)
+        """Return two clipped lines of each."""
+        return cls._answer(vehicles).curves()
+
+    @classmethod
+    def answers_rows(cls, vehicles: VehicleRows) -> Answers:
+        """Return what they would exchange together at every price."""
+        return cls._answer(vehicles).together()
+
+    @classmethod
+    def respond_rows(cls, vehicles: VehicleRows, price: float) -> Array:
+        """Return the energies at a price [kWh]."""
+        return cls._answer(vehicles).energy_kwh(price)
 
 
 class MisreportingVehicle(CurveVehicle):

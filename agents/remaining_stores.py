@@ -62,6 +62,7 @@ def remainder_of(
     population: Population,
     done_kwh: NDArray[np.float64],
     bounds_kwh: tuple[NDArray[np.float64], NDArray[np.float64]],
+    held_kwh: NDArray[np.float64] | None = None,
 ) -> Remainder:
     """Return what stores have left beside an exchange that is settled.
 
@@ -76,11 +77,14 @@ def remainder_of(
         What each exchanges by its own rule [kWh], above 0 when charging.
     bounds_kwh : tuple of array, shape (n,)
         What each can exchange in the whole step [kWh].
+    held_kwh : array, shape (n,), optional
+        With how much each is plugged in, where that is not what it holds as the step begins [kWh].
     """
     into, out_of = (
         each_or_one(population, name) for name in ("charge_efficiency", "discharge_efficiency")
     )
-    held = charged(population["energy_kwh"], done_kwh, into, out_of)
+    stored = population["energy_kwh"] if held_kwh is None else held_kwh
+    held = charged(stored, done_kwh, into, out_of)
     usable = usable_kwh(
         held, each_or_one(population, "capacity_kwh"), each_or_one(population, "soc_min")
     )
@@ -90,7 +94,12 @@ def remainder_of(
     return Remainder(usable, lower, upper)
 
 
-def answer_beside(store: Battery, done_kwh: float, bounds_kwh: tuple[float, float]) -> float:
+def answer_beside(
+    store: Battery,
+    done_kwh: float,
+    bounds_kwh: tuple[float, float],
+    held_kwh: float | None = None,
+) -> float:
     """Return what one store exchanges at the price it heard beside its own rule [kWh].
 
     Parameters
@@ -101,6 +110,8 @@ def answer_beside(store: Battery, done_kwh: float, bounds_kwh: tuple[float, floa
         What it exchanges by its own rule [kWh], above 0 when charging.
     bounds_kwh : tuple of float
         What it can exchange in the whole step [kWh].
+    held_kwh : float, optional
+        With how much it is plugged in, where that is not what it holds as the step begins [kWh].
     """
     price = float(store.population.heard["price"][store.row])
     if np.isnan(price):
@@ -112,7 +123,8 @@ def answer_beside(store: Battery, done_kwh: float, bounds_kwh: tuple[float, floa
     lower, upper = within_room(
         lower, upper, own.heard["spare_kwh"][row], own.heard["room_kwh"][row], into, out_of
     )
-    held = charged(store.energy_kwh, done_kwh, into, out_of)
+    stored = store.energy_kwh if held_kwh is None else held_kwh
+    held = charged(stored, done_kwh, into, out_of)
     usable = np.array([usable_kwh(float(held), store.capacity_kwh, store.soc_min)])
     lam, theta = float(own["lam"][store.row]), float(own["theta"][store.row])
     return float(best_response(price, lam, theta, usable, lower, upper, into, out_of)[0])

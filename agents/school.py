@@ -55,7 +55,7 @@ class School(RowAgent):
             charge = charge + np.maximum(np.fromiter(answers, np.float64, self.buses), 0.0)
         drawn = float(np.bincount(alone, charge, 1)[0])
         stored = float(np.bincount(alone, charge * fleet["charge_efficiency"][rows], 1)[0])
-        held = float(np.bincount(alone, fleet["energy_kwh"][rows], 1)[0])
+        held = float(np.bincount(alone, fleet["at_plug_kwh"][rows], 1)[0])
         # Energy lost in charging is paid for too.
         price = float(heard["price"][self.row]) * (drawn / stored if stored > 0 else 1.0)
         self.average_price = float(average_price_after(self.average_price, held, price, stored))

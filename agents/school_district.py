@@ -9,7 +9,7 @@ from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.school import School
 from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
-from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
+from hmesh.environment.battery import charged, energy_at_plug, exchange_bounds, usable_kwh
 from hmesh.environment.curve_messages import SupplyCurveBid, SupplyCurveRequest
 from hmesh.environment.messages import (
     EnergyRequest,
@@ -19,6 +19,7 @@ from hmesh.environment.messages import (
     ValleyAnnouncement,
 )
 from hmesh.environment.population import Population
+from hmesh.environment.school_rounds import RoundStep
 from hmesh.markets.answer_curves import school_curves
 from hmesh.markets.school_response import school_response
 from hmesh.markets.stored_energy_price import average_price_after
@@ -84,18 +85,16 @@ class SchoolDistrict(AgentGroup[School]):
         return values if common is None else common
 
     def begin_step(
-        self, share_of_round: float, rounds_ahead: int, supplied: NDArray[np.bool_]
+        self, on_round: RoundStep, supplied: NDArray[np.bool_] | NDArray[np.float64]
     ) -> None:
-        """Send the buses on their way, or let them see what they could exchange.
+        """Send the buses on their way, and let them see what they could exchange.
 
         Parameters
         ----------
-        share_of_round : float
-            Share of its round that each bus drives in this step [-].
-        rounds_ahead : int
-            Rounds to come before the buses can charge again.
-        supplied : array of bool, shape (schools,)
-            Whether each school is supplied by the grid.
+        on_round : RoundStep
+            What the step is to the buses that drive rounds.
+        supplied : array, shape (schools,)
+            For which part of the step each school is supplied by the grid, 0..1.
         """
         fleet, schools = self.buses.population, len(self)
         self.population.heard |= {
@@ -104,16 +103,22 @@ class SchoolDistrict(AgentGroup[School]):
             "at_once": np.zeros(schools, dtype=np.bool_),
         }
         fleet.heard |= {"charge_kwh": np.zeros(len(fleet)), "sold_kwh": np.zeros(len(fleet))}
-        away = (fleet["round_km"] > 0) & (share_of_round > 0)
-        fleet["driven_km"][:] = share_of_round * fleet["round_km"]
-        fleet["plugged"][:] = supplied[self.school_of] & ~away
-        kept = rounds_ahead * fleet["round_km"] * fleet["consumption_kwh_per_km"]
+        fleet["driven_km"][:] = on_round.share * fleet["round_km"]
+        fleet["km_before_plug"][:] = on_round.before * fleet["round_km"]
+        parked = np.where(fleet["round_km"] > 0, on_round.parked, 1.0)
+        fleet["plugged_part"][:] = parked * supplied[self.school_of]
+        fleet["plugged"][:] = fleet["plugged_part"] > 0
+        fleet["at_plug_kwh"][:] = energy_at_plug(
+            fleet["energy_kwh"], fleet["km_before_plug"], fleet["consumption_kwh_per_km"]
+        )
+        rounds = on_round.ahead + on_round.rest
+        kept = rounds * fleet["round_km"] * fleet["consumption_kwh_per_km"]
         self.rounds_kwh = kept
         fleet["reserve_kwh"][:] = kept if self.keeps_reserve else 0.0
         lower, self.charge_kwh = self.exchange_bounds()
         self.sell_kwh = 0.0 - lower
         least = 0.0 if self.from_empty else self.each("soc_min")
-        counted = usable_kwh(fleet["energy_kwh"], self.each("capacity_kwh"), least)
+        counted = usable_kwh(fleet["at_plug_kwh"], self.each("capacity_kwh"), least)
         self.population["stored_kwh"][:] = self.by_school(counted)
         self.population["upper_kwh"][:] = self.by_school(self.sell_kwh)
         self.population["discharge_efficiency"][:] = self._discharge_efficiency()
@@ -139,8 +144,11 @@ class SchoolDistrict(AgentGroup[School]):
         reserve_kwh: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         fleet, each = self.buses.population, self.each
+        # Where power has no end, so that it may be plugged in for however long.
+        endless = isinstance(power_kw, float) and power_kw == np.inf
+        plugged = fleet["plugged" if endless else "plugged_part"]
         lower, upper = exchange_bounds(
-            fleet["energy_kwh"],
+            fleet["at_plug_kwh"],
             each("capacity_kwh"),
             each("soc_min"),
             each("soc_max"),
@@ -149,7 +157,7 @@ class SchoolDistrict(AgentGroup[School]):
             each("charge_efficiency"),
             each("discharge_efficiency"),
             fleet["reserve_kwh"] if reserve_kwh is None else reserve_kwh,
-            fleet["plugged"],
+            plugged,
         )
         return lower, upper
 
@@ -187,7 +195,9 @@ class SchoolDistrict(AgentGroup[School]):
     def limit_kwh(self) -> NDArray[np.float64]:
         """Return what the plug of every bus lets pass in a step [kWh]."""
         fleet = self.buses.population
-        return np.where(fleet["plugged"], fleet["power_kw"] * self.model.calendar.step_h, 0.0)
+        step_h: float = self.model.calendar.step_h
+        limit: NDArray[np.float64] = fleet["power_kw"] * step_h * fleet["plugged_part"]
+        return limit
 
     def within(self, energy_kwh: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
         """Return how much of the energies of buses can flow in 0, 1, ... steps.
@@ -269,15 +279,36 @@ class SchoolDistrict(AgentGroup[School]):
             energy[row] = answer
         return energy
 
-    def driving_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def driving_kwh(
+        self, exchange_kwh: NDArray[np.float64] | float = 0.0
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what this step's driving takes from batteries, and what they lack for it [kWh].
 
         A battery is never emptied below 0: what it does not hold is unmet.
+
+        Parameters
+        ----------
+        exchange_kwh : array, shape (buses,), or float
+            What each exchanges while it is parked [kWh], above 0 when charging.
         """
         fleet = self.buses.population
-        wanted = fleet["driven_km"] * fleet["consumption_kwh_per_km"]
-        used = np.minimum(wanted, fleet["energy_kwh"])
-        return used, wanted - used
+        per_km = fleet["consumption_kwh_per_km"]
+        way_there = fleet["km_before_plug"] * per_km
+        there = np.minimum(way_there, fleet["energy_kwh"])
+        way_back = (fleet["driven_km"] - fleet["km_before_plug"]) * per_km
+        back = np.minimum(way_back, self._left_kwh(exchange_kwh))
+        return there + back, (way_there - there) + (way_back - back)
+
+    def _left_kwh(self, exchange_kwh: NDArray[np.float64] | float) -> NDArray[np.float64]:
+        """Return what an exchange leaves in the batteries, with which buses set out [kWh]."""
+        left = charged(
+            self.buses.population["at_plug_kwh"],
+            np.asarray(exchange_kwh, dtype=np.float64),
+            self.each("charge_efficiency"),
+            self.each("discharge_efficiency"),
+        )
+        # Emptied to the last by a sale whose losses round, a battery is empty and not less.
+        return np.maximum(left, 0.0)
 
     def replaced_kwh(self, charge_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what of the charging of each bus replaces energy it sold before [kWh]."""
@@ -294,23 +325,17 @@ class SchoolDistrict(AgentGroup[School]):
         sold_kwh: NDArray[np.float64],
         response_kwh: NDArray[np.float64] | float = 0.0,
     ) -> None:
-        """Let the batteries charge, sell and drive; a bus does one of these in a step [kWh].
+        """Let the batteries charge, sell and drive [kWh].
 
         What they exchange at the price of the step beside that is above 0 when charging.
         """
         fleet = self.buses.population
-        used, _ = self.driving_kwh()
         per_sold = fleet["discharge_efficiency"] * fleet["charge_efficiency"]
         owed = fleet["owed_kwh"] + sold_kwh / per_sold - self.replaced_kwh(charge_kwh)
         fleet["owed_kwh"][:] = np.maximum(owed, 0.0)
-        left = charged(
-            fleet["energy_kwh"],
-            charge_kwh - sold_kwh + response_kwh,
-            self.each("charge_efficiency"),
-            self.each("discharge_efficiency"),
-        )
-        # Emptied to the last by a sale whose losses round, a battery is empty and not less.
-        fleet["energy_kwh"][:] = np.maximum(left - used, 0.0)
+        left = self._left_kwh(charge_kwh - sold_kwh + response_kwh)
+        way_back = (fleet["driven_km"] - fleet["km_before_plug"]) * fleet["consumption_kwh_per_km"]
+        fleet["energy_kwh"][:] = left - np.minimum(way_back, left)
 
     def remember_price(self, price: NDArray[np.float64], charge_kwh: NDArray[np.float64]) -> None:
         """Let what the buses charge enter the average price of what they hold.
@@ -329,7 +354,7 @@ class SchoolDistrict(AgentGroup[School]):
         stored = charge_kwh * fleet["charge_efficiency"]
         own["average_price"][:] = average_price_after(
             own["average_price"],
-            self.by_school(fleet["energy_kwh"]),
+            self.by_school(fleet["at_plug_kwh"]),
             # Energy lost in charging is paid for too.
             price * _per_stored(self.by_school(charge_kwh), self.by_school(stored)),
             self.by_school(stored),

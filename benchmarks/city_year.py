@@ -4,7 +4,8 @@
 households and 100 houses with storages under ``everybody_shares``: limits kept, losses counted,
 welfare of every hour and accounts of all members; of single members nothing else is written. Prints
 processor and wall seconds, and an hour of the city over one of 2,000 vehicles alone in the
-three-level game, measured in the same run. With ``--json FILE`` it writes the figures.
+three-level game, measured in the same run. With ``--json FILE`` it writes the figures, with
+``--year`` it measures the year alone, in a process of its own.
 """
 
 import argparse
@@ -100,8 +101,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--smoke", action="store_true", help="two days of a small city")
     parser.add_argument("--weeks", action="store_true", help="the weeks alone, not the year")
+    parser.add_argument("--year", action="store_true", help="the year alone, not the weeks")
     given = parser.parse_args()
     size = SMALL if given.smoke else SIZE
+    if given.year:
+        year = city("2023-01-01", 48 if given.smoke else YEAR_H, size)
+        Console().print(table_of([year]))
+        write_figures(given.json, {"year": year, "year_over_aim": year["processor_s"] / AIM_S})
+        return
     weeks, hours = (WEEKS[:1], 48) if given.smoke else (WEEKS, 168)
     rows = [city(start, hours, size) for start in weeks]
     alone = measure(

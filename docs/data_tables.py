@@ -35,7 +35,9 @@ def keys_table(name: str) -> str:
     rows = []
     for key, field in SECTIONS[name].model_fields.items():
         required = field.is_required()
-        default = "required" if required else {None: "null", "": "none"}.get(field.default)
+        default = (
+            "required" if required else {None: "null", "": "none", (): "none"}.get(field.default)
+        )
         rows.append((f"`{field.alias or key}`", field.description or "", default or field.default))
     return _table(("key", "meaning", "default"), rows)
 

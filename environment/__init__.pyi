@@ -15,7 +15,6 @@ from .battery_messages import Schedule as Schedule
 from .battery_messages import Surplus as Surplus
 from .battery_messages import TransferOrder as TransferOrder
 from .calendar import Calendar as Calendar
-from .chance import alternated as alternated
 from .chance import correlation_over as correlation_over
 from .chance import growth_factor as growth_factor
 from .chance import next_normal as next_normal

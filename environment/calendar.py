@@ -1,6 +1,7 @@
 """The calendar of a run: from the number of a step to local time, date and kind of day."""
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -44,6 +45,8 @@ class Calendar:
         Part of that country, e.g. "BY"; None for the holidays that all its parts share.
     school_terms
         When there is school; None where it is not known.
+    special_days
+        Further days that count as public holidays.
 
     Attributes
     ----------
@@ -68,6 +71,7 @@ class Calendar:
         holiday_country: str | None = None,
         holiday_subdivision: str | None = None,
         school_terms: SchoolTerms | None = None,
+        special_days: Iterable[date] = (),
     ) -> None:
         problems: list[Problem] = []
         zone = _zone(time_zone, problems)
@@ -82,6 +86,7 @@ class Calendar:
         self.holiday_country = holiday_country
         self.holiday_subdivision = holiday_subdivision
         self.school_terms = school_terms
+        self.special_days = frozenset(special_days)
         self._start_utc = begin.astimezone(UTC)
         self._holidays: dict[int, frozenset[date]] = {}
         self._school_days: dict[int, NDArray[np.bool_]] = {}
@@ -132,7 +137,7 @@ class Calendar:
         return elapsed
 
     def is_holiday(self, day: date) -> bool:
-        """Return whether a date is a public holiday; never, where no country is named."""
+        """Return whether a date is a public holiday; never, where none are named."""
         return day in self._holidays_of(day.year)
 
     def is_school_day(self, day: date) -> bool:
@@ -215,9 +220,10 @@ class Calendar:
 
     def _holidays_of(self, year: int) -> frozenset[date]:
         if self.holiday_country is None:
-            return frozenset()
+            return self.special_days
         if year not in self._holidays:
-            self._holidays[year] = _holidays(self.holiday_country, self.holiday_subdivision, year)
+            of_country = _holidays(self.holiday_country, self.holiday_subdivision, year)
+            self._holidays[year] = of_country | self.special_days
         return self._holidays[year]
 
     def _school_days_of(self, terms: SchoolTerms, year: int) -> NDArray[np.bool_]:

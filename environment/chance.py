@@ -66,33 +66,6 @@ def unavailability(up_h: float, down_h: float) -> float:
     return down_h / (up_h + down_h)
 
 
-def alternated(
-    out: NDArray[np.bool_],
-    draw: NDArray[np.float64],
-    step_h: float,
-    up_h: float,
-    down_h: float,
-) -> NDArray[np.bool_]:
-    """Return what is out a step later, where times up and down are geometric.
-
-    Times are whole numbers of steps, at least one. What is up fails with the probability
-    ``step_h / up_h``, what is out is repaired with the probability ``step_h / down_h``, so both
-    times have the means that were asked for.
-
-    Parameters
-    ----------
-    out : array of bool
-        What is out.
-    draw : array, the shape of `out`
-        Uniform draws from 0 to below 1.
-    step_h : float
-        Length of a step [h].
-    up_h, down_h : float
-        Mean times up and down, at least a step [h].
-    """
-    return np.where(out, draw >= step_h / down_h, draw < step_h / up_h)
-
-
 def growth_factor(growth_per_year: float, elapsed_h: float) -> float:
     """Return what a quantity has grown to, ``(1 + growth)^(elapsed / 8760 h)``.
 

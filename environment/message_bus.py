@@ -1,8 +1,7 @@
 """The delivery of messages: at once, or late, or not at all."""
 
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -15,9 +14,15 @@ from hmesh.environment.streams import Streams
 
 type Keep = Literal["none", "leaders", "all"]
 type Latency = Literal["constant", "exponential"]
+type Link = tuple[str, str]
+"""Sender and receiver of a message."""
 
 # With a deadline ahead, nobody waits longer for a message than this many mean latencies.
 PATIENCE = 8.0
+
+# What streams are drawn for, and how many numbers at once.
+LOSS, LATENCY = "messages", "message latency"
+BLOCK = 32
 
 LOG_COLUMNS = ("step", "time", "round", "kind", "sender", "receiver", "value", "count")
 
@@ -53,12 +58,33 @@ class Delivery[M: Message]:
         return np.broadcast_to(self.heard, self.message.count)
 
 
+def _numbers(purpose: str, stream: np.random.Generator) -> Callable[[int], NDArray[np.float64]]:
+    """Return what draws numbers of a purpose: shares of 1, or of the mean latency."""
+    return stream.random if purpose == LOSS else stream.standard_exponential
+
+
+class _Draws:
+    """Numbers of one stream in turn, drawn in blocks."""
+
+    __slots__ = ("_draw", "_drawn")
+
+    def __init__(self, draw: Callable[[int], NDArray[np.float64]]) -> None:
+        self._draw = draw
+        self._drawn: list[float] = []
+
+    def __getitem__(self, place: int) -> float:
+        while place >= len(self._drawn):
+            self._drawn += self._draw(BLOCK).tolist()
+        return self._drawn[place]
+
+
 class MessageBus:
     """Carries messages between agents within a step.
 
-    What is lost is drawn from a stream of the step, the link and the message's place among those
-    sent over the link in this step. So a resumed run loses the same messages, and more agents,
-    links or latency change nothing for the others.
+    What is lost or late is drawn, for the first agent of a link, from a stream of the step and the
+    link, a number for each message in turn, and for further agents from a stream of the step, the
+    link and the message's place among those sent over it in this step. So a resumed run loses the
+    same messages, and more agents, links or latency change nothing for the others.
 
     Parameters
     ----------
@@ -77,6 +103,12 @@ class MessageBus:
     keep : {"none", "leaders", "all"}, optional
         Which messages the log keeps: none; those from one agent to one other, as between a utility
         and its aggregators; or also those to and from populations.
+
+    Attributes
+    ----------
+    note : callable or None
+        Called with what becomes of each message: ``sent``, ``lost``, ``late`` or ``heard``, when
+        within the step [h], its number in the step, and how many agents.
 
     Raises
     ------
@@ -118,11 +150,15 @@ class MessageBus:
         self.keep = keep
         self.latency = latency
         self._slowest_h = 0.0
+        self._travels_h = latency_h
         self.statistics: dict[str, Count] = {}
         self._count_of: dict[type[Message], Count] = {}
         self.now_h = 0.0
         self._step = 0
-        self._sent: Counter[tuple[str, str]] = Counter()
+        self.note: Callable[[str, float, int, int], None] | None = None
+        self._number = 0
+        self._sent: dict[Link, int] = {}
+        self._drawn: dict[tuple[str, Link], _Draws] = {}
         self._log: list[tuple[Any, ...]] = []
 
     def begin_step(self, step: int) -> None:
@@ -130,6 +166,8 @@ class MessageBus:
         self._step = step
         self.now_h = self._slowest_h = 0.0
         self._sent.clear()
+        self._number = 0
+        self._drawn.clear()
 
     @property
     def patience_h(self) -> float:
@@ -186,25 +224,79 @@ class MessageBus:
         if self.keep == "all" or (self.keep == "leaders" and message.count == 1):
             self._keep(message)
         count.sent += message.count
+        before = count.lost, count.late
+        heard = self._arrives(message, count)
+        if self.note is not None:
+            self._note(message.count, count.lost - before[0], count.late - before[1])
+        return heard
+
+    def _note(self, sent: int, lost: int, late: int) -> None:
+        """Report what becomes of a message, each at its moment within the step [h]."""
+        assert self.note is not None
+        gives_up_h = min(self.now_h + self.patience_h, self.deadline_h)
+        for kind, at_h, agents in (
+            ("sent", self.now_h, sent), ("lost", self.now_h, lost),
+            ("late", max(gives_up_h, self.now_h), late),
+            ("heard", self.now_h + self._travels_h, sent - lost - late),
+        ):  # fmt: skip
+            if agents or kind == "sent":
+                self.note(kind, at_h, self._number, agents)
+        self._number += 1
+
+    def _arrives(self, message: Message, count: Count) -> NDArray[np.bool_] | bool:
+        """Return whether a message is heard before the deadline, and count what is not."""
         if self._nothing_to_draw and self.now_h + self.latency_h <= self.deadline_h:
             return True
 
         link = message.sender, message.receiver
-        place = self._sent[link]
-        self._sent[link] += 1
-        name = repr((*link, place))
-        late = self._late(name, message.count)
+        place = self._sent.get(link, 0)
+        self._sent[link] = place + 1
+        if message.count == 1:
+            return self._heard_by_one(count, link, place)
+        late = self._late(link, place, message.count)
         if self.loss_rate == 0 and not np.any(late):
             return True
 
-        stream = self._streams.shared("messages", name, self._step)
-        heard = stream.random(message.count) >= self.loss_rate
+        heard = self._draw(LOSS, link, place, message.count) >= self.loss_rate
         count.lost += message.count - int(np.count_nonzero(heard))
         count.late += int(np.count_nonzero(heard & late))
         heard &= ~np.asarray(late)
-        if message.count == 1:
-            return bool(heard[0])
         return True if heard.all() else heard
+
+    def _heard_by_one(self, count: Count, link: Link, place: int) -> bool:
+        """Return whether a message to or from one agent is heard, as that of a population."""
+        if self.latency == "constant" or self.latency_h == 0:
+            late = self.now_h + self.latency_h > self.deadline_h
+        else:
+            patience_h = self.patience_h
+            travel_h = self.latency_h * self._drawn_first(LATENCY, link, place)
+            self._travels_h = min(travel_h, patience_h)
+            self._slowest_h = max(self._slowest_h, self._travels_h)
+            late = travel_h > min(patience_h, self.deadline_h - self.now_h)
+        if self.loss_rate == 0 and not late:
+            return True
+        heard = self._drawn_first(LOSS, link, place) >= self.loss_rate
+        count.lost += not heard
+        count.late += heard and late
+        return heard and not late
+
+    def _drawn_first(self, purpose: str, link: Link, place: int) -> float:
+        """Return what is drawn for the first agent of a link and a message by its place."""
+        draws = self._drawn.get((purpose, link))
+        if draws is None:
+            stream = self._streams.generator(purpose, repr(link), self._step)
+            draws = self._drawn[purpose, link] = _Draws(_numbers(purpose, stream))
+        return draws[place]
+
+    def _draw(self, purpose: str, link: Link, place: int, count: int) -> NDArray[np.float64]:
+        """Return what is drawn for every agent of a link and a message by its place."""
+        drawn = np.empty(count)
+        if count:
+            drawn[0] = self._drawn_first(purpose, link, place)
+        if count > 1:
+            stream = self._streams.shared(purpose, repr((*link, place)), self._step)
+            drawn[1:] = _numbers(purpose, stream)(count - 1)
+        return drawn
 
     def _begin_count(self, sent: type[Message], kind: str) -> Count:
         """Return the count of a class of messages, which no other class may share."""
@@ -222,13 +314,13 @@ class MessageBus:
         """Whether no message is lost and all travel equally long."""
         return self.loss_rate == 0 and (self.latency == "constant" or self.latency_h == 0)
 
-    def _late(self, name: str, count: int) -> NDArray[np.bool_] | bool:
+    def _late(self, link: Link, place: int, count: int) -> NDArray[np.bool_] | bool:
         """Return which of the messages come too late, and remember how long the slowest takes."""
         if self.latency == "constant" or self.latency_h == 0:
             return self.now_h + self.latency_h > self.deadline_h
-        stream = self._streams.shared("message latency", name, self._step)
-        travel_h = self.latency_h * stream.standard_exponential(count)
+        travel_h = self.latency_h * self._draw(LATENCY, link, place, count)
         slowest_h = min(float(travel_h.max(initial=0.0)), self.patience_h)
+        self._travels_h = slowest_h
         self._slowest_h = max(self._slowest_h, slowest_h)
         late: NDArray[np.bool_] = travel_h > min(self.patience_h, self.deadline_h - self.now_h)
         return late

@@ -15,10 +15,6 @@ NOT_ASKING = -1
 HOUR_MS = 3_600_000.0
 # When sessions end that have not ended.
 NEVER_MS = -1
-# In the order of those of one vehicle at one moment.
-EVENTS = (
-    "unplugs", "arrives", "not_made", "departs", "stops", "queues", "plugs_in", "goes_on",
-)  # fmt: skip
 type Whole = NDArray[np.int64]
 
 
@@ -29,7 +25,7 @@ class Happened:
     Attributes
     ----------
     kind : str
-        One of `EVENTS`.
+        Such as "arrives": see `hmesh.runs.results.event_kinds`.
     at_ms, vehicles, place : array of int, shape (n,)
         When [ms], row of the fleet, and community.
     value : array, shape (n,)

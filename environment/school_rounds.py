@@ -1,7 +1,6 @@
 """When school buses are on their rounds: a timetable over the steps of a run."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
@@ -10,18 +9,59 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
+from hmesh.environment.moments import moment, step_moment
 
 DAY_H = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class RoundStep:
+    """What a step is to the buses that drive rounds.
+
+    Attributes
+    ----------
+    share
+        Share of a round that is driven in it.
+    ahead
+        Rounds that begin after it before there is time to charge.
+    parked
+        Part of it in which they are parked, 0..1.
+    before
+        Share of a round that is driven before they are parked for the last time.
+    rest
+        Share of a round that they are to drive once they leave, of one that begins in the step.
+    """
+
+    share: float
+    ahead: int
+    parked: float
+    before: float = 0.0
+    rest: float = 0.0
+
+    @classmethod
+    def whole(cls, share: float, ahead: int) -> Self:
+        """Return a step in which they are on their way all the time, or never."""
+        return cls(share, ahead, 0.0 if share > 0 else 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SchoolRounds:
     """The rounds of a run; all arrays have shape (steps,).
 
+    Rounds begin and end at their own second. A bus that comes back within a step is plugged in for
+    the rest of it, one that sets out until it does; of both it exchanges with what it holds as it
+    is parked for the last time.
+
     Attributes
     ----------
     share
         Share of a round that is driven in the step; above 0 where buses are on the way.
+    parked
+        Part of the step in which they are not.
+    before
+        Share that is driven before they are parked for the last time in the step.
+    rest
+        Share of a round, to be driven from the step on, that begins after they were parked in it.
     ends
         Whether a round ends within the step.
     ahead
@@ -30,8 +70,18 @@ class SchoolRounds:
     """
 
     share: NDArray[np.float64]
+    parked: NDArray[np.float64]
+    before: NDArray[np.float64]
+    rest: NDArray[np.float64]
     ends: NDArray[np.bool_]
     ahead: NDArray[np.int64]
+
+    def at(self, step: int) -> RoundStep:
+        """Return what a step is to the buses."""
+        share, parked, before, rest = (
+            float(each[step]) for each in (self.share, self.parked, self.before, self.rest)
+        )
+        return RoundStep(share, int(self.ahead[step]), parked, before, rest)
 
     @classmethod
     def of(
@@ -58,25 +108,50 @@ class SchoolRounds:
         window : array of bool, shape (steps,)
             Steps in which one is open.
         """
-        share, ends, begins = np.zeros(steps), np.zeros(steps, dtype=np.bool_), np.zeros(steps + 1)
-        days = calendar.day_of(steps - 1) + 1
-        # A round of the day before the run may end within it.
-        school = np.flatnonzero(calendar.school_days(-1, days + 1)) - 1
-        for day in school.tolist():
-            date = calendar.start.date() + timedelta(days=day)
-            for first, last in rounds:
-                begin = calendar.elapsed_h(date, first) / calendar.step_h
-                end = calendar.elapsed_h(date, last + DAY_H * (last < first)) / calendar.step_h
-                start, stop = max(math.floor(begin), 0), min(math.ceil(end), steps)
-                if start >= stop:
-                    continue
-                step = np.arange(start, stop)
-                driven = np.minimum(step + 1, end) - np.maximum(step, begin)
-                share[start:stop] += driven / (end - begin)
-                ends[stop - 1] |= end <= stop
-                begins[start] += begin >= 0
+        share, before, rest, away_ms = (np.zeros(steps) for _ in range(4))
+        ends, begins = np.zeros(steps, dtype=np.bool_), np.zeros(steps + 1)
+        edges = np.array([step_moment(step, calendar.step_h) for step in range(steps + 1)])
+        for begin, end in rounds_of_days(calendar, -1, calendar.day_of(steps - 1), rounds):
+            start = max(int(np.searchsorted(edges, begin, side="right")) - 1, 0)
+            stop = min(int(np.searchsorted(edges, end, side="left")), steps)
+            if start >= stop:
+                continue
+            driven = np.minimum(edges[start + 1 : stop + 1], end)
+            driven -= np.maximum(edges[start:stop], begin)
+            share[start:stop] += driven / (end - begin)
+            away_ms[start:stop] += driven
+            ends[stop - 1] |= end <= edges[stop]
+            begins[start] += begin >= 0
+            if end < edges[stop]:
+                before[stop - 1] += driven[-1] / (end - begin)
+            if begin > edges[start] and end >= edges[start + 1]:
+                rest[start] += 1.0
+        parked = 1.0 - away_ms / np.diff(edges)
         ahead = _ahead(begins[:-1], opens, window)
-        return cls(share, ends, ahead)
+        return cls(share, parked, before, rest, ends, ahead)
+
+
+def rounds_of_days(
+    calendar: Calendar, first: int, last: int, rounds: Sequence[tuple[float, float]]
+) -> Iterator[tuple[int, int]]:
+    """Yield when each round begins and ends of the school days among some [ms].
+
+    Parameters
+    ----------
+    calendar : Calendar
+        With school terms; without them there is no round.
+    first, last : int
+        Days counted from that of the run's start; the last one is one of them.
+    rounds : sequence of (float, float)
+        As `SchoolRounds.of` takes them.
+    """
+    school = np.flatnonzero(calendar.school_days(first, last - first + 1)) + first
+    for day in school.tolist():
+        date = calendar.start.date() + timedelta(days=day)
+        for begins, ends in rounds:
+            begin = calendar.elapsed_h(date, begins)
+            end = calendar.elapsed_h(date, ends + DAY_H * (ends < begins))
+            yield moment(begin), moment(end)
 
 
 def charging_window(

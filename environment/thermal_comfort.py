@@ -90,3 +90,53 @@ def needs_conditioning(
     low, high = np.array([bands[season] for season in seasons]).T
     needs: NDArray[np.bool_] = (room_c < low) | (room_c > high)
     return needs
+
+
+def room_store_kwh(kwh_per_k: float, lowest_c: float, highest_c: float) -> float:
+    r"""Return the heat that rooms hold between two comfortable temperatures [kWh].
+
+    .. math:: C (T_h - T_l)
+
+    Parameters
+    ----------
+    kwh_per_k : float
+        Heat capacity of the rooms with their walls and floors C [kWh/K].
+    lowest_c, highest_c : float
+        Lowest and highest comfortable temperature [°C].
+
+    Notes
+    -----
+    A house of one temperature, ``C T' = Q - (T - T_out) C / tau``, needs ``Q_0`` to stay at the
+    lowest comfortable temperature. What it holds beyond, ``E = C (T - T_l)``, obeys
+    ``E' = (Q - Q_0) - E / tau``, whatever the weather. So its comfort band is a store of heat
+    without losses of filling or drawing, which loses `room_loss_per_h` of what it holds.
+    """
+    return kwh_per_k * (highest_c - lowest_c)
+
+
+def room_loss_per_h(time_constant_h: float) -> float:
+    """Return the share of the heat in rooms beyond the lowest temperature lost in an hour [1/h].
+
+    Parameters
+    ----------
+    time_constant_h : float
+        How slowly rooms cool: the ratio of their heat capacity to their losses [h].
+    """
+    return -math.expm1(-1.0 / time_constant_h)
+
+
+def room_temperature_of(
+    stored_kwh: NDArray[np.float64], kwh_per_k: float, lowest_c: float
+) -> NDArray[np.float64]:
+    """Return the temperature of rooms by the heat that they hold beyond the lowest one [°C].
+
+    Parameters
+    ----------
+    stored_kwh : array, any shape
+        Heat beyond that of the lowest temperature [kWh].
+    kwh_per_k : float
+        Heat capacity of the rooms [kWh/K].
+    lowest_c : float
+        Lowest comfortable temperature [°C].
+    """
+    return lowest_c + stored_kwh / kwh_per_k

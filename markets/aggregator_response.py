@@ -9,16 +9,20 @@ and two pieces never change order more than once.
 """
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.compiled import compiled_for
 from hmesh.markets.demand_curve import DemandCurve
+from hmesh.markets.envelope_kernel import affine_pieces, envelope
 
 FEW_ROUNDS = 16
+# To find where an arc ends takes as long as some tens of operations on a row.
+ROWS_OF_AN_ARC = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,13 @@ class _Arcs:
             self.price_offset[chosen],
             self.price_gain[chosen],
         )
+
+    @property
+    def columns(self) -> tuple[NDArray[np.float64], ...]:
+        """Their arrays, as kernels take them."""
+        return (
+            self.low, self.high, self.intercept, self.slope, self.price_offset, self.price_gain
+        )  # fmt: skip
 
     def pairs(self, left: NDArray[np.intp]) -> "_Arcs":
         """Return arcs and the ones right of them, in arrays of shape (2, n)."""
@@ -128,19 +139,20 @@ class ResponseMap:
     demand_offset: NDArray[np.float64]
     demand_gain: NDArray[np.float64]
 
-    def piece(self, utility_price: float | NDArray[np.float64]) -> NDArray[np.intp]:
+    def piece(self, utility_price: float | NDArray[np.float64]) -> Any:
         """Index of the piece that holds at ``utility_price``; the lower one at a common end."""
-        return np.maximum(self.starts.searchsorted(utility_price) - 1, 0)
+        piece = self.starts.searchsorted(utility_price) - 1
+        return np.maximum(piece, 0) if isinstance(utility_price, np.ndarray) else max(piece, 0)
 
-    def price(self, utility_price: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, utility_price: float | NDArray[np.float64]) -> Any:
         """Best community price [money/kWh] at ``utility_price`` (any shape)."""
         k = self.piece(utility_price)
-        return np.asarray(self.price_offset[k] + self.price_gain[k] * utility_price)
+        return self.price_offset[k] + self.price_gain[k] * utility_price
 
-    def demand_kwh(self, utility_price: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def demand_kwh(self, utility_price: float | NDArray[np.float64]) -> Any:
         """Demand [kWh] at the best community price (any shape)."""
         k = self.piece(utility_price)
-        return np.asarray(self.demand_offset[k] + self.demand_gain[k] * utility_price)
+        return self.demand_offset[k] + self.demand_gain[k] * utility_price
 
 
 class ResponseOnDemand:
@@ -205,64 +217,59 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
     Notes
     -----
     An arc that is nowhere above both its neighbours is nowhere the best, and if it is the best
-    somewhere it is never dropped; so all such arcs go at once, until none is left to drop. Beside a
-    dip that was dropped, arcs go one after another; after a few rounds those near such a gap are
-    compared with the arc beyond it, ever farther from the gap.
+    somewhere it is never dropped. So all such arcs go at once, for a few rounds. Beside a dip that
+    was dropped, arcs go one after another: those that are left pass a stack, in which each drops
+    the ones before it that it makes useless, so that all are looked at once more and not once a
+    round.
     """
     if lowest_price == highest_price:
         return _single_response(curve, lowest_price)
     arcs = _arcs(curve)
+    if compiled_for(ROWS_OF_AN_ARC * len(arcs.low)):
+        kept, starts = _passed(arcs, lowest_price, highest_price, FEW_ROUNDS, envelope)
+        columns = np.empty((5, 3 * len(kept)))
+        found = affine_pieces(*arcs.columns, kept, starts, highest_price, *columns)
+        start, *answers = (column[:found].copy() for column in columns)
+        return ResponseMap(start, highest_price, *answers)
+    arcs, starts, sorted_out = _few_rounds(arcs, lowest_price, highest_price)
+    kept = np.arange(len(starts))
+    if not sorted_out:
+        kept, starts = _passed(arcs, lowest_price, highest_price, 0, envelope.function)
+    ends = np.append(starts[1:], highest_price)
+    used = ends > starts
+    return _affine_pieces(arcs[kept[used]], starts[used], ends[used])
+
+
+def _passed(
+    arcs: _Arcs, lowest: float, highest: float, rounds: int, envelope: Callable[..., int]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the places of arcs that have passed the stack, and from which prices each is best."""
+    kept, starts = np.empty(len(arcs.low), np.int64), np.empty(len(arcs.low))
+    left = envelope(*arcs.columns, lowest, highest, rounds, kept, starts)
+    return kept[:left], starts[:left]
+
+
+def _few_rounds(
+    arcs: _Arcs, lowest_price: float, highest_price: float
+) -> tuple[_Arcs, NDArray[np.float64], bool]:
+    """Return the arcs that are left after a few rounds, where each begins, and if none has to go.
+
+    Where some still have to, the starts say nothing.
+    """
     neighbours = np.arange(len(arcs.low) - 1)
     crossing = _crossings(arcs.pairs(neighbours), lowest_price, highest_price)
-    parted = np.empty(0, dtype=np.intp)
-    for rounds in count(1):
+    for _ in range(FEW_ROUNDS):
         starts = np.concatenate(([lowest_price], crossing))
-        ends = np.append(crossing, highest_price)
-        dominated = starts > ends
+        dominated = starts > np.append(crossing, highest_price)
         if not dominated.any():
-            break
-        if rounds > FEW_ROUNDS and len(parted):
-            reach = min(2 ** (rounds - FEW_ROUNDS), len(starts))
-            dominated |= _beside_gaps(
-                arcs, starts, ends, parted, reach, (lowest_price, highest_price)
-            )
+            return arcs, starts, True
         kept = np.flatnonzero(~dominated)
         arcs = arcs[kept]
         # Arcs that were neighbours before still cross where they did.
         crossing = crossing[kept[:-1]]
         parted = np.flatnonzero(np.diff(kept) > 1)
         crossing[parted] = _crossings(arcs.pairs(parted), lowest_price, highest_price)
-    used = np.flatnonzero(ends > starts)
-    return _affine_pieces(arcs[used], starts[used], ends[used])
-
-
-def _beside_gaps(
-    arcs: _Arcs,
-    starts: NDArray[np.float64],
-    ends: NDArray[np.float64],
-    parted: NDArray[np.intp],
-    reach: int,
-    bounds: tuple[float, float],
-) -> NDArray[np.bool_]:
-    """Return which arcs are nowhere above both a neighbour and the arc beyond a gap nearby."""
-    dominated = np.zeros(len(starts), dtype=np.bool_)
-    place = np.arange(len(starts))
-    following = parted.searchsorted(place)
-    # The gap after an arc, and the arc beyond it.
-    left = np.flatnonzero(following < len(parted))
-    beyond = parted[following[left]] + 1
-    near = beyond - left <= reach
-    left, beyond = left[near], beyond[near]
-    overtaken = _searched_crossings(arcs[np.stack((left, beyond))], *bounds)
-    dominated[left] = starts[left] > overtaken
-    # And before it.
-    right = np.flatnonzero(following > 0)
-    beyond = parted[following[right] - 1]
-    near = right - beyond <= reach
-    right, beyond = right[near], beyond[near]
-    overtakes = _searched_crossings(arcs[np.stack((beyond, right))], *bounds)
-    dominated[right] |= overtakes > ends[right]
-    return dominated
+    return arcs, np.concatenate(([lowest_price], crossing)), False
 
 
 def _single_response(curve: DemandCurve, utility_price: float) -> ResponseMap:

@@ -1,6 +1,6 @@
-"""Kernels that count kinks into bins of prices, and take those of some bins.
+"""Kernels that count kinks into bins of prices, take those of some bins, and compare bins.
 
-They give what `hmesh.markets.price_windows` says of kinks, bit for bit: numbers of a piece are
+They give what `hmesh.markets.price_windows` says, bit for bit: numbers of a piece are
 added one after another, and pieces one after another.
 """
 
@@ -154,3 +154,99 @@ def merge_kinks(
         if sample == 0:
             table[:] = -1
     return found
+
+
+@kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] b1 f8 i8[]! i8[]!")
+def best_bins(
+    prices: Each,
+    edges: Each,
+    demand: Each,
+    gentlest: Each,
+    costlier: Each,
+    cheaper: Each,
+    costlier_choke: Each,
+    cheaper_choke: Each,
+    dead_bands: bool,
+    rounding: float,
+    firsts: NDArray[np.int64],
+    lasts: NDArray[np.int64],
+) -> None:
+    """Write the first bin that an aggregator's best answer to each price may lie in, and the last.
+
+    Bins are looked at from both ends, until one may earn what an edge earns for certain.
+
+    Parameters
+    ----------
+    prices : array, shape (prices,)
+        Ascending prices of the utility [money/kWh].
+    edges, demand : array, shape (bins + 1,)
+        Edges of the bins, and demand there [money/kWh, kWh].
+    gentlest, costlier, cheaper, costlier_choke, cheaper_choke : array, shape (bins,)
+        Lines that bound the demand in each bin above and below a price: their slope, their
+        intercepts, and the prices at which they meet 0 [kWh^2/money, kWh, money/kWh].
+    dead_bands : bool
+        Whether a bin around a price is bounded by both ends.
+    rounding : float
+        Share of a profit that may be rounding [-].
+    firsts, lasts : array of int, shape (prices,)
+        Room for the first bin, and the one after the last.
+    """
+    bins = len(edges) - 1
+    largest = 0.0
+    for k in range(bins + 1):
+        size = abs(demand[k])
+        largest = size if size > largest else largest
+    below = abs(edges[0] - prices[len(prices) - 1])
+    above = abs(edges[bins] - prices[0])
+    farthest = below if below > above else above
+    margin = rounding * largest * farthest
+    around = -1
+    for row in range(len(prices)):
+        q = prices[row]
+        # Four at a time, so that none waits for the one before.
+        certain = (edges[0] - q) * demand[0]
+        second = third = fourth = certain
+        for k in range(bins // 4):
+            one = (edges[4 * k + 1] - q) * demand[4 * k + 1]
+            two = (edges[4 * k + 2] - q) * demand[4 * k + 2]
+            three = (edges[4 * k + 3] - q) * demand[4 * k + 3]
+            four = (edges[4 * k + 4] - q) * demand[4 * k + 4]
+            certain = one if one > certain else certain
+            second = two if two > second else second
+            third = three if three > third else third
+            fourth = four if four > fourth else fourth
+        for k in range(bins - bins % 4 + 1, bins + 1):
+            one = (edges[k] - q) * demand[k]
+            certain = one if one > certain else certain
+        certain = max(max(certain, second), max(third, fourth))
+        enough = certain - margin
+        while around + 1 < bins and edges[around + 1] < q:
+            around += 1
+        inside = around >= 0 and q < edges[around + 1]
+        first, last = 0, bins
+        for side in range(2):
+            for step in range(bins):
+                k = step if side == 0 else bins - 1 - step
+                low, high = edges[k], edges[k + 1]
+                if inside and k == around:
+                    if not dead_bands:
+                        possible = True
+                    else:
+                        sold = demand[k] if demand[k] > 0.0 else 0.0
+                        bought = -demand[k + 1] if -demand[k + 1] > 0.0 else 0.0
+                        possible = (high - q) * sold >= enough or (q - low) * bought >= enough
+                else:
+                    above_price = low >= q
+                    intercept = costlier[k] if above_price else cheaper[k]
+                    price = (costlier_choke[k] if above_price else cheaper_choke[k]) + q
+                    price = price * 0.5
+                    price = price if price > low else low
+                    price = price if price < high else high
+                    possible = (intercept - gentlest[k] * price) * (price - q) >= enough
+                if possible:
+                    if side == 0:
+                        first = k
+                    else:
+                        last = k + 1
+                    break
+        firsts[row], lasts[row] = first, last

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.answers import Answers
 from hmesh.markets.bin_kernels import merge_kinks
+from hmesh.markets.curve_kernels import lines_of_kinks, sorted_kinks
 
 # As a share of the prices at hand.
 SAME_PRICE = 1e-14
@@ -118,6 +119,8 @@ class Bends:
     def curve(self) -> "DemandCurve":
         """Sort the kinks and jumps into the demand curve."""
         inside = self.within(self.low, self.high)
+        if len(inside.jump_price) == 0 and compiled_for(self.kinks):
+            return self._compiled_curve(inside)
         # The first price at which the demand has fallen; there is none between it and the jump.
         after = np.nextafter(inside.jump_price, np.inf)
         bends = inside.starts_slope, -inside.ends_slope, np.zeros_like(after)
@@ -138,13 +141,7 @@ class Bends:
         slope = inside.slope + np.concatenate(([0.0], np.cumsum(bend)))
         intercept = inside.intercept + np.concatenate(([0.0], np.cumsum(moment)))
         # Rounding leaves dust where the last battery ceases to answer; a count does not.
-        # Summed by one thread: several would cost more than they save.
-        summed = abs(self.intercept) + sum(
-            float(np.einsum("i,i->", slopes, np.abs(prices)))
-            for slopes, prices in (
-                (self.starts_slope, self.starts), (self.ends_slope, self.ends)
-            )
-        )  # fmt: skip
+        summed = self._summed()
         jumps = None
         if len(after):
             jumps = np.concatenate(([False], order >= len(price) - len(after), [False]))
@@ -163,6 +160,43 @@ class Bends:
         return DemandCurve(
             np.append(edges[:-1][wide], self.high), intercept[wide], slope[wide], jumps
         )
+
+    def _summed(self) -> float:
+        """Return the sum of all that intercepts are made of, jumps left out [kWh]."""
+        # Summed by one thread: several would cost more than they save.
+        return abs(self.intercept) + sum(
+            float(np.einsum("i,i->", slopes, np.abs(prices)))
+            for slopes, prices in (
+                (self.starts_slope, self.starts), (self.ends_slope, self.ends)
+            )
+        )  # fmt: skip
+
+    def _compiled_curve(self, inside: "Bends") -> "DemandCurve":
+        """Return what `curve` does of kinks inside, none of which is a jump, by kernels."""
+        begun = len(inside.starts)
+        order = np.argsort(np.concatenate((inside.starts, inside.ends)), kind="stable")
+        kinks = len(order)
+        price, bend, moment = np.empty((3, kinks))
+        step, firsts = np.empty((2, kinks), dtype=np.int64)
+        one = np.broadcast_to(np.int64(1), kinks)
+        counted = inside.starts_count is not None and inside.ends_count is not None
+        same = SAME_PRICE * max(abs(self.low), abs(self.high))
+        found = sorted_kinks(
+            order,
+            inside.starts, inside.starts_slope, inside.starts_count if counted else one[:begun],
+            inside.ends, inside.ends_slope, inside.ends_count if counted else one[begun:],
+            self.dead_bands, same, price, bend, moment, step, firsts,
+        )  # fmt: skip
+        if found < kinks:
+            firsts = firsts[:found]
+            price = price[firsts]
+            bend, moment, step = (np.add.reduceat(each, firsts) for each in (bend, moment, step))
+        edges, intercept, slope = np.empty(found + 2), np.empty(found + 1), np.empty(found + 1)
+        lines = lines_of_kinks(
+            self.low, self.high, inside.intercept, inside.slope, inside.answering,
+            1e-13 * self._summed(), price, bend, moment, step, edges, intercept, slope,
+        )  # fmt: skip
+        return DemandCurve(edges[: lines + 1], intercept[:lines], slope[:lines])
 
 
 def _count(counts: Counts | None, chosen: NDArray[np.bool_], number: int) -> int:

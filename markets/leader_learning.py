@@ -183,15 +183,15 @@ def price_at_cost(asked: Callable[[float], float], lowest: float, highest: float
     return highest
 
 
-def best_on_grid(
-    value: Callable[[float], float], lowest: float, highest: float, points: int, zooms: int
+def best_on_grid[V: (float, tuple[float, float])](
+    value: Callable[[float], V], lowest: float, highest: float, points: int, zooms: int
 ) -> float:
     """Return where a function of a price is highest, by grids that narrow around the best point.
 
     Parameters
     ----------
     value : callable
-        The function.
+        The function: a number, or several of which the first counts before the next.
     lowest, highest : float
         Where it is looked at.
     points : int
@@ -200,13 +200,13 @@ def best_on_grid(
         How often a grid is laid around the best point of the one before.
     """
     left, right = lowest, highest
-    best, most = lowest, -np.inf
+    best, most = lowest, value(lowest)
     for _ in range(zooms + 1):
-        grid = np.linspace(left, right, points)
-        values = [value(float(price)) for price in grid]
-        k = int(np.argmax(values))
+        grid: list[float] = np.linspace(left, right, points).tolist()
+        values = [value(price) for price in grid]
+        k = max(range(points), key=values.__getitem__)
         if values[k] > most:
-            best, most = float(grid[k]), values[k]
+            best, most = grid[k], values[k]
         step = (right - left) / (points - 1)
         left, right = max(lowest, best - step), min(highest, best + step)
     return best

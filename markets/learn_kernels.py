@@ -16,7 +16,10 @@ type Flags = NDArray[np.bool_]
 DONE, LEFT = 0, 1
 
 
-@kernel("f8[] f8[,] f8[] f8[] f8 f8[]! f8[]! f8[]! f8[]! b1[]! f8[]! b1[]! f8[]! f8[]! f8[]! f8[]!")
+@kernel(
+    "f8[] f8[,] f8[] f8[] f8 f8[]! f8[]! f8[]! f8[]! b1[]! f8[]! b1[]! b1[]! "
+    "f8[]! f8[]! f8[]! f8[]!"
+)
 def learn_lines(
     prices: Each,
     answers: Each,
@@ -30,6 +33,7 @@ def learn_lines(
     unexplained: Flags,
     inelastic: Each,
     two: Flags,
+    unknown: Flags,
     value: Each,
     theta: Each,
     least_kwh: Each,
@@ -57,6 +61,8 @@ def learn_lines(
         Room for the energy assumed of those.
     two : array of bool, shape (n,)
         Room for who has two lines; of the others the next four say nothing.
+    unknown : array of bool, shape (n,)
+        Room for whose lines more answers would show.
     value, theta, least_kwh, most_kwh : array, shape (n,)
         Room for marginal value, its fall with the energy held, and bounds.
 
@@ -98,7 +104,8 @@ def learn_lines(
                     last = k
                     points += 1
         before = drop - 1 if drop > 0 else 0
-        if points < 2 and most != least:
+        unknown[j] = points < 2 and most != least
+        if unknown[j]:
             below, above = prices[before], prices[bottom]
             if points == 1:
                 middle = prices[drop]

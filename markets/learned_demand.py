@@ -13,9 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
+from hmesh.markets.heard_answers import (
+    HeardAnswers,
+    HiddenLines,
+    hidden_lines,
+    rows_of_column,
+)
 from hmesh.markets.learn_kernels import DONE, learn_lines
 from hmesh.markets.price_search import ends_first
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
@@ -85,142 +90,64 @@ def learn_demand(
     evenly = np.arange(1, FIRST_PROBES - 1) / (FIRST_PROBES - 1)
     prices = np.array(ends_first(lowest_price, highest_price, evenly))
     answers = [ask(float(price)) for price in prices]
-    while True:
-        order = np.argsort(prices)
-        prices, answers = prices[order], [answers[k] for k in order]
-        energy_kwh = np.array(answers)
-        if compiled_for(energy_kwh.shape[1]):
-            learned, below_above = _by_kernel(prices, energy_kwh, plugs, fixed_kwh)
-            if learned is not None:
-                gap = below_above[1] - below_above[0]
-                if gap <= 1e-9 * (highest_price - lowest_price) or len(prices) >= most_probes:
-                    return learned
-                probe = 0.5 * (below_above[0] + below_above[1])
-                prices = np.append(prices, probe)
-                answers.append(ask(probe))
-                continue
-        missing = np.isnan(energy_kwh)
-        silent = missing.all(axis=1)
-        if silent.any() and energy_kwh.shape[1]:
-            heard = _Heard.of(prices[~silent], energy_kwh[~silent], plugs)
+    narrow = 1e-9 * (highest_price - lowest_price)
+    order = np.argsort(prices)
+    prices, answers = prices[order], [answers[k] for k in order]
+    energy_kwh = np.array(answers)
+    learned, hidden = _first_look(prices, energy_kwh, plugs, fixed_kwh)
+    rows, there = hidden.rows, energy_kwh[:, hidden.rows]
+    while hidden.widest > narrow and len(prices) < most_probes:
+        learned = None
+        place = int(prices.searchsorted(hidden.middle))
+        prices = np.insert(prices, place, hidden.middle)
+        answers.insert(place, ask(hidden.middle))
+        if np.isnan(answers[place]).all():
             break
-        heard = _Heard.of(prices, energy_kwh, plugs)
-        below, above = _gaps(heard, missing.any(axis=0))
-        widest = int(np.argmax(above - below)) if energy_kwh.shape[1] else 0
-        gap = float(above[widest] - below[widest]) if energy_kwh.shape[1] else 0.0
-        if gap <= 1e-9 * (highest_price - lowest_price) or len(prices) >= most_probes:
-            break
-        probe = 0.5 * float(below[widest] + above[widest])
-        prices = np.append(prices, probe)
-        answers.append(ask(probe))
-    return _explain(heard, fixed_kwh)
+        there = np.concatenate((there[:place], answers[place][None, rows], there[place:]))
+        hidden = hidden_lines(prices, there, tuple(rows_of_column(plug, rows) for plug in plugs))
+        # Who is known stays known.
+        rows, there = rows[hidden.rows], there[:, hidden.rows]
+    if learned is None:
+        learned = _explained(prices, np.array(answers), plugs, fixed_kwh)
+    return learned
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What was answered to ascending prices, and where the answers of each vehicle fall.
-
-    Attributes
-    ----------
-    prices : array, shape (prices,)
-        Prices asked [money/kWh].
-    energy_kwh : array, shape (prices, n)
-        What every vehicle answered [kWh].
-    between : array of bool, shape (prices, n)
-        Answers strictly between the first and the last one of the vehicle, and with losses other
-        than idleness.
-    points : array of int, shape (n,)
-        How many they are.
-    drop, bottom : array of int, shape (n,)
-        First answer below the first one, and first one that is not above the last one.
-    plugs : tuple
-        Efficiencies of charging and discharging [-], each one number or of shape (n,).
-    losing : array of int
-        Vehicles with losses.
-    """
-
-    prices: NDArray[np.float64]
-    energy_kwh: NDArray[np.float64]
-    between: NDArray[np.bool_]
-    points: NDArray[np.intp]
-    drop: NDArray[np.intp]
-    bottom: NDArray[np.intp]
-    plugs: tuple[FloatOrArray, FloatOrArray]
-    losing: NDArray[np.intp]
-
-    @classmethod
-    def of(
-        cls,
-        prices: NDArray[np.float64],
-        energy_kwh: NDArray[np.float64],
-        plugs: tuple[FloatOrArray, FloatOrArray],
-    ) -> "_Heard":
-        """Return what was answered, with what follows from it."""
-        count = energy_kwh.shape[1]
-        losing = np.empty(0, dtype=np.intp)
-        if not (is_one(plugs[0]) and is_one(plugs[1])):
-            lossy = np.not_equal(plugs[0], 1.0) | np.not_equal(plugs[1], 1.0)
-            losing = np.flatnonzero(np.broadcast_to(lossy, count))
-        if len(prices) == 0:
-            nowhere = np.zeros(count, dtype=np.intp)
-            between = np.zeros_like(energy_kwh, np.bool_)
-            return cls(prices, energy_kwh, between, nowhere, nowhere, nowhere, plugs, losing)
-        fallen = energy_kwh < energy_kwh[0]
-        between = fallen & (energy_kwh > energy_kwh[-1])
-        if len(losing):
-            between[:, losing] &= energy_kwh[:, losing] != 0.0
-        return cls(
-            prices,
-            energy_kwh,
-            between,
-            between.sum(axis=0),
-            fallen.argmax(axis=0),
-            (energy_kwh <= energy_kwh[-1]).argmax(axis=0),
-            plugs,
-            losing,
-        )
-
-    def rows(self, chosen: NDArray[np.intp]) -> "_Heard":
-        """Return what some vehicles answered, as of vehicles without losses."""
-        return _Heard(
-            self.prices,
-            self.energy_kwh[:, chosen],
-            self.between[:, chosen],
-            self.points[chosen],
-            self.drop[chosen],
-            self.bottom[chosen],
-            (1.0, 1.0),
-            np.empty(0, dtype=np.intp),
-        )
+def _first_look(
+    prices: NDArray[np.float64],
+    energy_kwh: NDArray[np.float64],
+    plugs: tuple[FloatOrArray, FloatOrArray],
+    fixed_kwh: float,
+) -> tuple[LearnedDemand | None, HiddenLines]:
+    """Return what the first answers say, where it is found with it, and what they hide."""
+    count = energy_kwh.shape[1]
+    if count == 0 or np.isnan(energy_kwh).all(axis=1).any():
+        return None, HiddenLines(np.empty(0, dtype=np.intp))
+    if compiled_for(count):
+        learned, hidden = _by_kernel(prices, energy_kwh, plugs, fixed_kwh)
+        if learned is not None:
+            return learned, hidden
+    return None, hidden_lines(prices, energy_kwh, plugs)
 
 
-def _gaps(
-    heard: _Heard, missing: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Prices between which the line of each vehicle hides; equal where it is known or missing."""
-    energy_kwh, prices, points = heard.energy_kwh, heard.prices, heard.points
-    known = (points >= 2) | (energy_kwh[0] == energy_kwh[-1]) | missing
-    if known.all():
-        nowhere = np.zeros(len(known))
-        return nowhere, nowhere
-    below = prices[np.maximum(heard.drop - 1, 0)]
-    above = prices[heard.bottom]
-    # With one answer on the line, the longer side of it holds the room for a second one.
-    middle = prices[heard.drop]
-    single = points == 1
-    left_is_longer = middle - below > above - middle
-    above = np.where(single & left_is_longer, middle, above)
-    below = np.where(single & ~left_is_longer, middle, below)
-    unknown = heard.losing[~known[heard.losing]]
-    if len(unknown):
-        # Between two neighbours that differ there is a part of a line, not of a dead band alone.
-        differ = energy_kwh[:-1, unknown] > energy_kwh[1:, unknown]
-        widest = (np.diff(prices)[:, None] * differ).argmax(axis=0)
-        below[unknown], above[unknown] = prices[widest], prices[widest + 1]
-    return np.where(known, 0.0, below), np.where(known, 0.0, above)
+def _explained(
+    prices: NDArray[np.float64],
+    energy_kwh: NDArray[np.float64],
+    plugs: tuple[FloatOrArray, FloatOrArray],
+    fixed_kwh: float,
+) -> LearnedDemand:
+    """Return what all answers say together; prices to which nobody answered say nothing."""
+    count = energy_kwh.shape[1]
+    if compiled_for(count):
+        learned, _ = _by_kernel(prices, energy_kwh, plugs, fixed_kwh)
+        if learned is not None:
+            return learned
+    if count:
+        heard = ~np.isnan(energy_kwh).all(axis=1)
+        prices, energy_kwh = prices[heard], energy_kwh[heard]
+    return _explain(HeardAnswers.of(prices, energy_kwh, plugs), fixed_kwh)
 
 
-def _explain(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
+def _explain(heard: HeardAnswers, fixed_kwh: float) -> LearnedDemand:
     """Explain the answers of all, by two lines where there are losses and else by one."""
     batteries, with_losses = _by_two_lines(heard)
     if len(batteries) == 0:
@@ -234,7 +161,7 @@ def _explain(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
     return LearnedDemand(kinks, unexplained, inelastic, learned.probes)
 
 
-def _by_one_line(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
+def _by_one_line(heard: HeardAnswers, fixed_kwh: float) -> LearnedDemand:
     """Fit the clipped line of every vehicle and hold it against all its answers."""
     prices, energy_kwh = heard.prices, heard.energy_kwh
     if len(prices) == 0:
@@ -268,7 +195,7 @@ def _by_one_line(heard: _Heard, fixed_kwh: float) -> LearnedDemand:
     return LearnedDemand(kinks, unexplained, inelastic, len(prices))
 
 
-def _by_two_lines(heard: _Heard) -> tuple[NDArray[np.intp], Answers]:
+def _by_two_lines(heard: HeardAnswers) -> tuple[NDArray[np.intp], Answers]:
     """Return the batteries with losses that explain their answers, and what they answer.
 
     In terms of the energy held and of the marginal value that a price asks of it, a battery's
@@ -318,21 +245,22 @@ def _by_kernel(
     energy_kwh: NDArray[np.float64],
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
-) -> tuple[LearnedDemand | None, tuple[float, float]]:
+) -> tuple[LearnedDemand | None, HiddenLines]:
     """Do as `_explain` and `_gaps`; None where some were silent or hold more than they value."""
     count = energy_kwh.shape[1]
     full, empty, slope, taken, inelastic, *batteries = np.empty((9, count))
-    unexplained, two = np.empty((2, count), dtype=np.bool_)
+    unexplained, two, unknown = np.empty((3, count), dtype=np.bool_)
     states = (whole(each, full) for each in plugs)
     what, below, above = learn_lines(
         prices, energy_kwh, *states, AGREEMENT, full, empty, slope, taken, unexplained, inelastic,
-        two, *batteries,
+        two, unknown, *batteries,
     )  # fmt: skip
     if what != DONE:
-        return None, (0.0, 0.0)
+        return None, HiddenLines(np.empty(0, dtype=np.intp))
+    hidden = HiddenLines(np.flatnonzero(unknown), below, above)
     if not two.any():
         kinks = Answers(fixed_kwh + float(taken.sum()), full, empty, slope)
-        return LearnedDemand(kinks, unexplained, inelastic, len(prices)), (below, above)
+        return LearnedDemand(kinks, unexplained, inelastic, len(prices)), hidden
     others, rows = np.flatnonzero(~two), np.flatnonzero(two)
     full, empty, slope = (column[others] for column in (full, empty, slope))
     one = Answers(fixed_kwh + float(taken[others].sum()), full, empty, slope)
@@ -341,11 +269,11 @@ def _by_kernel(
     nothing = np.zeros_like(value)
     with_losses = battery_answers(0.0, value, theta, nothing, least, most, into, out_of)
     kinks = sum_of_answers((one, with_losses))
-    return LearnedDemand(kinks, unexplained, inelastic, len(prices)), (below, above)
+    return LearnedDemand(kinks, unexplained, inelastic, len(prices)), hidden
 
 
 def _lines(
-    heard: _Heard,
+    heard: HeardAnswers,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return a price, the energy there and the slope of the line of every vehicle.
 

@@ -30,6 +30,36 @@ def tier_charge(
     return charge
 
 
+def surcharge_foreseen(
+    month_kwh: NDArray[np.float64],
+    mean_kw: NDArray[np.float64],
+    left_h: float,
+    above_kwh: NDArray[np.float64],
+    surcharge: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    r"""Return what a kWh of a month costs more in the tier that the month is expected to end in.
+
+    .. math:: \sum_i s_i [M + P h > a_i]
+
+    The derivative of `tier_charge` at the expected energy: whenever in the month a kWh is bought,
+    it is the last one that is beyond a threshold or not.
+
+    Parameters
+    ----------
+    month_kwh : array, shape (...)
+        Energy bought in the month so far M [kWh].
+    mean_kw : array, shape (...)
+        Mean power that is expected to be bought P [kW].
+    left_h : float
+        Time until the month ends h [h].
+    above_kwh, surcharge : array, shape (tiers,)
+        Thresholds a [kWh] and surcharges s of the tiers [money/kWh].
+    """
+    expected = month_kwh + left_h * mean_kw
+    foreseen: NDArray[np.float64] = ((expected[..., None] > above_kwh) * surcharge).sum(axis=-1)
+    return foreseen
+
+
 def demand_charge(
     peak_kw: NDArray[np.float64], price_per_kw: NDArray[np.float64]
 ) -> NDArray[np.float64]:

@@ -97,9 +97,11 @@ class PriceSearch:
 
     def most_between(self, intervals: list[tuple[float, float]]) -> list[float]:
         """Return the most that could be earned between neighbours asked [money]."""
-        known = [(low, high, self.demand[high], self.demand[low]) for low, high in intervals]
-        most: list[float] = most_profit(self.cost, *np.array(known).T).tolist()
-        return most
+        demand = self.demand
+        return [
+            float(most_profit(self.cost, low, high, demand[high], demand[low]))
+            for low, high in intervals
+        ]
 
     def enqueue(self, intervals: Iterable[tuple[float, float]]) -> None:
         """Put intervals between neighbours asked in the queue by what each could earn at best."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
-from hmesh.markets.bin_kernels import count_kinks, take_kinks
+from hmesh.markets.bin_kernels import best_bins, count_kinks, take_kinks
 from hmesh.markets.demand_curve import Bends
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
@@ -311,15 +311,32 @@ def price_window(bins: DemandBins, utility_price: float) -> tuple[int, int]:
 
 def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
     """Bound an aggregator's best answers: bins that cannot earn what an edge earns are out."""
+    demand, reach = bins.demand_kwh, _Reach(bins)
+    if compiled_for(len(prices) * len(bins.gentlest)):
+        first, last = np.empty((2, len(prices)), dtype=np.int64)
+        best_bins(
+            prices, bins.edges, demand, bins.gentlest, reach.costlier, reach.cheaper, *reach.chokes,
+            bins.bends.dead_bands, ROUNDING, first, last,
+        )  # fmt: skip
+    else:
+        first, last = _best_bins(bins, prices, demand, reach)
+    first = np.maximum.accumulate(first)
+    last = np.minimum.accumulate(last[::-1])[::-1]
+    return _Answers(first, last, demand[last], demand[first])
+
+
+def _best_bins(
+    bins: DemandBins, prices: NDArray[np.float64], demand: NDArray[np.float64], reach: "_Reach"
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first bin that the best answer to each price may lie in, and one past the last."""
     q = prices[:, None]
     low, high = bins.edges[:-1], bins.edges[1:]
-    demand = bins.demand_kwh
     earned = np.subtract(bins.edges, q)
     earned *= demand
     certain = earned.max(axis=1)
     farthest = max(abs(low[0] - prices[-1]), abs(high[-1] - prices[0]))
     enough = certain - ROUNDING * np.abs(demand).max() * farthest
-    reach, possible = _Reach(bins), np.empty((len(prices), len(low)), dtype=np.bool_)
+    possible = np.empty((len(prices), len(low)), dtype=np.bool_)
     for start in range(0, len(prices), ROWS):
         rows = slice(start, start + ROWS)
         np.greater_equal(reach.earned(prices[rows]), enough[rows, None], out=possible[rows])
@@ -334,10 +351,8 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
         sells = (high[at] - asked) * np.maximum(demand[:-1], 0.0)[at]
         buys = (asked - low[at]) * np.maximum(-demand[1:], 0.0)[at]
         possible[inside, at] = np.maximum(sells, buys) >= enough[inside]
-    first = np.maximum.accumulate(np.argmax(possible, axis=1))
-    last = possible.shape[1] - np.argmax(possible[:, ::-1], axis=1)
-    last = np.minimum.accumulate(last[::-1])[::-1]
-    return _Answers(first, last, demand[last], demand[first])
+    first = np.argmax(possible, axis=1)
+    return first, possible.shape[1] - np.argmax(possible[:, ::-1], axis=1)
 
 
 class _Reach:

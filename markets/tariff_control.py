@@ -3,13 +3,15 @@ r"""A battery that knows its tariff: what stored energy is worth ahead, and what
 Once a day the worth of stored energy is worked out backwards over the coming steps from what is
 expected of loads and modules (dynamic programming over levels of the store, straight lines between
 them). In each step the battery then exchanges what costs least at the real loads, the worth of what
-it holds afterwards included. Bands and prices that change, wear, limits of the connection, net
-billing, negative prices and the highest power of the month all enter by the cost of a step alone:
+it holds afterwards included. Bands and prices that change, tiers, wear, limits of the connection,
+net billing, negative prices and the highest power of the month all enter by the cost of a step
+alone:
 
-.. math:: c = p\,m - f\,x + w\,d + D\,\max(m / h - T, 0) + P\,u
+.. math:: c = (p + s)\,m - f\,x + w\,d + D\,\max(m / h - T, 0) + P\,u
 
-with import m, export x, discharge d, unserved load u, prices p and f, wear w, step h, the charge D
-for the highest power and the peak T that is aimed at.
+with import m, export x, discharge d, unserved load u, prices p and f, the surcharge s of the tier
+that the month is expected to end in, wear w, step h, the charge D for the highest power and the
+peak T that is aimed at.
 """
 
 from dataclasses import dataclass
@@ -102,7 +104,12 @@ class StepTariff:
 
 
 def step_cost(
-    flows: ConnectionFlows, tariff: StepTariff, wear: Each, peak_kw: Each, step_h: float
+    flows: ConnectionFlows,
+    tariff: StepTariff,
+    wear: Each,
+    peak_kw: Each,
+    step_h: float,
+    surcharge: Each | float = 0.0,
 ) -> Each:
     """Return what a step costs, of the shape of the flows [money].
 
@@ -118,8 +125,11 @@ def step_cost(
         Highest power that is aimed at [kW].
     step_h : float
         Length of the step [h].
+    surcharge : array or float, optional
+        What the tier of the month adds to each kWh drawn [money/kWh].
     """
-    cost: Each = tariff.purchase * flows.import_kwh - tariff.feed_in * flows.export_kwh
+    purchase = tariff.purchase + surcharge
+    cost: Each = purchase * flows.import_kwh - tariff.feed_in * flows.export_kwh
     cost += wear * np.maximum(0.0 - flows.battery_kwh, 0.0) + UNSERVED * flows.unserved_kwh
     if tariff.demand_price:
         beyond = np.maximum(flows.import_kwh / step_h - peak_kw, 0.0)
@@ -135,6 +145,7 @@ def worth_of_stored(
     connection: Connection,
     peak_kw: Each,
     step_h: float,
+    surcharge: Each | None = None,
 ) -> Each:
     """Return what the rest of the coming steps costs at least, by the energy held.
 
@@ -152,6 +163,8 @@ def worth_of_stored(
         Highest power that is aimed at [kW].
     step_h : float
         Length of a step [h].
+    surcharge : array, shape (steps, sites), optional
+        What the tier of its month is expected to add to each kWh drawn [money/kWh].
 
     Returns
     -------
@@ -162,10 +175,12 @@ def worth_of_stored(
     levels = batteries.levels_kwh
     steps = len(load_kwh)
     worth = np.zeros((steps + 1, *levels.shape))
+    if surcharge is None:
+        surcharge = np.zeros_like(load_kwh)
     for step in range(steps - 1, -1, -1):
         _, total = _choices(
             levels, load_kwh[step], generation_kwh[step], tariffs[step], batteries, connection,
-            peak_kw, step_h, worth[step + 1],
+            peak_kw, step_h, worth[step + 1], surcharge[step],
         )  # fmt: skip
         worth[step] = total.min(axis=2)
     return worth
@@ -181,6 +196,7 @@ def best_exchange(
     peak_kw: Each,
     step_h: float,
     worth_after: Each,
+    surcharge: Each | None = None,
 ) -> Each:
     """Return the exchange of a step that costs least with what is held afterwards [kWh].
 
@@ -192,6 +208,8 @@ def best_exchange(
         As in `worth_of_stored`.
     worth_after : array, shape (sites, LEVELS)
         What the steps afterwards cost, of `worth_of_stored` [money].
+    surcharge : array, shape (sites,), optional
+        What the tier of the month is expected to add to each kWh drawn [money/kWh].
 
     Returns
     -------
@@ -201,7 +219,7 @@ def best_exchange(
     """
     tried, total = _choices(
         energy_kwh[:, None], load_kwh, generation_kwh, tariff, batteries, connection, peak_kw,
-        step_h, worth_after,
+        step_h, worth_after, np.zeros_like(load_kwh) if surcharge is None else surcharge,
     )  # fmt: skip
     best = settled(total[:, 0]).argmin(axis=1)
     exchange: Each = tried[np.arange(len(best)), 0, best]
@@ -313,6 +331,7 @@ def _choices(
     peak_kw: Each,
     step_h: float,
     worth_after: Each,
+    surcharge: Each,
 ) -> tuple[Each, Each]:
     """Return exchanges to try, and their costs, for energies of shape (sites, held)."""
     held = energy_kwh.shape[1]
@@ -338,7 +357,8 @@ def _choices(
         _wide(load_kwh, 2), _wide(generation_kwh, 2), tried, wide, step_h,
         worthless=tariff.worthless,
     )  # fmt: skip
-    cost = step_cost(flows, tariff, _wide(batteries.wear, 2), _wide(peak_kw, 2), step_h)
+    wear, aimed, more_a_kwh = (_wide(each, 2) for each in (batteries.wear, peak_kw, surcharge))
+    cost = step_cost(flows, tariff, wear, aimed, step_h, more_a_kwh)
     after = charged(np.broadcast_to(energy_kwh[:, :, None], tried.shape), tried, up, down)
     return tried, cost + _between(levels, worth_after, after)
 

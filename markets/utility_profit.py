@@ -1,5 +1,7 @@
 """What a utility earns, and the most it could earn where demand is known only in part."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,8 @@ type Numbers = float | NDArray[np.float64]
 
 def utility_profit(
     cost: GenerationCost, price: Numbers, demand_kwh: Numbers, lost_kwh: Numbers = 0.0
-) -> NDArray[np.float64]:
-    """Return ``price * D - C(D + lost)`` [money].
+) -> Any:
+    """Return ``price * D - C(D + lost)`` [money], a number where all that is given are numbers.
 
     Parameters
     ----------
@@ -27,13 +29,13 @@ def utility_profit(
     -----
     Source: Khwanrit (2024), eq. (5.8), which loses nothing.
     """
-    demand = np.asarray(demand_kwh, dtype=np.float64)
-    return np.asarray(price * demand - cost.total(demand + lost_kwh))
+    generated: Any = demand_kwh + lost_kwh
+    return price * demand_kwh - cost.total(generated)
 
 
 def best_on_line(
     cost: GenerationCost, low_price: Numbers, high_price: Numbers, offset: Numbers, gain: Numbers
-) -> NDArray[np.float64]:
+) -> Any:
     """Return the price of most profit where the demand is ``offset + gain * price``.
 
     Parameters
@@ -47,7 +49,7 @@ def best_on_line(
 
     Returns
     -------
-    array, shape (n,)
+    float or array, shape (n,)
         The stationary point, or the end next to it: the profit is concave. Where the demand does
         not answer, the upper end if it is above 0, else the lower end.
 
@@ -56,11 +58,29 @@ def best_on_line(
     Source: Khwanrit (2024), eq. (5.30)-(5.33), from the first-order condition on one line.
     """
     a, b = cost.quadratic, cost.linear
+
+    def stationary(offset: Any, gain: Any) -> Any:
+        return -(offset * (1 - 2 * a * gain) - b * gain) / (2 * gain * (1 - a * gain))
+
+    if isinstance(gain, float) and isinstance(offset, float):
+        best = stationary(offset, gain) if gain < 0 else high_price if offset > 0 else low_price
+        return _smaller(_larger(best, low_price), high_price)
     gain = np.asarray(gain, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        stationary = -(offset * (1 - 2 * a * gain) - b * gain) / (2 * gain * (1 - a * gain))
+        inside = stationary(offset, gain)
     flat = np.where(np.asarray(offset) > 0, high_price, low_price)
-    return np.clip(np.where(gain < 0, stationary, flat), low_price, high_price)
+    return np.clip(np.where(gain < 0, inside, flat), low_price, high_price)
+
+
+# One question is about numbers, for which arrays would take ten times as long.
+def _smaller(one: Numbers, other: Numbers) -> Any:
+    numbers = isinstance(one, float) and isinstance(other, float)
+    return min(one, other) if numbers else np.minimum(one, other)
+
+
+def _larger(one: Numbers, other: Numbers) -> Any:
+    numbers = isinstance(one, float) and isinstance(other, float)
+    return max(one, other) if numbers else np.maximum(one, other)
 
 
 def best_on_lines(
@@ -142,7 +162,7 @@ def most_profit(
     least_kwh: Numbers,
     most_kwh: Numbers,
     lost_kwh: Numbers = 0.0,
-) -> NDArray[np.float64]:
+) -> Any:
     """Return the most a utility could earn if price and demand are known only within bounds.
 
     Parameters
@@ -157,26 +177,27 @@ def most_profit(
         What it generates more than it sells [kWh].
     """
     # Rounding may turn around bounds that are equal.
-    least, most = np.minimum(least_kwh, most_kwh), np.maximum(least_kwh, most_kwh)
-    sells = _most_at(cost, high_price, np.maximum(least, 0.0), most, lost_kwh)
-    buys = _most_at(cost, low_price, least, np.minimum(most, 0.0), lost_kwh)
-    return np.maximum(sells, buys)
+    least, most = _smaller(least_kwh, most_kwh), _larger(least_kwh, most_kwh)
+    sells = _most_at(cost, high_price, _larger(least, 0.0), most, lost_kwh)
+    buys = _most_at(cost, low_price, least, _smaller(most, 0.0), lost_kwh)
+    return _larger(sells, buys)
 
 
 def _most_at(
-    cost: GenerationCost,
-    price: Numbers,
-    least_kwh: NDArray[np.float64],
-    most_kwh: NDArray[np.float64],
-    lost_kwh: Numbers,
-) -> NDArray[np.float64]:
+    cost: GenerationCost, price: Numbers, least_kwh: Any, most_kwh: Any, lost_kwh: Numbers
+) -> Any:
     """Return the most that ``price`` earns between two demands; minus infinity if none is."""
     if cost.quadratic > 0:
-        wanted = (np.asarray(price) - cost.linear) / (2 * cost.quadratic) - lost_kwh
+        wanted = (price - cost.linear) / (2 * cost.quadratic) - lost_kwh
+    elif isinstance(price, float):
+        wanted = most_kwh if price > cost.linear else least_kwh
     else:
-        wanted = np.where(np.asarray(price) > cost.linear, most_kwh, least_kwh)
-    sold = np.minimum(np.maximum(wanted, least_kwh), most_kwh)
-    return np.where(least_kwh <= most_kwh, utility_profit(cost, price, sold, lost_kwh), -np.inf)
+        wanted = np.where(price > cost.linear, most_kwh, least_kwh)
+    sold = _smaller(_larger(wanted, least_kwh), most_kwh)
+    earned = utility_profit(cost, price, sold, lost_kwh)
+    if isinstance(earned, float):
+        return earned if least_kwh <= most_kwh else -np.inf
+    return np.where(least_kwh <= most_kwh, earned, -np.inf)
 
 
 def most_profit_with_losses(
@@ -198,7 +219,7 @@ def most_profit_with_losses(
         Between which is what it generates more than it sells [kWh].
     """
     bounds = low_price, high_price, least_kwh, most_kwh
-    most = np.maximum(
+    most: NDArray[np.float64] = np.maximum(
         most_profit(cost, *bounds, least_lost_kwh), most_profit(cost, *bounds, most_lost_kwh)
     )
     if cost.quadratic > 0:

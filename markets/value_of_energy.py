@@ -6,17 +6,26 @@ energy, falls with every kWh: each step of the plan caps it by the price at whic
 bought then, and floors it by the price at which it can be sold.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.compiled import compiled_for
 from hmesh.markets.answer_curves import FIRST, JUMP, SECOND, SECOND_JUMP, constant_curves
+from hmesh.markets.answers import Answers
+from hmesh.markets.plan_kernels import plan_values
 
 type Array = NDArray[np.float64]
 
 # Batteries whose values stay in the cache of a core.
 CACHED = 2**11
+# What a step of a plan is in rows of other rules.
+ROWS_A_STEP = 10
+# Rows that are looked at before all are compared.
+SAMPLE = 1000
 # A line of less width than this is a jump [money/kWh].
 NARROW = 1e-9
 
@@ -45,21 +54,25 @@ class PlanningStores:
     charge_efficiency: Array
     discharge_efficiency: Array
 
-    def rows(self, here: slice) -> "PlanningStores":
+    def rows(self, here: NDArray[np.intp]) -> "PlanningStores":
         """Return some of them."""
         names = PlanningStores.__slots__
         return PlanningStores(*(getattr(self, name)[here] for name in names))
 
 
-def value_of_energy(stores: PlanningStores, price: Array, levels: int) -> Array:
+def value_of_energy(
+    stores: PlanningStores, price: Array, place: NDArray[np.intp], levels: int
+) -> Array:
     """Return what one more kWh is worth before some steps of known prices.
 
     Parameters
     ----------
     stores : PlanningStores
         The batteries.
-    price : array, shape (steps, n)
-        Prices at the plug of each in the coming steps, the next one first [money/kWh].
+    price : array, shape (steps, places)
+        Prices at the plugs of each place in the coming steps, the next one first [money/kWh].
+    place : array of int, shape (n,)
+        Where each battery is.
     levels : int
         How many energies are looked at, evenly from empty to full, at least 2.
 
@@ -72,52 +85,132 @@ def value_of_energy(stores: PlanningStores, price: Array, levels: int) -> Array:
     -----
     With ``v`` the value after a step, ``c = p / eta_c`` what a stored kWh costs in it and ``s = p
     eta_d`` what a stored kWh brings, the value before it is ``max(c, v(e + eta_c x_max))`` where
-    ``v(e) > c``, ``min(s, v(e - x_min / eta_d))`` where ``v(e) < s``, and ``v(e)`` between. Between
-    two levels ``v`` is taken as a line.
+    ``v(e) > c``, ``min(s, v(e - x_min / eta_d))`` where ``v(e) < s``, and ``v(e)`` between. Since
+    ``v`` falls, that is the largest of ``v(e + eta_c x_max)``, ``min(s, v(e - x_min / eta_d))``
+    and ``min(c, v(e))``. Between two levels ``v`` is taken as a line. Batteries that are alike at
+    the same place have the same value, which is worked out once.
     """
-    found = np.empty((len(stores.lam), levels))
-    for start in range(0, len(found), CACHED):
-        here = slice(start, start + CACHED)
-        found[here] = _values(stores.rows(here), price[:, here], levels)
-    return found
+    names = PlanningStores.__slots__
+    first, kind = alike([place, *(getattr(stores, name) for name in names)])
+    some = PlanningStores(*(getattr(stores, name)[first] for name in names))
+    there, moves = place[first], _Moves.of(some, levels)
+    found = np.empty((len(first), levels))
+    if compiled_for(ROWS_A_STEP * len(first) * len(price)):
+        plan_values(
+            some.lam, some.theta, some.most_kwh, some.charge_efficiency, some.discharge_efficiency,
+            price, there.astype(np.int64), moves.up, moves.part_up, moves.down, moves.part_down,
+            found,
+        )  # fmt: skip
+        return found if len(found) == len(place) else found[kind]
+    for here in moves.in_blocks():
+        found[here] = _values(some.rows(here), price[:, there[here]], moves.rows(here), levels).T
+    return found if len(found) == len(place) else found[kind]
 
 
-def _values(stores: PlanningStores, price: Array, levels: int) -> Array:
-    spacing = stores.most_kwh / (levels - 1)
-    energy = np.arange(levels) * spacing[:, None]
-    value = stores.lam[:, None] - stores.theta[:, None] * energy
-    into, out_of = stores.charge_efficiency, stores.discharge_efficiency
-    up = _Shift.of(stores.charge_kwh * into / spacing, levels)
-    down = _Shift.of(-stores.discharge_kwh / out_of / spacing, levels)
-    for at in price[::-1]:
-        cost, income = (at / into)[:, None], (at * out_of)[:, None]
-        filled = np.maximum(cost, up.moved(value, -np.inf))
-        emptied = np.minimum(income, down.moved(value, np.inf))
-        value = np.where(value > cost, filled, np.where(value < income, emptied, value))
-    return value
+def alike(columns: Sequence[NDArray[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first of each kind of rows, and the kind of each row.
+
+    Parameters
+    ----------
+    columns : sequence of array, shape (n,)
+        Quantities; rows are of one kind where all are equal.
+
+    Returns
+    -------
+    first : array of int, shape (kinds,)
+        A row of each kind.
+    kind : array of int, shape (n,)
+        The kind of each row. Where a quarter of the rows or more are different kinds, looking for
+        others costs more than it saves, and each is a kind of its own.
+    """
+    count = len(columns[0])
+    own = np.arange(count)
+    kind, kinds = np.zeros(count, dtype=np.intp), 1
+    first = own[:1]
+    for column in columns:
+        if count and (column == column[0]).all():
+            continue
+        if 4 * len(np.unique(column[:: max(count // SAMPLE, 1)])) > min(count, SAMPLE):
+            return own, own
+        values, code = np.unique(column, return_inverse=True)
+        if 4 * len(values) > count:
+            return own, own
+        _, first, kind = np.unique(
+            kind * len(values) + code, return_index=True, return_inverse=True
+        )
+        kinds = len(first)
+        if 4 * kinds > count:
+            return own, own
+    return first, kind
 
 
 @dataclass(frozen=True, slots=True)
-class _Shift:
-    """By how many levels energy moves in a step, and where that is beyond empty or full."""
+class _Moves:
+    """By how many levels energy moves where a step is used for charging or discharging alone.
 
-    first: NDArray[np.intp]
-    second: NDArray[np.intp]
-    part: Array
-    beyond: NDArray[np.bool_]
+    Charging moves it up by ``up`` whole levels and a part, discharging down by ``down`` whole
+    levels less a part.
+    """
+
+    up: NDArray[np.intp]
+    part_up: Array
+    down: NDArray[np.intp]
+    part_down: Array
 
     @classmethod
-    def of(cls, by: Array, levels: int) -> "_Shift":
-        at = np.arange(levels) + by[:, None]
-        first = np.floor(at)
-        beyond = (at > levels - 1) | (at < 0)
-        low = np.clip(first, 0, levels - 1).astype(np.intp)
-        return cls(low, np.minimum(low + 1, levels - 1), at - first, beyond)
+    def of(cls, stores: PlanningStores, levels: int) -> "_Moves":
+        spacing = stores.most_kwh / (levels - 1)
+        rise = stores.charge_kwh * stores.charge_efficiency / spacing
+        fall = stores.discharge_kwh / stores.discharge_efficiency / spacing
+        up, down = np.floor(rise), np.ceil(fall)
+        # Beyond all levels one more makes no difference.
+        most = (np.minimum(each, levels).astype(np.intp) for each in (up, down))
+        return cls(next(most), rise - up, next(most), down - fall)
 
-    def moved(self, value: Array, beyond: float) -> Array:
-        low = np.take_along_axis(value, self.first, axis=1)
-        high = np.take_along_axis(value, self.second, axis=1)
-        return np.where(self.beyond, beyond, low + self.part * (high - low))
+    def rows(self, here: NDArray[np.intp]) -> "_Moves":
+        return _Moves(self.up[here], self.part_up[here], self.down[here], self.part_down[here])
+
+    def in_blocks(self) -> Iterator[NDArray[np.intp]]:
+        """Yield rows that move by the same whole levels, few enough for the cache of a core."""
+        code = self.up * (int(self.down.max(initial=0)) + 1) + self.down
+        order = np.argsort(code, kind="stable")
+        ends = np.flatnonzero(np.diff(code[order])) + 1
+        for same in np.split(order, ends):
+            yield from np.split(same, range(CACHED, len(same), CACHED))
+
+
+def _values(stores: PlanningStores, price: Array, moves: _Moves, levels: int) -> Array:
+    """Return the values of batteries that move by the same whole levels, shape (levels, n)."""
+    if not len(stores.lam):
+        return np.empty((levels, 0))
+    last, up, down = levels - 1, int(moves.up[0]), int(moves.down[0])
+    energy = np.arange(levels)[:, None] * (stores.most_kwh / last)
+    value, before = stores.lam - stores.theta * energy, np.empty_like(energy)
+    falls, moved = np.empty((last, len(stores.lam))), np.empty_like(energy)
+    for at in price[::-1]:
+        cost, income = at / stores.charge_efficiency, at * stores.discharge_efficiency
+        np.subtract(value[1:], value[:-1], out=falls)
+        np.minimum(value, cost, out=before)
+        # Beyond empty a kWh is worth more than any price, so that it is sold.
+        moved[:down] = income
+        if down == 0:
+            np.minimum(value, income, out=moved)
+        elif down <= last:
+            np.multiply(falls[: levels - down], moves.part_down, out=moved[down:])
+            np.add(moved[down:], value[: levels - down], out=moved[down:])
+            np.minimum(moved[down:], income, out=moved[down:])
+        np.maximum(before, moved, out=before)
+        # Beyond full it is worth less than any, so that it is not bought.
+        if up < last:
+            filled = moved[: last - up]
+            np.multiply(falls[up:], moves.part_up, out=filled)
+            np.add(filled, value[up:last], out=filled)
+            np.maximum(before[: last - up], filled, out=before[: last - up])
+        if up <= last:
+            just_full = np.where(moves.part_up == 0.0, value[last], -np.inf)
+            np.maximum(before[last - up], just_full, out=before[last - up])
+        value, before = before, value
+    return value
 
 
 def value_at(value: Array, energy_kwh: Array, most_kwh: Array) -> Array:
@@ -133,15 +226,80 @@ def value_at(value: Array, energy_kwh: Array, most_kwh: Array) -> Array:
     levels = value.shape[1]
     at = np.clip(energy_kwh / most_kwh, 0.0, 1.0) * (levels - 1)
     low = np.minimum(at.astype(np.intp), levels - 2)
-    first = np.take_along_axis(value, low[:, None], axis=1)[:, 0]
-    second = np.take_along_axis(value, low[:, None] + 1, axis=1)[:, 0]
-    return np.asarray(first + (at - low) * (second - first))
+    cell, held = np.arange(0, value.size, levels) + low, value.reshape(-1)
+    first = np.take(held, cell, mode="clip")
+    rise = np.take(held, cell + 1, mode="clip") - first
+    return np.asarray(first + (at - low) * rise)
 
 
-def planned_curves(
+@dataclass(frozen=True, slots=True)
+class PlannedAnswer:
+    """What each battery buys at every price by its plan: a falling line, and another one below 0.
+
+    Attributes
+    ----------
+    upper_kwh : array, shape (n,)
+        What it buys at the lowest price [kWh].
+    begins, ends, falls : array, shape (2, n)
+        Between which prices it buys less, and how much less in all [money/kWh, kWh]: charging
+        first, then discharging.
+    """
+
+    upper_kwh: Array
+    begins: Array
+    ends: Array
+    falls: Array
+
+    @property
+    def wide(self) -> NDArray[np.bool_]:
+        """Whether each fall is a line, and not a jump, shape (2, n)."""
+        return np.asarray(self.ends - self.begins > NARROW)
+
+    @property
+    def slope(self) -> Array:
+        """By how much each falls with the price where it is a line [kWh^2/money], shape (2, n)."""
+        width, wide = self.ends - self.begins, self.wide
+        return np.asarray(np.divide(self.falls, width, out=np.zeros_like(width), where=wide))
+
+    def curves(self) -> Array:
+        """Return the rows of `answer_curves.COLUMNS`, shape (n, 14)."""
+        curves, wide, slope = constant_curves(self.upper_kwh), self.wide, self.slope
+        for k, (line, jump) in enumerate(((FIRST, JUMP), (SECOND, SECOND_JUMP))):
+            curves[:, line] = np.stack((self.begins[k], self.ends[k], slope[k]), axis=1)
+            fall = np.where(wide[k], 0.0, self.falls[k])
+            curves[:, jump] = np.stack((self.begins[k], fall), axis=1)
+        return curves
+
+    def together(self) -> Answers:
+        """Return what all buy together at every price; equal jumps are one."""
+        slope, wide = self.slope, self.wide
+        charges, discharges = slope > 0.0
+        both = charges & discharges
+        one = np.flatnonzero(charges & ~both), np.flatnonzero(discharges & ~both)
+        if not (both.any() or wide.any() or self.falls.any()):
+            one = np.arange(len(slope[0])), one[1]  # Those that answer by one energy answer.
+        full, empty, steep = (
+            np.concatenate((each[0][both], each[1][both], each[0][one[0]], each[1][one[1]]))
+            for each in (self.begins, self.ends, slope)
+        )
+        jumps = ~wide & (self.falls > 0.0)
+        at, which = np.unique(self.begins[jumps], return_inverse=True)
+        fall = np.bincount(which, self.falls[jumps], len(at))
+        count = int(np.count_nonzero(both))
+        return Answers(float(self.upper_kwh.sum()), full, empty, steep, count, at, fall)
+
+    def energy_kwh(self, price: float) -> Array:
+        """Return what each buys at a price [kWh], shape (n,)."""
+        begins, ends, falls, wide = self.begins, self.ends, self.falls, self.wide
+        on_line = self.slope * (np.clip(price, begins, ends) - begins)
+        fallen = np.where(wide, on_line, np.where(begins < price, falls, 0.0))
+        return np.asarray(self.upper_kwh - fallen[0] - fallen[1])
+
+
+def planned_answer(
     stores: PlanningStores, value: Array, usable_kwh: Array, lower_kwh: Array, upper_kwh: Array
-) -> Array:
-    """Return the answer of each to every price, two clipped lines, rows of `answer_curves.COLUMNS`.
+) -> PlannedAnswer:
+    """Return the answer of each to every price: two clipped lines.
 
     Parameters
     ----------
@@ -165,15 +323,5 @@ def planned_curves(
         np.maximum(value_at(value, held, most), 0.0)
         for held in (usable_kwh, usable_kwh + into * upper_kwh, usable_kwh + lower_kwh / out_of)
     )
-    curves = constant_curves(upper_kwh)
-    lines = (
-        (FIRST, JUMP, into * full, into * now, upper_kwh),
-        (SECOND, SECOND_JUMP, now / out_of, empty / out_of, -lower_kwh),
-    )
-    for line, jump, begins, ends, falls in lines:
-        width = ends - begins
-        wide = width > NARROW
-        slope = np.divide(falls, width, out=np.zeros_like(width), where=wide)
-        curves[:, line] = np.stack((begins, ends, slope), axis=1)
-        curves[:, jump] = np.stack((begins, np.where(wide, 0.0, falls)), axis=1)
-    return curves
+    begins, ends = np.stack((into * full, now / out_of)), np.stack((into * now, empty / out_of))
+    return PlannedAnswer(upper_kwh, begins, ends, np.stack((upper_kwh, -lower_kwh)))

@@ -25,6 +25,7 @@ from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.behaving_rows import check_behaviours
+from hmesh.runs.world.compared_bills import compare_with_first
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -182,6 +183,7 @@ class _Run:
         self.simulations = [
             Simulation(setting, strategy, self.recorder) for strategy in scenario.strategies
         ]
+        compare_with_first(self.simulations)
         self.steps_done = 0
         self.wall_before = 0.0
 

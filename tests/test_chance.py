@@ -56,30 +56,6 @@ def test_growth_compounds_at_every_moment() -> None:
     assert chance.growth_factor(0.0, 1e6) == 1.0
 
 
-@pytest.mark.parametrize(("up_h", "down_h", "step_h"), [(40.0, 5.0, 1.0), (12.0, 0.5, 0.25)])
-def test_outages_have_the_mean_times_asked_for_and_are_there_from_the_start(
-    up_h: float, down_h: float, step_h: float
-) -> None:
-    rows, steps = 2000, 2000
-    out = np.empty((steps, rows), dtype=bool)
-    for step in range(steps):
-        draw = STREAMS.generator("outages", "row", step).random(rows)
-        if step == 0:
-            out[0] = draw < chance.unavailability(up_h, down_h)
-        else:
-            out[step] = chance.alternated(out[step - 1], draw, step_h, up_h, down_h)
-    share = chance.unavailability(up_h, down_h)
-    assert out[0].mean() == pytest.approx(share, abs=4 * math.sqrt(share / rows))
-    assert out.mean() == pytest.approx(share, rel=0.02)
-    failures = np.count_nonzero(~out[:-1] & out[1:])
-    repairs = np.count_nonzero(out[:-1] & ~out[1:])
-    assert (~out[:-1]).sum() / failures * step_h == pytest.approx(up_h, rel=0.02)
-    assert out[:-1].sum() / repairs * step_h == pytest.approx(down_h, rel=0.02)
-    # Geometric: of the outages that begin, this share lasts longer than a step.
-    begin = ~out[:-2] & out[1:-1]
-    assert out[2:][begin].mean() == pytest.approx(1 - step_h / down_h, abs=0.01)
-
-
 @pytest.mark.parametrize(("mean", "deviation"), [(0.6, 0.25), (0.3, 0.1), (0.5, 0.4)])
 def test_clearness_has_a_beta_distribution_and_a_memory(mean: float, deviation: float) -> None:
     both = mean * (1 - mean) / deviation**2 - 1

@@ -1,7 +1,8 @@
 """Folders of CityLearn: when they begin, what is left out of them, and what is missing in them."""
 
 import json
-from datetime import datetime, timedelta
+import re
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from typer.testing import CliRunner
 from hmesh.environment.datasets import Dataset
 from hmesh.environment.datasets.readers import Wishes
 from hmesh.environment.errors import InputError
+from hmesh.runs import load_scenario
 from hmesh.runs.command_line import app
+from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.world.dataset_files import import_dataset
 
 HOURS = 60
@@ -106,6 +109,32 @@ def test_a_month_that_never_ends_needs_its_day(tmp_path: Path) -> None:
     assert imported(folder, "2016-07-04T00:00").description.start == "2016-07-04T00:00"
     without = folder_of(tmp_path / "d", columns="")
     assert imported(without, "2016-01-01T00:00", "any").description.start == "2016-01-01T00:00"
+
+
+def test_special_days_are_taken_over_and_count_in_a_run(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "c")
+    lines = (folder / "b.csv").read_text().splitlines()
+    # Of the sixty hours from Sunday 22:00 on, those of Tuesday are special.
+    marked = [re.sub(r"^(\d+,\d+),2,", r"\1,8,", line) for line in lines]
+    (folder / "b.csv").write_text("\n".join(marked) + "\n")
+    assert marked != lines
+    dataset = imported(folder, "2016")
+    assert dataset.description.special_days == (date(2016, 8, 2),)
+    text = (
+        "name: special\ntime_zone: America/Los_Angeles\nstart: '2016-07-31'\nhours: 72\n"
+        "communities: {town: {members: []}}\nholidays: {dataset: out}\n"
+    )
+    (tmp_path / "s.yaml").write_text(text)
+    calendar = calendar_of(load_scenario(tmp_path / "s.yaml"))
+    days = [date(2016, 7, 31) + timedelta(days=n) for n in range(4)]
+    assert [calendar.is_holiday(day) for day in days] == [False, False, True, False]
+    assert calendar.day_kind(days[2]) == "holiday"
+    more = ["holidays={country: US, dates: [2016-08-03]}"]
+    calendar = calendar_of(load_scenario(tmp_path / "s.yaml", more))
+    assert [calendar.is_holiday(day) for day in days] == [False, False, False, True]
+    assert calendar.is_holiday(date(2016, 7, 4))
+    with pytest.raises(InputError, match="nothing names holidays"):
+        load_scenario(tmp_path / "s.yaml", ["holidays={subdivision: null}"])
 
 
 def test_another_day_of_the_week_is_warned_of(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,16 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ("environment", "markets", "agents", "runs")
 
 
-def classes(room: str) -> Iterator[tuple[ast.ClassDef, str]]:
-    """Yield every class of a room with its place."""
-    for path in sorted((ROOT / room).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                yield node, f"{path.relative_to(ROOT)}:{node.lineno}"
+@cache
+def classes(room: str) -> tuple[tuple[ast.ClassDef, str], ...]:
+    """Return every class of a room with its place."""
+    return tuple(
+        (node, f"{path.relative_to(ROOT)}:{node.lineno}")
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if "class " in (text := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef)
+    )
 
 
 def twice(named: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import yaml
 from hmesh.runs import audit_run, load_scenario, start_run
 from hmesh.runs.audits.audit_report import AuditReport
 from hmesh.runs.results.size_notes import size_note
-from hmesh.runs.schemes.composite_storage.audit_replay import MOST_SOLVED, sample_of
+from hmesh.runs.schemes.composite_storage.audit_houses import MOST_SOLVED, sample_of
 from hmesh.runs.schemes.composite_storage.size import house_rows
 from tests.quick_cases import quick
 from tests.test_audit_tampering import accept, edit, otherwise

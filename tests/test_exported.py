@@ -1,6 +1,7 @@
 """Results in the forms of other programs, against the tables of the run."""
 
 import csv
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -152,6 +153,72 @@ def test_a_network_of_pandapower_is_read_back(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "net" / "loads.csv")
     sums = table.drop(columns="time").sum(axis=1) * 1000
     np.testing.assert_allclose(sums, by_step.sort_index(), rtol=1e-9)
+
+
+# Attributes of components in the documentation of PyPSA.
+PYPSA = {
+    "buses": {"name", "v_nom", "type", "x", "y", "carrier", "unit", "location"},
+    "loads": {"name", "bus", "carrier", "type", "p_set", "q_set", "sign", "active"},
+    "links": {"name", "bus0", "bus1", "type", "carrier", "efficiency", "active", "p_nom",
+              "p_nom_extendable", "p_min_pu", "p_max_pu", "p_set", "marginal_cost", "length"},
+    "generators": {"name", "bus", "control", "type", "carrier", "p_nom", "p_nom_extendable",
+                   "p_min_pu", "p_max_pu", "p_set", "q_set", "sign", "marginal_cost", "efficiency"},
+    "network": {"name", "pypsa_version", "srid"},
+    "snapshots": {"snapshot", "objective", "stores", "generators", "weightings"},
+}  # fmt: skip
+
+
+def test_files_for_pypsa_have_its_components_and_attributes(run: Path, tmp_path: Path) -> None:
+    export_run(run, "pypsa", tmp_path / "net", strategy="three_level")
+    heads = {
+        path.stem: path.read_text().splitlines()[0].split(",")
+        for path in (tmp_path / "net").glob("*.csv")
+    }
+    assert {"network", "snapshots", "buses", "links", "loads", "loads-p_set"} <= set(heads)
+    names = {name: set() for name in heads}
+    for name in ("buses", "links", "loads", "generators"):
+        table = pd.read_csv(tmp_path / "net" / f"{name}.csv")
+        assert table["name"].is_unique
+        names[name] = set(table["name"])
+    for name, head in heads.items():
+        component, _, attribute = name.partition("-")
+        if attribute:
+            # A series has a column for each of its components, and a row for each snapshot.
+            assert attribute in PYPSA[component]
+            assert set(head[1:]) <= names[component]
+            assert head[0] == "snapshot"
+        else:
+            assert set(head) <= PYPSA[name] | {"name"}, name
+    for name, columns in (("loads", ["bus"]), ("links", ["bus0", "bus1"]), ("generators", ["bus"])):
+        table = pd.read_csv(tmp_path / "net" / f"{name}.csv")
+        for column in columns:
+            assert set(table[column]) <= names["buses"]
+
+
+def test_a_network_for_pandapower_has_the_tables_of_one_that_it_wrote(
+    shared: Path, tmp_path: Path
+) -> None:
+    real = shared / "data" / "formats" / "grids" / "kerber_rural_overhead.json"
+    changes = ["vehicles.count=6", "hours=2", "plots=false", "strategies=[nobody_shares]"]
+    start_run(load_scenario("two-voltage-levels", changes), tmp_path / "run")
+    export_run(tmp_path / "run", "pandapower", tmp_path / "net")
+    written = json.loads((tmp_path / "net" / "network.json").read_text())
+    due = json.loads(real.read_text())
+    assert (written["_module"], written["_class"]) == (due["_module"], due["_class"])
+    for name in ("f_hz", "sn_mva", "name", "version", "format_version"):
+        given, known = written["_object"][name], due["_object"][name]
+        assert isinstance(given, str if isinstance(known, str) else int | float), name
+    for name in ("bus", "line", "load", "ext_grid", "trafo"):
+        mine, theirs = written["_object"][name], due["_object"][name]
+        assert {k: mine[k] for k in ("_module", "_class", "orient")} == {
+            k: theirs[k] for k in ("_module", "_class", "orient")
+        }
+        held = json.loads(mine["_object"])
+        assert set(held) == {"columns", "index", "data"}
+        assert set(held["columns"]) == set(mine["dtype"])
+        assert all(len(row) == len(held["columns"]) for row in held["data"])
+        assert mine["dtype"] == theirs["dtype"], name
+        assert set(held["columns"]) == set(theirs["dtype"]), name
 
 
 def test_pandapower_itself_finds_the_same_voltages(tmp_path: Path) -> None:

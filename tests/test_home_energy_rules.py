@@ -7,8 +7,9 @@ import mesa
 import numpy as np
 import pytest
 
+from hmesh.agents.house_populations import HousePopulations
 from hmesh.agents.storage_household import HomeEnergyManager
-from hmesh.agents.storage_houses import HousePopulations, StorageHouses
+from hmesh.agents.storage_houses import StorageHouses
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.streams import Streams
 from hmesh.markets.exact_dispatch import dispatch_exactly

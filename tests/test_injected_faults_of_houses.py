@@ -12,6 +12,7 @@ from tests.test_injected_faults import Injected, given, result, run_with
 TWO_NIGHTS = ("years=null", "hours=72", "plots=false", "checkpoint_every_h=null")
 RULES = "hmesh.markets.home_energy_rules"
 HOUSES = "hmesh.agents.storage_houses"
+STORAGES = "hmesh.agents.house_storages"
 DECIDE = "houses with storages: managers decide by their rules"
 DEVICES = "houses with storages: devices do what they can"
 
@@ -73,17 +74,17 @@ FAULTS = {
         DECIDE,
     ),
     "a battery may charge beyond its rating": Injected(
-        f"{HOUSES}.exchange_bounds",
+        f"{STORAGES}.exchange_bounds",
         result(lambda bounds, *_: (bounds[0] * 1.05, bounds[1] * 1.05)),
         "houses with storages: ",
     ),
     "charging loses nothing": Injected(
-        f"{HOUSES}.charged",
+        f"{STORAGES}.charged",
         given(lambda held, exchanged, *_: (held, exchanged, 1.0, 1.0)),
         DEVICES,
     ),
     "a tank loses nothing while it stands": Injected(
-        f"{HOUSES}.heat_after",
+        f"{STORAGES}.heat_after",
         given(lambda held, exchanged, step_h, eta, loss: (held, exchanged, step_h, eta, 0.0)),
         DEVICES,
     ),

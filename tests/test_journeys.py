@@ -324,7 +324,7 @@ def test_a_run_with_stops_resumes_to_the_same_bytes_and_passes_its_audit(
     checks = audit_run(tmp_path / "whole").checks
     assert not [check for check in checks if check.passed is False]
     made = {check.name.split(":")[0] for check in checks if check.passed}
-    assert {"stops", "changed_trips", "sessions", "events"} <= made
+    assert {"stops", "changed_trips", "sessions", "events of vehicles"} <= made
     stops = read_run(tmp_path / "whole").table("stops").to_pandas()
     for strategy, totals in summary.items():
         assert totals["counts"]["stops_on_the_way"] > 0

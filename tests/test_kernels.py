@@ -10,8 +10,13 @@ import pytest
 
 from hmesh.environment import compiled
 from hmesh.environment.compiled import compiled_for, kernel
-from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets import price_windows
+from hmesh.markets.answer_curves import energy_of_curves
+from hmesh.markets.answers import Answers, battery_answers, demand_at
+from hmesh.markets.demand_curve import Bends, bends_of, merged
 from hmesh.markets.exchanged import sums_of_exchange
+from hmesh.markets.generation_cost import GenerationCost
+from hmesh.markets.value_of_energy import PlanningStores, planned_answer, value_of_energy
 from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
@@ -191,6 +196,51 @@ def test_sums_are_those_of_numpy(kernels: Any, count: int) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("losses", [False, True])
+def test_prices_are_narrowed_alike(
+    kernels: Any, monkeypatch: pytest.MonkeyPatch, losses: bool
+) -> None:
+    monkeypatch.setattr(price_windows, "FEW_KINKS", 20)
+    monkeypatch.setattr(price_windows, "SAMPLES", 12)
+    efficiency = 0.9 if losses else 1.0
+    curves = []
+    for seed in (7, 8):
+        columns = batteries(200, seed) | dict.fromkeys(
+            ("charge_efficiency", "discharge_efficiency"), efficiency
+        )
+        curves.append(bends_of(battery_answers(40.0, **columns), 5.0, 60.0))
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        left, *bounds = price_windows.narrowed(curves, 30.0, GenerationCost(0.02, 10.0), 5.0, 60.0)
+        found.append((bounds, [(each.low, each.high, each.starts.tobytes()) for each in left]))
+        assert all(each.kinks < 400 for each in left)
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("dead_bands", [False, True])
+@pytest.mark.parametrize("alike", [False, True])
+def test_curves_of_kinks_that_come_together(kernels: Any, dead_bands: bool, alike: bool) -> None:
+    rng = np.random.default_rng(11)
+    # Few prices, some of them a rounding apart, so that up to hundreds of kinks count as one.
+    prices = np.append(rng.uniform(5.0, 60.0, 9), 60.0)
+    starts, ends = (
+        rng.choice(prices, 700) * (1.0 + rng.choice([0.0, 3e-16, 1e-3], 700)) for _ in range(2)
+    )
+    slopes = rng.uniform(0.3, 0.9, 700)
+    bends = Bends(
+        8.0, 55.0, 4000.0, 0.0, 0, np.minimum(starts, ends), slopes, np.maximum(starts, ends),
+        slopes, dead_bands=dead_bands,
+    )  # fmt: skip
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        curve = (merged(bends) if alike else bends).curve()
+        found.append([x.tobytes() for x in (curve.edges, curve.intercept, curve.slope)])
+        assert len(curve.slope) > 5
+    assert found[0] == found[1]
+
+
 def test_rules_work_until_loading_kernels_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "_installed", lambda: True)
     monkeypatch.setattr(compiled, "_done", 0)
@@ -237,3 +287,43 @@ def test_the_signature_says_what_a_kernel_takes() -> None:
     assert written.tolist() == [3.0, 3.0, 3.0]
     with pytest.raises(TypeError):
         scaled(np.ones(3), 2, np.broadcast_to(0.0, 3))
+
+
+@pytest.mark.parametrize("levels", [2, 9])
+def test_plans_have_the_same_values(kernels: Any, levels: int) -> None:
+    stream, count = np.random.default_rng(levels), 400
+    uniform = stream.uniform
+    stores = PlanningStores(
+        uniform(20, 70, count), uniform(0.1, 1.0, count), uniform(20, 60, count),
+        uniform(3, 11, count) * (stream.random(count) < 0.9),
+        uniform(3, 30, count) * (stream.random(count) < 0.9),
+        uniform(0.85, 1.0, count), uniform(0.85, 1.0, count),
+    )  # fmt: skip
+    price, place = uniform(-5.0, 60.0, (7, 3)), stream.integers(0, 3, count)
+    kernels(False)
+    plain = value_of_energy(stores, price, place, levels)
+    kernels(True)
+    assert value_of_energy(stores, price, place, levels).tobytes() == plain.tobytes()
+
+
+def test_batteries_that_are_alike_have_the_values_that_each_has_alone() -> None:
+    stream, count = np.random.default_rng(3), 300
+    columns = [stream.uniform(1.0, 30.0, 4)[stream.integers(0, 4, count)] for _ in range(5)]
+    stores = PlanningStores(*columns, np.full(count, 0.9), np.full(count, 0.95))
+    price, place = stream.uniform(0.0, 40.0, (6, 2)), stream.integers(0, 2, count)
+    together = value_of_energy(stores, price, place, 9)
+    for row in range(0, count, 37):
+        one = stores.rows(np.array([row]))
+        assert value_of_energy(one, price, place[[row]], 9)[0].tobytes() == together[row].tobytes()
+    answer = planned_answer(
+        stores, together, stream.uniform(0.0, 1.0, count), -stream.uniform(0.0, 2.0, count),
+        stream.uniform(0.0, 2.0, count),
+    )  # fmt: skip
+    curves, answers = answer.curves(), answer.together()
+    for asked in stream.uniform(-5.0, 45.0, 40).tolist():
+        each = energy_of_curves(curves, asked)
+        np.testing.assert_allclose(answer.energy_kwh(asked), each, atol=1e-12)
+        assert demand_at(answers, asked) == pytest.approx(float(each.sum()), abs=1e-9)
+    # Those whose bounds allow one energy only answer all the same.
+    idle = planned_answer(stores, together, np.ones(count), np.zeros(count), np.zeros(count))
+    assert idle.together().answering

@@ -15,6 +15,7 @@ from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.demand_response import DemandResponse
 from hmesh.agents.fleet import ParkedVehicles
 from hmesh.agents.home_devices import Appliances, DevicesOfADay, Generators, Storages
+from hmesh.agents.house_conversation import HouseConversation
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.smart_homes import SmartHomes
@@ -32,7 +33,8 @@ LEADERS: list[tuple[type, tuple[str, ...]]] = [
     (BatteryCoordinator, ("send_schedule", "send_prices", "exchange")),
     (StorageControllers, ("act", "hear_outlooks")),
     (SmartHomes, ("plan_day",)),
-    (StorageHouses, ("_manage", "_order")),
+    (StorageHouses, ("_manage",)),
+    (HouseConversation, ("order",)),
 ]
 # What followers do when they are asked or hear something: there they read what is theirs.
 FOLLOWERS: list[tuple[type, tuple[str, ...]]] = [

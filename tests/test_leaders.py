@@ -157,3 +157,49 @@ def test_leaders_that_fit_nothing_are_refused() -> None:
     for message, leaders in wrong.items():
         with pytest.raises(InputError, match=message):
             load_scenario("three-communities", {"game.leaders": leaders})
+
+
+LIMITED: dict[bool, dict[str, Any]] = {
+    False: {
+        "communities.homes.feeder.rating_kw": 120, "communities.homes.members.0.count": 200,
+        "vehicles.count": 300, "start": "2023-01-16T22:00",
+    },
+    # A line to homes and malls, where vehicles are plugged in at both.
+    True: {
+        "grid.lines.0.rating_kw": 500, "grid.lines.2.rating_kw": 5000, "vehicles.count": 400,
+        "grid.lines.3.between": ["north", "malls-low"], "start": "2023-01-16T15:00",
+        "grid.connections.malls/buildings": "south",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "leaders",
+    [
+        {"aggregators": {"rule": "fixed_markup", "markup": 0.01}},
+        {"utility": {"rule": "welfare"}},
+        {"utility": {"rule": "welfare"}, "aggregators": {"rule": "cartel"}},
+        {"utility": {"rule": "learning", "learning": {"highest": 30}}},
+    ],
+)
+@pytest.mark.parametrize("shared", [False, True])
+def test_leaders_keep_the_limits_of_lines_where_some_price_does(
+    leaders: dict[str, Any], shared: bool
+) -> None:
+    name = "two-voltage-levels" if shared else "three-communities"
+    changes = SOME | {"hours": 2, "game.leaders": leaders} | LIMITED[shared]
+    worlds = []
+    for mode in ("keep", "count"):
+        scenario = load_scenario(name, changes | {"grid.limits": mode})
+        made = Simulation(make_setting(scenario), "leaders")
+        made.step()
+        worlds.append(made)
+    kept, free = worlds
+    assert free.loading.max() > 1.05
+    assert kept.loading.max() == pytest.approx(1.0, abs=1e-6)
+    decision = kept.market.decision
+    assert decision.unlimited_price is not None
+    # Without limits they would ask what they do where there are none.
+    assert decision.unlimited_price == pytest.approx(free.market.decision.community_price, rel=1e-6)
+    moved = np.abs(decision.community_price - decision.unlimited_price)
+    assert np.nanmax(moved) > 0.01

@@ -18,7 +18,7 @@ from hmesh.markets.regret_matching import (
 )
 from hmesh.markets.value_of_energy import (
     PlanningStores,
-    planned_curves,
+    planned_answer,
     value_at,
     value_of_energy,
 )
@@ -152,7 +152,7 @@ def test_the_value_of_energy_is_the_slope_of_the_best_plan(losses: bool) -> None
         lam * column, theta * column, most * column, power * column, power * column,
         into * column, out_of * column,
     )  # fmt: skip
-    value = value_of_energy(stores, price[:, None], 801)
+    value = value_of_energy(stores, price[:, None], np.zeros(1, dtype=np.intp), 801)
     assert (np.diff(value) <= 1e-9).all()
 
     def best(held: float) -> float:
@@ -182,7 +182,8 @@ def test_the_value_of_energy_is_the_slope_of_the_best_plan(losses: bool) -> None
         far = value_at(value, np.array([held + 0.05]), stores.most_kwh)[0]
         assert far - 0.05 <= slope <= near + 0.05
         assert far <= reported <= near
-    curves = planned_curves(stores, value, np.array([9.0]), np.array([-4.0]), np.array([5.0]))
+    answer = planned_answer(stores, value, np.array([9.0]), np.array([-4.0]), np.array([5.0]))
+    curves = answer.curves()
     answers = [energy_of_curves(curves, p)[0] for p in np.linspace(-10, 80, 400)]
     assert answers[0] == 5.0
     assert answers[-1] == pytest.approx(-4.0)

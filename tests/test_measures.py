@@ -20,6 +20,8 @@ from hmesh.markets.emergence import (
 )
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.scenarios.measure_names import MEASURES
+from hmesh.runs.world.account_figures import account_figures
+from hmesh.runs.world.compared_bills import compare_with_first
 from hmesh.runs.world.measures import RecentSteps
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -117,6 +119,41 @@ def test_best_responders_are_at_the_equilibrium() -> None:
     assert isinstance(simulation.recent, RecentSteps)
     plain = load_scenario("three-communities", {"hours": 4})
     assert Simulation(make_setting(plain), "three_level").recent is None
+
+
+def test_who_is_worse_off_so_far_is_what_a_run_that_ends_there_says() -> None:
+    given = RECORDED | {
+        "hours": 8, "strategies": ["typical", "three_level"],
+        "record.measures": ["worse_off", "worse_off_by_place", "worse_off_vehicles",
+                            "worse_off_households", "gini_of_savings"],
+    }  # fmt: skip
+    setting = make_setting(load_scenario("three-communities", given))
+    worlds = [Simulation(setting, name) for name in setting.scenario.strategies]
+    compare_with_first(worlds)
+    for _ in range(7):
+        for world in worlds:
+            world.step()
+    due = account_figures(worlds)["three_level"]["members"]
+    for world in worlds:
+        world.step()
+    found = worlds[1].metrics.values
+    assert 0.0 < found["worse_off"] < 1.0
+    assert found["worse_off"] == due["worse_off"]
+    assert found["worse_off_vehicles"] == due["kinds"]["vehicles"]["worse_off"]
+    assert found["worse_off_households"] == due["kinds"]["households"]["worse_off"]
+    assert found["gini_of_savings"] == pytest.approx(due["gini_savings"])
+    accounts = worlds[1].accounts
+    assert accounts is not None
+    homes = [held.homes[held.homes >= 0] for held in accounts.kinds.values()]
+    count = np.bincount(np.concatenate(homes), minlength=3)
+    on_the_road = sum(len(held.homes) for held in accounts.kinds.values()) - count.sum()
+    assert on_the_road == 0
+    assert (found["worse_off_by_place"] @ count) / count.sum() == pytest.approx(due["worse_off"])
+    assert worlds[0].metrics.values["worse_off"] == 0.0
+    alone = Simulation(setting, "three_level")
+    for _ in range(2):
+        alone.step()
+    assert np.isnan(alone.metrics.values["worse_off"])
 
 
 def test_measures_that_are_not_there_are_refused() -> None:

@@ -325,6 +325,7 @@ def test_strategies_and_prices_without_effect_are_warned_of(files: Path) -> None
     [
         (sites_module, "best_exchange", lambda found: 0.9 * found, "no exchange costs less"),
         (sites_module, "lowest_peak_kw", lambda found: 1.1 * found, "lowest power"),
+        (sites_module, "surcharge_foreseen", lambda found: found + 0.01, "tiers are foreseen"),
         (sites_module, "self_consumption", lambda found: 0.5 * found, "keep their limits"),
         (setting_module, "export_limit_kw", lambda found: found + 1.0, "keep their limits"),
         (meter_module, "net_metering_credit", lambda found: 1.1 * found, "pay what they should"),

@@ -109,6 +109,26 @@ def test_what_is_created_is_checked() -> None:
         simulator.create(1, "World")
 
 
+def test_what_it_states_of_itself_is_what_mosaik_asks_for() -> None:
+    """Names and kinds of the simulator API of mosaik, version 3, where it is not installed."""
+    meta = CommunitySimulator().init("hmesh-0")
+    assert str(meta["api_version"]).split(".")[0] == "3"
+    assert meta["type"] in ("time-based", "event-based", "hybrid")
+    for model in meta["models"].values():
+        assert set(model) == {"public", "params", "attrs"}
+        assert isinstance(model["public"], bool)
+        assert all(isinstance(name, str) for name in (*model["params"], *model["attrs"]))
+    for method in ("init", "create", "setup_done", "step", "get_data", "finalize"):
+        assert callable(getattr(CommunitySimulator, method)), method
+    simulator = made()
+    following = simulator.step(0, {}, HOUR_S)
+    assert following == HOUR_S
+    wanted = {"homes": ["net_kw"], "homes/households": ["load_kw"]}
+    found = simulator.get_data(wanted)
+    assert {eid: sorted(values) for eid, values in found.items()} == wanted
+    assert all(isinstance(v, float) for values in found.values() for v in values.values())
+
+
 def test_mosaik_steps_it(monkeypatch: pytest.MonkeyPatch) -> None:
     mosaik = pytest.importorskip("mosaik")
     import tests.test_mosaik_simulator as here

@@ -99,9 +99,9 @@ def test_a_run_with_outages_in_part_passes_its_audit_and_resumes(
         ("three-communities", DARK.replace("lasts", "until: '2023-01-16T18:00', lasts"), "one of"),
         ("three-communities", DARK.replace("20 min", "0"), "a number above 0"),
         (
-            "school-buses",
-            "events=[{at: '2023-01-17 07:40', lasts: 20 min, feeders_out: [school-district]}]",
-            "school_buses knows whole steps alone",
+            "battery-sharing",
+            "events=[{at: '2013-04-02 07:40', lasts: 20 min, feeders_out: [district]}]",
+            "battery_sharing knows whole steps alone",
         ),
     ],
 )

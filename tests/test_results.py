@@ -146,7 +146,7 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "chargers": "step strategy community plugs_taken waiting arrivals without_plug",
         "sessions": "strategy vehicle community charger arrives plug_in plug_out energy_kwh "
         "delivered_kwh",
-        "events": "strategy time kind vehicle place value",
+        "events": "strategy time kind vehicle place value subject number",
         "stops": "strategy vehicle community charger arrives plug_in plug_out energy_kwh",
         "changed_trips": "step strategy vehicle departs arrives made departs_late_h late_h stops",
         "lines": "step strategy line sent_kwh received_kwh losses_kwh loading",
@@ -178,6 +178,7 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "discharge_kwh curtailed_kwh unserved_kwh stored_kwh",
         "local_exchange": "step strategy community kind own_kwh lack_kwh surplus_kwh received_kwh "
         "given_kwh fed_in_kwh local_price feed_in_price",
+        "membership": "step strategy community kind member expected_saving probability takes_part",
         "local_members": "step strategy community kind member used_kwh generated_kwh received_kwh "
         "given_kwh",
         "prosumers": "step strategy prosumer community connection_kwh paid received",

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,11 @@ def test_tests_of_a_file_that_lack_the_shared_data_are_skipped_as_one(tmp_path: 
     assert re.search(r"no shared specifications and data .*HMESH_SHARED.* \(\d+ tests of", reported)
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -64,7 +70,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 def test_no_test_asserts_how_long_something_takes() -> None:
     found = []
     for path in TESTS:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             spans = (
                 part
                 for part in (ast.walk(node) if isinstance(node, ast.Assert) else ())
@@ -78,7 +84,7 @@ def test_no_test_asserts_how_long_something_takes() -> None:
 def test_time_outs_leave_a_busy_machine_its_time() -> None:
     found = []
     for path in TESTS:
-        for name, call in calls(ast.parse(path.read_text(encoding="utf-8"))):
+        for name, call in calls(tree_of(path)):
             for word in call.keywords:
                 reported = word.arg in ("timeout", "within_s") and isinstance(
                     word.value, ast.Constant

@@ -16,6 +16,7 @@ from hmesh.agents.school_district import SchoolDistrict
 from hmesh.agents.utility_company import UtilityCompany
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.population import Population
+from hmesh.environment.school_rounds import RoundStep
 from hmesh.environment.streams import Streams
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms, solve_exact
@@ -75,7 +76,7 @@ def test_one_school_and_one_bus_have_the_bits_of_the_district(
     seed: int, owned: list[int], reserve: bool, step_h: float
 ) -> None:
     district = district_of(seed, owned, keeps_reserve=reserve, step_h=step_h)
-    district.begin_step(0.0, 1, np.ones(len(owned), dtype=np.bool_))
+    district.begin_step(RoundStep.whole(0.0, 1), np.ones(len(owned), dtype=np.bool_))
     lower, upper = district.exchange_bounds()
     prices = np.random.default_rng(seed).uniform(0.5, 4.0, 4)
     answers = [district.respond(float(price)) for price in prices]
@@ -100,7 +101,7 @@ def test_batteries_keep_their_energy_and_never_fall_below_zero(
     fleet, there = district.buses.population, np.ones(len(owned), dtype=np.bool_)
     for step in range(12):
         share = (0.0, 0.5, 0.5, 0.0)[step % 4]
-        district.begin_step(share, 2 - step % 3, there)
+        district.begin_step(RoundStep.whole(share, 2 - step % 3), there)
         before = fleet["energy_kwh"].copy()
         if step % 2:
             charge = random.random(len(before)) * district.charge_kwh
@@ -130,7 +131,7 @@ def test_a_round_that_a_battery_cannot_finish_is_unmet() -> None:
     district = district_of(1, [2], energy_kwh=[30.0, 90.0], round_km=70.0, capacity_kwh=200.0)
     there = np.ones(1, dtype=np.bool_)
     for _ in range(2):
-        district.begin_step(0.5, 0, there)
+        district.begin_step(RoundStep.whole(0.5, 0), there)
         assert district.population["upper_kwh"][0] == 0.0
         used, unmet = district.driving_kwh()
         district.move(np.zeros(2), np.zeros(2))
@@ -144,7 +145,7 @@ def test_the_reserve_is_the_energy_of_the_rounds_ahead() -> None:
     same = {"energy_kwh": 180.0, "capacity_kwh": 200.0, "round_km": 70.0, "power_kw": 60.0}
     for keeps, ahead, most in ((False, 2, 60.0), (True, 1, 60.0), (True, 2, 0.0), (True, 0, 60.0)):
         district = district_of(1, [1], keeps_reserve=keeps, discharge_efficiency=1.0, **same)
-        district.begin_step(0.0, ahead, there)
+        district.begin_step(RoundStep.whole(0.0, ahead), there)
         assert district.population["upper_kwh"][0] == most, (keeps, ahead)
 
 
@@ -164,7 +165,7 @@ class Boastful(School):
 
 def test_schools_with_a_will_of_their_own_decide_alone() -> None:
     district = district_of(3, [2, 4, 3])
-    district.begin_step(0.0, 0, np.ones(3, dtype=np.bool_))
+    district.begin_step(RoundStep.whole(0.0, 0), np.ones(3, dtype=np.bool_))
     plain = district.respond(1.1)
     district.replace([1], Generous)
     own = district.respond(1.1)
@@ -180,7 +181,7 @@ class Desk:
 
     def __init__(self, seed: int, owned: list[int], **bus: Any) -> None:
         self.district = district_of(seed, owned)
-        self.district.begin_step(0.0, 0, np.ones(len(owned), dtype=np.bool_))
+        self.district.begin_step(RoundStep.whole(0.0, 0), np.ones(len(owned), dtype=np.bool_))
         self.bus = MessageBus(Streams(seed), **bus)
         cost = GenerationCost(7.2e-6, 0.79)
         utility = UtilityCompany.__new__(UtilityCompany)
@@ -252,7 +253,8 @@ def test_a_deadline_that_leaves_no_time_leaves_everybody_idle() -> None:
 
 def test_a_night_is_agreed_on_by_messages() -> None:
     desk = Desk(5, [3, 2, 0], keep="all")
-    same = {"energy_kwh": 40.0, "capacity_kwh": 200.0, "power_kw": 600.0, "charge_efficiency": 1.0}
+    same = {"capacity_kwh": 200.0, "power_kw": 600.0, "charge_efficiency": 1.0}
+    same |= {"energy_kwh": 40.0, "at_plug_kwh": 40.0}
     for name, value in same.items():
         desk.district.buses.population.set(name, value)
     load = np.array([50.0, 900.0, 300.0, 400.0])

@@ -1,6 +1,6 @@
 """The description of a dataset, `dataset.yaml`."""
 
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -11,6 +11,7 @@ from hmesh.environment.errors import InputError, Problem, nearest
 
 Labels = Literal["start", "end"]
 Clock = Literal["utc", "wall", "standard"]
+Day = Annotated[date, Field(strict=False)]
 Minutes = Annotated[int, Field(ge=1, le=1440)]
 
 
@@ -65,6 +66,9 @@ class Description(_Part):
         default=None, pattern=r"^[A-Z]{3}$", description="ISO 4217 code, or null without prices"
     )
     holidays: Holidays | None = Field(default=None, description="public holidays, or null for none")
+    special_days: Annotated[tuple[Day, ...], Field(strict=False)] = Field(
+        default=(), description="further days on which things are as on public holidays"
+    )
     gaps: Literal["refuse", "allow"] = Field(
         default="refuse", description="whether gaps of more than 7 days are refused"
     )

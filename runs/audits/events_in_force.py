@@ -1,17 +1,23 @@
-"""What the events of a scenario set in every step, worked out step by step from their times."""
+"""What events and failures do in every step, worked out step by step from their times."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.streams import Streams
 from hmesh.runs.audits.reference.generation import PriceRange
-from hmesh.runs.scenarios.events_section import ScenarioEvent
+from hmesh.runs.audits.reference.outages import Span, times_out
+from hmesh.runs.scenarios.events_section import ScenarioEvent, knows_parts
 from hmesh.runs.scenarios.scenario import Scenario
+
+HOUR_MS = 3_600_000
 
 
 def price_ranges(scenario: Scenario) -> list[PriceRange]:
@@ -30,45 +36,78 @@ def price_ranges(scenario: Scenario) -> list[PriceRange]:
     return ranges
 
 
-def lost_feeders(scenario: Scenario) -> NDArray[np.bool_]:
-    """Return which communities events cut off in each step, shape (steps, communities)."""
-    names = list(scenario.communities)
-    lost = np.zeros((scenario.steps, len(names)), dtype=bool)
-    if not any(event.feeders_out for event in scenario.events):
-        return lost
-    whole: NDArray[np.bool_] = lost_parts(scenario) == 1.0
-    return whole
-
-
 def lost_parts(scenario: Scenario) -> NDArray[np.float64]:
-    """Return for which part of each step events cut communities off, (steps, communities)."""
-    names = list(scenario.communities)
-    parts = np.zeros((scenario.steps, len(names)))
-    if not any(event.feeders_out for event in scenario.events):
-        return parts
-    start = _moment(scenario, scenario.start)
+    """Return for which part of each step communities are cut off, (steps, communities)."""
     # Steps begin at whole milliseconds.
-    begins = [
-        start + timedelta(milliseconds=round(step * scenario.step_h * 3_600_000))
-        for step in range(scenario.steps + 1)
-    ]
-    for m, name in enumerate(names):
-        out = [
-            (_moment(scenario, event.at), _ends(scenario, event, begins[-1] + timedelta(days=1)))
+    begins = [round(step * scenario.step_h * HOUR_MS) for step in range(scenario.steps + 1)]
+    by_chance = feeders_by_chance(scenario)
+    if not all(knows_parts(name) for name in scenario.schemes):
+        by_chance = [_whole_steps(spans, begins) for spans in by_chance]
+    parts = np.zeros((scenario.steps, len(scenario.communities)))
+    for m, (given, drawn) in enumerate(zip(feeders_by_events(scenario), by_chance, strict=True)):
+        for begin, end in _merged([*given, *drawn]):
+            first = max(bisect_right(begins, begin) - 1, 0)
+            for step in range(first, scenario.steps):
+                here, then = begins[step], begins[step + 1]
+                if here >= end:
+                    break
+                parts[step, m] += min(end, then) - max(begin, here)
+    return parts / np.diff(begins)[:, None]
+
+
+def feeders_by_events(scenario: Scenario) -> list[list[Span]]:
+    """Return from when to when events cut each community off, from the start of the run [ms]."""
+    start = _moment(scenario, scenario.start)
+    never = start + timedelta(hours=scenario.hours, days=1)
+
+    def at_ms(moment: datetime) -> int:
+        return round((moment - start) / timedelta(seconds=1)) * 1000
+
+    return [
+        [
+            (at_ms(_moment(scenario, event.at)), at_ms(_ends(scenario, event, never)))
             for event in scenario.events
             if name in event.feeders_out
         ]
-        edges = sorted({edge for span in out for edge in span})
-        dark = [
-            (begin, end)
-            for begin, end in pairwise(edges)
-            if any(first <= begin and end <= last for first, last in out)
-        ]
-        for step, (here, then) in enumerate(pairwise(begins)) if dark else ():
-            shared = (min(end, then) - max(begin, here) for begin, end in dark)
-            lost = sum((max(each, timedelta()) for each in shared), timedelta())
-            parts[step, m] = lost / (then - here)
-    return parts
+        for name in scenario.communities
+    ]
+
+
+def feeders_by_chance(scenario: Scenario) -> list[list[Span]]:
+    """Return from when to when the feeder of each community has failed [ms]."""
+    given, streams = scenario.chance.feeder_outages, Streams(scenario.seed)
+    if given is None:
+        return [[] for _ in scenario.communities]
+    up_h, down_h = given.mean_time_between_failures_h, given.mean_time_to_repair_h
+    found = []
+    for name in scenario.communities:
+
+        def draw(day: int, change: int, name: str = name) -> float:
+            return float(streams.generator(f"feeder outages {change}", name, day).random())
+
+        days = ceil(scenario.hours / 24)
+        found.append(times_out(days, draw, up_h, down_h))
+    return found
+
+
+def _whole_steps(spans: list[Span], begins: list[int]) -> list[Span]:
+    """Return the steps as whose first moment something is out."""
+    return [
+        (here, then)
+        for here, then in pairwise(begins)
+        if any(begin <= here < end for begin, end in spans)
+    ]
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    """Return times that do not overlap and are filled by some of these together."""
+    found: list[Span] = []
+    for begin, end in sorted(spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        elif end > begin:
+            found.append((begin, end))
+    return found
 
 
 def _ends(scenario: Scenario, event: ScenarioEvent, never: datetime) -> datetime:

@@ -17,7 +17,8 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.local_members import LocalMembers, SharingMembers, farthest
 from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies
-from hmesh.runs.audits.reference.local_sharing import Shared, Terms, share
+from hmesh.runs.audits.membership_checks import MembershipAudit
+from hmesh.runs.audits.reference.local_sharing import Shared, Terms, share_among
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
@@ -71,6 +72,7 @@ class LocalExchangeAudit(SchemeAudit):
         self.unknown_members, self._unknown_consumers = self._unknown(energies)
         self.less_paid: dict[str, NDArray[np.float64]] | None = None
         self.less_received: dict[str, NDArray[np.float64]] = {}
+        self.membership = MembershipAudit(run, inputs, self.kinds, self.sections)
         self._shares = self._of_members()
 
     def _read(self) -> Columns:
@@ -185,6 +187,7 @@ class LocalExchangeAudit(SchemeAudit):
                 ("shared_kwh", "received_kwh"), ("fed_in_kwh", "fed_in_kwh"),
             ):  # fmt: skip
                 of_run[f"{place}.{figure}"] = sums[name]
+            of_run |= self.membership.figures(m, place)
             for figure, rest in (
                 ("self_consumption", "surplus_kwh"),
                 ("self_sufficiency", "lack_kwh"),
@@ -233,7 +236,9 @@ class LocalExchangeAudit(SchemeAudit):
             for step, (used, generated, stated) in enumerate(flows):
                 for s in range(shape[2]):
                     opened = bool(self.open[step, s, m]) and not np.isnan(self.local[step, s, m])
-                    each = share(terms, used[s], generated[s], members.weight, opened)
+                    some = self.membership.takes_part(m, s, step)
+                    flow = used[s], generated[s], members.weight
+                    each = share_among(terms, *flow, opened, some)
                     for n, values in enumerate(_listed(each)):
                         energies[n, step, s] = np.bincount(members.kind, values, shape[3])
                     if stated is not None:
@@ -274,6 +279,9 @@ class LocalExchangeAudit(SchemeAudit):
         m, retail = place[2], float(self.hours["community_price"][place])
         local = float(np.nan_to_num(self.local[place]))
         paid = (retail - local - self.terms[m].fee) * each.received_kwh
+        if not np.isnan(self.local[place]):
+            gained = (local - float(self.feed_in[place])) * each.given_kwh
+            self.membership.add(m, place[1], place[0], paid + gained)
         received = (retail - local) * each.given_kwh
         received = received + (retail - float(self.feed_in[place])) * each.fed_in_kwh
         for k, kind in enumerate(self.kinds):
@@ -361,6 +369,7 @@ class LocalExchangeAudit(SchemeAudit):
         prices.add(np.where(exchanged, np.maximum(np.nan_to_num(over), 0.0), 0.0), here)
         yield prices.check()
         yield self._check_shares()
+        yield from self.membership.check(self.unknown_members)
 
     def _check_shares(self) -> Check:
         tally = Tally("local exchange: each member gets its share", EXACT, "of the energy")

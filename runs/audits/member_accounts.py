@@ -1,6 +1,7 @@
 """What single members pay, computed again from the energies of each by scenario and tables."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,21 +76,20 @@ def _of_batteries(
     rows = run.table("buildings", ["step", "strategy", "building", "charged_kwh", "received_kwh"])
     strategies = {name: s for s, name in enumerate(inputs.strategies)}
     more = np.zeros((2, len(inputs.strategies), len(where)))
+
+    def add(held: dict[str, list[Any]], owner: str, energy_kwh: NDArray[np.float64]) -> None:
+        # No row at all is an array of no type of its own, so that the type of indices is given.
+        s = np.array([strategies[name] for name in held["strategy"]], dtype=np.intp)
+        step, building = (np.array(held[name], dtype=np.intp) for name in ("step", owner))
+        np.add.at(more[0], (s, building), energy_kwh)
+        np.add.at(more[1], (s, building), energy_kwh * price[step, s, where[building]])
+
     held = rows.to_pydict()
-    s = np.array([strategies[name] for name in held["strategy"]])
-    step, building = np.array(held["step"]), np.array(held["building"])
-    energy = np.array(held["charged_kwh"]) + np.array(held["received_kwh"])
-    np.add.at(more[0], (s, building), energy)
-    np.add.at(more[1], (s, building), energy * price[step, s, where[building]])
+    add(held, "building", np.array(held["charged_kwh"]) + np.array(held["received_kwh"]))
     if inputs.scenario.battery_sharing.price_response is not None:
         names = ["step", "strategy", "owner", "exchange_kwh"]
-        rows = run.table("store_answers", names, [("scheme", "=", "battery_sharing")])
-        held = rows.to_pydict()
-        s = np.array([strategies[name] for name in held["strategy"]])
-        step, building = np.array(held["step"]), np.array(held["owner"])
-        energy = np.maximum(np.array(held["exchange_kwh"]), 0.0)
-        np.add.at(more[0], (s, building), energy)
-        np.add.at(more[1], (s, building), energy * price[step, s, where[building]])
+        held = run.table("store_answers", names, [("scheme", "=", "battery_sharing")]).to_pydict()
+        add(held, "owner", np.maximum(np.array(held["exchange_kwh"], dtype=float), 0.0))
     return more
 
 

@@ -10,20 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.chance import (
-    alternated,
     correlation_over,
     growth_factor,
     next_normal,
     noise_factor,
-    unavailability,
 )
 from hmesh.environment.cloudiness import clearness
 from hmesh.environment.standard_profiles import StandardProfiles
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import ClearSky, Orientation
-from hmesh.runs.audits.events_in_force import lost_feeders, lost_parts
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.run_inputs import RunInputs
-from hmesh.runs.scenarios.chance_section import Outages
 from hmesh.runs.scenarios.member_groups import (
     BusinessMembers,
     DatasetMembers,
@@ -236,31 +233,8 @@ def _readable(inputs: RunInputs, group: FileMembers | DatasetMembers) -> bool:
 
 def feeders_out(inputs: RunInputs) -> NDArray[np.bool_]:
     """Return which communities are without supply in each step, shape (steps, communities)."""
-    given, streams = inputs.scenario.chance.feeder_outages, Streams(inputs.scenario.seed)
-    lost = lost_feeders(inputs.scenario)
-    if given is None:
-        return lost
-    out = np.zeros((inputs.steps, len(inputs.communities)), dtype=bool)
-    for step in range(inputs.steps):
-        draws = [
-            streams.generator("feeder outages", name, step).random() for name in inputs.communities
-        ]
-        out[step] = failed(out[step - 1], np.array(draws), given, inputs.step_h, step)
-    return out | lost
-
-
-def failed(
-    out: NDArray[np.bool_],
-    draw: NDArray[np.float64],
-    given: Outages,
-    step_h: float,
-    step: int,
-) -> NDArray[np.bool_]:
-    """Return what is out in a step, by what was out in the one before and a draw for each."""
-    up_h, down_h = given.mean_time_between_failures_h, given.mean_time_to_repair_h
-    if step == 0:
-        return draw < unavailability(up_h, down_h)
-    return alternated(out, draw, step_h, up_h, down_h)
+    out: NDArray[np.bool_] = lost_parts(inputs.scenario) == 1.0
+    return out
 
 
 def _varied(

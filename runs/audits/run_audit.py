@@ -12,6 +12,7 @@ from hmesh.runs.audits.account_checks import check_accounts
 from hmesh.runs.audits.audit_report import AuditReport, Check, Tally
 from hmesh.runs.audits.bills_of_members import MemberTariffAudit
 from hmesh.runs.audits.elastic_members import ElasticAudit
+from hmesh.runs.audits.event_checks import check_events
 from hmesh.runs.audits.hours import check_hours, read_hours, supplied
 from hmesh.runs.audits.ledger_checks import check_money, read_ledger
 from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
@@ -225,6 +226,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     loose = [place for place in loose if place.partition(":")[0] in tables]
     yield replace(summary, not_covered=(*summary.not_covered, *loose))
     yield from check_metrics(run, inputs)
+    yield from check_events(run, inputs)
 
 
 def _step_by_step(

@@ -10,6 +10,7 @@ from hmesh.runs.live.readings import Reading, Roads, Stores, live_of, read, stor
 from hmesh.runs.live.roadmap import OnTheRoad, geometry
 from hmesh.runs.live.source import Source
 from hmesh.runs.world.account_figures import summaries
+from hmesh.runs.world.compared_bills import compare_with_first
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -82,6 +83,7 @@ class LiveWorld(mesa.Model[Any, Any]):
         names = dict.fromkeys((self.given.strategies[0], self.strategy))
         self.history = {name: deque(maxlen=STEPS_SHOWN) for name in names}
         self.worlds = [Simulation(self.setting, name, self._look) for name in names]
+        compare_with_first(self.worlds)
 
     @property
     def watched(self) -> Simulation:

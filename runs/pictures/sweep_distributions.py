@@ -68,7 +68,7 @@ def _draw(shapes: Shapes, point: int, strategy: int, finding: str) -> "Figure":
     )
     note = f"{len(ensemble.plan.seeds)} seeds under {strategy_name(ensemble.strategies[strategy])}"
     note += f" at {place}" if place else ""
-    note += f"; two humps by Silverman's test at p < {LEVEL:g}"
+    note += f"; two humps by the dip test at p < {LEVEL:g}"
     figure, panels = sheet(
         finding, (-(-len(panels_of) // 2), 2), 2.0, [], left_in=0.7, gap_in=0.75, note=note
     )

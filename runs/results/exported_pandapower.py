@@ -19,6 +19,21 @@ _VOLT_AMPERE = 1000.0
 # A line that a plan gives no length stands with one, so that its impedance has a place.
 _LENGTHLESS_KM = 1.0
 
+# The format of the tables, so that a later pandapower converts them.
+VERSIONS = {"version": "3.5.6", "format_version": "3.3.0"}
+# How far a load follows the voltage, and what transformers without taps leave empty.
+_OF_VOLTAGE = (
+    "const_z_p_percent", "const_i_p_percent", "const_z_q_percent", "const_i_q_percent"
+)  # fmt: skip
+_TAPS = (
+    "tap_side", "tap_neutral", "tap_min", "tap_max", "tap_step_percent", "tap_step_degree",
+    "tap_pos", "tap_changer_type", "id_characteristic_table",
+)  # fmt: skip
+# Kinds of columns of numbers that may be empty.
+_EMPTY = {
+    **dict.fromkeys((*_TAPS[1:7], "sn_mva"), "float64"), "id_characteristic_table": "Int64"
+}  # fmt: skip
+
 type Rows = list[dict[str, Any]]
 
 
@@ -66,9 +81,12 @@ def pandapower_network(
     index = {node: number for number, node in enumerate(plan.nodes)}
     volts = {node.name: float(node.voltage_kv or 0.0) for node in plan.nodes.values()}
     buses: Rows = [
-        {"name": node, "vn_kv": volts[node], "type": "b", "zone": None, "in_service": True}
+        {
+            "name": node, "vn_kv": volts[node], "type": "b", "zone": None, "in_service": True,
+            "geo": None,
+        }
         for node in plan.nodes
-    ]
+    ]  # fmt: skip
     lines: Rows = []
     transformers: Rows = []
     for line in plan.lines:
@@ -81,19 +99,19 @@ def pandapower_network(
     grid: Rows = [
         {
             "name": UTILITY, "bus": index[UTILITY], "vm_pu": source.voltage_pu or 1.0,
-            "va_degree": 0.0, "in_service": True,
+            "va_degree": 0.0, "slack_weight": 1.0, "in_service": True, "controllable": False,
         }
     ]  # fmt: skip
     loads: Rows = [
         {
-            "name": load, "bus": index[node], "p_mw": power, "q_mvar": 0.0, "scaling": 1.0,
-            "const_z_percent": 0.0, "const_i_percent": 0.0, "sn_mva": None, "in_service": True,
+            "name": load, "bus": index[node], "p_mw": power, "q_mvar": 0.0,
+            **dict.fromkeys(_OF_VOLTAGE, 0.0), "sn_mva": None, "scaling": 1.0, "in_service": True,
             "type": "wye",
         }
         for (node, load), power in loads_mw.items()
     ]  # fmt: skip
     tables = {"bus": buses, "line": lines, "trafo": transformers, "ext_grid": grid, "load": loads}
-    held: dict[str, Any] = {"name": name, "f_hz": FREQUENCY_HZ, "sn_mva": 1.0}
+    held: dict[str, Any] = {"name": name, "f_hz": FREQUENCY_HZ, "sn_mva": 1.0, **VERSIONS}
     held |= {table: _frame(rows) for table, rows in tables.items() if rows}
     return {"_module": "pandapower.auxiliary", "_class": "pandapowerNet", "_object": held}
 
@@ -108,6 +126,7 @@ def _line(line: PlannedLine, index: Mapping[str, int], volts_kv: float) -> dict[
         "c_nf_per_km": farad * 1e9 / length_km, "g_us_per_km": 0.0,
         "max_i_ka": line.rating_kw / _VOLT_AMPERE / (math.sqrt(3.0) * volts_kv),
         "df": 1.0, "parallel": 1, "type": "ol", "std_type": None, "in_service": True,
+        "geo": None,
     }  # fmt: skip
 
 
@@ -123,8 +142,9 @@ def _transformer(
         "vkr_percent": real, "vk_percent": math.hypot(real, (line.reactance_ohm or 0.0) / ohm),
         "pfe_kw": line.iron_loss_kw,
         "i0_percent": 100.0 * line.magnetising_kva / line.rating_kw,
-        "shift_degree": 0.0, "tap_side": None, "tap_neutral": None, "tap_pos": None,
-        "tap_step_percent": None, "df": 1.0, "parallel": 1, "std_type": None, "in_service": True,
+        "shift_degree": 0.0, **dict.fromkeys(_TAPS), "tap_dependency_table": False,
+        "df": 1.0, "parallel": 1, "std_type": None, "in_service": True, "vector_group": None,
+        "oltc": False,
     }  # fmt: skip
 
 
@@ -136,7 +156,7 @@ def _frame(rows: Rows) -> dict[str, Any]:
         "index": list(range(len(rows))),
         "data": [[row[column] for column in columns] for row in rows],
     }
-    kinds = {column: _kind(row[column] for row in rows) for column in columns}
+    kinds = {column: _EMPTY.get(column) or _kind(row[column] for row in rows) for column in columns}
     return {
         "_module": "pandas.core.frame", "_class": "DataFrame", "_object": json.dumps(split),
         "orient": "split", "dtype": kinds, "is_multiindex": False, "is_multicolumn": False,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hmesh.environment.moments import step_moment
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.results.writer import ResultsWriter
 
@@ -51,6 +52,7 @@ class Recorder:
             scheme.record(self.writer)
         if simulation.prosumers is not None:
             simulation.prosumers.record(self.writer)
+        self._write_events(simulation)
         if simulation.metrics.metrics:
             self._write_metrics(simulation)
         about = {"strategy": simulation.strategy}
@@ -97,6 +99,12 @@ class Recorder:
             "kind": Coded(rows["kind"], local.kinds),
         }
         self.writer.add("local_exchange", rows | about)
+        if local.joining is not None and (rows := local.joining.drain()):
+            of_members = about | {
+                "community": Coded(rows["community"], self.setting.communities),
+                "kind": Coded(rows["kind"], local.kinds),
+            }
+            self.writer.add("membership", rows | of_members)
         if simulation.setting.scenario.record.local_members:
             rows = local.member_rows()
             about["community"] = Coded(rows["community"], self.setting.communities)
@@ -106,6 +114,14 @@ class Recorder:
     def _write_metrics(self, simulation: "Simulation") -> None:
         about = {"step": simulation.step_index, "strategy": simulation.strategy}
         self.writer.add("metrics", about | simulation.metrics.rows())
+
+    def _write_events(self, simulation: "Simulation") -> None:
+        end_ms = step_moment(simulation.step_index + 1, simulation.step_h)
+        # A message that is on its way as the run ends is heard after it.
+        rows = simulation.log.before(None if simulation.last_step else end_ms)
+        if rows is not None:
+            place = Coded(rows["place"], self.setting.communities)
+            self.writer.add("events", rows | {"strategy": simulation.strategy, "place": place})
 
     def _write_limits(self, simulation: "Simulation", limits: "StepLimits") -> None:
         self.writer.add(

@@ -12,7 +12,6 @@ from hmesh.environment.errors import InputError
 from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.checkpoint import not_resumable
 from hmesh.runs.results.result_tables import TABLES
-from hmesh.runs.world.scenario_events import KIND as EVENT
 
 if TYPE_CHECKING:
     from hmesh.runs.results.writer import ResultsWriter
@@ -183,7 +182,7 @@ def _contradictions(world: _World, steps_done: int) -> Iterator[str]:
     for at_h, _, _, kind, subject in world.pending:
         if kind == "traffic" and subject != steps_done:
             yield f"the event {kind} of step {subject:,} is pending at {at_h:g} h"
-        elif kind not in ("traffic", EVENT) and subject > at_h / 24.0 + 2.0:
+        elif kind == "day" and subject > at_h / 24.0 + 2.0:
             yield f"the event {kind} of day {subject:,} is pending at {at_h:g} h"
 
 

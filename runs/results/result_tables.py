@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from hmesh.runs.results.columns import STEP, STRATEGY, ResultColumn, kwh, name, price, time, whole
 from hmesh.runs.results.contract import SCHEMA
+from hmesh.runs.results.event_kinds import KINDS_OF
 from hmesh.runs.schemes.registry import FromSchemes, schemes
 
 if TYPE_CHECKING:
@@ -126,6 +127,32 @@ OF_WELFARE: Mapping[str, tuple[ResultColumn, ...]] = {
     ),
 }  # fmt: skip
 
+# Of a run that records events.
+OF_EVENTS: Mapping[str, tuple[ResultColumn, ...]] = {
+    "events": (
+        STRATEGY,
+        time("time", "when it happens"),
+        name(
+            "kind",
+            "what happens: "
+            + "; ".join(f"to a {of}: {', '.join(kinds)}" for of, kinds in KINDS_OF.items()),
+        ),
+        whole("vehicle", "number of the vehicle, from 0; -1 where it happens to something else"),
+        name("place", "community, empty where it happens in none", optional=True),
+        ResultColumn(
+            "value", "number", "km, h or 1",
+            "length of a trip or round [km]; plugged in: hours waited, unplugged: hours plugged "
+            "in [h]; of messages how many; else 0",
+        ),
+        name("subject", f"to what it happens: {', '.join(KINDS_OF)}"),
+        whole(
+            "number",
+            "which of them, from 0: that of the vehicle, also for its charger, of the bus, of the "
+            "community of a feeder, of the message within its step; 0 for the utility",
+        ),
+    ),
+}  # fmt: skip
+
 # Of a run in which members of communities share what some of them generate.
 OF_LOCAL_EXCHANGE: Mapping[str, tuple[ResultColumn, ...]] = {
     "local_exchange": (
@@ -156,6 +183,26 @@ OF_LOCAL_MEMBERS: Mapping[str, tuple[ResultColumn, ...]] = {
         kwh("generated_kwh", "energy it generated, as far as its meter shows it"),
         kwh("received_kwh", "surplus of other members that it got"),
         kwh("given_kwh", "surplus of it that other members got"),
+    ),
+}  # fmt: skip
+
+# Of a run in which members join and leave the local exchange of their community.
+OF_MEMBERSHIP: Mapping[str, tuple[ResultColumn, ...]] = {
+    "membership": (
+        STEP,
+        STRATEGY,
+        name("community", "name of the community"),
+        name("kind", "kind of the member: households, buildings, homes or schools"),
+        whole("member", "number of the member within its kind, from 0"),
+        ResultColumn(
+            "expected_saving", "number", "money",
+            "what it expects to save in a month by taking part, empty at first", optional=True,
+        ),
+        ResultColumn(
+            "probability", "number", "1",
+            "with which it takes part if it chooses again, empty at first", optional=True,
+        ),
+        whole("takes_part", "1 where it takes part from this step on, else 0"),
     ),
 }  # fmt: skip
 
@@ -234,8 +281,10 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = FromSchemes(
         **OF_VOLTAGES,
         **OF_LIMITS,
         **OF_WELFARE,
+        **OF_EVENTS,
         **OF_LOCAL_EXCHANGE,
         **OF_LOCAL_MEMBERS,
+        **OF_MEMBERSHIP,
         **OF_STORE_ANSWERS,
         **OF_PROSUMERS,
         **OF_ACCOUNTS,
@@ -255,10 +304,12 @@ def tables_with(
     metrics: bool = False,
     limits: bool = False,
     welfare: bool = False,
+    events: bool = False,
     accounts: bool = False,
     store_answers: bool = False,
     local_exchange: bool = False,
     local_members: bool = False,
+    membership: bool = False,
     prosumers: bool = False,
 ) -> tuple[str, ...]:
     """Return the tables of a run in which some schemes take part, with or without those asked."""
@@ -266,9 +317,11 @@ def tables_with(
         (metrics, OF_METRICS),
         (limits, OF_LIMITS),
         (welfare, OF_WELFARE),
+        (events, OF_EVENTS),
         (accounts, OF_ACCOUNTS),
         (local_exchange, OF_LOCAL_EXCHANGE),
         (local_members, OF_LOCAL_MEMBERS),
+        (membership, OF_MEMBERSHIP),
         (store_answers, OF_STORE_ANSWERS),
         (prosumers, OF_PROSUMERS),
     )
@@ -283,8 +336,10 @@ def tables_of(scenario: "Scenario") -> tuple[str, ...]:
         metrics=bool(scenario.metrics),
         limits=scenario.grid.limits == "keep",
         welfare=scenario.welfare_recorded,
+        events=scenario.record.events,
         local_exchange=scenario.local_exchange,
         local_members=scenario.local_exchange and scenario.record.local_members,
+        membership=scenario.members_join,
         store_answers=scenario.stores_answer,
         accounts=scenario.record.accounts == "all",
         prosumers=scenario.prosumers_there,

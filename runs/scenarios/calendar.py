@@ -9,6 +9,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.school_terms import SchoolTerms
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.school import timetable_of
+from hmesh.runs.world.dataset_files import load_description
 
 
 def calendar_of(scenario: Scenario, *, with_files: bool = True) -> Calendar:
@@ -20,23 +21,44 @@ def calendar_of(scenario: Scenario, *, with_files: bool = True) -> Calendar:
         The scenario.
     with_files
         Whether the files that it names can be read; without them a timetable states no school
-        terms.
+        terms, and a dataset no holidays.
 
     Raises
     ------
     InputError
-        If the timetable that states the school terms cannot be used.
+        If the timetable that states the school terms, or the dataset that states holidays, cannot
+        be used.
     """
-    holidays = scenario.holidays
+    country, subdivision, days = _holidays_of(scenario, with_files=with_files)
     known = with_files or timetable_of(scenario.school_terms) is None
     return Calendar(
         scenario.start,
         scenario.time_zone,
         scenario.step_h,
-        holidays.country if holidays else None,
-        holidays.subdivision if holidays else None,
+        country,
+        subdivision,
         school_terms_of(scenario) if known else None,
+        days,
     )
+
+
+def _holidays_of(
+    scenario: Scenario, *, with_files: bool
+) -> tuple[str | None, str | None, tuple[date, ...]]:
+    """Return country, subdivision and further dates of the holidays of a scenario.
+
+    Those of a dataset are added; where both name a country, that of the scenario holds.
+    """
+    holidays = scenario.holidays
+    if holidays is None:
+        return None, None, ()
+    country, subdivision, days = holidays.country, holidays.subdivision, holidays.days
+    if holidays.dataset is not None and with_files:
+        described = load_description(scenario.path_of(holidays.dataset))
+        days = (*days, *described.special_days)
+        if country is None and described.holidays is not None:
+            country, subdivision = described.holidays.country, described.holidays.subdivision
+    return country, subdivision, days
 
 
 def school_terms_of(

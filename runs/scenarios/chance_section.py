@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.scenarios.base import NotNegative, Positive, Section, refuse
 from hmesh.runs.scenarios.durations import AS_HOURS
 
@@ -64,17 +63,17 @@ class Cloudiness(Section):
 
 
 class Outages(Section):
-    """Failures and repairs; times up and out are geometric, whole steps with the given means.
+    """Failures and repairs, each at its own second; times up and out are exponential.
 
     They are out for mean_time_to_repair_h of every mean_time_between_failures_h +
     mean_time_to_repair_h, also at the start.
     """
 
     mean_time_between_failures_h: Annotated[Positive, AS_HOURS] = Field(
-        description="mean time from a repair to the next failure, at least a step [h]"
+        description="mean time from a repair to the next failure [h]"
     )
     mean_time_to_repair_h: Annotated[Positive, AS_HOURS] = Field(
-        description="mean time from a failure to its repair, at least a step [h]"
+        description="mean time from a failure to its repair [h]"
     )
 
 
@@ -98,17 +97,6 @@ class Chances(Section):
     def outages(self) -> bool:
         """Whether anything fails."""
         return self.charger_outages is not None or self.feeder_outages is not None
-
-    def times_below(self, step_h: float) -> list[Problem]:
-        """Return a problem for each time of outages that is shorter than a step."""
-        outages = {"charger_outages": self.charger_outages, "feeder_outages": self.feeder_outages}
-        return [
-            Problem(f"{name}.{key}", f"{time_h:g} h is shorter than a step", f"{step_h:g} or more")
-            for name, given in outages.items()
-            if given is not None
-            for key, time_h in given
-            if time_h < step_h
-        ]
 
 
 class DemandGrowth(Section):
@@ -142,11 +130,3 @@ class Location(Section):
     altitude_m: Annotated[float, Field(ge=-500, le=9000)] = Field(
         default=0.0, description="height above the sea [m]"
     )
-
-
-def refuse_short_outages(chances: Chances, info: ValidationInfo) -> Chances:
-    """Return what is left to chance if no outage is shorter than a step."""
-    step_h = info.data.get("step_h")
-    if step_h is not None and (problems := chances.times_below(step_h)):
-        raise InputError(problems)
-    return chances

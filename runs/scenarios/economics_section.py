@@ -61,6 +61,21 @@ class BatteryEconomics(Economics):
     )
 
 
+class VehicleEconomics(Economics):
+    """What lets vehicles give energy back costs, and whether it pays."""
+
+    charger_price: NotNegative = Field(
+        description="price of a charger for both directions, one for each vehicle that may "
+        "discharge, under every strategy but typical charging [money]"
+    )
+    charger_price_per_kw: NotNegative = Field(
+        default=0.0, description="what it costs more per power of discharging [money/kW]"
+    )
+    wear: NotNegative = Field(
+        default=0.0, description="wear of batteries per energy discharged [money/kWh]"
+    )
+
+
 class StorageEconomics(Economics):
     """What storages of a community and their plants cost, and whether they pay."""
 

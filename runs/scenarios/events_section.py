@@ -19,7 +19,7 @@ from hmesh.runs.scenarios.time_span import existing_time
 SETTABLE = ("prices.utility", "prices.aggregator")
 _CLOSE = 1e-9
 # Schemes whose agents an outage of a part of a step cuts off for that part alone.
-_KNOW_PARTS = ("vehicles",)
+_KNOW_PARTS = ("vehicles", "school_buses")
 
 
 class ScenarioEvent(Section):
@@ -83,6 +83,11 @@ class ScenarioEvent(Section):
     def for_good(self) -> bool:
         """Whether it never ends."""
         return self.until is None and self.lasts is None
+
+
+def knows_parts(scheme: str) -> bool:
+    """Return whether an outage of a part of a step cuts agents of a scheme off for it alone."""
+    return scheme in _KNOW_PARTS
 
 
 def span_of(scenario: Any, event: ScenarioEvent) -> tuple[float, float]:
@@ -169,7 +174,7 @@ def _time_problems(scenario: Any, event: ScenarioEvent, here: str) -> Iterator[P
         allowed = f"{scenario.start} or later, before {last.replace(tzinfo=None).isoformat()[:16]}"
         yield Problem(f"{here}.at", message, allowed)
     # What has no part of a step is taken whole by those who know of none.
-    whole = [name for name in scenario.schemes if name not in _KNOW_PARTS]
+    whole = [name for name in scenario.schemes if not knows_parts(name)]
     if event.set or event.vehicles or whole:
         yield from _times_of_steps(scenario, event, here, times, whole)
     if event.vehicles and datetime.fromisoformat(event.at).time() != datetime.min.time():

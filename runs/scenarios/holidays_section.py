@@ -1,23 +1,51 @@
 """The public holidays of a scenario."""
 
-from pydantic import Field, ValidationInfo
+from datetime import date
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import nearest
-from hmesh.runs.scenarios.base import Section, refuse
+from hmesh.runs.scenarios.base import AS_TUPLE, Section, existing_dataset, refuse
+from hmesh.runs.scenarios.school import Day
 
 
 class Holidays(Section):
     """The public holidays, which count as Sundays."""
 
-    country: str = Field(description="ISO 3166-1 code of the country")
+    country: str | None = Field(default=None, description="ISO 3166-1 code of the country, or null")
     subdivision: str | None = Field(
         default=None, description="code of the state or province, or null"
     )
+    dates: Annotated[tuple[Day, ...], AS_TUPLE] = Field(
+        default=(), description="further days, such as those on which a works is closed"
+    )
+    dataset: str | None = Field(
+        default=None, description="or a dataset, whose holidays and special days count too"
+    )
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The further days."""
+        return tuple(date.fromisoformat(day) for day in self.dates)
+
+    @check("dataset")
+    @classmethod
+    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
+        return None if dataset is None else existing_dataset(dataset, info)
+
+    @model_validator(mode="after")
+    def _names_some(self) -> Self:
+        if self.country is None and not self.dates and self.dataset is None:
+            raise refuse("nothing names holidays", allowed="a country, dates or a dataset")
+        return self
 
     @check("country")
     @classmethod
-    def _known_country(cls, country: str) -> str:
+    def _known_country(cls, country: str | None) -> str | None:
+        if country is None:
+            return None
         import holidays
 
         loader = holidays.registry.EntityLoader
@@ -38,6 +66,8 @@ class Holidays(Section):
         import holidays
 
         country = info.data["country"]
+        if country is None:
+            raise refuse("a subdivision needs its country", place="", allowed="country as well")
         known = holidays.list_supported_countries().get(country, [])
         if subdivision not in known:
             raise refuse(

@@ -8,6 +8,25 @@ from pydantic import field_validator as check
 from hmesh.runs.scenarios.base import Money, NotNegative, Positive, Section, Share, refuse
 
 
+class Membership(Section):
+    """Who takes part, and who joins or leaves as a month begins, by a logit choice."""
+
+    first_share: Share = Field(
+        default=1.0, description="probability with which a member takes part at first [-]"
+    )
+    cost: Money = Field(
+        default=0.0,
+        description="what taking part costs a member in a month, in time and trouble that is paid "
+        "to nobody [money]",
+    )
+    sensitivity: NotNegative = Field(
+        default=1.0, description="how strongly savings count beyond that cost [1/money]"
+    )
+    reconsiders: Share = Field(
+        default=1.0, description="probability with which a member chooses again in a month [-]"
+    )
+
+
 class LocalExchange(Section):
     """How members of a community share what some of them generate beyond their own use."""
 
@@ -49,6 +68,22 @@ class LocalExchange(Section):
     fee_reduction: Share = Field(
         default=0.0, description="share of the grid fee that local energy is spared [-]"
     )
+
+    membership: Membership | None = Field(
+        default=None, description="how members join and leave each month, or null: all take part"
+    )
+
+    @check("membership")
+    @classmethod
+    def _of_known_prices(
+        cls, membership: Membership | None, info: ValidationInfo
+    ) -> Membership | None:
+        if membership is not None and info.data.get("price") == "scarcity":
+            raise refuse(
+                "is given, but the price depends on the scarcity among all members",
+                allowed="price: split, or membership: null",
+            )
+        return membership
 
     @check("shares")
     @classmethod

@@ -27,6 +27,8 @@ def datasets_named(scenario: "Scenario") -> dict[str, tuple[str, ...]]:
             used[folder] = (*used.get(folder, ()), *tables)
     for folder, tables in datasets_of(scenario.travel).items():
         used[folder] = (*used.get(folder, ()), *tables)
+    if scenario.holidays is not None and (dataset := scenario.holidays.dataset) is not None:
+        used.setdefault(dataset, ())
     if (dataset := scenario.prices.time_of_use.dataset) is not None:
         used[dataset] = (*used.get(dataset, ()), "market")
     return used

@@ -69,8 +69,8 @@ class Record(Section):
     )
     events: bool = Field(
         default=False,
-        description="whether departures, arrivals, plug-ins and unpluggings of the recorded "
-        "vehicles are written at their own time",
+        description="whether what happens to feeders, chargers, school buses, vehicles and "
+        "messages, of those recorded, is written at its own time",
     )
     welfare: bool = Field(
         default=True,

@@ -30,7 +30,6 @@ from hmesh.runs.scenarios.chance_section import (
     Chances,
     GrowthSettings,
     Location,
-    refuse_short_outages,
 )
 from hmesh.runs.scenarios.community_section import (
     Community,
@@ -291,6 +290,12 @@ class Scenario(Section):
         return any(each.local_exchange is not None for each in self.communities.values())
 
     @property
+    def members_join(self) -> bool:
+        """Whether members of any community join and leave its local exchange."""
+        sections = (each.local_exchange for each in self.communities.values())
+        return any(each is not None and each.membership is not None for each in sections)
+
+    @property
     def prosumers_there(self) -> bool:
         """Whether any members are prosumers."""
         return any(True for _ in prosumers_of(self.communities))
@@ -369,7 +374,6 @@ class Scenario(Section):
     _names = check("communities")(names_of_places)
     _roads = check("roads")(between_communities)
     _location = check("location")(known_for_the_sun)
-    _chance = check("chance")(refuse_short_outages)
 
     @check("travel")
     @classmethod

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.sweeps.dip import dip_p_value
+
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CONFIDENCE = 0.95
 RESAMPLES = 999
 # Fewer values have no shape that a test could find.
 FEWEST_FOR_HUMPS = 10
-# At this level a distribution is said to have two humps; the test is conservative at any.
+# At this level a distribution is said to have two humps.
 LEVEL = 0.05
-# What holds fewer of the values is a tail: of heavy tails, the test would take each for a hump.
+# What holds fewer of the values is a tail, and no place of a hump.
 LEAST_SHARE = 0.15
 _GRID = 256
 _HALVINGS = 30
@@ -116,7 +118,7 @@ class Humps:
     Attributes
     ----------
     p : float
-        The p-value of Silverman's test of one hump against more; 1 where one is seen at once.
+        The p-value of the dip test of one hump against more.
     bandwidth : float
         The smallest bandwidth at which a kernel estimate has one hump, in units of the quantity.
     peaks : tuple of float
@@ -130,22 +132,16 @@ class Humps:
     @property
     def two(self) -> bool:
         """Whether the test finds more than one."""
-        return self.p < LEVEL
+        return self.p < LEVEL and len(self.peaks) > 1
 
 
-def humps(
-    values: NDArray[np.float64], generator: np.random.Generator, resamples: int = RESAMPLES
-) -> Humps | None:
+def humps(values: NDArray[np.float64]) -> Humps | None:
     """Test whether a distribution has one hump.
 
     Parameters
     ----------
     values : array, shape (values,)
         Outcomes across seeds; NaN are left out.
-    generator : Generator
-        Draws the resamples.
-    resamples : int
-        How many.
 
     Returns
     -------
@@ -154,42 +150,44 @@ def humps(
 
     Notes
     -----
-    Silverman's test [1]_: the test statistic is the smallest bandwidth ``h`` of a Gaussian kernel
-    estimate that has one hump. Its p-value is the share of samples of that estimate, smoothed and
-    rescaled to the variance of the values, whose estimate with ``h`` has more than one. It is known
-    to be conservative. Only humps that hold `LEAST_SHARE` of the values count, between the valleys
-    at their sides; else single values in the tails of a distribution would be humps. Where a
-    bandwidth by Silverman's rule shows one hump, nothing is drawn.
+    The dip test of Hartigan and Hartigan [1]_: the p-value is how likely as many draws of a uniform
+    distribution, the flattest of one hump, are at least as far from all distributions of one hump.
+    So it finds two in at most `LEVEL` of flat distributions, and in fewer of others that have one.
+    Whole numbers, such as counts, would be a hump each; they are spread over a unit, those that are
+    equal evenly. Where the humps are is read off a Gaussian kernel estimate, of the largest
+    bandwidth that leaves two; there a hump holds at least `LEAST_SHARE` of the values.
 
     References
     ----------
-    .. [1] B. W. Silverman, "Using kernel density estimates to investigate multimodality",
-       J. R. Stat. Soc. B 43 (1981).
+    .. [1] J. A. Hartigan and P. M. Hartigan, "The dip test of unimodality", Annals of Statistics 13
+       (1985) 70-84.
     """
     held = np.sort(values[np.isfinite(values)])
     deviation = float(held.std(ddof=1)) if len(held) > 1 else 0.0
     # What differs by rounding alone has no shape.
     if len(held) < FEWEST_FOR_HUMPS or deviation <= 1e-9 * max(abs(held).max(), 1e-300):
         return None
+    p = dip_p_value(_spread_counts(held))
     scaled = (held - held.mean()) / deviation
     critical = _critical_bandwidth(scaled)
-    rule = 0.9 * min(1.0, float(np.subtract(*np.quantile(scaled, (0.75, 0.25)))) / 1.34 or 1.0)
-    rule *= len(scaled) ** -0.2
-    one = (float(held.mean() + deviation * _peaks(scaled, critical)[0]),)
-    if critical <= rule:
-        return Humps(1.0, critical * deviation, one)
-    drawn = generator.integers(len(scaled), size=(resamples, len(scaled)))
-    noise = critical * generator.standard_normal(drawn.shape)
-    smooth = (scaled[drawn] + noise) / np.sqrt(1.0 + critical**2)
-    more = sum(len(_peaks(sample, critical)) > 1 for sample in smooth)
-    p = (1 + more) / (1 + resamples)
-    if p >= LEVEL:
-        return Humps(p, critical * deviation, one)
-    # Where the estimate just has two humps it draws them together; the values of each do not.
-    peaks = _peaks(scaled, 0.9 * critical)
+    peaks = _peaks(scaled, critical)
+    if p < LEVEL:
+        # Where the estimate just has two humps it draws them together; the values of each do not.
+        peaks = _peaks(scaled, 0.9 * critical)
+    if len(peaks) == 1:
+        return Humps(p, critical * deviation, (float(held.mean() + deviation * peaks[0]),))
     between = np.searchsorted(scaled, (peaks[:-1] + peaks[1:]) / 2)
     middles = tuple(float(np.median(part)) for part in np.split(held, between))
     return Humps(p, critical * deviation, middles)
+
+
+def _spread_counts(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return sorted whole numbers spread over a unit around each, and other values as they are."""
+    if (values != np.rint(values)).any():
+        return values
+    _, first, count = np.unique(values, return_index=True, return_counts=True)
+    rank = np.arange(len(values)) - np.repeat(first, count)
+    return np.asarray(values + (rank + 0.5) / np.repeat(count, count) - 0.5)
 
 
 def bin_edges(values: NDArray[np.float64], found: Humps | None) -> NDArray[np.float64]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hmesh.environment.streams import Streams
 from hmesh.runs.schemes.registry import figures_of_schemes
 from hmesh.runs.strategy_names import strategy_name
 from hmesh.runs.sweeps.distribution import FEWEST_FOR_HUMPS, LEVEL, Humps, humps
@@ -70,11 +69,11 @@ class Shapes:
             peaks = " and ".join(f"{peak:,.4g}" for peak in shape.humps.peaks)
             yield (
                 f"{self.stated(shape)} has two humps, near {peaks}: its mean describes neither "
-                f"(Silverman's test, p = {shape.humps.p:.3g})"
+                f"(dip test, p = {shape.humps.p:.3g})"
             )
         if self.every and not self.two:
             yield (
-                f"No outcome has two humps (Silverman's test of {len(self.every):,} distributions, "
+                f"No outcome has two humps (dip test of {len(self.every):,} distributions, "
                 f"p >= {LEVEL:g})"
             )
 
@@ -86,8 +85,6 @@ class Shapes:
             values = self.ensemble.of(quantity)
             for point in range(values.shape[0]):
                 for strategy in range(values.shape[2]):
-                    # Of its own streams, so that no other outcome changes what is drawn.
-                    stream = Streams(plan.scenario["seed"]).generator("humps", quantity, strategy)
-                    found = humps(values[point, :, strategy], stream)
+                    found = humps(values[point, :, strategy])
                     if found is not None:
                         yield Shape(point, strategy, quantity, found)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hmesh.markets.distribution import gini, net_bill, savings, share_worse_off
+from hmesh.markets.distribution import gini, savings, share_worse_off
+from hmesh.runs.world.compared_bills import bills_of
 from hmesh.runs.world.member_payments import Each
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def account_figures(simulations: Sequence["Simulation"]) -> dict[str, dict[str, 
     first = simulations[0]
     assert first.accounts is not None
     price = first.accounts.utility_price_sum / first.step_index
-    first_bills = _bills(first, price)
+    first_bills = bills_of(first, price)
     found = {}
     for simulation in simulations:
         balances = dict(sorted(simulation.ledger.balances.items()))
@@ -58,7 +59,7 @@ def account_figures(simulations: Sequence["Simulation"]) -> dict[str, dict[str, 
             "stored_price": price,
         }
         if first.accounts.by_member:
-            figures["members"] = _of_members(_bills(simulation, price), first_bills)
+            figures["members"] = _of_members(bills_of(simulation, price), first_bills)
         found[simulation.strategy] = figures
     return found
 
@@ -108,20 +109,6 @@ def _by_community(
         kind, place = kind_of(party), party.partition("@")[2]
         if place in found and kind not in CONSUMERS:
             found[place][kind] = balance
-    return found
-
-
-def _bills(simulation: "Simulation", price: float) -> dict[str, Each]:
-    """Return the bill of every member by kind, the change of its stored energy valued [money]."""
-    accounts = simulation.accounts
-    if accounts is None or not accounts.by_member:
-        return {}
-    stored, found = accounts.stored_kwh(), {}
-    for kind, held in accounts.kinds.items():
-        change = np.zeros(len(held.community))
-        if kind in stored:
-            change = stored[kind] - accounts.stored_first_kwh[kind]
-        found[kind] = net_bill(held.total("paid"), held.total("received"), change, price)
     return found
 
 

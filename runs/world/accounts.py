@@ -1,6 +1,6 @@
 """Accounts of members: what each has bought, sold, paid and received, added up step by step."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,11 +155,17 @@ class Accounts:
             self._stored_before = self.stored_kwh()
         self._year = year
 
-    def settle(self) -> None:
-        """Add what everybody pays and receives in the step."""
+    def settle(self, paid: Iterable[tuple[MemberPayments, bool]]) -> None:
+        """Add what everybody pays and receives in the step.
+
+        Parameters
+        ----------
+        paid : iterable of (MemberPayments, bool)
+            What single members pay and receive, and whether meters read it.
+        """
         self.utility_price_sum += float(self.simulation.market.decision.utility_price)
         prosumers, local = self.simulation.prosumers, self.simulation.local_exchange
-        for payments, _ in self.simulation.payments():
+        for payments, _ in paid:
             self._add_of_others(payments)
         for payments in () if local is None else local.payments():
             self._add_of_others(payments)

@@ -10,7 +10,7 @@ from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment import chance
 from hmesh.environment.cloudiness import clearness
-from hmesh.runs.scenarios.chance_section import Cloudiness, DemandNoise, Outages
+from hmesh.runs.scenarios.chance_section import Cloudiness, DemandNoise
 from hmesh.runs.world.setting import Setting
 
 
@@ -32,10 +32,10 @@ class Chance:
     ----------
     clearness : array, shape (communities,)
         Share of the clear sky's generation that clouds let through in this step [-].
-    lost : array of bool, shape (communities,)
-        Which of them an event of the scenario cuts off for all of the step.
+    feeder_out : array of bool, shape (communities,)
+        Which of them are without supply for all of the step.
     lost_part : array, shape (communities,)
-        Part of the step for which it cuts off others, 0..1.
+        Part of the step for which others are, 0..1.
     """
 
     def __init__(
@@ -48,14 +48,12 @@ class Chance:
         places = len(setting.communities)
         self.clearness = np.ones(places)
         self.lost_part = np.zeros(places)
-        self.lost = np.zeros(places, dtype=np.bool_)
-        self._failed = np.zeros(places, dtype=np.bool_)
+        self.feeder_out = np.zeros(places, dtype=np.bool_)
         self._sky = np.zeros(places)
         self.step_h = setting.calendar.step_h
         noises = setting.scenario.chance.demand_noise
         # Clouds matter only where somebody generates under them.
         self._clouds = setting.scenario.chance.cloudiness if setting.scenario.sunlit else None
-        self._feeders = setting.scenario.chance.feeder_outages
         growths = setting.scenario.growth.demand_per_year
         self._noise = {kind: getattr(noises, kind.scenario_name) for kind in consumers}
         self._growth = {kind: getattr(growths, kind.scenario_name) for kind in consumers}
@@ -64,7 +62,6 @@ class Chance:
         """Draw what chance does in a step."""
         self._change_demand(step)
         self._change_sky(step)
-        self._fail_and_repair(step)
 
     def _change_demand(self, step: int) -> None:
         for kind, noise in self._noise.items():
@@ -82,22 +79,6 @@ class Chance:
         draw = np.broadcast_to(np.array(draws), len(places))
         self._sky = self._next(self._sky, draw, clouds, step)
         self.clearness = clearness(self._sky, clouds.mean, clouds.deviation)
-
-    def _fail_and_repair(self, step: int) -> None:
-        """Let feeders fail or be repaired."""
-        if self._feeders is not None:
-            draws = [
-                self._stream("feeder outages", name, step).random()
-                for name in self.setting.communities
-            ]
-            out = self._failed
-            self._failed = next_outages(out, np.array(draws), self._feeders, step, self.step_h)
-
-    @property
-    def feeder_out(self) -> NDArray[np.bool_]:
-        """Which communities are without supply in this step, shape (communities,)."""
-        out: NDArray[np.bool_] = self._failed | self.lost
-        return out
 
     def vary(self, kind: type[Consumer], load_kwh: NDArray[np.float64], step: int) -> None:
         """Let the loads of a type of consumers have grown, and be noisy, in place."""
@@ -119,14 +100,14 @@ class Chance:
             for kind, given in self._noise.items()
             if given is not None
         }
-        return {"noise": noise, "sky": self._sky, "feeder_out": self._failed}
+        return {"noise": noise, "sky": self._sky}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from an earlier `state`."""
         for kind in self.consumers:
             if kind.scenario_name in state["noise"]:
                 self.consumers[kind].population.set("noise", state["noise"][kind.scenario_name])
-        self._sky, self._failed = state["sky"], state["feeder_out"]
+        self._sky = state["sky"]
 
     def _innovations(self, kind: type[Consumer], size: int, step: int) -> NDArray[np.float64]:
         """Return a standard normal draw for every consumer of a type."""
@@ -152,27 +133,3 @@ class Chance:
 
     def _stream(self, purpose: str, whom: str, step: int) -> np.random.Generator:
         return self.setting.streams.generator(purpose, whom, step)
-
-
-def next_outages(
-    out: NDArray[np.bool_],
-    draw: NDArray[np.float64],
-    given: Outages,
-    step: int,
-    step_h: float,
-) -> NDArray[np.bool_]:
-    """Return what is out in a step, from its lasting distribution on.
-
-    Parameters
-    ----------
-    out, draw
-        What was out in the step before, and a uniform draw for each, shape (n,).
-    given
-        How often they fail, and how long.
-    step, step_h
-        The number of the step, and its length [h].
-    """
-    up_h, down_h = given.mean_time_between_failures_h, given.mean_time_to_repair_h
-    if step == 0:
-        return draw < chance.unavailability(up_h, down_h)
-    return chance.alternated(out, draw, step_h, up_h, down_h)

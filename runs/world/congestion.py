@@ -44,7 +44,18 @@ def planned_prices(game: Game, outcome: Outcome) -> NDArray[np.float64]:
     if game.limits_kwh is None or game.feed is None:
         return outcome.community_price
     free = replace(game, limits_kwh=None, feed=game.feed.without_limits())
-    prices = prices_at(free, outcome.utility_price)
-    # Rounding of a price that no limit holds is no rent.
+    return without_rounding(outcome, prices_at(free, outcome.utility_price))
+
+
+def without_rounding(outcome: Outcome, prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return prices without limits; where they differ by rounding alone, those that are asked.
+
+    Parameters
+    ----------
+    outcome
+        What came of the game.
+    prices : array, shape (communities,)
+        What communities would pay if no line had a limit [money/kWh].
+    """
     same = np.abs(prices - outcome.community_price) <= 1e-9 * (1.0 + np.abs(prices))
     return np.where(same, outcome.community_price, prices)

@@ -1,6 +1,7 @@
 """The strategy of leaders that do not best-respond: fixed markups, learning, cartels."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from hmesh.markets.answers import demand_at
 from hmesh.markets.leader_learning import Bandits, Climbers, best_on_grid, price_at_cost
 from hmesh.markets.price_search import search_price
+from hmesh.markets.shared_limits import over_kwh, within_shared_limits
 from hmesh.markets.three_level_game import Game, Outcome, follow_exact
 from hmesh.runs.scenarios.leader_section import LeaderLearning, Leaders
 
@@ -44,30 +46,50 @@ class LeaderRules:
                 self._learners[who] = _learners(leader.learning, count)
 
     def outcome(self, game: Game, simulation: "Simulation", tariff: float) -> Outcome:
-        """Return the prices of a step."""
+        """Return the prices of a step.
+
+        They keep the limits of lines as far as those of the games do: an aggregator those of its
+        own lines, the utility those that communities share, unless it asks its tariff.
+        """
         slot = self._slots(simulation)
-
-        def aggregators(price: float) -> Outcome:
-            return self._aggregators(game, price, slot)
-
-        bounds = game.bounds
-        lowest, highest = bounds.utility_lower, bounds.utility_upper
-        match self.given.utility.rule:
-            case "tariff":
-                return aggregators(tariff)
-            case "learning":
-                return aggregators(float(self._asked("utility", slot)[0]))
-            case "best_response":
-                tolerance = simulation.setting.scenario.game.tolerance
-
-                def demand(price: float) -> float:
-                    return float(aggregators(price).demand_kwh.sum())
-
-                found = search_price(demand, game.cost, lowest, highest, tolerance)
-                return aggregators(found.price)
+        tolerance = simulation.setting.scenario.game.tolerance
+        if self.given.utility.rule == "tariff":
+            return self._aggregators(game, tariff, slot)
         if self.given.aggregators.rule == "cartel":
             return self._cartel_outcome(game)
-        return aggregators(self._at_cost(game, lambda price: aggregators(price).demand_kwh))
+
+        def followers(
+            prices: NDArray[np.float64],
+        ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            found = [self._aggregators(game, price, slot) for price in prices.tolist()]
+            asked = np.stack([each.community_price for each in found], axis=1)
+            return asked, np.stack([each.demand_kwh for each in found], axis=1)
+
+        solve = lambda game: self._led(game, slot, tolerance)  # noqa: E731
+        return within_shared_limits(game, solve, lambda: followers)
+
+    def unlimited(self, game: Game, simulation: "Simulation", tariff: float) -> Outcome:
+        """Return what the prices of a step would be if no line had a limit."""
+        feed = None if game.feed is None else game.feed.without_limits()
+        return self.outcome(replace(game, limits_kwh=None, feed=feed), simulation, tariff)
+
+    def _led(self, game: Game, slot: dict[str, int], tolerance: float) -> Outcome:
+        """Return the prices of a utility that leads, whatever shared lines carry."""
+        bounds = game.bounds
+        lowest, highest = bounds.utility_lower, bounds.utility_upper
+
+        def demand(price: float) -> NDArray[np.float64]:
+            return self._aggregators(game, price, slot).demand_kwh
+
+        match self.given.utility.rule:
+            case "learning":
+                price = min(max(float(self._asked("utility", slot)[0]), lowest), highest)
+            case "best_response":
+                total = lambda price: float(demand(price).sum())  # noqa: E731
+                price = search_price(total, game.cost, lowest, highest, tolerance).price
+            case _:
+                price = self._at_cost(game, demand)
+        return self._aggregators(game, price, slot)
 
     def _at_cost(self, game: Game, demand_kwh: Any) -> float:
         """Return the utility's price that follows its cost."""
@@ -104,10 +126,14 @@ class LeaderRules:
             asked = np.where(inside_prices, mine.community_price, others.community_price)
             return Outcome(price, asked, demand(price))
 
-        def profit(inside: float) -> float:
+        def profit(inside: float) -> tuple[float, float]:
+            """Return how little shared lines are overloaded, and what the cartel earns."""
             found = outcome(inside)
+            over = 0.0
+            if game.feed is not None and game.feed.limited:
+                over = max(*over_kwh(game.feed, found.demand_kwh), 0.0)
             margin = found.community_price - found.utility_price
-            return float((margin * found.demand_kwh)[self._cartel].sum())
+            return -over, float((margin * found.demand_kwh)[self._cartel].sum())
 
         bounds = game.bounds
         ends = bounds.utility_lower, max(bounds.utility_upper, bounds.aggregator_upper)
@@ -122,7 +148,8 @@ class LeaderRules:
                 asked = price + self._asked("aggregators", slot)
             case _:
                 return follow_exact(game, price)
-        asked = np.clip(asked, game.bounds.aggregator_lower, game.bounds.aggregator_upper)
+        bounds = [game.aggregator_bounds(m) for m in range(len(game.kinks))]
+        asked = np.clip(asked, [low for low, _ in bounds], [high for _, high in bounds])
         demand = np.array(
             [demand_at(answers, p) for answers, p in zip(game.kinks, asked.tolist(), strict=True)]
         )

@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.local_exchange import (
+    Allocation,
     LocalPrices,
     exchange_locally,
     feed_in_price,
     local_prices,
 )
+from hmesh.markets.local_exchange import LocalExchange as Shared
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange
 from hmesh.runs.scenarios.member_groups import ProsumerMembers
+from hmesh.runs.world.joining_and_leaving import JoiningAndLeaving
 from hmesh.runs.world.member_payments import Each, MemberPayments
 
 if TYPE_CHECKING:
@@ -80,6 +83,8 @@ class LocalSettlement:
         The energies of the step, by the names of `LOCAL_ENERGIES` [kWh].
     prices : list of LocalPrices or None
         The prices of the step in each community; None where nothing is local.
+    joining : JoiningAndLeaving or None
+        Who joins and leaves each month; None where all take part for good.
     feed_in : array, shape (communities,)
         What a surplus that nobody takes is paid in the step, NaN where there is no local exchange,
         or no supply [money/kWh].
@@ -97,6 +102,7 @@ class LocalSettlement:
         ]
         places = len(simulation.setting.communities)
         self._sums = {name: np.zeros(places) for name in LOCAL_ENERGIES}
+        self.joining = self._joining()
         self._begin_step()
 
     def _communities_of_members(self) -> dict[str, NDArray[np.intp]]:
@@ -131,6 +137,17 @@ class LocalSettlement:
         weight = np.concatenate([weights[kind][own] for kind, own in rows.items()])
         return _Here(community, section, rows, weight)
 
+    def _joining(self) -> JoiningAndLeaving | None:
+        """Return who joins and leaves; None where all take part for good."""
+        numbers = {kind: k for k, kind in enumerate(self.kinds)}
+        found = {}
+        for here in self._here:
+            if (given := here.section.membership) is not None:
+                kind = [np.full(len(rows), numbers[name]) for name, rows in here.rows.items()]
+                member = np.concatenate(list(here.rows.values()))
+                found[here.community] = given, np.concatenate(kind), member
+        return JoiningAndLeaving(self.simulation, self.kinds, found) if found else None
+
     def _prosumer_groups(self) -> Iterator[tuple[tuple[str, ProsumerMembers], int]]:
         """Yield the groups of prosumers with their communities and their first members."""
         if (prosumers := self.simulation.prosumers) is not None:
@@ -150,6 +167,8 @@ class LocalSettlement:
     def settle(self) -> None:
         """Exchange what can be, and enter what is paid for it beside the price of communities."""
         self._begin_step()
+        if self.joining is not None:
+            self.joining.begin_step()
         bought, sold = self._metered()
         price = self.simulation.paid_price()
         for here in self._here:
@@ -198,7 +217,7 @@ class LocalSettlement:
         if prices is None and section.allocation != "none":
             self._without_gain += 1
         allocation = "none" if prices is None else section.allocation
-        shared = exchange_locally(mine, theirs, allocation, here.weight, pass_on=section.pass_on)
+        shared = self._shared(here, mine, theirs, allocation)
         self.prices[m] = None if allocation == "none" else prices
         self.feed_in[m] = feed_in
         self._of_members[m] = (mine, theirs, shared.received_kwh, shared.given_kwh)
@@ -207,12 +226,36 @@ class LocalSettlement:
         if prices is not None:
             less_paid = (retail - prices.local - prices.fee) * shared.received_kwh
             less_received = less_received + (retail - prices.local) * shared.given_kwh
-        ends = np.cumsum([len(rows) for rows in here.rows.values()])[:-1]
-        for k, (kind, rows) in enumerate(here.rows.items()):
+        if prices is not None and self.joining is not None:
+            # Others pay the price of the community, and are paid for feeding in.
+            given = (prices.local - feed_in) * shared.given_kwh
+            cheaper = (retail - prices.local - prices.fee) * shared.received_kwh
+            self.joining.add(m, cheaper + given)
+        ends = np.cumsum([len(rows) for rows in here.rows.values()]).tolist()
+        for k, ((kind, rows), end) in enumerate(zip(here.rows.items(), ends, strict=True)):
+            if not len(rows):
+                continue
+            members = slice(end - len(rows), end)
             for name, energy in zip(LOCAL_ENERGIES, each, strict=True):
-                self.energies[name][m, k] = np.split(energy, ends)[k].sum()
-            self._less_paid[kind][rows] = np.split(less_paid, ends)[k]
-            self._less_received[kind][rows] = np.split(less_received, ends)[k]
+                self.energies[name][m, k] = energy[members].sum()
+            self._less_paid[kind][rows] = less_paid[members]
+            self._less_received[kind][rows] = less_received[members]
+
+    def _shared(self, here: _Here, used: Each, generated: Each, allocation: Allocation) -> Shared:
+        """Return who gets how much of a surplus, among those who take part."""
+        pass_on, weight = here.section.pass_on, here.weight
+        joining = None if self.joining is None else self.joining.here.get(here.community)
+        if joining is None:
+            return exchange_locally(used, generated, allocation, weight, pass_on=pass_on)
+        received, given = np.zeros((2, len(used)))
+        surplus = generated - np.minimum(used, generated)
+        some = np.flatnonzero(joining.takes_part)
+        if len(some):
+            mine = used[some], generated[some]
+            found = exchange_locally(*mine, allocation, weight[some], pass_on=pass_on)
+            received[some], given[some] = found.received_kwh, found.given_kwh
+            surplus[some] = found.fed_in_kwh
+        return Shared(received, given, surplus)
 
     def _pay(self) -> None:
         """Enter the payments of all parties."""
@@ -290,8 +333,14 @@ class LocalSettlement:
                 "shared_kwh": sums["received_kwh"],
                 "fed_in_kwh": sums["fed_in_kwh"],
                 **self_use(sums),
+                **self._taking_part(here.community),
             }
         return {"local_exchange": found}
+
+    def _taking_part(self, community: int) -> dict[str, int]:
+        """Return how many members of a community take part, where they join and leave."""
+        counts = {} if self.joining is None else self.joining.counts()
+        return {"members": counts[community]} if community in counts else {}
 
     def rows(self) -> dict[str, Any]:
         """Return the rows of the step in local_exchange.parquet, community by community."""
@@ -323,12 +372,16 @@ class LocalSettlement:
 
     def state(self) -> dict[str, Any]:
         """Return everything that changes during a run, live."""
-        return dict(self._sums)
+        if self.joining is None:
+            return dict(self._sums)
+        return dict(self._sums) | {"joining": self.joining.state()}
 
-    def restore(self, state: Mapping[str, Each]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Take over an earlier `state`."""
         for name, sums in self._sums.items():
             sums[:] = state[name]
+        if self.joining is not None:
+            self.joining.restore(state["joining"])
 
 
 def self_use(sums: Mapping[str, float]) -> dict[str, float | None]:

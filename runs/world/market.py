@@ -24,7 +24,7 @@ from hmesh.markets.three_level_game import (
 from hmesh.runs.schemes.descriptor import LEADERS, PLANNER, RETAIL, THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import pricing_of
-from hmesh.runs.world.congestion import planned_prices, unlimited_prices
+from hmesh.runs.world.congestion import planned_prices, unlimited_prices, without_rounding
 from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
 from hmesh.runs.world.leaders import LeaderRules
 from hmesh.runs.world.priced_grid import PricedGrid, answering_nodes, priced_grid
@@ -146,8 +146,11 @@ class BehavingLeaders:
         """Find the prices by these rules, from everybody's parameters."""
         leaders = simulation.market.leaders
         assert leaders is not None
-        tariff = time_of_use_price(simulation)
-        return _as_computed(simulation, leaders.outcome(game_of(simulation), simulation, tariff))
+        asked = game_of(simulation), simulation, time_of_use_price(simulation)
+        outcome, free = leaders.outcome(*asked), None
+        if simulation.market.grid.keeps:
+            free = without_rounding(outcome, leaders.unlimited(*asked).community_price)
+        return _as_computed(simulation, outcome, free)
 
 
 # By what a strategy says of its pricing; a rule of your own stands under the strategy's own name.

@@ -21,9 +21,15 @@ from hmesh.markets.emergence import (
 )
 from hmesh.markets.three_level_game import follow_exact, solve_exact
 from hmesh.runs.plugins.registered import Metric
-from hmesh.runs.scenarios.measure_names import MEASURES
+from hmesh.runs.scenarios.measure_names import COMPARED, KINDS_COMPARED, MEASURES
 from hmesh.runs.schemes.descriptor import THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.strategy_names import pricing_of
+from hmesh.runs.world.compared_bills import (
+    ComparedBills,
+    gini_of_savings,
+    worse_off,
+    worse_off_by_place,
+)
 from hmesh.runs.world.market import preferred_game_of
 
 if TYPE_CHECKING:
@@ -52,6 +58,8 @@ class RecentSteps:
         Steps of a day.
     count : int
         How many steps of the window are filled.
+    compared : ComparedBills
+        What members have paid beside the first strategy, where a measure asks for it.
     settled_steps : int
         For how many steps the price has been that of a day before, within `SETTLED`.
     """
@@ -61,7 +69,15 @@ class RecentSteps:
         self._held = np.zeros((len(QUANTITIES), WINDOW_DAYS * self.day_steps))
         self.count = self.settled_steps = 0
         bounds = simulation.setting.bounds
+        self.compared = ComparedBills()
+        given = simulation.setting.scenario.record.measures
+        self._compares = any(name in COMPARED for name in given)
         self._close = SETTLED * (bounds.utility_upper - bounds.utility_lower)
+
+    def before_payments(self, simulation: "Simulation") -> None:
+        """Read what everybody has paid before the step that is being settled."""
+        if self._compares:
+            self.compared.read(simulation)
 
     def observe(self, simulation: "Simulation") -> None:
         """Take in a step that is settled."""
@@ -225,6 +241,10 @@ def _gain_without(recent: RecentSteps, simulation: "Simulation") -> float:
     return _gains(simulation, behaving=False)
 
 
+def _worse_off_of(kind: str) -> "Callable[[RecentSteps, Simulation], Value]":
+    return lambda recent, simulation: worse_off(simulation, (kind,))
+
+
 _MEASURES: "dict[str, Callable[[RecentSteps, Simulation], Value]]" = {
     "synchronisation": _synchronisation,
     "herding": _herding,
@@ -240,4 +260,8 @@ _MEASURES: "dict[str, Callable[[RecentSteps, Simulation], Value]]" = {
     "top_tenth_of_payments": _top_tenth,
     "gain_with_behaviour": _gain_with,
     "gain_without_behaviour": _gain_without,
+    "worse_off": lambda recent, simulation: worse_off(simulation),
+    "worse_off_by_place": lambda recent, simulation: worse_off_by_place(simulation),
+    **{f"worse_off_{kind}": _worse_off_of(kind) for kind in KINDS_COMPARED},
+    "gini_of_savings": lambda recent, simulation: gini_of_savings(simulation),
 }

@@ -1,6 +1,6 @@
 """Prosumers: households whose parts belong to several schemes, with one account and connection."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,8 +174,14 @@ class Prosumers(Scheme):
                 total += np.bincount(owner[mine], each[mine], len(self))
         return least, most
 
-    def pay(self) -> None:
-        """Let each pay for its parts, and be paid for them."""
+    def pay_all(self, paid: Iterable[tuple[MemberPayments, bool]]) -> None:
+        """Let each pay for its parts, and be paid for them.
+
+        Parameters
+        ----------
+        paid : iterable of (MemberPayments, bool)
+            What single members pay and receive in the step, and whether meters read it.
+        """
         simulation, places = self.simulation, len(self.simulation.setting.communities)
         where = self._places()
         self.parts = {
@@ -183,7 +189,7 @@ class Prosumers(Scheme):
             for kind in self.owner
         }
         due = {kind: np.zeros(places) for kind in self.owner}
-        for payments, metered in simulation.payments():
+        for payments, metered in paid:
             owner = self.owner.get(payments.kind)
             if owner is None:
                 continue

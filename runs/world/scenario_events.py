@@ -3,10 +3,6 @@
 from math import inf
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from hmesh.environment.moments import moment, step_moment
-from hmesh.environment.spans import Span, part_within
 from hmesh.markets.three_level_game import PriceBounds
 from hmesh.runs.scenarios.events_section import prices_set, span_of
 
@@ -16,8 +12,6 @@ if TYPE_CHECKING:
 KIND = "scenario event"
 # What a step begins with is there before the vehicles of that step move.
 _BEFORE_ALL = -1
-# After every run.
-_NEVER_MS = 2**62
 
 
 class ScenarioEvents:
@@ -45,23 +39,6 @@ class ScenarioEvents:
             }
         )
         self._schedule(-1.0)
-        self._out: dict[str, list[Span]] = {}
-        for event in self.scenario.events:
-            for name in event.feeders_out:
-                begins, ends = span_of(self.scenario, event)
-                span = moment(begins), _NEVER_MS if ends == inf else moment(ends)
-                self._out.setdefault(name, []).append(span)
-
-    def begin_step(self, step: int) -> None:
-        """Cut communities off for the part of a step for which their feeder is out."""
-        if not self._out:
-            return
-        world, step_h = self.simulation, self.simulation.step_h
-        begin, end = step_moment(step, step_h), step_moment(step + 1, step_h)
-        names = world.setting.communities
-        parts = np.array([part_within(self._out.get(name, ()), begin, end) for name in names])
-        world.chance.lost = parts == 1.0
-        world.chance.lost_part = np.where(parts < 1.0, parts, 0.0)
 
     def _schedule(self, after_h: float) -> None:
         """Let all that begins or ends after a time be pending."""

@@ -13,6 +13,7 @@ from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.utility_company import UtilityCompany
 from hmesh.environment.message_bus import MessageBus
+from hmesh.environment.moments import MS_PER_H, step_moment
 from hmesh.environment.world import World
 from hmesh.runs.plugins.metrics import MetricTotals
 from hmesh.runs.schemes.descriptor import Phase
@@ -22,6 +23,7 @@ from hmesh.runs.world.accounts import Accounts
 from hmesh.runs.world.behaviours import give_behaviours
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.elastic_loads import ElasticLoads
+from hmesh.runs.world.event_log import EventLog
 from hmesh.runs.world.expected_price import ExpectedPrice
 from hmesh.runs.world.local_settlement import LocalSettlement
 from hmesh.runs.world.market import Market
@@ -37,6 +39,7 @@ from hmesh.runs.world.simulation_state import restore_state, state_of
 from hmesh.runs.world.step_figures import check_figures, counts_of, overloaded, sums_of
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
+from hmesh.runs.world.supply import Supply
 from hmesh.runs.world.totals import CalendarTotals, Totals
 
 A_DAY_H = 24.0
@@ -97,8 +100,15 @@ class Simulation(World):
         The welfare of the step, None where it is not recorded.
     expected_price : ExpectedPrice or None
         What members expect communities to ask; None where nobody plans on it.
+    log : EventLog
+        What happens at its own moment, until it is written.
+    supply : Supply
+        Which feeders fail, and when.
     metrics : MetricTotals
         The metrics of plugins, and the measures that are recorded.
+    first : Simulation or None
+        The world of the first strategy, which makes each step before this one; None where worlds
+        are not compared.
     recent : RecentSteps or None
         The last days, which measures look back on; None where none is recorded.
     local_exchange : LocalSettlement or None
@@ -137,6 +147,7 @@ class Simulation(World):
         self.burn_in_steps = setting.scenario.burn_in_steps
         self.later_totals = Totals()
         self.metrics = MetricTotals(setting.scenario.metrics, setting.communities)
+        self.first: Simulation | None = None
         self.recent = RecentSteps(self) if setting.scenario.record.measures else None
         game = setting.scenario.game
         self.utility = UtilityCompany(self, setting.cost, setting.bounds, game.tolerance, game.bids)
@@ -157,7 +168,11 @@ class Simulation(World):
         self.expected_price = ExpectedPrice(setting.scenario) if expects else None
         self._records_welfare = setting.scenario.welfare_recorded
         self.chance = Chance(setting, self.consumers)
+        self.log = EventLog(wanted=setting.scenario.record.events)
         self.events = ScenarioEvents(self)
+        self.supply = Supply(self)
+        if self.log.wanted:
+            self.bus.note = self._note_message
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
@@ -168,6 +183,11 @@ class Simulation(World):
         self.local_exchange = LocalSettlement(self) if shares else None
         kept = setting.scenario.record.accounts
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
+
+    def _note_message(self, kind: str, at_h: float, number: int, agents: int) -> None:
+        """Let the log know what becomes of a message of the step."""
+        at_ms = step_moment(self.step_index, self.step_h) + round(at_h * MS_PER_H)
+        self.log.note(kind, "message", at_ms, number, value=float(agents))
 
     @property
     def last_step(self) -> bool:
@@ -190,7 +210,7 @@ class Simulation(World):
 
     def step(self) -> None:
         """Run one step: the whole story of an hour."""
-        self.events.begin_step(self.step_index)
+        self.supply.begin_step(self.step_index)
         self.chance.turn(self.step_index)
         self.turn()
         self.read_meters()
@@ -201,10 +221,15 @@ class Simulation(World):
         self.set_prices()
         self.share_storage_that_moves()
         self.settle()
+        self.end_events()
         self.write_record(self)
         self.move_batteries()
         self.step_index += 1
         self.running = self.step_index < self.setting.scenario.steps
+
+    def end_events(self) -> None:
+        """Let happen what is due before the next step begins."""
+        self.clock.run_until((step_moment(self.step_index + 1, self.step_h) - 1) / MS_PER_H)
 
     def read_meters(self) -> None:
         """Read what members use and generate in this step."""
@@ -309,11 +334,15 @@ class Simulation(World):
         self.flows = self.grid.flows(self.meters.node_kwh)
         self.loading = self.grid.loading(self.flows, self.step_h)
         self.limits = step_limits(self, shed) if settings.limits == "keep" else None
+        if self.recent is not None:
+            self.recent.before_payments(self)
         enter_payments(self)
-        if self.prosumers is not None:
-            self.prosumers.pay()
-        if self.accounts is not None:
-            self.accounts.settle()
+        if self.prosumers is not None or self.accounts is not None:
+            paid = list(self.payments())
+            if self.prosumers is not None:
+                self.prosumers.pay_all(paid)
+            if self.accounts is not None:
+                self.accounts.settle(paid)
         sums, counts, worst = sums_of(self), Counter(counts_of(self)), dict[str, float]()
         sums |= self.elastic_loads.sums()
         if self.local_exchange is not None:

@@ -30,6 +30,8 @@ def state_of(simulation: "Simulation") -> dict[str, Any]:
     if simulation.metrics.metrics:
         parts["metrics"] = simulation.metrics.state()
     parts |= {name: part.state() for name, part in _optional_parts(simulation).items()}
+    if simulation.supply.outages is not None:
+        parts["supply"] = simulation.supply.state()
     parts["utility"] = simulation.utility.state()
     parts["heard_prices"] = [aggregator.heard_price for aggregator in simulation.aggregators]
     return parts
@@ -56,6 +58,7 @@ def restore_state(simulation: "Simulation", state: dict[str, Any]) -> None:
     for aggregator, price in zip(simulation.aggregators, state["heard_prices"], strict=True):
         aggregator.heard_price = price
     simulation.events.restored()
+    simulation.supply.restore(state.get("supply", {}))
 
 
 def _optional_parts(simulation: "Simulation") -> dict[str, Any]:
@@ -67,5 +70,6 @@ def _optional_parts(simulation: "Simulation") -> dict[str, Any]:
         "local": simulation.local_exchange,
         "accounts": simulation.accounts,
         "member_tariffs": simulation.member_tariffs,
+        "log": simulation.log if simulation.log.wanted else None,
     }
     return {name: part for name, part in parts.items() if part is not None}

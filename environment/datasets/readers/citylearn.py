@@ -11,6 +11,7 @@ from hmesh.environment.datasets.readers.citylearn_times import (
     FirstRow,
     find_start,
     given_start,
+    special_rows,
 )
 from hmesh.environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
@@ -51,8 +52,9 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     The rows of CityLearn carry no year, so the start or its year must be given unless the schema
     has a `start_date`; their months and hours must agree with it. Its generation of photovoltaics
     is a power per nominal power [W/kW], or an energy [kWh] where the building says
-    `generation_mode: absolute`. Storages, chargers, vehicles and other devices are left out, and
-    columns that no table has, both of which warnings name; -999 stands for a missing value.
+    `generation_mode: absolute`. Special days of its calendar become those of the dataset. Storages,
+    chargers, vehicles and other devices are left out, and columns that no table has, both of which
+    warnings name; -999 stands for a missing value.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     unused: dict[str, list[Path]] = {}
     warnings: list[Problem] = []
     first_rows, included = [], {}
+    special: set[int] = set()
     for name, building in schema["buildings"].items():
         if not building.get("include", True):
             continue
@@ -88,6 +91,7 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
         members.append({"member": name, "kind": "building", "pv_kw": _nominal_kw(building) or None})
         path = folder / building["energy_simulation"]
         table = read_table(path, ())
+        special.update(special_rows(table, path))
         first_rows.append(FirstRow.of(table, path, timedelta(seconds=step_s)))
         profiles.append(_profile(table, path, name, building, step_s / 3600, warnings))
         _note_unused(table, path, (*_BUILDING.values(), _SUN, *CALENDAR), unused)
@@ -115,6 +119,7 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
         resolution=step_s // 60,
         currency=(wishes.currency or "USD") if "market" in tables else None,
         tables=tables,
+        special_days=tuple(sorted({labels[row].date() for row in special})),
         notes=("Row by row from the start.",),
         warnings=(*of_start, *_left_out(folder / "schema.json", schema, included), *warnings),
     )

@@ -114,6 +114,12 @@ class FirstRow:
         return [Problem(f"{self.path}, line 2, column day_type", message)]
 
 
+def special_rows(table: "pd.DataFrame", path: Path) -> list[int]:
+    """Return the rows of a building's table that lie in special days, such as public holidays."""
+    days = _column(table, _DAY_TYPE, path)
+    return [row for row, day in enumerate(days) if day > len(_DAYS)]
+
+
 def given_start(schema: Mapping[str, Any], wishes: Wishes) -> str:
     """Return the start that is given, by the person or else by the schema.
 

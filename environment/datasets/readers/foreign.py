@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,8 @@ class Foreign:
         ISO 4217 code, or None without prices.
     tables
         The tables by name.
+    special_days
+        Days on which things are as on public holidays.
     notes
         What a person should know of how they came about.
     warnings
@@ -109,6 +111,7 @@ class Foreign:
     resolution: int
     tables: dict[str, "pd.DataFrame"]
     currency: str | None = None
+    special_days: tuple[date, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
     warnings: tuple[Problem, ...] = field(default=())
 
@@ -168,6 +171,8 @@ def _write_description(foreign: Foreign, files: dict[str, str], path: Path) -> N
         "currency": foreign.currency,
         "tables": files,
     }
+    if foreign.special_days:
+        described["special_days"] = list(foreign.special_days)
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
     with beside(path) as new:
         new.write_text(text, encoding="utf-8")

@@ -1,7 +1,31 @@
-"""How well a heat pump works, and what a tank loses, at a temperature outdoors."""
+"""How well a heat pump works, what a tank loses outdoors, and what rooms store."""
 
+import math
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class RoomStore(NamedTuple):
+    """Rooms between two temperatures: heat [kWh], its flow [kW], and loss of an hour [1/h]."""
+
+    size_kwh: float
+    power_kw: float
+    loss_per_h: float
+
+
+def rooms_as_store(stated: Any, pump_kw: float) -> RoomStore:
+    """Return what rooms store between their comfortable temperatures.
+
+    Parameters
+    ----------
+    stated
+        With `lowest` and `highest` [degC], `kwh_per_k`, `time_constant_h` and `heating_kw`.
+    pump_kw
+        Most heat that the heat pump makes, where no power is stated [kW].
+    """
+    size = stated.highest * stated.kwh_per_k - stated.lowest * stated.kwh_per_k
+    power = pump_kw if stated.heating_kw is None else stated.heating_kw
+    return RoomStore(size, power, 1.0 - math.exp(-1.0 / stated.time_constant_h))
 
 
 def cop_at(outside: float, stated: Any) -> float:

@@ -98,6 +98,35 @@ def share(terms: Terms, used_kwh: Array, generated_kwh: Array, weight: Array, op
     return Shared(own, lack, surplus, received, given, surplus - given)
 
 
+def share_among(
+    terms: Terms,
+    used_kwh: Array,
+    generated_kwh: Array,
+    weight: Array,
+    open: bool,
+    takes_part: NDArray[np.bool_] | None,
+) -> Shared:
+    """Share among those who take part; others give and get nothing, and feed in all they have.
+
+    Parameters
+    ----------
+    terms, used_kwh, generated_kwh, weight, open
+        As `share` takes them.
+    takes_part
+        Who takes part; None where all do.
+    """
+    if takes_part is None:
+        return share(terms, used_kwh, generated_kwh, weight, open)
+    alone = share(terms, used_kwh, generated_kwh, weight, False)
+    if not takes_part.any():
+        return alone
+    some = share(terms, used_kwh[takes_part], generated_kwh[takes_part], weight[takes_part], open)
+    received, given, fed_in = alone.received_kwh, alone.given_kwh, alone.fed_in_kwh
+    received[takes_part], given[takes_part] = some.received_kwh, some.given_kwh
+    fed_in[takes_part] = some.fed_in_kwh
+    return Shared(alone.own_kwh, alone.lack_kwh, alone.surplus_kwh, received, given, fed_in)
+
+
 def _by_rounds(offered: float, lack: Array, weight: Array) -> Array:
     """Share by weight round by round: those whose part is more than they lack get that and leave.
 

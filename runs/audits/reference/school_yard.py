@@ -1,6 +1,7 @@
 """The buses of schools as their results have them move: driven, charged and discharged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,46 @@ from hmesh.runs.audits.reference.batteries import (
 from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.reference.stores import Array
 from hmesh.runs.audits.reference.valleys import dealt_out, within_steps
+
+
+@dataclass(frozen=True, slots=True)
+class RoundParts:
+    """What a step is to buses that drive rounds.
+
+    Attributes
+    ----------
+    share, parked
+        Share of a round that they drive in it, and part of it in which they are parked.
+    before, rest
+        Share that they drive before they are parked for the last time, and share of a round that
+        begins after that.
+    ends
+        Whether a round ends in it.
+    """
+
+    share: float
+    parked: float
+    before: float
+    rest: float
+    ends: bool
+
+
+def round_parts(rounds: Sequence[tuple[int, int]], begin: int, end: int) -> RoundParts:
+    """Return what a step, from one moment to another, is to buses with these rounds."""
+    share = before = rest = 0.0
+    away, ends = 0, False
+    for leaves, back in rounds:
+        here = min(back, end) - max(leaves, begin)
+        if here <= 0:
+            continue
+        away += here
+        share += here / (back - leaves)
+        ends = ends or back <= end
+        if back < end:
+            before += here / (back - leaves)
+        elif leaves > begin:
+            rest += 1.0
+    return RoundParts(share, 1.0 - away / (end - begin), before, rest, ends)
 
 
 class SchoolYard:
@@ -79,37 +120,55 @@ class SchoolYard:
         """Return the sums of a quantity of buses over each school, shape (schools,)."""
         return np.bincount(self.school, values, len(self)).astype(np.float64)
 
-    def begin_step(
-        self, share_of_round: float, rounds_ahead: int, supplied: NDArray[np.bool_]
-    ) -> None:
+    def begin_step(self, on_round: RoundParts, rounds_ahead: int, supplied: Array) -> None:
         """Send the buses on their way, and work out what each may exchange.
 
         Parameters
         ----------
-        share_of_round
-            Share of its round that each bus drives in the step [-].
+        on_round
+            What the step is to buses that drive rounds.
         rounds_ahead
-            Rounds before buses can charge again.
+            Rounds that begin after it before buses can charge again.
         supplied
-            Whether each school has supply, shape (schools,).
+            For which part of the step each school has supply, shape (schools,).
         """
-        self._wanted_kwh = share_of_round * self.round_km * self.kwh_per_km
-        plugged = supplied[self.school] & ~((share_of_round > 0) & (self.round_km > 0))
-        self.rounds_kwh = rounds_ahead * self.round_km * self.kwh_per_km
+        per_round = self.round_km * self.kwh_per_km
+        self._way_there_kwh = on_round.before * per_round
+        self._way_back_kwh = on_round.share * per_round - self._way_there_kwh
+        self.parked_kwh = np.maximum(self.held_kwh - self._way_there_kwh, 0.0)
+        parked = np.where(self.round_km > 0, on_round.parked, 1.0) * supplied[self.school]
+        self.rounds_kwh = (rounds_ahead + on_round.rest) * per_round
         kept = self.rounds_kwh if self.keeps_reserve else 0.0
-        self.limit_kwh = plugged_rating(self.power_kw, self.step_h, plugged.astype(np.float64))
-        no_end = np.where(plugged, np.inf, 0.0)
+        self.limit_kwh = plugged_rating(self.power_kw, self.step_h, parked)
+        no_end = np.where(parked > 0, np.inf, 0.0)
         eta_c, eta_d = self.charge_efficiency, self.discharge_efficiency
-        self.needs_kwh = most_charge(self.held_kwh, self.greatest_kwh, no_end, eta_c)
-        self.spare_kwh = most_discharge(self.held_kwh, self.least_kwh + kept, no_end, eta_d)
+        held = self.parked_kwh
+        self.needs_kwh = most_charge(held, self.greatest_kwh, no_end, eta_c)
+        self.spare_kwh = most_discharge(held, self.least_kwh + kept, no_end, eta_d)
         self.charge_kwh = np.minimum(self.needs_kwh, self.limit_kwh)
         self.sell_kwh = np.minimum(self.spare_kwh, self.limit_kwh)
-        self.counted_kwh = self.by_school(self.held_kwh - self.counted_from_kwh)
+        self.counted_kwh = self.by_school(held - self.counted_from_kwh)
 
-    def driving_kwh(self) -> tuple[Array, Array]:
-        """Return what driving takes from each battery, and what it lacks for it [kWh]."""
-        used = np.minimum(self._wanted_kwh, self.held_kwh)
-        return used, self._wanted_kwh - used
+    def driving_kwh(self, exchange_kwh: Array | float = 0.0) -> tuple[Array, Array]:
+        """Return what driving takes from each battery, and what it lacks for it [kWh].
+
+        Parameters
+        ----------
+        exchange_kwh
+            What each bus exchanges while it is parked [kWh].
+        """
+        there = np.minimum(self._way_there_kwh, self.held_kwh)
+        back = np.minimum(self._way_back_kwh, self._sets_out_with(exchange_kwh))
+        wanted = self._way_there_kwh + self._way_back_kwh
+        return there + back, wanted - (there + back)
+
+    def _sets_out_with(self, exchange_kwh: Array | float) -> Array:
+        """Return what each bus holds after an exchange [kWh]."""
+        after = held_after(
+            self.parked_kwh, np.asarray(exchange_kwh, dtype=np.float64),
+            self.charge_efficiency, self.discharge_efficiency,
+        )  # fmt: skip
+        return np.maximum(after, 0.0)
 
     def dealt_out(self, energy_kwh: Array, of_kwh: Array) -> Array:
         """Return what each bus exchanges of the energy of its school [kWh]."""
@@ -139,7 +198,7 @@ class SchoolYard:
             What each school is to charge in the steps to come [kWh], shape (schools,).
         """
         usable, give, take = left_over(
-            self.held_kwh, charge_kwh - sold_kwh, self.least_kwh + self.rounds_kwh,
+            self.parked_kwh, charge_kwh - sold_kwh, self.least_kwh + self.rounds_kwh,
             self.greatest_kwh, self.limit_kwh,
             (self.charge_efficiency, self.discharge_efficiency),
         )  # fmt: skip
@@ -172,24 +231,22 @@ class SchoolYard:
         round_ends
             Whether a round ends in the step.
         """
-        used, lacked = self.driving_kwh()
+        exchange = charge_kwh - sold_kwh + response_kwh
+        _, lacked = self.driving_kwh(exchange)
         short = self.short | (lacked > 1e-9)
         self.short = np.zeros_like(short) if round_ends else short
         self._remember(price, charge_kwh + np.maximum(response_kwh, 0.0))
         delivered_per_bought = self.discharge_efficiency * self.charge_efficiency
         owed = self.owed_kwh + sold_kwh / delivered_per_bought - self.replaced_kwh(charge_kwh)
         self.owed_kwh = np.maximum(owed, 0.0)
-        after = held_after(
-            self.held_kwh, charge_kwh - sold_kwh + response_kwh,
-            self.charge_efficiency, self.discharge_efficiency,
-        )  # fmt: skip
-        self.held_kwh = np.maximum(after - used, 0.0)
+        left = self._sets_out_with(exchange)
+        self.held_kwh = np.maximum(left - self._way_back_kwh, 0.0)
         return int(short.sum()) if round_ends else 0
 
     def _remember(self, price: Array, charge_kwh: Array) -> None:
         """Let what is paid for charging enter what the energy of each school has cost."""
         stored = self.by_school(charge_kwh * self.charge_efficiency)
-        held = self.by_school(self.held_kwh)
+        held = self.by_school(self.parked_kwh)
         worth = self.average_price * held + price * self.by_school(charge_kwh)
         all_kwh = held + stored
         self.average_price = np.divide(

@@ -30,7 +30,7 @@ def known_stores(
         for name, each in zip(names, setting.groups, strict=True)
     ]
     written = [max(min(recorded - first, count), 0) for _, first, count in sizes]
-    own = setting.settings.devices
+    own = setting.settings.equipment
     eta = np.repeat([own.battery_efficiency, own.tank_efficiency], recorded)
     pairs = [(name, storage) for name in names for storage in RESPONDING]
     behind = np.repeat(

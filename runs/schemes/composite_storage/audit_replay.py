@@ -1,485 +1,89 @@
-"""Recorded houses with storages: decided again, and compared with the cheapest dispatch.
+"""Recorded houses with storages decide again, by the second implementation of their rules."""
 
-Both by the second implementation of `hmesh.runs.audits.reference`.
-"""
-
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Tally, relative
-from hmesh.runs.audits.reference.house_dispatch import (
-    Prices,
-    battery_after,
-    cheapest,
-    electricity_lacks,
-    heat_lacks,
-    tank_after,
+from hmesh.runs.audits.reference.houses import House
+from hmesh.runs.audits.run_inputs import EXACT
+from hmesh.runs.schemes.composite_storage.audit_houses import (
+    FLOWS,
+    MOST_SOLVED,
+    NEEDS,
+    PREFIX,
+    RecordedHouses,
 )
-from hmesh.runs.audits.reference.houses import Devices, House, Tariff, tariffs
-from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.audits.table_reader import Columns, TableReader, framed
-from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
-from hmesh.runs.world.expected_price import ExpectedPrice
 
-PREFIX = "houses with storages: "
-# Of how many houses, and how often two days of each, the cheapest dispatch is found.
-MOST_SOLVED, MOST_WINDOWS = 4, 5
 # How many steps of houses decide again, under each strategy.
 MOST_DECIDED = 40_000
-# The share of a run's cost by which a dispatch may miss the cheapest.
-GAP = 1e-6
-_FLOWS = (
-    "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh", "heat_pump_kwh", "tank_charge_kwh",
-    "tank_discharge_kwh", "unmet_heat_kwh", "stored_kwh", "tank_kwh",
-)  # fmt: skip
-_NEEDS = ("appliances_kwh", "heat_kwh", "generation_kwh")
 
 
-def sample_of(recorded: int, first: Sequence[int]) -> NDArray[np.intp]:
-    """Return the houses whose cheapest dispatch is found.
+def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
+    """Let managers decide again by the rules, and compare what their houses did.
 
     Parameters
     ----------
-    recorded
-        How many houses, counted from 0, are written down.
-    first
-        The first house of each group.
-
-    Returns
-    -------
-    array of int
-        At most `MOST_SOLVED`: the first of as many groups as there is room for, then others spread
-        over all that are written down.
+    houses
+        The houses that are written down.
+    there
+        Where houses are supplied, shape (steps, strategies, houses).
     """
-    of_groups = [house for house in first if house < recorded]
-    spread = np.linspace(0, max(recorded - 1, 0), min(MOST_SOLVED, recorded)).round()
-    chosen = dict.fromkeys([*of_groups, *spread.astype(int).tolist()])
-    return np.array(sorted(list(chosen)[:MOST_SOLVED]), dtype=np.intp)
-
-
-class HouseReplay:
-    """The recorded houses, judged one by one.
-
-    Parameters
-    ----------
-    run, inputs
-        The run, and what its scenario settles.
-    setting
-        Its houses before anybody acts.
-    strategies
-        What houses do under each strategy of the run.
-    recorded
-        How many houses, counted from the first, are written down.
-    community_price
-        What every community asked, of the shape of the hours [money/kWh].
-    answers_of
-        What batteries and tanks exchanged at the price of the step, where they answer.
-    """
-
-    def __init__(
-        self,
-        run: Run,
-        inputs: RunInputs,
-        setting: CompositeStorageSetting,
-        strategies: Sequence[str],
-        recorded: int,
-        community_price: NDArray[np.float64],
-        answers_of: AnswersOfStores | None = None,
-    ) -> None:
-        self.community_price, self.answers_of = community_price, answers_of
-        self.inputs, self.setting, self.strategies = inputs, setting, strategies
-        self.recorded = recorded
-        self.sample = sample_of(recorded, [rows.start for rows in setting.groups])
-        self._foreseen = setting.settings.manager == "foresight"
-        prices = setting.prices
-        self.prices = Prices(
-            prices.purchase + prices.carbon_tax * prices.emission_factor,
-            prices.feed_in,
-            prices.battery_wear,
-            prices.tank_wear,
-        )
-        self.who = TableReader(
-            run,
-            "storage_houses",
-            {
-                "group": [group.name for group in setting.settings.groups],
-                "community": inputs.communities,
-            },
-            inputs.start_ms,
-        ).rest()
-        rows = TableReader(
-            run, "house_steps", {"strategy": inputs.strategies}, inputs.start_ms
-        ).rest()
-        keys: dict[str, range | Sequence[str]] = {
-            "step": range(inputs.steps),
-            "strategy": inputs.strategies,
-            "house": range(recorded),
-        }
-        self.rows: Columns = framed("house_steps", rows, keys) if recorded else {}
-
-    def checks(
-        self, there: NDArray[np.bool_], sums: Columns, *, by_rules: bool = True
-    ) -> Iterator[Check]:
-        """Return what was found.
-
-        Parameters
-        ----------
-        there
-            Where there is supply, of the shape of the hours.
-        sums
-            What groups do together, arrays of shape (steps, strategies, groups).
-        by_rules
-            Whether all managers decide by their rules, and none by a behaviour of a plugin.
-        """
-        yield self._who()
-        if not self.recorded:
-            note = "no house is written down"
-            yield Check(f"{PREFIX}house by house", None, np.nan, 0.0, "", note=note)
-            return
-        yield self._sums(sums)
-        there = there[:, :, self.setting.community]
-        yield self._at_once()
-        yield self._devices(there)
-        if by_rules:
-            yield self._planned(there) if self._foreseen else self._decided(there)
-        yield self._foresight(there)
-
-    def _who(self) -> Check:
-        tally = Tally(f"{PREFIX}who is written down", 0.0)
-        setting, count = self.setting, self.recorded
-        groups = np.repeat(
-            np.arange(len(setting.groups)), [rows.stop - rows.start for rows in setting.groups]
-        )
-        expected = {
-            "house": np.arange(count),
-            "group": groups[:count],
-            "community": setting.community[:count],
-            "load_scale": setting.series.load_scale[:count],
-            "heat_scale": setting.series.heat_scale[:count],
-        }
-        for name, values in expected.items():
-            found = self.who[name]
-            off = np.array([np.inf]) if len(found) != count else np.abs(found - values)
-            tally.add(off, lambda at, name=name: f"house {at[0]}, {name}", None)  # type: ignore[misc]
+    tally = Tally(f"{PREFIX}managers decide by their rules", EXACT, "of the energy")
+    if not houses.inputs.reliable:
+        tally.note("messages may be lost or late")
         return tally.check()
-
-    def _sums(self, sums: Columns) -> Check:
-        tally = Tally(f"{PREFIX}groups are the sum of their houses", EXACT, "of the energy")
-        whole = [
-            (g, rows) for g, rows in enumerate(self.setting.groups) if rows.stop <= self.recorded
-        ]
-        if len(whole) < len(self.setting.groups):
-            tally.note(self._partly)
-        for g, rows in whole:
-            name_of = self.setting.settings.groups[g].name
-            for name in (*_NEEDS, *_FLOWS):
-                added = self.rows[name][:, :, rows].sum(axis=2)
-                label = self.inputs.places.label([f"{name_of}, {name}"])
-                tally.add(relative(sums[name][:, :, g], added)[:, :, None], label)
-        return tally.check()
-
-    @property
-    def _partly(self) -> str:
-        return f"only {self.recorded:,} of {self.setting.houses:,} houses are written down"
-
-    def _at_once(self) -> Check:
-        tally = Tally(f"{PREFIX}nothing is done both ways at once", EXACT, "kWh")
-        label = self.inputs.places.label("house")
-        for one, other in (
-            ("import_kwh", "export_kwh"),
-            ("charge_kwh", "discharge_kwh"),
-            ("tank_charge_kwh", "tank_discharge_kwh"),
-        ):
-            tally.add(np.minimum(self.rows[one], self.rows[other]), label)
-        for name in _FLOWS:
-            tally.add(np.maximum(0.0 - self.rows[name], 0.0), label)
-        return tally.check()
-
-    def devices(self, strategy: str) -> Devices:
-        """Return the devices of a house under a strategy, as the scenario has them."""
-        own, sizes = self.setting.settings.devices, self.setting.sizes(strategy)
-        # Tanks may be sized by the electricity that fills them.
-        electric = self.setting.settings.tank_unit == "electric"
-        tank_kwh = sizes.tank_kwh * own.cop if electric else sizes.tank_kwh
-        return Devices(
-            battery_kwh=sizes.battery_kwh,
-            soc_min=own.soc_min,
-            soc_max=own.soc_max,
-            battery_kw=own.battery_power_per_kwh * sizes.battery_kwh,
-            battery_efficiency=own.battery_efficiency,
-            battery_wear=own.battery_wear,
-            tank_kwh=tank_kwh,
-            tank_kw=own.tank_power_per_kwh * tank_kwh,
-            tank_efficiency=own.tank_efficiency,
-            tank_loss_per_h=own.tank_loss_per_h,
-            tank_wear=own.tank_wear,
-            pump_kw=own.heat_pump_kw,
-            cop=own.cop,
-            battery_exports=own.battery_exports,
-        )
-
-    def tariffs(self, s: int) -> dict[int, list[Tariff]]:
-        """Return what managers in each community know of the prices of every step, by community."""
-        inhabited = np.unique(self.setting.community).tolist()
-        if self.setting.local:
-            return self._local_tariffs(s, inhabited)
-        published = tariffs(
-            self.prices.purchase.tolist(),
-            self.prices.feed_in.tolist(),
-            self.setting.day.tolist(),
-        )
-        return dict.fromkeys(inhabited, published)
-
-    def _local_tariffs(self, s: int, inhabited: list[int]) -> dict[int, list[Tariff]]:
-        """Return it where they pay what their community asks, and expect what it may ask."""
-        prices, share = self.setting.prices, self.setting.settings.tariff.feed_in_share
-        assert share is not None
-        tax, day = prices.carbon_tax * prices.emission_factor, self.setting.day
-        begins = np.searchsorted(day, day)
-        ends = np.searchsorted(day, day, side="right")
-        expected = ExpectedPrice(self.inputs.scenario)
-        stated: dict[int, list[Tariff]] = {m: [] for m in inhabited}
-        for step in range(self.inputs.steps):
-            passed, left = step - int(begins[step]), int(ends[step]) - step
-            asked = expected.of_a_day(passed, left)
-            for m in inhabited:
-                one_day = asked[:, m]
-                known = tariffs(
-                    (one_day + tax).tolist(), (share * one_day).tolist(), [0] * len(one_day)
-                )
-                stated[m].append(known[passed])
-            expected.observe(self.community_price[step, s])
-        return stated
-
-    def _answers(self, s: int) -> NDArray[np.float64]:
-        """Return what the battery and the heat pump of each house exchange at the price [kWh].
-
-        Of shape (steps, 2, houses written down), above 0 where drawn.
-        """
-        if self.answers_of is None:
-            return np.zeros((self.inputs.steps, 2, self.recorded))
-        exchange = self.answers_of.exchange_kwh[:, s]
-        return exchange.reshape(self.inputs.steps, 2, self.recorded)
-
-    def _devices(self, there: NDArray[np.bool_]) -> Check:
-        """Check of every house and step what comes in, what is stored, and what devices can do."""
-        tally = Tally(f"{PREFIX}devices do what they can, and storages keep it", EXACT, "kWh")
-        step_h, shown = self.inputs.step_h, slice(0, self.recorded)
-        names = [f"house {house}" for house in range(self.recorded)]
-        for s, strategy in enumerate(self.strategies):
-            label = self.inputs.places.label(names, 0, [self.inputs.strategies[s]])
-            mine = {name: self.rows[name][:, s] for name in (*_NEEDS, *_FLOWS)}
-            own, answers = self.devices(strategy), self._answers(s)
-            stored, heat = mine["stored_kwh"], mine["tank_kwh"]
-            # What storages exchange at the price of the step passes them, too.
-            through = _with_answers(mine, answers, own.cop)
-            later = battery_after(stored, through, own.battery_efficiency)
-            kept = (1.0 - self.setting.tank_loss[:, None]) ** step_h
-            warm = tank_after(heat, through, own.tank_efficiency, kept)
-            least, most = own.soc_min * own.battery_kwh, own.soc_max * own.battery_kwh
-            scale = np.maximum(mine["appliances_kwh"] + mine["generation_kwh"], 1.0)
-            rated, piped = own.battery_kw * step_h, own.tank_kw * step_h
-            off = [
-                np.abs(electricity_lacks(mine, mine["appliances_kwh"], mine["generation_kwh"])),
-                np.abs(heat_lacks(mine, mine["heat_kwh"], self.setting.cop[:, None])),
-                np.abs(np.vstack([np.zeros_like(stored[:1]) + least, later[:-1]]) - stored),
-                np.abs(np.vstack([np.zeros_like(heat[:1]), warm[:-1]]) - heat),
-                np.maximum(least - later, later - most),
-                np.maximum(0.0 - warm, warm - own.tank_kwh),
-                np.maximum(through["charge_kwh"], through["discharge_kwh"]) - rated,
-                np.maximum(through["tank_charge_kwh"], through["tank_discharge_kwh"]) - piped,
-                through["heat_pump_kwh"] - own.pump_kw * step_h,
-                np.maximum(0.0 - through["heat_pump_kwh"], 0.0),
-                np.where(
-                    there[:, s, shown],
-                    0.0,
-                    sum(mine[name] for name in _FLOWS[:8]) + np.abs(answers).sum(axis=1),
-                ),
-            ]
-            worst = np.maximum(np.max(off, axis=0), 0.0) / scale
-            tally.add(worst[:, None], label)
-        return tally.check()
-
-    def _decided(self, there: NDArray[np.bool_]) -> Check:
-        """Let managers decide again by the rules, and compare what their houses did."""
-        tally = Tally(f"{PREFIX}managers decide by their rules", EXACT, "of the energy")
-        if not self.inputs.reliable:
-            tally.note("messages may be lost or late")
-            return tally.check()
-        chosen = self._deciding()
-        if len(chosen) < self.recorded:
-            tally.note(f"decided again by {len(chosen)} of {self.recorded:,} houses")
-        names = [f"house {house}" for house in chosen.tolist()]
-        first = np.diff(self.setting.day, prepend=self.setting.day[0]) != 0
-        for s, strategy in enumerate(self.strategies):
-            stated, answers = self.tariffs(s), self._answers(s)
-            own, shape = self.devices(strategy), (self.inputs.steps, len(chosen))
-            at_cop = [
-                own
-                if (c, lost) == (own.cop, own.tank_loss_per_h)
-                else replace(own, cop=c, tank_loss_per_h=lost)
-                for c, lost in zip(
-                    self.setting.cop.tolist(), self.setting.tank_loss.tolist(), strict=True
-                )
-            ]
-            due = {name: np.empty(shape) for name in (*_NEEDS, *_FLOWS)}
-            for column, h in enumerate(chosen.tolist()):
-                needs = np.where(there[:, s, h], self.setting.series.of_house(h), 0.0)
-                house = House(
-                    own,
-                    self.inputs.step_h,
-                    self.setting.settings.memory,
-                    own.soc_min * own.battery_kwh,
-                )
-                supplied, answer = there[:, s, h].tolist(), answers[:, :, h].tolist()
-                known = stated[int(self.setting.community[h])]
-                for step, (load, heat, sun) in enumerate(needs.T.tolist()):
-                    if first[step]:
-                        house.begin_day()
-                    due["stored_kwh"][step, column] = house.stored_kwh
-                    due["tank_kwh"][step, column] = house.tank_kwh
-                    house.devices = at_cop[step]
-                    done = house.step(
-                        load, heat, sun, known[step],
-                        there=supplied[step], answer_kwh=tuple(answer[step]),
-                    )  # fmt: skip
-                    for name in _FLOWS[:8]:
-                        due[name][step, column] = getattr(done, name)
-                for name, need in zip(_NEEDS, needs, strict=True):
-                    due[name][:, column] = need
-            label = self.inputs.places.label(names, 0, [self.inputs.strategies[s]])
-            for name, values in due.items():
-                found = self.rows[name][:, s][:, chosen]
-                tally.add(relative(found, values)[:, None], label)
-        return tally.check()
-
-    def _deciding(self) -> NDArray[np.intp]:
-        """Return the houses that decide again, spread over all that are written down."""
-        most = max(MOST_DECIDED // self.inputs.steps, MOST_SOLVED)
-        spread = np.linspace(0, self.recorded - 1, min(most, self.recorded)).round().astype(np.intp)
-        return np.union1d(spread, self.sample)
-
-    def _windows(self) -> list[tuple[int, int]]:
-        """Return the first step of two days each, and the one after them, spread over the run."""
-        begins = np.flatnonzero(np.diff(self.setting.day, prepend=self.setting.day[0] - 1))
-        first = begins[: max(len(begins) - 1, 1)]
-        ends = np.append(begins, [self.inputs.steps] * 2)[2 : len(first) + 2]
-        some = np.linspace(0, len(first) - 1, min(MOST_WINDOWS, len(first))).round().astype(int)
-        return [(int(first[k]), int(ends[k])) for k in some]
-
-    def _costs(self) -> Iterator[tuple[str, float, float, float]]:
-        """Yield of two days of a house where it is, and its cost, the least and that of the run."""
-        last = self.inputs.steps - 1
-        for house in self.sample.tolist():
-            needs = self.setting.series.of_house(house)
-            for s, strategy in enumerate(self.strategies):
-                own = self.devices(strategy)
-                mine = {name: self.rows[name][:, s, house] for name in _FLOWS}
-                cost = self.prices.cost(mine)
-                kept = (1.0 - self.setting.tank_loss) ** self.inputs.step_h
-                levels = (
-                    np.append(
-                        mine["stored_kwh"],
-                        battery_after(mine["stored_kwh"], mine, own.battery_efficiency)[last],
-                    ),
-                    np.append(
-                        mine["tank_kwh"],
-                        tank_after(mine["tank_kwh"], mine, own.tank_efficiency, kept)[last],
-                    ),
-                )
-                for first, end in self._windows():
-                    cut = slice(first, end)
-                    if mine["unmet_heat_kwh"][cut].any():
-                        # The cheapest dispatch may leave none.
-                        continue
-                    least = cheapest(
-                        tuple(need[cut] for need in needs),  # type: ignore[arg-type]
-                        Prices(
-                            self.prices.purchase[cut], self.prices.feed_in[cut],
-                            self.prices.battery_wear, self.prices.tank_wear,
-                        ),
-                        own,
-                        self.inputs.step_h,
-                        (float(levels[0][first]), float(levels[1][first])),
-                        (float(levels[0][end]), float(levels[1][end])),
-                        cop=self.setting.cop[cut],
-                        tank_loss_per_h=self.setting.tank_loss[cut],
-                    )  # fmt: skip
-                    where = f"house {house} under {self.inputs.strategies[s]}, steps {first}-{end}"
-                    whole = max(abs(float(cost.sum())), 1.0)
-                    yield where, float(cost[cut].sum()), least, whole
-
-    def _sampled(self) -> str:
-        houses = ", ".join(map(str, self.sample.tolist()))
-        return (
-            f"solved for {len(self.sample)} of {self.setting.houses:,} houses: {houses}; "
-            f"two days at {len(self._windows())} times"
-        )
-
-    def _planned(self, there: NDArray[np.bool_]) -> Check:
-        """Check that no two days of a plan could have been cheaper."""
-        tally = Tally(f"{PREFIX}managers decide by their rules", GAP, "of the cost")
-        if not self.inputs.reliable or not there.all():
-            tally.note("messages may be lost or supply failed")
-            return tally.check()
-        if why := self._no_foresight():
-            tally.note(why)
-            return tally.check()
-        if self.setting.settings.tariff.dataset is not None:
-            tally.note("plans by the prices of a market may miss the cheapest")
-            return tally.check()
-        tally.note(self._sampled())
-        for where, cost, least, whole in self._solved:
-            tally.add(np.array([max(cost - least, 0.0) / whole]), lambda at, w=where: w, None)  # type: ignore[misc]
-        return tally.check()
-
-    def _no_foresight(self) -> str:
-        """Return why the cheapest dispatch is not that of houses, if so."""
-        if self.answers_of is not None:
-            return "storages exchange energy at the price of the step as well"
-        if self.setting.local:
-            return "houses pay the prices of communities, which nobody knows ahead"
-        return ""
-
-    @cached_property
-    def _solved(self) -> list[tuple[str, float, float, float]]:
-        return list(self._costs())
-
-    def _foresight(self, there: NDArray[np.bool_]) -> Check:
-        """Compare what houses pay with the cheapest dispatch that knows two days."""
-        tally = Tally(f"{PREFIX}never cheaper than with foresight", GAP, "of the cost")
-        why = self._no_foresight() or ("" if there.all() else "supply failed at times")
-        if why:
-            tally.note(why)
-            return tally.check()
-        tally.note(self._sampled())
-        gaps = []
-        for where, cost, least, whole in self._solved:
-            off = np.array([max(least - cost, 0.0) / whole])
-            tally.add(off, lambda at, w=where: w, None)  # type: ignore[misc]
-            gaps.append((cost - least) / max(abs(least), 1.0))
-        if len(gaps) < len(self.sample) * len(self.strategies) * len(self._windows()):
-            tally.note("heat was unmet at times, which the cheapest dispatch may not leave")
-        if gaps:
-            tally.note(
-                f"foresight would have saved up to {100 * max(gaps):.1f} % of two days' cost"
+    chosen = _deciding(houses)
+    if len(chosen) < houses.recorded:
+        tally.note(f"decided again by {len(chosen)} of {houses.recorded:,} houses")
+    names = [f"house {house}" for house in chosen.tolist()]
+    first = np.diff(houses.setting.day, prepend=houses.setting.day[0]) != 0
+    for s, strategy in enumerate(houses.strategies):
+        stated, answers = houses.tariffs(s), houses.answers(s)
+        own, shape = houses.devices(strategy), (houses.inputs.steps, len(chosen))
+        at_cop = [
+            own
+            if (c, lost) == (own.cop, own.tank_loss_per_h)
+            else replace(own, cop=c, tank_loss_per_h=lost)
+            for c, lost in zip(
+                houses.setting.cop.tolist(), houses.setting.tank_loss.tolist(), strict=True
             )
-        return tally.check()
+        ]
+        due = {name: np.empty(shape) for name in (*NEEDS, *FLOWS)}
+        for column, h in enumerate(chosen.tolist()):
+            needs = np.where(there[:, s, h], houses.setting.series.of_house(h), 0.0)
+            house = House(
+                own,
+                houses.inputs.step_h,
+                houses.setting.settings.memory,
+                own.soc_min * own.battery_kwh,
+            )
+            supplied, answer = there[:, s, h].tolist(), answers[:, :, h].tolist()
+            known = stated[int(houses.setting.community[h])]
+            for step, (load, heat, sun) in enumerate(needs.T.tolist()):
+                if first[step]:
+                    house.begin_day()
+                due["stored_kwh"][step, column] = house.stored_kwh
+                due["tank_kwh"][step, column] = house.tank_kwh
+                house.devices = at_cop[step]
+                done = house.step(
+                    load, heat, sun, known[step],
+                    there=supplied[step], answer_kwh=tuple(answer[step]),
+                )  # fmt: skip
+                for name in FLOWS[:8]:
+                    due[name][step, column] = getattr(done, name)
+            for name, need in zip(NEEDS, needs, strict=True):
+                due[name][:, column] = need
+        label = houses.inputs.places.label(names, 0, [houses.inputs.strategies[s]])
+        for name, values in due.items():
+            found = houses.rows[name][:, s][:, chosen]
+            tally.add(relative(found, values)[:, None], label)
+    return tally.check()
 
 
-def _with_answers(flows: Columns, answers: NDArray[np.float64], cop: float) -> Columns:
-    """Return the flows of houses with what their battery and heat pump answer to a price."""
-    battery, pump = answers[:, 0], answers[:, 1]
-    return flows | {
-        "charge_kwh": flows["charge_kwh"] + np.maximum(battery, 0.0),
-        "discharge_kwh": flows["discharge_kwh"] + np.maximum(0.0 - battery, 0.0),
-        "heat_pump_kwh": flows["heat_pump_kwh"] + pump,
-        "tank_charge_kwh": flows["tank_charge_kwh"] + cop * np.maximum(pump, 0.0),
-        "tank_discharge_kwh": flows["tank_discharge_kwh"] + cop * np.maximum(0.0 - pump, 0.0),
-    }
+def _deciding(houses: RecordedHouses) -> NDArray[np.intp]:
+    """Return the houses that decide again, spread over all that are written down."""
+    most = max(MOST_DECIDED // houses.inputs.steps, MOST_SOLVED)
+    spread = np.linspace(0, houses.recorded - 1, min(most, houses.recorded)).round().astype(np.intp)
+    return np.union1d(spread, houses.sample)

@@ -4,7 +4,8 @@ import numpy as np
 
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.house_sizing import PROHIBITIVE, annuity, size_exactly
-from hmesh.runs.schemes.composite_storage.section import CompositeStorage, StorageSizes
+from hmesh.runs.schemes.composite_storage.house_keys import StorageSizes
+from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 
 YEAR_H = 8760.0
 # Which storages a strategy may buy: battery and tank.

@@ -3,180 +3,32 @@
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
-from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
-from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
-    Count,
-    Efficiency,
-    LossRate,
-    Name,
     NotNegative,
     Positive,
     SchemeSection,
-    Section,
-    Share,
-    above_lowest,
     misplaced_groups,
     names_given_twice,
-    of_no_other_part,
     refuse,
 )
 from hmesh.runs.scenarios.measured_series import MeasuredSeries
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.scenarios.prosumer_parts import given_groups
-from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop, OutdoorTank
+from hmesh.runs.schemes.composite_storage.house_keys import (
+    BATTERY_ALONE,
+    CaseSizes,
+    HouseDeviceSettings,
+    StorageHouseGroup,
+    StorageSizes,
+)
 from hmesh.runs.schemes.composite_storage.house_tariff import HouseTariff
 from hmesh.runs.schemes.composite_storage.money import MONEY
-
-
-class HouseNeed(MeasuredSeries):
-    """What appliances, or heating, of a house need."""
-
-    annual_kwh: Positive | None = Field(
-        default=None, description="need of a year that follows the built-in shape [kWh]"
-    )
-
-    @model_validator(mode="after")
-    def _follows_something(self) -> Self:
-        self._one_source("annual_kwh")
-        return self
-
-
-class HousePhotovoltaics(MeasuredSeries):
-    """What generates on the roof of a house."""
-
-    pv_kw: NotNegative | None = Field(default=None, description="peak power of the modules [kW]")
-    tilt: keys.Tilt = 25.0
-    azimuth: keys.Azimuth = 180.0
-    performance_ratio: keys.PerformanceRatio = 0.86
-    clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.56, description="mean share of the clear sky's sunshine in a day [-]"
-    )
-    clearness_deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
-        default=0.27, description="standard deviation of this share from day to day [-]"
-    )
-
-    @model_validator(mode="after")
-    def _follows_something(self) -> Self:
-        self._one_source("pv_kw")
-        most = (self.clearness * (1 - self.clearness)) ** 0.5
-        if self.clearness_deviation >= most:
-            raise refuse(
-                f"days cannot vary by {self.clearness_deviation:g} about {self.clearness:g}",
-                place="clearness_deviation",
-                allowed=f"below {most:.3g}",
-            )
-        return self
-
-
-class StorageHouseGroup(Section):
-    """Houses of one community that are described together."""
-
-    name: Name = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of these houses in the results"
-    )
-    community: str = Field(description="community in which they stand")
-    count: Count = Field(
-        default=1, description="how many houses; of measured appliances, one each member"
-    )
-    variation: LossRate = Field(
-        default=0.0,
-        description="by what share the needs of houses lie above or below, drawn for each [-]",
-    )
-    appliances: HouseNeed = Field(
-        default=HouseNeed(annual_kwh=5500.0), description="electricity of the appliances"
-    )
-    heat: HouseNeed = Field(
-        default=HouseNeed(annual_kwh=9300.0), description="heat of rooms and hot water"
-    )
-    photovoltaics: HousePhotovoltaics = Field(
-        default=HousePhotovoltaics(pv_kw=5.0), description="generation on the roof"
-    )
-
-    _not_taken = check("name")(of_no_other_part)
-
-    @property
-    def uncounted(self) -> str:
-        """Why ``count`` does not say how many houses there are; "" where it does."""
-        measured = self.appliances.measured
-        return "measured appliances say how many houses there are" if measured else ""
-
-
-class StorageSizes(Section):
-    """The storages of each house in one case."""
-
-    battery_kwh: NotNegative = Field(default=0.0, description="size of the battery [kWh]")
-    tank_kwh: NotNegative = Field(
-        default=0.0, description="size of the thermal tank, in the unit of tank_unit [kWh]"
-    )
-
-
-class CaseSizes(Section):
-    """The storages of each house under each strategy but the first, which has none."""
-
-    house_battery: StorageSizes = Field(
-        default=StorageSizes(battery_kwh=8.2), description="case 2, a battery alone"
-    )
-    thermal_tank: StorageSizes = Field(
-        default=StorageSizes(tank_kwh=4.7), description="case 3, a tank alone"
-    )
-    hybrid_storage: StorageSizes = Field(
-        default=StorageSizes(battery_kwh=5.6, tank_kwh=3.4), description="case 4, both"
-    )
-
-
-class HouseDeviceSettings(Section):
-    """What the devices of every house can do."""
-
-    heat_pump_kw: Positive = Field(
-        default=1.5, description="most electricity the heat pump takes [kW]"
-    )
-    cop: Positive = Field(default=3.0, description="heat the heat pump makes per electricity [-]")
-    outdoor_cop: OutdoorCop | None = Field(
-        default=None,
-        description="its coefficient of performance by the temperature outdoors in place of cop, "
-        "or null",
-    )
-    battery_power_per_kwh: Positive = Field(
-        default=0.5, description="rating of the battery per size, both ways [kW/kWh]"
-    )
-    battery_efficiency: Efficiency = Field(
-        default=0.95, description="of charging, and of discharging the battery [-]"
-    )
-    soc_min: Share = Field(default=0.1, description="lowest state of charge, also at first [-]")
-    battery_exports: bool = Field(
-        default=False,
-        description="whether foresight may deliver what the battery gives; else no more is "
-        "delivered in a step than is generated in it",
-    )
-    soc_max: keys.SocMax = 0.9
-    tank_power_per_kwh: Positive = Field(
-        default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"
-    )
-    tank_efficiency: Efficiency = Field(
-        default=0.98, description="of filling, and of drawing from the tank [-]"
-    )
-    tank_loss_per_h: LossRate = Field(
-        default=0.01, description="share of the stored heat lost in an hour [1/h]"
-    )
-    outdoor_tank: OutdoorTank | None = Field(
-        default=None,
-        description="its losses by the temperature outdoors in place of the same all year, or null",
-    )
-    battery_wear: NotNegative = money(
-        MONEY["composite_storage.devices.battery_wear"],
-        "upkeep of the battery per energy discharged",
-    )
-    tank_wear: NotNegative = money(
-        MONEY["composite_storage.devices.tank_wear"], "upkeep of the tank per heat drawn"
-    )
-
-    _above_lowest = check("soc_max")(above_lowest)
+from hmesh.runs.schemes.composite_storage.rooms_section import Rooms
 
 
 class CompositeStorage(SchemeSection):
@@ -201,6 +53,11 @@ class CompositeStorage(SchemeSection):
     )
     devices: HouseDeviceSettings = Field(
         default=HouseDeviceSettings(), description="the devices of every house"
+    )
+    rooms: Rooms | None = Field(
+        default=None,
+        description="rooms within bounds of comfort, which store heat in place of every tank, or "
+        "null for tanks",
     )
     tariff: HouseTariff = Field(
         default=HouseTariff(feed_in=AFTER_TEN_YEARS),
@@ -262,6 +119,18 @@ class CompositeStorage(SchemeSection):
         return self
 
     @model_validator(mode="after")
+    def _rooms_or_tanks(self) -> Self:
+        if self.rooms is None:
+            return self
+        if self.devices.outdoor_tank is not None:
+            message = "rooms take the place of tanks"
+            raise refuse(message, place="devices.outdoor_tank", allowed="null, or rooms: null")
+        if self.sizing == "least_cost":
+            message = "rooms have the size that their comfort allows"
+            raise refuse(message, place="sizing", allowed="given, or rooms: null")
+        return self
+
+    @model_validator(mode="after")
     def _no_foresight_of_communities(self) -> Self:
         if self.tariff.community and self.manager == "foresight":
             raise refuse(
@@ -285,7 +154,37 @@ class CompositeStorage(SchemeSection):
 
     def tank_heat_kwh(self, tank_kwh: float) -> float:
         """Return the heat that a tank of a size in the scenario's unit holds [kWh]."""
-        return tank_kwh * self.devices.cop if self.tank_unit == "electric" else tank_kwh
+        by_electricity = self.tank_unit == "electric" and self.rooms is None
+        return tank_kwh * self.devices.cop if by_electricity else tank_kwh
+
+    @property
+    def equipment(self) -> HouseDeviceSettings:
+        """The devices of every house, with rooms for a tank where rooms store heat."""
+        own, rooms = self.devices, self.rooms
+        if rooms is None:
+            return own
+        heating_kw = rooms.heating_kw or own.heat_pump_kw * own.highest_cop
+        return own.model_copy(
+            update={
+                "tank_efficiency": 1.0,
+                "tank_loss_per_h": rooms.loss_per_h,
+                "tank_power_per_kwh": heating_kw / rooms.store_kwh,
+                "tank_wear": 0.0,
+            }
+        )
+
+    def sizes_of(self, case: str) -> StorageSizes:
+        """Return the storages of each house in a case, the store of its rooms as that of a tank."""
+        sizes: StorageSizes = getattr(self.sizes, case)
+        if self.rooms is None:
+            return sizes
+        rooms_kwh = 0.0 if case == BATTERY_ALONE else self.rooms.store_kwh
+        return sizes.model_copy(update={"tank_kwh": rooms_kwh})
+
+    @property
+    def price_of_tanks(self) -> float:
+        """Price of a tank per size [money/kWh]; rooms are there already."""
+        return 0.0 if self.rooms is not None else self.tank_price_per_kwh
 
     @property
     def decided_above(self) -> str:

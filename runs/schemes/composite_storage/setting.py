@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_houses import HousePopulations, LocalTariff
+from hmesh.agents.house_conversation import LocalTariff
+from hmesh.agents.house_populations import HousePopulations
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.heat_pump import carnot_cop, cop_of_points
@@ -18,12 +19,9 @@ from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.house_programme import Stored
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.composite_storage.house_keys import StorageHouseGroup, StorageSizes
 from hmesh.runs.schemes.composite_storage.least_cost import least_cost_sizes, mean_demand
-from hmesh.runs.schemes.composite_storage.section import (
-    CompositeStorage,
-    StorageHouseGroup,
-    StorageSizes,
-)
+from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.sources import HouseSources
 from hmesh.runs.strategy_names import STRATEGIES_OF
 from hmesh.runs.world.dataset_files import load_dataset
@@ -88,7 +86,7 @@ class CompositeStorageSetting:
         )
         nodes = [grid.node_index[f"{g.community}/{g.name}"] for g in settings.groups]
         self.node = np.repeat(np.array(nodes, dtype=np.intp), sizes)
-        tariff, devices = settings.tariff, settings.devices
+        tariff, devices = settings.tariff, settings.equipment
         self.bill = (
             no_bill(self.steps)
             if tariff.community
@@ -142,7 +140,7 @@ class CompositeStorageSetting:
 
     def _tank_loss(self, scenario: Scenario, calendar: Calendar) -> Series:
         """Return the share of the stored heat that tanks lose in an hour, step by step [1/h]."""
-        own = self.settings.devices
+        own = self.settings.equipment
         if (outdoors := own.outdoor_tank) is None:
             return np.full(self.steps, own.tank_loss_per_h)
         temp_air = self._temp_air(outdoors.dataset, "outdoor_tank", scenario, calendar)
@@ -245,8 +243,7 @@ class CompositeStorageSetting:
             return StorageSizes()
         if self.settings.sizing == "least_cost":
             return self._sized(strategy)
-        sizes: StorageSizes = getattr(self.settings.sizes, strategy)
-        return sizes
+        return self.settings.sizes_of(strategy)
 
     def _least_cost(self, strategy: str) -> StorageSizes:
         demand = mean_demand([self.demand(house) for house in range(self.houses)])
@@ -258,7 +255,7 @@ class CompositeStorageSetting:
         return self._devices(self.sizes(strategy))
 
     def _devices(self, sizes: StorageSizes) -> HouseDevices:
-        own = self.settings.devices
+        own = self.settings.equipment
         return HouseDevices(
             battery_kwh=sizes.battery_kwh,
             tank_kwh=self.settings.tank_heat_kwh(sizes.tank_kwh),
@@ -279,7 +276,7 @@ class CompositeStorageSetting:
         sizes = self.sizes(strategy)
         return (
             sizes.battery_kwh * self.settings.battery_price_per_kwh
-            + sizes.tank_kwh * self.settings.tank_price_per_kwh
+            + sizes.tank_kwh * self.settings.price_of_tanks
         )
 
     def populations(self, strategy: str) -> HousePopulations:

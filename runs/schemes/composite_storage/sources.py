@@ -13,12 +13,12 @@ from hmesh.environment.house_profiles import Need, house_need
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import Orientation
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.schemes.composite_storage.section import (
-    CompositeStorage,
+from hmesh.runs.schemes.composite_storage.house_keys import (
     HouseNeed,
     HousePhotovoltaics,
     StorageHouseGroup,
 )
+from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.world.dataset_files import load_dataset
 
 type Series = NDArray[np.float64]

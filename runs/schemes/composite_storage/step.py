@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.house_conversation import LocalTariff
 from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager
-from hmesh.agents.storage_houses import LocalTariff, StorageHouses
+from hmesh.agents.storage_houses import StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
 from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
@@ -359,6 +360,9 @@ class CompositeStorageHouses(Scheme):
         )
         if self.answers is not None:
             sums |= self.answers.sums()
+        if (rooms := self.setting.settings.rooms) is not None:
+            held = float(self.houses.columns.tanks["heat_kwh"].sum()) / self.setting.houses
+            sums["house_rooms_warmer_kh"] = held / rooms.kwh_per_k * self.setting.step_h
         return sums | {
             "house_unserved_kwh": self.unserved_kwh,
             "house_co2_kg": prices.emission_factor * sums["house_import_kwh"],

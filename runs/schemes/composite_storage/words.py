@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.bill_rows import parts_of_the_bill
-from hmesh.runs.investment_rows import investment_rows
+from hmesh.runs.investment_rows import YEAR_H, investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, two
 
@@ -40,10 +40,27 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         *parts_of_the_bill(every, "house_bill_", _CREDITS),
         ("running cost [{currency}]", lambda t: t["house_running_cost"], money, True),
         ("battery of a house [kWh]", lambda t: t["house_battery_kwh"], two, False),
-        ("tank of a house [kWh]", lambda t: t["house_tank_kwh"], two, False),
+        *_heat_store(every),
         ("price of storages [{currency}]", lambda t: t["house_investment"], money, False),
         *investment_rows(every, "house"),
     ]
+
+
+def _heat_store(every: Sequence[Totals]) -> list[Row]:
+    """Return the rows of what stores heat: a tank, or rooms and by how much they are warmer."""
+    size: list[Row] = [("tank of a house [kWh]", lambda t: t["house_tank_kwh"], two, False)]
+    if "house_rooms_warmer_kh" not in every[0]:
+        return size
+    return [
+        ("rooms of a house store [kWh]", lambda t: t["house_tank_kwh"], two, False),
+        ("rooms above the lowest [K]", _warmer, two, False),
+    ]
+
+
+def _warmer(totals: Totals) -> float:
+    """Return by how much rooms are warmer than the lowest comfortable temperature [K]."""
+    warmer: float = totals["house_rooms_warmer_kh"] / (totals["house_years"] * YEAR_H)
+    return warmer
 
 
 def _self_consumption(totals: Totals) -> float | None:

@@ -86,12 +86,19 @@ class PlanAudit:
         target = float(rows.of(s, "peak_target_kw")[first, k])
         held = levels(site)
 
+        now, later, month_end = rows.tiers_expected(s, first, k)
+
+        def price(step: int) -> Price:
+            of_step = rows.price(step)
+            more = now if step < month_end else later
+            return of_step._replace(purchase=of_step.purchase + more)
+
         def ahead(hours: float) -> tuple[list[float], list[float], list[Price]]:
             end = min(first + round(hours / self.h), self.steps)
             past = [self._expected(step, first) for step in range(first, end)]
             loads = [float(layout.load_kwh[step, k]) for step in past]
             suns = [float(layout.generation_kwh[step, k]) for step in past]
-            return loads, suns, [rows.price(step) for step in range(first, end)]
+            return loads, suns, [price(step) for step in range(first, end)]
 
         loads, suns, prices = ahead(_AHEAD_H)
         worth = worth_ahead(site, loads, suns, prices, target, self.h)
@@ -102,10 +109,10 @@ class PlanAudit:
             energy, charge, discharge = (float(rows.of(s, name)[step, k]) for name in names)
             if self.there[step, s, layout.community[k]]:
                 load, sun = float(layout.load_kwh[step, k]), float(layout.generation_kwh[step, k])
-                now = (site, energy, load, sun, rows.price(step), target, self.h, held,
-                       worth[step - first + 1])  # fmt: skip
-                lowest = least_cost(*now)
-                cost = total_cost(*now, charge - discharge)
+                known = (site, energy, load, sun, price(step), target, self.h, held,
+                         worth[step - first + 1])  # fmt: skip
+                lowest = least_cost(*known)
+                cost = total_cost(*known, charge - discharge)
                 off = max(cost - lowest, 0.0) / max(abs(lowest), 1.0)
                 best.add(np.array([off]), lambda _, at=step: self._where(s, at, k), None)  # type: ignore[misc]
             step += 1

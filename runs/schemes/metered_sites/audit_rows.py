@@ -123,6 +123,41 @@ class RowAudit:
             demand = (1.0 + tariff.value_added_tax) * sum(p for p, counts in charges if counts)
         return Price(purchase, feed_in, float(demand), feed_in < 0 and own.connection.curtails)
 
+    def tiers_expected(self, s: int, first: int, k: int) -> tuple[float, float, int]:
+        """Return what tiers add to a kWh in this month and the next one, and where that begins.
+
+        A month is expected to end in the tier that it reaches where the rest of it draws as the up
+        to seven days before did.
+
+        Parameters
+        ----------
+        s, first, k
+            The strategy, the first step of a day and the site.
+        """
+        tariff, ends = self.setting.settings.tariff, self.setting.month_ends
+        begin = first
+        while begin > 0 and not ends[begin - 1]:
+            begin -= 1
+        end = first + 1
+        while not ends[end - 1]:
+            end += 1
+        if not tariff.tiers or first == 0:
+            return 0.0, 0.0, end
+        next_end = end + 1
+        while next_end < len(ends) and not ends[next_end - 1]:
+            next_end += 1
+        days = sorted(set(self.setting.first_of_day[:first].tolist()))[-7:]
+        bought = self.of(s, "import_kwh")[:, k]
+        a_step = float(bought[days[0] : first].sum()) / (first - days[0])
+        drawn = float(bought[begin:first].sum())
+        tax = 1.0 + tariff.value_added_tax
+
+        def more(energy: float) -> float:
+            return sum(tax * tier.surcharge for tier in tariff.tiers if energy > tier.above_kwh)
+
+        next_steps = next_end - end if end < len(ends) else 0
+        return more(drawn + (end - first) * a_step), more(next_steps * a_step), end
+
     def layouts(self) -> Iterator[tuple[SiteLayout, int]]:
         """Yield the layouts whose sites are named, each with its first number."""
         yield self.setting.apart, 0
@@ -146,6 +181,8 @@ class RowAudit:
             yield self._added_up(sums)
         yield self._capacities()
         yield self._targets()
+        if self.setting.settings.tariff.tiers:
+            yield self._tiers()
         yield self._meters(there)
 
     def _named(self) -> Check:
@@ -217,6 +254,22 @@ class RowAudit:
                 falls[planned - 1] = 0.0
                 off[1:] = np.maximum(off[1:], falls)
             tally.add(off[:, None], self._label(s))
+        return tally.check()
+
+    def _tiers(self) -> Check:
+        """Check in which tier sites expect their month to end."""
+        tally = Tally(f"{PREFIX}tiers are foreseen as stated", EXACT, "money/kWh")
+        first = self.setting.first_of_day
+        begins = np.unique(first).tolist()
+        for s, strategy in enumerate(self.strategies):
+            found = self.of(s, "tier_surcharge")
+            due = np.zeros_like(found)
+            if strategy in (ON_TARIFF, POOLED):
+                for begin in begins[1:]:
+                    due[first == begin] = [
+                        self.tiers_expected(s, begin, k)[0] for k in range(self.count[s])
+                    ]
+            tally.add(np.abs(found - due)[:, None], self._label(s))
         return tally.check()
 
     def _label(self, s: int) -> Label:

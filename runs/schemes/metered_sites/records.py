@@ -51,7 +51,6 @@ def write_step(writer: RowWriter, scheme: "MeteredSitesScheme") -> None:
     if count:
         first = len(scheme.setting.apart.names) if scheme.strategy == POOLED else 0
         rows = {"site": first + np.arange(len(layout.names))} | flows
-        rows |= {
-            "capacity_kwh": column["capacity_kwh"], "peak_target_kw": column["peak_target_kw"]
-        }  # fmt: skip
+        kept = ("capacity_kwh", "peak_target_kw", "tier_surcharge")
+        rows |= {name: column[name] for name in kept}
         write_rows(writer, scheme, "site_steps", rows, count)

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.metered_sites import Ahead, Control, MeteredSite
+from hmesh.agents.metered_sites import DAYS_KNOWN, Ahead, Control, MeteredSite, MonthsAhead
 from hmesh.environment.population import Population
 from hmesh.environment.retail_tariff import base_charge
 from hmesh.environment.tariff_bands import month_of_steps
@@ -224,7 +224,30 @@ class MeteredSitesSetting:
         """Whether the tariff has a charge for the highest power of a month."""
         return self.bill.monthly is not None and len(self.bill.monthly.price_per_kw) > 0
 
-    def ahead(self, strategy: str, step: int, *, month_begins: bool) -> Ahead | None:
+    def _months_ahead(self, step: int, month_kwh: Series) -> MonthsAhead | None:
+        """Return what is known of this month and the next one as a day begins."""
+        bill = self.bill
+        if bill.monthly is None or not len(bill.monthly.surcharge):
+            return None
+        begins = np.unique(self.first_of_day)
+        today = int(np.searchsorted(begins, step))
+        ends = np.flatnonzero(self.month_ends) + 1
+        month = int(np.searchsorted(ends, step, side="right"))
+        # The last month of a run ends with it, and a next one is as long as that.
+        end, next_end = int(ends[month]), int(ends[min(month + 1, len(ends) - 1)])
+        return MonthsAhead(
+            month_kwh=month_kwh,
+            known_h=(step - int(begins[max(today - DAYS_KNOWN, 0)])) * self.step_h,
+            left_h=(end - step) * self.step_h,
+            next_h=(next_end - end) * self.step_h,
+            left_steps=end - step,
+            above_kwh=bill.monthly.above_kwh,
+            surcharge=(1.0 + bill.tax) * bill.monthly.surcharge,
+        )
+
+    def ahead(
+        self, strategy: str, step: int, month_kwh: Series, *, month_begins: bool
+    ) -> Ahead | None:
         """Return what is expected as a day begins: what was read at the same time a week before.
 
         Where no week is known yet, what was read a whole number of days before, the fewest that are
@@ -236,6 +259,8 @@ class MeteredSitesSetting:
             The strategy.
         step : int
             The first step of the day.
+        month_kwh : array, shape (sites,)
+            Energy that each has drawn in the month so far [kWh].
         month_begins : bool
             Whether the power of the month is looked for over a week, and not over the day alone.
         """
@@ -259,4 +284,5 @@ class MeteredSitesSetting:
             self.tariffs[step : step + len(coming)],
             min(worth, len(coming)),
             min(peak, len(coming)),
+            self._months_ahead(step, month_kwh),
         )

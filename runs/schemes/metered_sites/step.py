@@ -111,13 +111,16 @@ class MeteredSitesScheme(Scheme):
             sites.age(step * setting.step_h / YEAR_H, own.calendar_fade, own.cycle_fade)
         if sites.control != "tariff":
             return
+        if step:
+            sites.end_day()
         monthly = setting.bill.monthly
         begins = not len(sites.worth) or (monthly is not None and bool(monthly.ends[step - 1]))
         least = np.zeros(len(self.layout.names))
         if not begins and setting.charges_power:
-            drawn = self._bills.month["peak_kw"].max(axis=0)
-            least = np.maximum(sites.population["peak_target_kw"], drawn)
-        ahead = setting.ahead(self.strategy, step, month_begins=begins)
+            seen = self._bills.month["peak_kw"].max(axis=0)
+            least = np.maximum(sites.population["peak_target_kw"], seen)
+        drawn = self._bills.month.get("month_kwh", np.zeros(0))
+        ahead = setting.ahead(self.strategy, step, drawn, month_begins=begins)
         sites.begin_day(step, ahead, least)
 
     def _draw(self) -> None:
@@ -236,7 +239,7 @@ class MeteredSitesScheme(Scheme):
         bought = self.energies_kwh["import_kwh"]
         self._bills.move(step, bought, self.energies_kwh["export_kwh"])
         np.maximum(self.highest_kw, bought / setting.step_h, out=self.highest_kw)
-        self.sites.move(self.battery_kwh)
+        self.sites.move(self.battery_kwh, bought)
 
     def summary(self) -> dict[str, Any]:
         """Return what batteries hold more than at first, powers, and what devices cost."""

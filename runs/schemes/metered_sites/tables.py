@@ -34,6 +34,10 @@ TABLES: Mapping[str, tuple[ResultColumn, ...]] = {
         ResultColumn(
             "peak_target_kw", "number", "kW", "power of the month that it aims to keep, 0 for none"
         ),
+        ResultColumn(
+            "tier_surcharge", "number", "money/kWh",
+            "what the tier in which it expects the month to end adds to a kWh drawn",
+        ),
     ),
     "site_sums": (
         STEP,

@@ -17,12 +17,14 @@ from hmesh.runs.audits.answers_of_stores import (
 )
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.school_buses.audit_days import Timetable
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SCHOOLS, SchoolMessages
 from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld
 from hmesh.runs.schemes.school_buses.records import recorded_schools
@@ -57,6 +59,10 @@ class SchoolAudit(SchemeAudit):
         self.figures_of_run: Figures = {}
         self.tallies = SchoolTallies()
         self.behaving = behaviours_of(inputs, "school_buses")
+        parts = lost_parts(inputs.scenario)
+        self.lost_parts = np.where(parts < 1.0, parts, 0.0)
+        self.timetable = Timetable(inputs, rules)
+        self._run = run
         count = rules.school_count
         recorded = recorded_schools(inputs.scenario.record.schools, count)
         setting = inputs.of_scheme("school_buses")
@@ -136,6 +142,9 @@ class SchoolAudit(SchemeAudit):
         yield from (check for check in self.tallies.checks() if check.name not in names)
         if self.answers_of is not None:
             yield from self.answers_of.checks()
+        setting = self.inputs.of_scheme("school_buses")
+        if self.inputs.scenario.record.events and self.complete and setting is not None:
+            yield from self.timetable.events(self._run, setting)
         priced = "optimal_energy_price" in self.strategies
         checks = ["best response of schools", "incentive price that costs the utility least"]
         yield from by_design(self.behaving, "schools", checks if priced else [])

@@ -130,6 +130,7 @@ class SchoolWorld:
             "school_replaced_generation_cost", "counts.unmet_rounds", "counts.critical_steps",
         )  # fmt: skip
         self.figures = {name: np.zeros(inputs.steps) for name in names}
+        self._done: NDArray[np.float64] | float = 0.0
         self._night: Night | None = None
         self._drawn: list[NDArray[np.float64]] = []
 
@@ -137,13 +138,14 @@ class SchoolWorld:
         """Check a step and go on to the next."""
         audit, yard, tallies = self.audit, self.yard, self.audit.tallies
         price = audit.hours["community_price"][step, self.s][self.community]
-        there = ~np.isnan(price)
-        rounds = self.setting.rounds
-        yard.begin_step(float(rounds.share[step]), int(rounds.ahead[step]), there)
+        there = np.where(np.isnan(price), 0.0, 1.0 - audit.lost_parts[step, self.community])
+        here = audit.timetable.at(step)
+        yard.begin_step(here, int(self.setting.rounds.ahead[step]), there)
         charged, sold = rows["charged_kwh"], rows["sold_kwh"]
         charge = yard.dealt_out(charged, yard.needs_kwh)
         spare = np.where(charge > 0, 0.0, yard.spare_kwh)
         deliver = yard.dealt_out(sold, spare)
+        self._done = charge - deliver + self._answered(step)
         self._compare(step, rows, charge)
         self._night_before(step, rows)
         most = yard.by_school(np.where(charge > 0, 0.0, yard.sell_kwh))
@@ -156,8 +158,7 @@ class SchoolWorld:
         off = np.abs(yard.by_school(charge) - charged)
         off = np.maximum(off, np.abs(yard.by_school(deliver) - sold))
         tallies.within.add(off[None, None], self._label(step), step)
-        ends = bool(rounds.ends[step])
-        short = yard.end_step(np.nan_to_num(price), charge, deliver, response, round_ends=ends)
+        short = yard.end_step(np.nan_to_num(price), charge, deliver, response, round_ends=here.ends)
         self.figures["counts.unmet_rounds"][step] = short
 
     def _response(
@@ -176,6 +177,13 @@ class SchoolWorld:
                 planned = np.maximum(self._night.wanted_kwh - drawn, 0.0)
             left = self.yard.left_over(charge, deliver, planned)
             answers.hold(step, self.s, *left, not self.setting.is_critical(step))
+        return self._answered(step)
+
+    def _answered(self, step: int) -> NDArray[np.float64] | float:
+        """Return what buses exchange at the price of a step [kWh]."""
+        answers = self.audit.answers_of
+        if answers is None or self.s not in answers.used:
+            return 0.0
         response: NDArray[np.float64] = answers.exchange_kwh[step, self.s]
         return response
 
@@ -195,7 +203,7 @@ class SchoolWorld:
         """Hold what the results say of every school against what its buses are and can."""
         yard, tallies, label = self.yard, self.audit.tallies, self._label(step)
         by_school = yard.by_school
-        used, unmet = yard.driving_kwh()
+        used, unmet = yard.driving_kwh(self._done)
         soc = yard.held_kwh / yard.capacity_kwh
         least = np.ones(len(yard))
         np.minimum.at(least, yard.school, soc)
@@ -295,7 +303,10 @@ class SchoolWorld:
         return due
 
     def _is_trading(self, step: int) -> bool:
-        return self.setting.is_critical(step) and self.setting.rounds.share[step] == 0
+        here = self.audit.timetable.at(step)
+        # A peak is shaved over whole steps; an incentive is paid for a part of one as well.
+        parked = here.share == 0.0 if self.strategy == "centralised" else here.parked > 0.0
+        return self.setting.is_critical(step) and parked
 
     def _metered(self, step: int) -> float:
         """Return what all drew before schools and vehicles did, and prices were set [kWh]."""
@@ -432,7 +443,7 @@ class SchoolWorld:
             (audit.replaced, replaced),
         ):
             to[step, self.s] = np.bincount(self.community, values, places)
-        used, unmet = self.yard.driving_kwh()
+        used, unmet = self.yard.driving_kwh(self._done)
         self.figures["school_driven_kwh"][step] = used.sum()
         self.figures["school_unmet_kwh"][step] = unmet.sum()
         generated = float(audit.hours["net_kwh"][step, self.s].sum())

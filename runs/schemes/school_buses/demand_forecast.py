@@ -53,7 +53,10 @@ class UtilityForecast:
 
     def day(self, step: int) -> range:
         """Return the steps of the run on the date of a step."""
-        day = self._days[step]
+        return self.steps_of(int(self._days[step]))
+
+    def steps_of(self, day: int) -> range:
+        """Return the steps of the run on a day, counted from that of its start."""
         first, last = np.searchsorted(self._days, [day, day + 1]).tolist()
         return range(first, last)
 

@@ -13,6 +13,7 @@ from hmesh.environment.battery import usable_kwh
 from hmesh.markets.incentive_game import IncentiveTerms
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.school_buses.records import recorded_schools, write_step
+from hmesh.runs.schemes.school_buses.school_days import SchoolDays
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
 from hmesh.runs.schemes.step_rows import BATTERY
@@ -47,8 +48,10 @@ class SchoolBusSharing(Scheme):
         Who trades with them for the utility.
     decision : SchoolDecision
         What was decided in the step.
-    critical, on_round : bool
-        Whether the step is critical, and whether buses are on their rounds in it.
+    days : SchoolDays
+        The rounds and windows of each day, events of the clock.
+    on_round : bool
+        Whether buses are on their rounds for all of the step.
     agreed : array of bool, shape (schools,)
         Schools that hold a schedule for the charging window.
     """
@@ -86,10 +89,15 @@ class SchoolBusSharing(Scheme):
                 self.community[school_of], self.schools.nodes[school_of],
             )  # fmt: skip
             self.answer_nodes = self.answers.answer_nodes
-        self.critical = False
+        self.days = SchoolDays(simulation, self.schools)
         self.agreed = np.ones(len(self.district), dtype=np.bool_)
         self._slots = np.empty(0, dtype=np.intp)
         self._schedule_kwh = np.zeros((len(self.district), 0))
+
+    @property
+    def critical(self) -> bool:
+        """Whether the step is critical."""
+        return self.days.critical
 
     @property
     def deciding(self) -> SchoolDistrict:
@@ -99,14 +107,11 @@ class SchoolBusSharing(Scheme):
     def act(self) -> None:
         """Drive, plan the night where its window opens, charge and sell."""
         simulation, schools, step = self.simulation, self.schools, self.simulation.step_index
-        rounds = schools.rounds
-        self.district.begin_step(
-            float(rounds.share[step]), int(rounds.ahead[step]), simulation.supplied[self.community]
-        )
-        self.on_round = bool(rounds.share[step] > 0)
-        self.driven_kwh, self.unmet_kwh = self.district.driving_kwh()
+        here = schools.rounds.at(step)
+        supplied = np.where(simulation.supplied, 1.0 - simulation.chance.lost_part, 0.0)
+        self.district.begin_step(here, supplied[self.community])
+        self.on_round = here.parked == 0.0
         self.base_kwh = schools.base_kwh(step)
-        self.critical = schools.is_critical(step)
         self.metered_kwh = float(simulation.net_kwh.sum())
         self._plan(step)
         self.decision = self.decide(self)
@@ -116,10 +121,16 @@ class SchoolBusSharing(Scheme):
         # The price of a school that nobody asked is no number, and it sells nothing.
         self.income = np.where(self.sold_kwh > 0, self.sold_kwh * self.decision.price, 0.0)
         self.replaced_kwh = by_school(self.district.replaced_kwh(self.decision.charge_kwh))
+        self._drive()
         simulation.draw("school_bus_kwh", self.community, schools.nodes, self.charged_kwh)
         simulation.draw(
             "school_bus_kwh", self.community, schools.nodes, -self.sold_kwh, direct=True
         )
+
+    def _drive(self) -> None:
+        """See what driving takes, with what the buses exchange while they are parked."""
+        done = self.decision.charge_kwh - self.decision.sold_kwh + self.response_kwh
+        self.driven_kwh, self.unmet_kwh = self.district.driving_kwh(done)
 
     def look_around(self) -> None:
         """See what schedules and rounds leave of the buses, outside critical hours."""
@@ -132,13 +143,14 @@ class SchoolBusSharing(Scheme):
         fleet.heard["room_kwh"] = district.room_beside_kwh(planned, decision.charge_kwh)
         fleet.heard["rounds_kwh"] = district.rounds_kwh
         done = decision.charge_kwh - decision.sold_kwh
-        left = remainder_of(fleet, done, district.answer_bounds())
+        left = remainder_of(fleet, done, district.answer_bounds(), fleet["at_plug_kwh"])
         self.answering = self.answers.offer(left, not self.critical)
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what buses exchange at the price of the step."""
         assert self.answers is not None
         self.answers.take(exchange_kwh)
+        self._drive()
 
     @property
     def response_kwh(self) -> NDArray[np.float64]:
@@ -291,6 +303,7 @@ class SchoolBusSharing(Scheme):
             "agreed": self.agreed,
             "slots": self._slots,
             "schedule_kwh": self._schedule_kwh,
+            "critical": self.days.critical,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -301,3 +314,4 @@ class SchoolBusSharing(Scheme):
             raise ValueError("schedules and their slots differ in length")
         self.agreed, self._slots = state["agreed"], state["slots"]
         self._schedule_kwh = state["schedule_kwh"]
+        self.days.critical = state["critical"]

@@ -18,10 +18,10 @@ from hmesh.runs.audits.table_reader import (
     refuse_mixed,
 )
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.smart_homes.group_flows import SUMS
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 from hmesh.runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
-from hmesh.runs.schemes.smart_homes.step import SUMS
 
 type Energies = NDArray[np.float64]
 

@@ -13,8 +13,9 @@ from hmesh.runs.schemes.step_rows import write_rows
 from hmesh.runs.schemes.store_answers import StoreList
 
 if TYPE_CHECKING:
+    from hmesh.runs.schemes.smart_homes.group_flows import GroupOfAStep
     from hmesh.runs.schemes.smart_homes.setting import SmartHomeSetting
-    from hmesh.runs.schemes.smart_homes.step import GroupOfAStep, SmartHomeSharing
+    from hmesh.runs.schemes.smart_homes.step import SmartHomeSharing
 
 type Energies = NDArray[np.float64]
 

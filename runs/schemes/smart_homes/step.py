@@ -1,27 +1,28 @@
 """Smart homes of one strategy's world: admission of the day ahead, and the flows of a step."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.home_devices import Appliance, Appliances, DevicesOfADay, Generators, Storages
-from hmesh.agents.home_devices import HomeGenerator as HomeGeneratorAgent
 from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.smart_homes import SmartHomes
-from hmesh.markets.power_flow_assignment import StepFlows
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
+from hmesh.runs.schemes.smart_homes.group_agents import agents_of, begin_day
+from hmesh.runs.schemes.smart_homes.group_flows import (
+    SUMS,
+    GroupOfAStep,
+    refused_slots,
+    settle_group,
+)
 from hmesh.runs.schemes.smart_homes.records import (
     listed_storages,
     write_day,
     write_homes,
     write_step,
 )
-from hmesh.runs.schemes.smart_homes.setting import KINDS, HomeGroup, SmartHomeSetting
-from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource
-from hmesh.runs.schemes.smart_homes.strategies import control_of
+from hmesh.runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
@@ -33,65 +34,6 @@ type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 ANSWERING = StoreNames("smart_homes", "homes", "homes", "home", "home_storage_kwh")
-
-# What adds up over the steps of a run, for every group and for all of them.
-SUMS = (
-    "generation_kwh", "wanted_kwh", "served_kwh", "direct_kwh", "charged_kwh", "discharged_kwh",
-    "losses_kwh", "curtailed_kwh", "imported_kwh", "exported_kwh",
-)  # fmt: skip
-
-
-@dataclass(slots=True)
-class GroupOfAStep:
-    """What a group of homes does in a step.
-
-    Attributes
-    ----------
-    flows : StepFlows
-        Its power flow.
-    wanted_kwh, demand_kwh : array, shape (homes, appliances)
-        What appliances wanted for the step, and what they count on [kWh].
-    imported_kwh : array, shape (homes, appliances)
-        What the grid serves of them [kWh].
-    exported_kwh, curtailed_kwh : array, shape (homes, generators)
-        What the grid takes, and what is left of that [kWh].
-    energy_kwh, losses_kwh : array, shape (homes, storages)
-        Stored energy as the step begins, and what storages lose in it [kWh].
-    totals_kwh : dict
-        All of it added up, by the names of `SUMS` [kWh].
-    """
-
-    flows: StepFlows
-    wanted_kwh: Energies
-    demand_kwh: Energies
-    imported_kwh: Energies
-    exported_kwh: Energies
-    curtailed_kwh: Energies
-    energy_kwh: Energies
-    losses_kwh: Energies
-    totals_kwh: dict[str, float] = field(init=False)
-
-    def __post_init__(self) -> None:
-        flows = self.flows
-        energies = (
-            self.generation_kwh, self.wanted_kwh, self.served_kwh, flows.direct_kwh,
-            flows.charge_kwh, flows.discharge_kwh, self.losses_kwh, self.curtailed_kwh,
-            self.imported_kwh, self.exported_kwh,
-        )  # fmt: skip
-        self.totals_kwh = {
-            what: float(values.sum()) for what, values in zip(SUMS, energies, strict=True)
-        }
-
-    @property
-    def served_kwh(self) -> Energies:
-        """What the home itself serves of its appliances, shape (homes, appliances) [kWh]."""
-        return np.where(self.flows.served, self.demand_kwh, 0.0)
-
-    @property
-    def generation_kwh(self) -> Energies:
-        """What generators deliver, shape (homes, generators) [kWh]."""
-        flows = self.flows
-        return flows.direct_kwh.sum(axis=2) + flows.stored_kwh + flows.curtailed_kwh
 
 
 class SmartHomeSharing(Scheme):
@@ -121,7 +63,10 @@ class SmartHomeSharing(Scheme):
         self.simulation = simulation
         self.setting: SmartHomeSetting = setting.schemes["smart_homes"]
         self.strategy = strategy_within("smart_homes", simulation.strategy)
-        self.groups = [self._agents(group) for group in self.setting.groups]
+        self.groups = [
+            agents_of(simulation, group, self.strategy, self.setting.settings)
+            for group in self.setting.groups
+        ]
         self.first_step = self.steps = 0
         self.planned = False
         self._refused: list[Mask] = [np.empty((0, 0, 0), np.bool_)] * len(self.groups)
@@ -180,39 +125,6 @@ class SmartHomeSharing(Scheme):
         assert self.answers is not None
         self.answers.take(exchange_kwh)
 
-    def _agents(self, group: HomeGroup) -> SmartHomes:
-        """Make the agents of a group of homes."""
-        settings, world = group.settings, self.simulation
-        generators = [
-            Generators(
-                world,
-                cast(type[HomeGeneratorAgent], KINDS[device.kind]),
-                _devices(KINDS[device.kind], group.homes, 1),
-                device.name,
-                settings.name,
-            )
-            for device in settings.generators
-        ]
-        appliances = [
-            Appliances(
-                world,
-                cast(type[Appliance], KINDS[device.kind]),
-                _devices(KINDS[device.kind], group.homes, device.priority),
-                device.name,
-                settings.name,
-            )
-            for device in settings.appliances
-        ]
-        return SmartHomes(
-            world,
-            settings.name,
-            group.layout,
-            control_of(self.strategy, self.setting.settings),
-            generators,
-            appliances,
-            Storages(world, group.storages.fork(), settings.name, group.layout.storages),
-        )
-
     def act(self) -> None:
         """Admit the day's requests where a day begins, and settle the flows of the step."""
         simulation, step = self.simulation, self.simulation.step_index
@@ -225,7 +137,8 @@ class SmartHomeSharing(Scheme):
             self.setting.groups, self.groups, self._refused, strict=True
         ):
             connected = group.node >= 0 and bool(simulation.supplied[group.community])
-            of_group = self._settle(group, homes, refused[t], t, connected)
+            clear = simulation.chance.clearness[group.community]
+            of_group = settle_group(group, homes, refused[t], t, clear, connected=connected)
             self.of_step.append(of_group)
             sums = self._sums[group.settings.name]
             for what, energy in of_group.totals_kwh.items():
@@ -242,62 +155,13 @@ class SmartHomeSharing(Scheme):
             steps += 1
         self.first_step, self.steps = step, steps
         for group, homes in zip(self.setting.groups, self.groups, strict=True):
-            self._begin_day(group, homes)
+            begin_day(group, homes, calendar, step, steps)
         talks = [homes.plan_day(step) for homes in self.groups]
         over = object()
         while talks:
             talks = [talk for talk in talks if next(talk, over) is not over]
             self.simulation.bus.wait()
-        self._refused = [_refused(homes) for homes in self.groups]
-
-    def _begin_day(self, group: HomeGroup, homes: SmartHomes) -> None:
-        """Send devices what they generate and want on the day ahead."""
-        calendar, first, steps = self.simulation.calendar, self.first_step, self.steps
-        for generator, source in zip(homes.generators, group.generators, strict=True):
-            generated = source.steps_kwh(first, steps)
-            none = np.zeros(generated.shape, dtype=np.bool_)
-            generator.population.begin_day(generated, none, none)
-        for k, (appliance, source) in enumerate(
-            zip(homes.appliances, group.appliances, strict=True)
-        ):
-            wanted = source.steps_kwh(first, steps)
-            window, accepted = group.windows(calendar, first, wanted, k)
-            appliance.population.begin_day(wanted, window, accepted)
-
-    def _settle(
-        self, group: HomeGroup, homes: SmartHomes, refused: Mask, t: int, connected: bool
-    ) -> GroupOfAStep:
-        """Return what a group does in step t of the day."""
-        homes.t = t
-        generation = self._generation(group, homes, t)
-        wanted = np.stack([a.population.steps_kwh[t] for a in homes.appliances], axis=1)
-        demand = np.stack([a.population.committed_kwh[t] for a in homes.appliances], axis=1)
-        energy = homes.energy_kwh.copy()
-        flows = homes.settle(generation, demand)
-        unserved = np.where(refused, wanted, 0.0) + np.where(flows.served, 0.0, demand)
-        left = flows.curtailed_kwh
-        none = np.zeros_like
-        return GroupOfAStep(
-            flows=flows,
-            wanted_kwh=wanted,
-            demand_kwh=demand,
-            imported_kwh=unserved if connected else none(unserved),
-            exported_kwh=left if connected else none(left),
-            curtailed_kwh=none(left) if connected else left,
-            energy_kwh=energy,
-            losses_kwh=homes.bank.losses_kwh(flows.charge_kwh, flows.discharge_kwh),
-        )
-
-    def _generation(self, group: HomeGroup, homes: SmartHomes, t: int) -> Energies:
-        """Return what generators deliver, dimmed by the clouds that chance drew."""
-        clear = self.simulation.chance.clearness[group.community]
-        columns = []
-        for generator, source in zip(homes.generators, group.generators, strict=True):
-            day = generator.population
-            day.heard |= {"t": t, "clear": clear if _is_clouded(source) else 1.0}
-            day.delivered_kwh = day.steps_kwh[t] * day.heard["clear"]
-            columns.append(day.delivered_kwh)
-        return np.stack(columns, axis=1) if columns else np.zeros((group.homes, 0))
+        self._refused = [refused_slots(homes) for homes in self.groups]
 
     def _draw(self, group: HomeGroup, of_group: GroupOfAStep) -> None:
         """Draw what connected homes use, generate and store from the grid, as far as it nets."""
@@ -473,44 +337,17 @@ class SmartHomeSharing(Scheme):
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         self.first_step, self.steps = state["first_step"], state["steps"]
+        calendar = self.simulation.calendar
         self._sums = {name: dict(sums) for name, sums in state["sums"].items()}
         if self.steps and len(state["groups"]) != len(self.groups):
             raise ValueError(f"the state holds {len(state['groups'])} groups of homes")
         for k, held in enumerate(state["groups"]):
             homes = self.groups[k]
             homes.storages.population.restore(held["storages"])
-            self._begin_day(self.setting.groups[k], homes)
+            begin_day(self.setting.groups[k], homes, calendar, self.first_step, self.steps)
             self._refused[k] = refused = held["refused"]
-            due = _refused(homes)
+            due = refused_slots(homes)
             if (refused.shape, refused.dtype) != (due.shape, due.dtype):
                 raise ValueError(f"refused slots have the shape {refused.shape}, not {due.shape}")
             for a, appliance in enumerate(homes.appliances):
                 appliance.population.committed_kwh = held["committed"][:, :, a].copy()
-
-
-def _devices(kind: type[Any], homes: int, priority: int) -> DevicesOfADay:
-    population = DevicesOfADay(kind.attributes(), homes)
-    population.set("home", np.arange(homes, dtype=np.int32))
-    population.set("priority", np.int16(priority))
-    return population
-
-
-def _is_clouded(source: DeviceSource) -> bool:
-    return isinstance(source, BySky) and source.clouded
-
-
-def _refused(homes: SmartHomes) -> Mask:
-    """Return the slots that appliances wanted and will not get, even elsewhere.
-
-    Where fewer slots were moved out of those wanted than are missing, the first of them count.
-
-    Returns
-    -------
-    array of bool, shape (steps, homes, appliances)
-        A mask.
-    """
-    wanted = np.stack([a.population.steps_kwh for a in homes.appliances], axis=2) > 0.0
-    committed = homes.committed_kwh > 0.0
-    missing = wanted.sum(axis=0) - committed.sum(axis=0)
-    given_up = wanted & ~committed
-    return given_up & (np.cumsum(given_up, axis=0) <= missing)

@@ -76,7 +76,7 @@ class VehicleAudit:
         named = any(each.parking_chargers for each in inputs.scenario.communities.values())
         self._chargers_named, self._plugs_known = named, not named or inputs.all_recorded
         self._feeders_out, self._lost_parts = out, lost_parts(inputs.scenario)
-        self._chargers = ChargerOutages(inputs, fleet["group"])
+        self.chargers = ChargerOutages(inputs, fleet["group"])
         shape = hours["ev_kwh"].shape
         self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
         self.present = np.zeros(shape, dtype=np.int64)
@@ -165,12 +165,12 @@ class VehicleAudit:
         out = np.pad(self._feeders_out[here], ((0, 0), (0, 1)), constant_values=True)
         place = rows["community"] % out.shape[1]
         no_supply = np.take_along_axis(out[:, None], place, axis=2)
-        no_charger = self._chargers.block(here.start, here.stop)[:, None]
+        own_out = self.chargers.block(here.start, here.stop)[:, None]
         # At a stop on its way a vehicle uses no charger of its own.
-        no_charger = no_charger & (where.way_kwh < 0.0)
+        own_out = np.where(where.way_kwh < 0.0, own_out, 0.0)
         lost = np.pad(self._lost_parts[here], ((0, 0), (0, 1)))
         on = 1.0 - np.take_along_axis(lost[:, None], place, axis=2)
-        part = np.where(no_supply | no_charger, 0.0, where.plugged * on)
+        part = np.where(no_supply, 0.0, where.plugged * on * (1.0 - own_out))
         known = float(self._plugs_known)
         self._plugged.add(np.abs(rows["plugged"] - (part > 0)) * known, label, first)
         self._plugged.add(np.abs(rows["plugged_part"] - part) * known, label, first)

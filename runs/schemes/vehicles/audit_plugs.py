@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.audit_report import Check, Tally
+from hmesh.runs.audits.event_rows import EventRows
 from hmesh.runs.audits.reference.plugs import Kind, Visit, give_plugs
 from hmesh.runs.audits.reference.whereabouts import Stay
 from hmesh.runs.audits.run_inputs import EXACT
@@ -16,9 +17,6 @@ from hmesh.runs.schemes.vehicles.audit_habits import HabitAudit
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 
 HOUR_MS = 3_600_000
-_EVENTS = (
-    "unplugs", "arrives", "not_made", "departs", "stops", "queues", "plugs_in", "goes_on",
-)  # fmt: skip
 _SESSION = ("vehicle", "community", "charger", "arrives", "plug_in", "plug_out", "energy_kwh",
             "delivered_kwh")  # fmt: skip
 
@@ -67,7 +65,9 @@ class PlugAudit:
         self._drawn, self._sold = np.zeros(shape), np.zeros(shape)
         self.without_plug, self.waiting_h = np.zeros((2, inputs.steps, len(inputs.strategies)))
         self._sessions: list[tuple[float, ...]] = []
-        self._events: list[tuple[float, ...]] = []
+        self._events: EventRows | None = None
+        if inputs.scenario.record.events:
+            self._events = EventRows(run, inputs, "vehicle", "as trips, chargers and habits do")
         self._ending: dict[int, list[tuple[int, tuple[float, ...]]]] = {}
         by = {"strategy": inputs.strategies, "community": inputs.communities}
         self._tables: dict[str, tuple[TableReader, Tally]] = {}
@@ -75,7 +75,6 @@ class PlugAudit:
         for name, there, coded in (
             ("chargers", any(self.kinds), by),
             ("sessions", record.sessions, by | {"charger": names}),
-            ("events", record.events, {**by, "kind": _EVENTS, "place": inputs.communities}),
         ):
             if there:
                 title = f"{name}: as trips, chargers and exchange have it"
@@ -206,7 +205,8 @@ class PlugAudit:
         self._note(s, at, "unplugs", vehicle, place, (at - since) / HOUR_MS)
 
     def _note(self, s: int, at: int, kind: str, vehicle: int, place: int, value: float) -> None:
-        self._events.append((s, at / HOUR_MS, _EVENTS.index(kind), vehicle, place, value))
+        if self._events is not None:
+            self._events.note(s, kind, at, vehicle, place, value)
 
     def _go_on(
         self,
@@ -327,10 +327,8 @@ class PlugAudit:
             ]
             tally.add(np.array([*off, *(np.inf for _ in written)]), _row, None)
             self._columns = {}
-        if "events" in self._tables:
-            self._hold("events", self._events, ("strategy", "time", "kind", "vehicle", "place",
-                                                "value"), "time", last)  # fmt: skip
-        self._events = []
+        if self._events is not None:
+            self._events.compare(last)
         if "sessions" in self._tables:
             self._hold("sessions", self._sessions, ("strategy", *_SESSION), "plug_out", last)
         self._sessions = []
@@ -363,6 +361,8 @@ class PlugAudit:
             if len(next(iter(rest.values()))):
                 raise DamagedTableError(name, "there are rows after the run")
             yield tally.check()
+        if self._events is not None:
+            yield self._events.check()
 
 
 def _row(place: tuple[int, ...]) -> str:

@@ -12,6 +12,7 @@ from hmesh.runs.audits.equilibrium import EquilibriumAudit
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.limits import AuditedGrid
 from hmesh.runs.audits.member_energies import feeders_out
 from hmesh.runs.audits.others_answers import OthersStep
@@ -92,6 +93,9 @@ class VehicleSchemeAudit(SchemeAudit):
         follows, unknown = inputs.vehicle_strategies, self.unknown_answers
         self.equilibrium = EquilibriumAudit(inputs, follows, slopes, unknown)
         self.congestion = CongestionAudit(inputs, follows, unknown)
+        self._charger_events = None
+        if record.events and inputs.all_recorded:
+            self._charger_events = self.vehicles.chargers.events(run)
         self.own_ways = BehaviourAudit(inputs, fleet)
         self.departures = None
         if inputs.scenario.vehicles.departures:
@@ -197,6 +201,7 @@ class VehicleSchemeAudit(SchemeAudit):
         yield from () if self.departures is None else self.departures.checks()
         yield from () if self.plugs is None else self.plugs.checks()
         yield from () if self.journeys is None else self.journeys.checks()
+        yield from () if self._charger_events is None else [self._charger_events.check()]
         if not self._behaving:
             yield from self.equilibrium.checks()
             yield from self.congestion.checks()
@@ -264,6 +269,8 @@ class VehicleSchemeAudit(SchemeAudit):
             "ev_bill": (price * hours["ev_kwh"]).sum(axis=2),
             **_counts(inputs, hours),
         }
+        cost, invests = self._of_chargers(price)
+        by_step |= cost
         solver = inputs.scenario.game.solver
         if solver == "exact" and self._behaving:
             pass  # Only the equilibrium shows how often the utility's best price is unattained.
@@ -272,7 +279,7 @@ class VehicleSchemeAudit(SchemeAudit):
         elif solver in ("grid", "closed_form"):
             by_step["counts.unattained_optima"] = np.zeros_like(self.equilibrium.unattained)
         if not inputs.all_recorded:
-            return by_step, {}
+            return by_step, invests
         by_step["ev_charging_bill"] = (price * self.vehicles.charged_kwh).sum(axis=2)
         by_step["ev_discharging_income"] = (price * self.vehicles.discharged_kwh).sum(axis=2)
         if self.departures is not None:
@@ -290,7 +297,27 @@ class VehicleSchemeAudit(SchemeAudit):
             by_step["late_h"] = self.journeys.late_h
             by_step["on_the_way_kwh"] = self.journeys.way_kwh
         more, of_run = _of_vehicles(inputs, self.vehicles, self._fleet)
-        return by_step | more, of_run
+        return by_step | more, of_run | invests
+
+    def _of_chargers(self, asked: NDArray[np.float64]) -> tuple[Figures, Figures]:
+        """Return what vehicles pay and by wear, and what chargers for both directions cost."""
+        inputs, economics = self.inputs, self.inputs.scenario.vehicles.economics
+        if economics is None or not inputs.all_recorded:
+            return {}, {}
+        price, setting = asked, inputs.of_scheme("vehicles")
+        if economics.tariff is not None:
+            measured = None if setting is None else setting.tariff
+            if economics.tariff.dataset is not None and measured is None:
+                return {}, {}
+            price = valued_at(inputs, economics, self._hours, measured)
+        cost = (price * self._hours["ev_kwh"]).sum(axis=2)
+        cost += economics.wear * self.vehicles.discharged_kwh.sum(axis=2)
+        both_ways = self._fleet["v2g_kw"][: inputs.all_there[-1]]
+        both_ways = both_ways[both_ways > 0]
+        each = economics.charger_price + economics.charger_price_per_kw * both_ways
+        apart = np.array([name == "typical" for name in inputs.vehicle_strategies])
+        invests = invested("ev", economics, np.where(apart, 0.0, each.sum()), inputs)
+        return {"ev_running_cost": cost}, invests
 
 
 def _counts(inputs: VehicleRunInputs, hours: Columns) -> Figures:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmesh.environment.moments import MS_PER_H, step_moment
-from hmesh.environment.plug_traffic import EVENTS, NEVER_MS, PlugTraffic, Sessions
+from hmesh.environment.plug_traffic import NEVER_MS, PlugTraffic, Sessions
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import write_rows
@@ -24,8 +24,8 @@ def write_plugs(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffi
         _write_sessions(writer, vehicles, plugs, Sessions.joined(plugs.ended))
     if record.sessions and vehicles.simulation.last_step:
         _write_sessions(writer, vehicles, plugs, plugs.open_sessions())
-    if record.events and plugs.happened:
-        _write_events(writer, vehicles, plugs)
+    if record.events:
+        note_events(vehicles, plugs)
 
 
 def _write_chargers(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffic) -> None:
@@ -78,27 +78,12 @@ def _write_sessions(
     )
 
 
-def _write_events(writer: RowWriter, vehicles: "VehicleSharing", plugs: PlugTraffic) -> None:
-    happened = [each for each in plugs.happened if len(each.at_ms)]
-    if not happened:
-        return
-    at, rows, place, value = (
-        np.concatenate([getattr(each, name) for each in happened])
-        for name in ("at_ms", "vehicles", "place", "value")
-    )
-    kind = np.concatenate([np.full(len(each.at_ms), EVENTS.index(each.kind)) for each in happened])
-    order = np.lexsort((kind, rows, at))
-    order = order[rows[order] < recorded_vehicles(vehicles.setting)]
-    if len(order) == 0:
-        return
-    writer.add(
-        "events",
-        {
-            "strategy": vehicles.simulation.strategy,
-            "time": at[order] / MS_PER_H,
-            "kind": Coded(kind[order], EVENTS),
-            "vehicle": rows[order],
-            "place": Coded(place[order], vehicles.setting.communities),
-            "value": value[order],
-        },
-    )
+def note_events(vehicles: "VehicleSharing", plugs: PlugTraffic) -> None:
+    """Let the log of the world know what happens to the recorded vehicles in the step."""
+    recorded = recorded_vehicles(vehicles.setting)
+    for each in plugs.happened:
+        mine = each.vehicles < recorded
+        vehicles.simulation.log.note(
+            each.kind, "vehicle", each.at_ms[mine], each.vehicles[mine], each.place[mine],
+            each.value[mine],
+        )  # fmt: skip

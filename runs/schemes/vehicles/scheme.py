@@ -74,6 +74,7 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:vehicle_warnings",
     money=".money:MONEY",
     size_note=".size:size_note",
+    pays="ev",
     rules="hmesh.runs.world.market:RULES",
     prosumer_part=ProsumerPart(
         "vehicle",

@@ -10,6 +10,7 @@ from pydantic import field_validator as check
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.plug_habits import PlugHabit
 from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
+from hmesh.runs.scenarios.economics_section import VehicleEconomics
 from hmesh.runs.scenarios.travel_section import Travel, between, datasets_of, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
 from hmesh.runs.strategy_names import schemes_of
@@ -17,7 +18,7 @@ from hmesh.runs.strategy_names import schemes_of
 CONNECTION = "charging"
 # The group of vehicles in none, beside those of prosumers.
 OTHERS = "others"
-_NOT_SHARED = ("count", "groups", "name", "travel", "home")
+_NOT_SHARED = ("count", "groups", "name", "travel", "home", "economics")
 
 
 class VehicleGroup(VehicleKeys):
@@ -50,6 +51,10 @@ class Vehicles(VehicleKeys, SchemeSection):
         default=(),
         description="groups of vehicles, each with a name, a count and any of the keys; "
         "none given: all are alike",
+    )
+    economics: VehicleEconomics | None = Field(
+        default=None,
+        description="what chargers for both directions cost, and what money costs, or null",
     )
 
     # Whether its own vehicles are in no group of the scenario, beside those of prosumers.
@@ -201,11 +206,10 @@ class Vehicles(VehicleKeys, SchemeSection):
         return ("departures",) if self.departures else ()
 
     def tables_asked(self, scenario: Any) -> tuple[str, ...]:
-        """Return those, and those of chargers, sessions and events where they are asked for."""
+        """Return those, and those of chargers and sessions where they are asked for."""
         asked = (
             ("chargers", any(each.parking_chargers for each in scenario.communities.values())),
             ("sessions", scenario.record.sessions),
-            ("events", scenario.record.events),
             ("stops", on_the_way(scenario)),
             ("changed_trips", on_the_way(scenario)),
         )
@@ -229,6 +233,9 @@ class Vehicles(VehicleKeys, SchemeSection):
             if group.model is not None and group.model.dataset is not None
         }
         given = [group.travel for group in self.groups if group.travel is not None]
+        if self.economics is not None and self.economics.tariff is not None:
+            market = self.economics.tariff.dataset
+            found |= {} if market is None else {market: (*found.get(market, ()), "market")}
         return found | {
             name: tables for each in given for name, tables in datasets_of(each).items()
         }

@@ -27,6 +27,7 @@ from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
 from hmesh.runs.schemes.vehicles.group_travel import travel_of
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.tariff import stated_prices
 from hmesh.runs.world.travel import growth_of, residential, travellers_of
 
 # What `PlugTraffic` writes and nobody else.
@@ -68,6 +69,8 @@ class VehicleSetting:
         Which fast chargers lie on which way.
     fast_plugs : mapping of int to sequence of FastPlugs
         The fast chargers of each community that has some.
+    tariff : array, shape (steps,), or None
+        At which prices energy is valued for what chargers earn; None for those paid [money/kWh].
     """
 
     fleet: Population
@@ -83,6 +86,7 @@ class VehicleSetting:
     ability: Ability | None
     ways: WaysPastChargers
     fast_plugs: Mapping[int, Sequence[FastPlugs]]
+    tariff: NDArray[np.float64] | None = None
 
     def idle_columns(self, *, plugs: bool, reserve: bool, outages: bool) -> set[str]:
         """Return the columns that stay as they are in a run.
@@ -135,6 +139,14 @@ def _ability(scenario: Scenario, groups: GroupRows) -> Ability | None:
     return Ability(stops[group], most[group], np.array([one.margin for one in each])[group])
 
 
+def _valued_at(vehicles: Vehicles, setting: Setting) -> NDArray[np.float64] | None:
+    """Return the prices at which energy is valued, where the scenario states any."""
+    if vehicles.economics is None or vehicles.economics.tariff is None:
+        return None
+    place = "vehicles.economics.tariff"
+    return stated_prices(vehicles.economics.tariff, setting.scenario, setting.calendar, place)
+
+
 def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting:
     """Make the vehicles of a scenario.
 
@@ -184,4 +196,5 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         ability=_ability(scenario, groups),
         ways=WaysPastChargers(setting.roads, setting.communities, set(fast)),
         fast_plugs=fast,
+        tariff=_valued_at(vehicles, setting),
     )

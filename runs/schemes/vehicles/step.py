@@ -11,7 +11,8 @@ from hmesh.agents.fleet_learning import let_learn
 from hmesh.environment.battery import charged
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
-from hmesh.environment.moments import MS_PER_H
+from hmesh.environment.moments import MS_PER_H, step_moment
+from hmesh.environment.outages import Outages
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.markets.exchanged import sums_of_exchange
@@ -21,14 +22,15 @@ from hmesh.runs.schemes.vehicles.group_figures import group_sums
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
 from hmesh.runs.schemes.vehicles.records import (
+    recorded_vehicles,
     write_departures,
     write_fleet,
     write_step,
     write_trips,
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.runs.schemes.vehicles.worth import cost_of_chargers, cost_of_step
 from hmesh.runs.strategy_names import strategy_within
-from hmesh.runs.world.chance import next_outages
 from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
 from hmesh.runs.world.travel import AGENT_TYPE
 
@@ -114,11 +116,25 @@ class VehicleSharing(Scheme):
             plugs=self.plugs,
         )
         self.traffic.supply_out = self._no_whole_supply
+        self.charger_outages = self._outages_of_chargers()
         self._cut_short: NDArray[np.float64] | None = None
         self.traffic.begin()
         self.started = False
         self.look_around()
         self.started = True
+
+    def _outages_of_chargers(self) -> Outages | None:
+        """Return the failures that chance brings to chargers; None where it brings none."""
+        given, streams = self.setting.scenario.chance.charger_outages, self.simulation.streams
+        if given is None:
+            return None
+        groups = self.vehicles.groups
+        return Outages(
+            len(self.fleet),
+            given.mean_time_between_failures_h,
+            given.mean_time_to_repair_h,
+            lambda day, change: groups.draw(streams, f"charger outages {change}", AGENT_TYPE, day),
+        )
 
     @property
     def deciding(self) -> Fleet:
@@ -127,26 +143,41 @@ class VehicleSharing(Scheme):
 
     def begin_step(self) -> None:
         """Let chargers fail or be repaired, and cut off the vehicles behind them."""
-        fleet, simulation = self.fleet.population, self.simulation
-        given, step = self.setting.scenario.chance, simulation.step_index
-        if given.charger_outages is not None:
-            groups = self.vehicles.groups
-            draw = groups.draw(simulation.streams, "charger outages", AGENT_TYPE, step)
-            fleet["charger_out"][:] = next_outages(
-                fleet["charger_out"], draw, given.charger_outages, step, simulation.step_h
-            )
-        lost_part, self._cut_short = simulation.chance.lost_part, None
-        if lost_part.any():
+        fleet, chance = self.fleet.population, self.simulation.chance
+        self._cut_short = None
+        where = fleet["community"]
+        if chance.lost_part.any():
+            self._cut(np.where(where >= 0, 1.0 - chance.lost_part[where], 1.0))
+        if self.charger_outages is not None:
+            # At a stop on the way a vehicle uses no charger of its own.
+            out = np.where(fleet["way_kwh"] < 0.0, self._chargers_out(self.charger_outages), 0.0)
+            fleet["charger_out"][:] = out == 1.0
+            if ((out > 0.0) & (out < 1.0)).any():
+                self._cut(np.where(out < 1.0, 1.0 - out, 1.0))
+        if self.setting.scenario.outages:
+            unsupplied = chance.feeder_out[np.maximum(where, 0)]
+            fleet["cut_off"][:] = (where >= 0) & (fleet["charger_out"] | unsupplied)
+
+    def _cut(self, part: NDArray[np.float64]) -> None:
+        """Let vehicles be plugged in for a part of the time for which they would be."""
+        fleet = self.fleet.population
+        if self._cut_short is None:
             # Until batteries have moved: who is plugged in all the step stays so.
             self._cut_short = fleet["plugged_part"].copy()
-            where = fleet["community"]
-            fleet["plugged_part"][:] *= np.where(where >= 0, 1.0 - lost_part[where], 1.0)
-        if self.setting.scenario.outages:
-            where = fleet["community"]
-            unsupplied = simulation.chance.feeder_out[np.maximum(where, 0)]
-            # At a stop on the way a vehicle uses no charger of its own.
-            own_out = fleet["charger_out"] & (fleet["way_kwh"] < 0.0)
-            fleet["cut_off"][:] = (where >= 0) & (own_out | unsupplied)
+        fleet["plugged_part"][:] *= part
+
+    def _chargers_out(self, outages: Outages) -> NDArray[np.float64]:
+        """Return for which part of the step the charger of each vehicle is out."""
+        simulation = self.simulation
+        step, step_h = simulation.step_index, simulation.step_h
+        span = step_moment(step, step_h), step_moment(step + 1, step_h)
+        if simulation.log.wanted:
+            changes = outages.changes_in(*span)
+            recorded = min(recorded_vehicles(self.setting), self.traffic.vehicles_there)
+            for kind, out in (("fails", True), ("repaired", False)):
+                mine = (changes.rows < recorded) & (changes.out == out)
+                simulation.log.note(kind, "charger", changes.at_ms[mine], changes.rows[mine])
+        return outages.parts(*span)
 
     def _no_whole_supply(self) -> NDArray[np.bool_]:
         """Return where nobody charges on the way in the step: an outage, if only for a part."""
@@ -331,7 +362,7 @@ class VehicleSharing(Scheme):
             sums["late_h"] = self.journeys.delayed_ms / MS_PER_H
         if self.departing is not None:
             sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
-        return sums | group_sums(self)
+        return sums | cost_of_step(self) | group_sums(self)
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
@@ -448,6 +479,7 @@ class VehicleSharing(Scheme):
             "stored_change_kwh": float(
                 fleet["energy_kwh"].sum() - self.vehicles.fleet["energy_kwh"].sum()
             ),
+            **cost_of_chargers(self),
         }
 
     def state(self) -> dict[str, Any]:
@@ -458,6 +490,8 @@ class VehicleSharing(Scheme):
         state: dict[str, Any] = {"fleet": self.fleet.population.state()}
         if self.journeys is not None:
             state["journeys"] = self.journeys.state()
+        if self.charger_outages is not None:
+            state["charger_outages"] = self.charger_outages.state()
         return state
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -470,6 +504,8 @@ class VehicleSharing(Scheme):
         self.fleet.population.restore(state["fleet"])
         if self.journeys is not None:
             self.journeys.restore(state["journeys"])
+        if self.charger_outages is not None:
+            self.charger_outages.restore(state["charger_outages"])
 
 
 def vehicles_of(simulation: "Simulation") -> VehicleSharing:

@@ -121,18 +121,4 @@ ON_REQUEST: Mapping[str, tuple[ResultColumn, ...]] = {
         ),
         whole("stops", "how often it stopped on its way"),
     ),
-    "events": (
-        STRATEGY,
-        time("time", "when it happens"),
-        name(
-            "kind",
-            "departs, arrives, queues, plugs_in, unplugs; on the way stops, goes_on; or not_made",
-        ),
-        whole("vehicle", "number of the vehicle, from 0"),
-        name("place", "community"),
-        ResultColumn(
-            "value", "number", "km or h",
-            "length of a trip [km]; plugged in: hours waited; unplugged: hours plugged in [h]",
-        ),
-    ),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hmesh.environment.last_digits import DUST_KWH
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.number_text import rounded
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, money, price, two, whole
@@ -69,7 +70,18 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("  charged at [{currency}/kWh]", _paid, price, True),
     ]
     found += [("  sold at [{currency}/kWh]", _earned, price, True)] if sell else []
-    return found + group_rows(every)
+    return found + group_rows(every) + _of_chargers(every)
+
+
+def _of_chargers(every: Sequence[Totals]) -> list[Row]:
+    """Return rows for what chargers for both directions cost and earn; none without prices."""
+    if "ev_running_cost" not in every[0]:
+        return []
+    return [
+        ("vehicles' running cost [{currency}]", lambda t: t["ev_running_cost"], money, True),
+        ("price of chargers [{currency}]", lambda t: t["ev_investment"], money, False),
+        *investment_rows(every, "ev", "chargers' "),
+    ]
 
 
 def group_rows(every: Sequence[Totals]) -> list[Row]:

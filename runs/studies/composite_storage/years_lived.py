@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.storage_houses import KINDS, HousePopulations, StorageHouses
+from hmesh.agents.house_populations import KINDS, HousePopulations
+from hmesh.agents.storage_houses import StorageHouses
 from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.streams import Streams

@@ -1,0 +1,99 @@
+"""The rounds and windows of a run, laid out again from the clock of each day."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from datetime import timedelta
+
+from hmesh.runs.audits.audit_report import Check
+from hmesh.runs.audits.event_rows import HOUR_MS, EventRows
+from hmesh.runs.audits.reference.school_yard import RoundParts, round_parts
+from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.school_buses.section import SchoolBuses
+from hmesh.runs.schemes.school_buses.setting import SchoolSetting
+
+
+class Timetable:
+    """The rounds of the school buses of a run, day by day.
+
+    Parameters
+    ----------
+    inputs, rules
+        What the scenario settles.
+
+    Attributes
+    ----------
+    rounds
+        When each begins and ends, from the start of the run [ms].
+    """
+
+    def __init__(self, inputs: RunInputs, rules: SchoolBuses) -> None:
+        self.inputs, self.rules = inputs, rules
+        self._end = round(inputs.steps * inputs.step_h * HOUR_MS)
+        self.rounds = [span for day in self._days(-1) for span in self._rounds_on(day)]
+        self._backs = [back for _, back in self.rounds]
+        self._leaves = [leaves for leaves, _ in self.rounds]
+
+    def _days(self, first: int) -> Iterator[int]:
+        yield from range(first, self.inputs.calendar.day_of(self.inputs.steps - 1) + 1)
+
+    def _at(self, day: int, hour: float) -> int:
+        """Return when the clock shows an hour of a day [ms]."""
+        date = self.inputs.calendar.start.date() + timedelta(days=day)
+        return round(self.inputs.calendar.elapsed_h(date, hour) * 3600) * 1000
+
+    def _rounds_on(self, day: int) -> Iterator[tuple[int, int]]:
+        date = self.inputs.calendar.start.date() + timedelta(days=day)
+        if self.inputs.calendar.is_school_day(date):
+            for leaves, back in self.rules.rounds:
+                later = 24.0 if back < leaves else 0.0
+                yield self._at(day, leaves), self._at(day, back + later)
+
+    def at(self, step: int) -> RoundParts:
+        """Return what a step is to buses that drive rounds."""
+        begin, end = (round(s * self.inputs.step_h * HOUR_MS) for s in (step, step + 1))
+        first, last = bisect_right(self._backs, begin), bisect_left(self._leaves, end)
+        return round_parts(self.rounds[first:last], begin, end)
+
+    def events(self, run: Run, setting: SchoolSetting) -> Iterator[Check]:
+        """Compare the events of buses and windows with the timetable and the forecast."""
+        buses = EventRows(run, self.inputs, "bus", "as their timetable has them")
+        strategies = range(len(self.inputs.strategies))
+        km = setting.buses["round_km"].tolist()
+        where = setting.schools["community"][setting.buses["school"]].tolist()
+        for span in self.rounds:
+            for kind, at in zip(("departs", "arrives"), span, strict=True):
+                if 0 <= at < self._end:
+                    for bus in (bus for bus, length in enumerate(km) if length > 0):
+                        for s in strategies:
+                            buses.note(s, kind, at, bus, where[bus], km[bus])
+        buses.compare(self.inputs.steps)
+        yield buses.check()
+        windows = EventRows(run, self.inputs, "utility", "windows and critical hours")
+        for kind, at in (*self._windows(), *self._critical(setting)):
+            if 0 <= at < self._end:
+                for s in strategies:
+                    windows.note(s, kind, at, 0)
+        windows.compare(self.inputs.steps)
+        yield windows.check()
+
+    def _windows(self) -> Iterator[tuple[str, int]]:
+        for day in self._days(0):
+            for hour, kind in zip(
+                self.rules.charging_window, ("window_opens", "window_closes"), strict=True
+            ):
+                if hour < 24.0:
+                    yield kind, self._at(day, hour)
+
+    def _critical(self, setting: SchoolSetting) -> Iterator[tuple[str, int]]:
+        calendar, step_ms = self.inputs.calendar, self.inputs.step_h * HOUR_MS
+        for step in range(self.inputs.steps):
+            if not setting.is_critical(step):
+                continue
+            today = calendar.day_of(step)
+            for beside, kind, at in (
+                (step - 1, "critical_begins", step), (step + 1, "critical_ends", step + 1)
+            ):  # fmt: skip
+                inside = 0 <= beside < self.inputs.steps and calendar.day_of(beside) == today
+                if not (inside and setting.is_critical(beside)):
+                    yield kind, round(at * step_ms)

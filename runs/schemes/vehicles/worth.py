@@ -1,0 +1,42 @@
+"""What chargers for both directions cost under a strategy, and what vehicles then pay."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hmesh.runs.investment_rows import investment_figures
+
+if TYPE_CHECKING:
+    from hmesh.runs.schemes.vehicles.step import VehicleSharing
+
+# The strategy under which nobody discharges.
+ONE_WAY = "typical"
+
+
+def cost_of_step(vehicles: "VehicleSharing") -> dict[str, float]:
+    """Return what vehicles pay for energy and by wear of their batteries, where it is asked for."""
+    economics = vehicles.setting.scenario.vehicles.economics
+    if economics is None:
+        return {}
+    price, tariff = vehicles.simulation.paid_price(), vehicles.vehicles.tariff
+    if tariff is not None:
+        price = np.full_like(price, tariff[vehicles.simulation.step_index])
+    energy = float((price * vehicles.vehicle_kwh).sum())
+    wear = economics.wear * float(vehicles.discharged_kwh.sum())
+    return {"ev_running_cost": energy + wear}
+
+
+def cost_of_chargers(vehicles: "VehicleSharing") -> dict[str, float]:
+    """Return what chargers for both directions cost, and what money costs, where it is stated."""
+    scenario = vehicles.setting.scenario
+    economics = scenario.vehicles.economics
+    if economics is None:
+        return {}
+    there = vehicles.traffic.vehicles_there
+    v2g_kw = vehicles.fleet.population["v2g_kw"][:there]
+    power_kw = v2g_kw[v2g_kw > 0]
+    price = economics.charger_price * len(power_kw)
+    price += economics.charger_price_per_kw * float(power_kw.sum())
+    if vehicles.strategy == ONE_WAY:
+        price = 0.0
+    return investment_figures("ev", economics, price, scenario.steps * scenario.step_h)
