@@ -40,6 +40,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@echo "== benchmarks, smallest sizes"
 	@$(bin)/python benchmarks/vehicle_study.py --smoke
 	@$(bin)/python benchmarks/vehicle_groups.py --smoke
+	@$(bin)/python benchmarks/plain_mesa.py --smoke
 	@$(bin)/python benchmarks/long_run.py --smoke
 	@$(bin)/python benchmarks/city_year.py --smoke
 	@$(bin)/python benchmarks/sweep_overhead.py --smoke
@@ -74,6 +75,7 @@ docs: $(synced)  ## build the documentation into site/
 bench: $(synced)  ## time the vehicle study, runs of five years, a city's year and a sweep of 200 runs; figures go to results/
 	@mkdir -p results
 	@$(bin)/python benchmarks/vehicle_study.py --json results/benchmark.json
+	@$(bin)/python benchmarks/plain_mesa.py --json results/plain-mesa.json
 	@$(bin)/python benchmarks/long_run.py --json results/long-run.json
 	@$(bin)/python benchmarks/city_year.py --json results/city-year.json
 	@$(bin)/python benchmarks/sweep_overhead.py --json results/sweep-overhead.json

@@ -134,23 +134,28 @@ def _along(
     now: Array, left: Array, first: Array, end: Array, share: Array, bend: Array, limit: Array
 ) -> tuple[Array, Array]:
     """Return where a piece of a curve takes each battery that is on it, and the time then left."""
-    here = (now >= first) & (now < end) & (left > 0.0)
-    at_now, at_end = (share + bend * (each - first) for each in (now, end))
+    rows = np.flatnonzero((now >= first) & (now < end) & (left > 0.0))
+    if len(rows) == 0:
+        return now, left
+    here, time, slope = now[rows], left[rows], bend[rows]
+    begins, ends = first[rows], end[rows]
+    at_now, at_end = (share[rows] + slope * (each - begins) for each in (here, ends))
     # Within a piece the charger binds throughout or nowhere.
-    bound = 0.5 * (at_now + at_end) > limit
-    slope = np.where(bound, 0.0, bend)
-    at_now = np.maximum(np.where(bound, limit, at_now), 0.0)
+    bound = 0.5 * (at_now + at_end) > limit[rows]
+    slope = np.where(bound, 0.0, slope)
+    at_now = np.maximum(np.where(bound, limit[rows], at_now), 0.0)
     steep = slope != 0.0
-    room = np.maximum(end - now, 0.0)
+    room = np.maximum(ends - here, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         straight = room / at_now
         curved = np.log1p(slope * room / at_now) / slope
         needed = np.where(steep, curved, straight)
-        grown = at_now * np.expm1(slope * left) / slope
-        reached = now + np.where(steep, grown, at_now * left)
+        grown = at_now * np.expm1(slope * time) / slope
+        reached = here + np.where(steep, grown, at_now * time)
     # At a share of 0 the piece is never left.
     needed = np.where(np.isnan(needed), np.inf, np.maximum(needed, 0.0))
-    passes = here & (needed <= left)
-    stays = here & ~passes
-    now = np.where(passes, end, np.where(stays, np.minimum(reached, end), now))
-    return now, np.where(passes, left - needed, np.where(stays, 0.0, left))
+    passes = needed <= time
+    now, left = now.copy(), left.copy()
+    now[rows] = np.where(passes, ends, np.minimum(reached, ends))
+    left[rows] = np.where(passes, time - needed, 0.0)
+    return now, left

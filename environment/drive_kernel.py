@@ -229,8 +229,12 @@ def columns_of(
         filled, taken = here.stop, taken + size
 
     def joined(name: str, kind: type) -> NDArray[np.generic]:
-        values = (np.asarray(getattr(each, name), dtype=kind) for each in batches)
-        return np.concatenate([np.broadcast_to(v, s) for v, s in zip(values, sizes, strict=True)])
+        values: NDArray[np.generic] = np.empty(taken, dtype=kind)
+        at = 0
+        for each, size in zip(batches, sizes, strict=True):
+            values[at : at + size] = getattr(each, name)
+            at += size
+        return values
 
     names = ("departs_ms", "arrives_ms", "destination", "km", "night_follows", "next_km")
     kinds = (np.int64, np.int64, np.int64, np.float64, np.bool_, np.float64)

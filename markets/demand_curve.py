@@ -20,6 +20,8 @@ SAME_PRICE = 1e-14
 REMEMBERED_LINES = 2**15
 # Kinks that are looked at before all are compared.
 SAMPLE = 4096
+# To sort a kink takes as long as some tens of operations on a row.
+ROWS_OF_A_KINK = 20
 
 
 type Counts = NDArray[np.int64]
@@ -119,7 +121,7 @@ class Bends:
     def curve(self) -> "DemandCurve":
         """Sort the kinks and jumps into the demand curve."""
         inside = self.within(self.low, self.high)
-        if len(inside.jump_price) == 0 and compiled_for(self.kinks):
+        if len(inside.jump_price) == 0 and compiled_for(ROWS_OF_A_KINK * self.kinks):
             return self._compiled_curve(inside)
         # The first price at which the demand has fallen; there is none between it and the jump.
         after = np.nextafter(inside.jump_price, np.inf)

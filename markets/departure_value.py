@@ -121,7 +121,9 @@ def answers_before_departure(fixed_kwh: float, stores: StoreColumns) -> Answers:
     wanting = np.flatnonzero(stores.miss_weight > 0.0)
     others = np.flatnonzero(stores.miss_weight == 0.0)
     turning = wanting[_overlapping(stores.rows(wanting))]
-    parts = [battery_answers(fixed_kwh, *stores.rows(others).plain)]
+    count = len(stores.usable_kwh)
+    plain = (np.broadcast_to(column, count)[others] for column in stores.plain)
+    parts = [battery_answers(fixed_kwh, *plain)]
     steady = np.setdiff1d(wanting, turning, assume_unique=True)
     parts += [battery_answers(0.0, *part) for part in _parts(stores.rows(steady))]
     if len(turning):

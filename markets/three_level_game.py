@@ -238,11 +238,11 @@ def _solve_exact(game: Game) -> Outcome:
         feed=game.feed, passive_of=_passive_loads(game),
     )  # fmt: skip
     maps = [None if b is None else response_map(b.curve(), lower, upper) for b in bends]
-    starts = np.unique(
-        np.concatenate(
-            [np.array([lower], dtype=np.float64), *(m.starts for m in maps if m is not None)]
-        )
+    starts = np.concatenate(
+        [np.array([lower], dtype=np.float64), *(m.starts for m in maps if m is not None)]
     )
+    starts.sort()
+    starts = starts[np.append(True, starts[1:] != starts[:-1])]
     ends = np.append(starts[1:], upper)
     middle = 0.5 * (starts + ends)
     pieces = [None if m is None else m.piece(middle) for m in maps]

@@ -21,7 +21,11 @@ def plot(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option("--size", metavar="W,H", help="Width and height of each picture [in]."),
+        typer.Option(
+            "--size",
+            metavar="SIZE",
+            help="column (3.5 in wide), page (7.16 in), or width and height as 8,5 [in].",
+        ),
     ] = None,
     dpi: Annotated[
         int | None, typer.Option("--dpi", metavar="N", help="Pixels per inch. [default: 160]")

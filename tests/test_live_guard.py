@@ -149,7 +149,7 @@ class TestForgedValues:
             page.wait_for(lambda: "the value 1000000.0" in page.texts())
 
     @pytest.mark.parametrize(
-        ("label", "value"), [("Render Interval (steps)", 10**9), ("Play Interval (ms)", -5)]
+        ("label", "value"), [("steps between pictures", 10**9), ("pause between pictures", -5)]
     )
     def test_the_sliders_of_the_viewer_are_held_too(self, url: str, label: str, value: int) -> None:
         from tests.live_client import LiveClient

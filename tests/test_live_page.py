@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from hmesh.runs import load_scenario
 from hmesh.runs.live.chart_style import Look
 from hmesh.runs.live.figure_boxes import figures_now
 from hmesh.runs.live.source import Source, make_source
@@ -242,7 +244,7 @@ def test_vehicles_move_prices_are_drawn_and_reset_takes_the_sliders(
     slider.focus()
     slider.press("ArrowRight")
     here.button("Reset").click()
-    here.page.locator('[data-parameter="vehicles.count"]', has_text="2100").wait_for()
+    here.page.locator('[data-parameter="vehicles.count"]', has_text="2,100").wait_for()
     assert here.steps() == 0
     here.step(8)
     reported(here, beside(source, 8, vehicles__count=2100))
@@ -258,7 +260,7 @@ def test_what_cannot_be_run_is_reported_and_can_be_mended(browser: Any, served: 
     seed.fill("one")
     seed.press("Enter")
     here.button("Reset").click()
-    here.page.get_by_text("seed: 'one' is no whole number").wait_for()
+    here.page.locator(".hmesh-card").get_by_text("seed: 'one' is no whole number").wait_for()
     assert not here.page.locator("[data-figure=steps]").count()
     seed.fill("2")
     seed.press("Enter")
@@ -266,6 +268,39 @@ def test_what_cannot_be_run_is_reported_and_can_be_mended(browser: Any, served: 
     here.page.locator("[data-figure=steps]").wait_for()
     here.step(2)
     reported(here, beside(make_source("three-communities", ["vehicles.count=50"], seed=2), 2))
+    fine(here)
+    here.page.close()
+
+
+@pytest.mark.slow
+def test_another_scenario_and_a_file_of_it_are_taken_in_the_page(
+    browser: Any, served: Any, tmp_path: Path
+) -> None:
+    here = visit(browser, served(make_source("three-communities", ["vehicles.count=50"])).base_url)
+    here.button("▶").click()
+    here.wait_for(2)
+    here.page.locator(".v-select").first.click()
+    here.page.get_by_role("option", name="suburbs").click()
+    here.page.locator("header", has_text="hMESH: suburbs").wait_for()
+    # What played has stopped, and the new one begins at its start.
+    assert here.steps() == 0
+    here.step(2)
+    reported(here, beside(make_source("suburbs"), 2))
+    slider = here.page.get_by_role("slider").last
+    shown = here.page.locator(".hmesh-slider output").last
+    before = shown.inner_text()
+    slider.focus()
+    slider.press("ArrowRight")
+    here.page.get_by_text("Changed; Reset starts with it.").wait_for()
+    assert shown.inner_text() != before
+    here.button("Back to the scenario").click()
+    here.page.get_by_text("Changed; Reset starts with it.").wait_for(state="hidden")
+    assert shown.inner_text() == before
+    with here.page.expect_download() as download:
+        here.page.get_by_role("button", name="Scenario file").click()
+    assert download.value.suggested_filename == "suburbs-changed.zip"
+    shutil.unpack_archive(download.value.path(), tmp_path, "zip")
+    assert load_scenario(tmp_path / "suburbs-changed.yaml").name == "suburbs"
     fine(here)
     here.page.close()
 

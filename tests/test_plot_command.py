@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
@@ -13,6 +14,7 @@ from hmesh.environment import InputError
 from hmesh.environment.safe_files import sha256
 from hmesh.runs import PictureForm, draw_plots, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.command_line import app
+from hmesh.runs.pictures.figure_layout import group_colour, stroke
 from hmesh.runs.pictures.picture_form import picture_form
 from tests.interrupted_runs import interrupted
 from tests.quick_cases import quick
@@ -85,6 +87,35 @@ def test_size_and_resolution_are_those_asked_for(run: Path) -> None:
     assert list(pictures(run)) == ["load.png"]
 
 
+@pytest.mark.parametrize("name", quick({"column"}, ["column", "page"]))
+def test_pictures_are_as_wide_as_a_column_or_a_page(run: Path, name: str) -> None:
+    inches = {"column": 3.5, "page": 7.16}[name]
+    result = hmesh("plot", str(run), "--only", "load", "--only", "peak_to_average", "--size", name,
+                   "--dpi", "100")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    for picture in pictures(run):
+        with Image.open(run / "plots" / picture) as image:
+            assert image.width == pytest.approx(100 * inches, abs=1)
+            # Nothing is cut off: the edges are paper.
+            pixels = np.asarray(image.convert("L"))
+            assert (pixels[:, [0, -1]] == 255).all()
+            assert (pixels[[0, -1]] == 255).all()
+
+
+def test_colours_of_communities_and_lines_of_strategies_stay_apart_in_grey() -> None:
+    from matplotlib.colors import to_rgb
+
+    def lightness(colour: str) -> float:
+        """CIE L* of a colour of sRGB."""
+        parts = to_rgb(colour)
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 116.0 * float(np.dot(linear, (0.2126, 0.7152, 0.0722))) ** (1 / 3) - 16.0
+
+    levels = sorted(lightness(group_colour(number)) for number in range(4))
+    assert np.diff(levels).min() >= 15.0
+    assert len({str(stroke(number)) for number in range(4)}) == 4
+
+
 @pytest.mark.slow
 def test_the_usual_form_does_not_depend_on_an_earlier_size(run: Path, drawn: Path) -> None:
     draw_plots(run, form=PictureForm(size_in=(7.0, 9.0)), only="load")
@@ -110,7 +141,10 @@ def test_unknown_names_are_all_reported_with_the_nearest(run: Path) -> None:
     ("words", "message"),
     [
         (["--format", "pgn"], "--format: there is no format 'pgn' (allowed: png, svg, pdf; did"),
-        (["--size", "6"], "--size: '6' is no width and height (allowed: two numbers of inches"),
+        (
+            ["--size", "6"],
+            "--size: '6' is no width and height (allowed: column, page, or two numbers of",
+        ),
         (["--size", "6,x"], "--size: '6,x' is no width and height"),
         (["--size", "nan,5"], "--size: a width of nan in (allowed: 3 to 100 in)"),
         (["--size", "6,0"], "--size: a height of 0 in (allowed: 2 to 100 in)"),

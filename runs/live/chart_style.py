@@ -91,7 +91,7 @@ class Look:
                 "left": 8,
                 "top": 4,
                 "textStyle": {"fontSize": 15, "color": self.ink},
-                "subtextStyle": {"fontSize": 12, "color": self.ink},
+                "subtextStyle": {"fontSize": 12, "lineHeight": 16, "color": self.ink},
             },
         }
 

@@ -70,8 +70,9 @@ def now_html(world: LiveWorld) -> str:
         for figure in figures_now(world)
     )
     given = "".join(
-        f"<li>{escape(parameter.label)}: "
-        f'<b data-parameter="{parameter.key}">{world.value_of(parameter):g}</b></li>'
+        f"<li>{escape(parameter.words)}: "
+        f'<b data-parameter="{parameter.key}">'
+        f"{escape(parameter.reported(world.value_of(parameter)))}</b></li>"
         for parameter in world.source.parameters
     )
     hint = (

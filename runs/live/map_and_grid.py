@@ -75,19 +75,19 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     kept = sum(len(held.names) for held in world.stores.values())
     if kept:
         drawn = f", {len(stores)} drawn" if len(stores) < kept else ""
-        subtitle = f"{subtitle} · small circles: storages{drawn}".removeprefix(" · ")
+        subtitle = f"{subtitle}\nsmall circles: storages{drawn}".lstrip()
     prices = price_range(world)
     if prices is not None:
         low, high = prices
         text = f"colour: price {low:,.2f} to {high:,.2f} {world.given.currency}/kWh"
-        subtitle = f"{subtitle} · {text}".removeprefix(" · ")
+        subtitle = f"{subtitle}\n{text}".lstrip()
     room = room_of(world)
     wide = 1.0 if room is ALONE else 1.75
     # Labels and storages stand above the highest community and below the lowest one.
     high = 1.05 if room is ALONE or not (stores or room is AMONG_MANY) else 1.35
     hidden = {"show": False, "type": "value"}
     return look.chart("Map", subtitle) | {
-        "grid": {"left": 20, "right": 20, "top": 60, "bottom": 50},
+        "grid": {"left": 20, "right": 20, "top": 48 + 14 * subtitle.count("\n"), "bottom": 50},
         "xAxis": hidden | {"min": -wide, "max": wide},
         "yAxis": hidden | {"min": -high, "max": high},
         "tooltip": look.tooltip(trigger="item"),
@@ -200,7 +200,8 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
                     # Stated from the roads that it lies on.
                     "textBorderColor": look.paper,
                     "textBorderWidth": 3,
-                    "formatter": "\n".join(label),
+                    # In short lines, which a phone has room for.
+                    "formatter": "\n".join(label).replace(", ", "\n"),
                     "rich": {"name": {"fontWeight": "bold", "fontSize": 13, "color": look.ink}},
                 },
                 "tooltip": {"formatter": "<br>".join((name, *lines))},

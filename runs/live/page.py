@@ -1,20 +1,20 @@
-"""The page in the browser: Mesa's viewer with the charts of hMESH."""
+"""The page in the browser: the parts of Mesa's viewer with the charts of hMESH."""
 
 from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import solara
-from mesa.visualization import Slider, SolaraViz
+from mesa.visualization.solara_viz import ComponentsView
 from mesa.visualization.utils import update_counter
 
+from hmesh.environment.errors import InputError
 from hmesh.runs.live import figure_boxes, map_and_grid, time_charts
 from hmesh.runs.live.chart_style import Look, Option
+from hmesh.runs.live.choice import Choice, offered, opened
+from hmesh.runs.live.controls import PLAY_INTERVAL_MS, Controls, Window
 from hmesh.runs.live.source import Source
 from hmesh.runs.live.world import LiveWorld
-
-# Two steps a second: slow enough to be followed, and for a slow browser to keep up.
-PLAY_INTERVAL_MS = 500
 
 _STYLE = """
 .hmesh-card { height: 100%; overflow: auto; padding: 4px 10px; font-size: 14px; }
@@ -28,7 +28,16 @@ _STYLE = """
 .hmesh-card p { margin: 10px 0 0; }
 .hmesh-card { --good: #00694b; --bad: #b0480f; --edge: #8884; --faint: #888; }
 .theme--dark .hmesh-card { --good: #2fb88a; --bad: #e8834a; }
-.hmesh-problem { color: #d55e00; }
+.hmesh-problem { color: #b0480f; }
+.theme--dark .hmesh-problem { color: #e8834a; }
+.hmesh-note { font-size: 12px; margin: 0; opacity: 0.8; }
+/* A slider below its name, and its value at the right of the name. */
+.hmesh-slider { position: relative; }
+.hmesh-slider .v-input__slot { flex-wrap: wrap; }
+.hmesh-slider .v-label { flex: 0 0 100%; font-size: 13px; height: auto; line-height: 1.3;
+  padding-right: 84px; }
+.hmesh-slider output { font-size: 13px; font-weight: bold; position: absolute; right: 0; top: 2px;
+  font-variant-numeric: tabular-nums; }
 /* There is one page, and nothing to choose. */
 .v-tabs { display: none; }
 /* Parts stand below each other where there is no room beside each other. */
@@ -70,50 +79,49 @@ def refuse(problems: list[str]) -> None:
 
 @solara.component  # type: ignore[untyped-decorator]
 def Page() -> None:
-    """Show the scenario in Mesa's viewer; every window of a browser has its own world."""
-    source = _source
-    assert source is not None, "show() comes first"
-    chosen = next(name for name, key in source.strategies.items() if key == source.strategy)
-    seed = str(source.scenario.seed)
-    model = solara.use_memo(lambda: LiveWorld(source=source, strategy=chosen, seed=seed), [])
-    solara.Style(_STYLE)
-    _Theme(event_tell=_dark.set)
-    SolaraViz(
-        model,
-        components=[(part, 0) for part in parts_of(source)],
-        model_params=model_params(source, chosen),
-        name=f"hMESH: {source.scenario.name}",
-        play_interval=PLAY_INTERVAL_MS,
+    """Show a scenario and its controls; every window of a browser has its own world."""
+    first = _source
+    assert first is not None, "show() comes first"
+    initial = solara.use_memo(lambda: Choice.of(next(iter(offered(first))), first), [])
+    begun = solara.use_memo(lambda: LiveWorld(**initial.arguments), [])
+    window = Window(
+        chosen=solara.use_reactive(initial),
+        begun=solara.use_reactive(initial),
+        world=solara.use_reactive(begun),
+        opening=solara.use_reactive(""),
+        playing=solara.use_reactive(False),
+        interval_ms=solara.use_reactive(PLAY_INTERVAL_MS),
+        at_once=solara.use_reactive(1),
     )
+
+    def open_chosen() -> None:
+        if not window.opening.value:
+            return
+        try:
+            window.chosen.set(opened(window.opening.value, first))
+        except InputError as error:
+            refuse([str(problem) for problem in error.problems])
+        else:
+            refuse([])
+            window.begin()
+        window.opening.set("")
+
+    solara.use_thread(open_chosen, dependencies=[window.opening.value], intrusive_cancel=False)
+    solara.Style(_STYLE)
+    _Theme(event_report=_dark.set)
+    world: LiveWorld = window.world.value
+    with solara.AppBar():
+        solara.AppBarTitle(f"hMESH: {world.source.scenario.name}")
+        solara.lab.ThemeToggle()
+    Controls(window, first)
+    # Another scenario has other parts, which are laid out again.
+    parts = [(part, 0) for part in parts_of(world.source)]
+    ComponentsView(parts, world).key(f"parts {id(world.source)}")
 
 
 @solara.component_vue("theme.vue")  # type: ignore[untyped-decorator]
-def _Theme(event_tell: Callable[[bool], None]) -> None:
+def _Theme(event_report: Callable[[bool], None]) -> None:
     """Listen to the browser, which alone knows whether the page is dark."""
-
-
-def model_params(source: Source, strategy: str) -> dict[str, Any]:
-    """Return what the viewer makes a world again from."""
-    params: dict[str, Any] = {
-        "source": source,
-        "strategy": {
-            "type": "Select",
-            "value": strategy,
-            "values": list(source.strategies),
-            "label": "strategy",
-        },
-        "seed": {"type": "InputText", "value": str(source.scenario.seed), "label": "seed"},
-    }
-    for parameter in source.parameters:
-        params[parameter.name] = Slider(
-            parameter.label,
-            parameter.value,
-            parameter.lowest,
-            parameter.highest,
-            parameter.step,
-            dtype=int if parameter.whole else float,
-        )
-    return params
 
 
 @solara.component  # type: ignore[untyped-decorator]

@@ -1,6 +1,7 @@
 """The values of a scenario that a slider may change, and how far."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -15,6 +16,7 @@ from hmesh.runs.schemes.registry import scheme as descriptor
 STEPS_UP = 20
 SHARE_STEP = 0.05
 MOST_SHOWN = 40
+_UNIT = re.compile(r" \[(.+)\]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class Parameter:
     def name(self) -> str:
         """Return the key as the name of an argument."""
         return self.key.replace(".", "__")
+
+    @property
+    def words(self) -> str:
+        """The label without its unit."""
+        return _UNIT.sub("", self.label)
+
+    def reported(self, value: float) -> str:
+        """Return a value with its unit."""
+        unit = _UNIT.search(self.label)
+        return f"{value:,.12g} {unit[1]}" if unit else f"{value:,.12g}"
 
     @property
     def whole(self) -> bool:
@@ -107,7 +119,7 @@ def parameters_of(scenario: Scenario) -> list[Parameter]:
         [
             _parameter(key, label, value, given)
             for pattern, words in descriptor(scheme).parameters
-            for key, label, value in _numbers(given, pattern.split("."), words)
+            for key, label, value in _numbers(given, pattern.split("."), words, scenario.currency)
         ]
         for scheme in scenario.schemes
     ]
@@ -131,22 +143,22 @@ def _own_sections(scenario: Scenario) -> dict[str, Any]:
 
 
 def _numbers(
-    part: Any, keys: list[str], label: str, before: str = "", name: str = ""
+    part: Any, keys: list[str], label: str, currency: str, before: str = "", name: str = ""
 ) -> Iterator[tuple[str, str, float]]:
     """Yield the full key, the label and the value of every number that a key stands for."""
     if not keys:
         if isinstance(part, int | float) and not isinstance(part, bool):
-            yield before.removeprefix("."), label.format(name=name), part
+            yield before.removeprefix("."), label.format(name=name, currency=currency), part
         return
     key, *rest = keys
     if key == "*" and isinstance(part, list):
         for index, one in enumerate(part):
             called = f"{name} {one['name']}".strip()
-            yield from _numbers(one, rest, label, f"{before}.{index}", called)
+            yield from _numbers(one, rest, label, currency, f"{before}.{index}", called)
     elif isinstance(part, list) and key.isdecimal() and int(key) < len(part):
-        yield from _numbers(part[int(key)], rest, label, f"{before}.{key}", name)
+        yield from _numbers(part[int(key)], rest, label, currency, f"{before}.{key}", name)
     elif isinstance(part, dict) and part.get(key) is not None and not _idle(part, key):
-        yield from _numbers(part[key], rest, label, f"{before}.{key}", name)
+        yield from _numbers(part[key], rest, label, currency, f"{before}.{key}", name)
 
 
 def _idle(part: Mapping[str, Any], key: str) -> bool:

@@ -38,6 +38,14 @@ class Source:
         """Return the strategies that the scenario compares, by what they are called."""
         return {strategy_label(strategy): strategy for strategy in self.scenario.strategies}
 
+    def moved(self, values: Mapping[str, float]) -> list[str]:
+        """Return the changes of the scenario that other values of its parameters are."""
+        return [
+            f"{parameter.key}={values[parameter.name]}"
+            for parameter in self.parameters
+            if values.get(parameter.name, parameter.value) != parameter.value
+        ]
+
     def changed(self, values: Mapping[str, float], seed: int) -> Scenario:
         """Return the scenario with other values, by names of its parameters.
 
@@ -50,11 +58,7 @@ class Source:
         problems = [wrong for each, value in given if (wrong := each.check(value))]
         if problems:
             raise InputError(problems)
-        moved = [
-            f"{parameter.key}={values[parameter.name]}"
-            for parameter in self.parameters
-            if values.get(parameter.name, parameter.value) != parameter.value
-        ]
+        moved = self.moved(values)
         if not moved and seed == self.scenario.seed:
             return self.scenario
         return load_scenario(self.name_or_path, [*self.changes, *moved], seed, self.plugins)

@@ -19,7 +19,7 @@ STEPS_SHOWN = 336
 
 
 class LiveWorld(mesa.Model[Any, Any]):
-    """The worlds of a strategy and of the scenario's first one, step by step.
+    """The worlds of a strategy and of one that it is compared with, step by step.
 
     Values that cannot be run make a world that stands still and says why.
 
@@ -31,6 +31,8 @@ class LiveWorld(mesa.Model[Any, Any]):
         The strategy that is looked at, as it is called.
     seed : str
         The seed, as it was typed.
+    compared : str, optional
+        The strategy that it is compared with, as it is called; the scenario's first.
     **values
         Values of the parameters, by name. What is none of them is left aside: the viewer passes
         a scenario of its own.
@@ -42,7 +44,8 @@ class LiveWorld(mesa.Model[Any, Any]):
     problems : list of str
         Why nothing can be run; empty where it can.
     worlds : list of Simulation
-        That of the first strategy, and that which is looked at, where it is another one.
+        That of the strategy that is compared with, and that which is looked at, where it is
+        another one.
     history : dict of deque of Reading
         The last steps of every world, by strategy.
     on_the_road : OnTheRoad or None
@@ -51,12 +54,26 @@ class LiveWorld(mesa.Model[Any, Any]):
         The storages that stay, in the last step.
     """
 
-    def __init__(self, *, source: Source, strategy: str, seed: str, **values: Any) -> None:
+    def __init__(
+        self,
+        *,
+        source: Source,
+        strategy: str,
+        seed: str,
+        compared: str | None = None,
+        **values: Any,
+    ) -> None:
         super().__init__(rng=0)
         self.source = source
+        first = next(iter(source.strategies)) if compared is None else compared
         # A browser may send anything; what is no strategy becomes a problem below.
-        known = isinstance(strategy, str) and strategy in source.strategies
-        self.strategy = source.strategies[strategy] if known else source.strategy
+        unknown = [
+            name
+            for name in (strategy, first)
+            if not isinstance(name, str) or name not in source.strategies
+        ]
+        self.strategy = source.strategy if unknown else source.strategies[strategy]
+        self.compared = source.strategy if unknown else source.strategies[first]
         names = {parameter.name for parameter in source.parameters}
         self.values: dict[str, float] = {k: values[k] for k in names & set(values)}
         self.problems: list[str] = []
@@ -65,10 +82,10 @@ class LiveWorld(mesa.Model[Any, Any]):
         self.on_the_road: OnTheRoad | None = None
         self.stores: dict[str, Stores] = {}
         try:
-            if not known:
-                text = f"{shown(strategy)} is not compared"
+            if unknown:
+                text = f"{shown(unknown[0])} is not compared"
                 raise InputError([Problem("strategy", text, ", ".join(source.strategies))])
-            self._begin(_whole(seed))
+            self._begin(whole_seed(seed))
         except InputError as error:
             self.problems = [str(problem) for problem in error.problems]
             self.running = False
@@ -80,7 +97,7 @@ class LiveWorld(mesa.Model[Any, Any]):
         self.places = self.geometry.places
         found = {name: live_of(name).roads(self.setting) for name in self.given.schemes}
         self.roads: dict[str, Roads] = {k: roads for k, roads in found.items() if roads is not None}
-        names = dict.fromkeys((self.given.strategies[0], self.strategy))
+        names = dict.fromkeys((self.compared, self.strategy))
         self.history = {name: deque(maxlen=STEPS_SHOWN) for name in names}
         self.worlds = [Simulation(self.setting, name, self._look) for name in names]
         compare_with_first(self.worlds)
@@ -125,7 +142,14 @@ class LiveWorld(mesa.Model[Any, Any]):
                 self.on_the_road = roads.read(world.schemes[name])
 
 
-def _whole(seed: str) -> int:
+def whole_seed(seed: str) -> int:
+    """Return a seed that was typed.
+
+    Raises
+    ------
+    InputError
+        When it is no whole number.
+    """
     try:
         return int(seed if isinstance(seed, str) else "")
     except ValueError:

@@ -56,6 +56,8 @@ class Series:
         Names of the rows of a "heat", from the top.
     loading : bool
         Whether a "heat" shows loadings, of many steps the highest; 1 is the rating.
+    stroke : int
+        Which dashes a printed line has, so that lines stay apart where print has no colours.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Series:
     spread: bool = True
     rows: tuple[str, ...] = ()
     loading: bool = False
+    stroke: int = 0
 
     def same_as(self, other: "Series") -> bool:
         """Return whether it shows what another does, colours and rounding aside."""
@@ -247,7 +250,12 @@ def of_strategies(
 def lines(data: RunData, values: Mapping[str, FloatArray]) -> list[Series]:
     """Return a line for each of some strategies, each of shape (steps,)."""
     return [
-        Series(strategy_label(name), course, strategy_colour(data.strategies, name))
+        Series(
+            strategy_label(name),
+            course,
+            strategy_colour(data.strategies, name),
+            stroke=data.strategies.index(name),
+        )
         for name, course in values.items()
     ]
 

@@ -127,7 +127,7 @@ def draw_chart(axes: "Axes", chart: Chart, key: str = ALL, alike: Sequence[str] 
             draw_area(axes, edges, lower, values, **look)
         elif series.width:
             width = (0.9 if len(edges) <= 150 else 0.55) * series.width
-            look = {"lw": width, "ls": _DASHES if series.dashed else "-"}
+            look = {"lw": width, "ls": _DASHES if series.dashed else layout.stroke(series.stroke)}
             if series.spread:
                 draw_course(axes, timeline, series.values / size, colour, **look)
             else:
@@ -162,5 +162,5 @@ def _entry(series: Series) -> "Artist":
     if series.kind in ("points", "end"):
         marker = "D" if series.kind == "end" else "o"
         return layout.legend_line(series.name, colour, marker=marker, ms=5, ls="")
-    dashes = _DASHES if series.dashed else "-"
+    dashes = _DASHES if series.dashed else layout.stroke(series.stroke)
     return layout.legend_line(series.name, colour, lw=0.9 * series.width, ls=dashes)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.number_text import fixed, texts_apart
-from hmesh.runs.pictures.figure_size import asked_size_in, refuse_no_room
+from hmesh.runs.pictures.figure_size import asked_size_in, refuse_no_room, stacked
 from hmesh.runs.strategy_names import STRATEGIES
 
 if TYPE_CHECKING:
@@ -32,11 +32,13 @@ ALIKE = 1e-4
 NOTE_CHARACTERS = 130
 
 # Okabe and Ito's colours for strategies and Tol's muted ones for communities stay apart for every
-# kind of colour vision.
+# kind of colour vision. The first four of communities differ in lightness, too, by 15 or more of
+# 100, so that they stay apart in grey; lines of strategies have dashes for that.
 _MORE_STRATEGY_COLOURS = (
     "#CC79A7", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#8C8C8C", "#332288",
 )  # fmt: skip
-_GROUP_COLOURS = ("#332288", "#44AA99", "#CC6677", "#999933", "#88CCEE", "#AA4499")
+_GROUP_COLOURS = ("#332288", "#44AA99", "#AA4499", "#88CCEE", "#999933", "#CC6677")
+_STROKES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (1.6, 0.8)), (0, (5, 1, 1.6, 1)))
 FIXED = "#8C8C8C"
 FIXED_AREA = "#DEDEDE"
 ROAD = "#D9D9D9"
@@ -139,6 +141,11 @@ def strategy_colour(strategies: Sequence[str], strategy: str) -> str:
     return colours.get(strategy, _MORE_STRATEGY_COLOURS[0])
 
 
+def stroke(number: int) -> Any:
+    """Return the dashes of the line of a strategy, by its place among those compared."""
+    return _STROKES[number] if number < len(_STROKES) else "-"
+
+
 def group_colour(number: int) -> str:
     """Return the colour of a group of communities, the same in every figure."""
     return _GROUP_COLOURS[number % len(_GROUP_COLOURS)]
@@ -230,13 +237,19 @@ def sheet(
     width = WIDTH_IN if size_in is None else size_in[0]
     lines, legend_rows = title_lines(finding, width), _legend_rows(entries, width)
     notes = _note_lines(note, width)
+    if stacked(size_in, panels, left_in + right_in):
+        # Each panel has its own heading and its own labels below it.
+        rows, columns, gap_in = columns, 1, max(gap_in, heading_in + BOTTOM_IN)
+        shared.pop("height_ratios", None)
     above_in = 0.2 + _heading_in(lines, notes, legend_rows) + heading_in
     gaps_in = (rows - 1) * gap_in
-    if size_in is not None:
-        usual_in = panel_height_in
-        panel_height_in = (size_in[1] - above_in - BOTTOM_IN - gaps_in) / rows
-        refuse_no_room(size_in, panels, panel_height_in, usual_in, left_in + right_in)
+    usual_in = panel_height_in
     height = above_in + rows * panel_height_in + gaps_in + BOTTOM_IN
+    if size_in is not None:
+        height = height if size_in[1] is None else size_in[1]
+        panel_height_in = (height - above_in - BOTTOM_IN - gaps_in) / rows
+        beside_in = left_in + right_in
+        refuse_no_room((width, height), (rows, columns), panel_height_in, usual_in, beside_in)
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_IN, facecolor="white")
     _write_heading(figure, lines, notes, legend_rows)
     grid = {
@@ -248,7 +261,7 @@ def sheet(
         "wspace": 0.25,
     }
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid, **shared)
-    return figure, axes
+    return figure, axes.reshape(panels)
 
 
 def _heading_in(lines: list[str], notes: list[str], legend_rows: "list[list[Artist]]") -> float:

@@ -12,17 +12,48 @@ from hmesh.environment.errors import InputError, Problem
 LEAST_PANEL_IN = 0.7
 LEAST_HEIGHT = 0.6
 
-_size_in: ContextVar[tuple[float, float] | None] = ContextVar("size_in", default=None)
+# A column and a page of a journal of two columns [in].
+COLUMN_IN, PAGE_IN = 3.5, 7.16
+# Panels beside each other that would be narrower stand below each other where the height is free.
+LEAST_BESIDE_IN = 1.5
+
+# Width and height [in]; without a height that which suits each sheet, without both any size.
+type SizeIn = tuple[float, float | None] | None
+
+_size_in: ContextVar[SizeIn] = ContextVar("size_in", default=None)
 
 
-def asked_size_in() -> tuple[float, float] | None:
-    """Return width and height that `drawn_at` asks for [in], None where any size will do."""
+def asked_size_in() -> SizeIn:
+    """Return width and height that `drawn_at` asks for [in]."""
     return _size_in.get()
 
 
+def stacked(size_in: SizeIn, panels: tuple[int, int], beside_in: float) -> bool:
+    """Return whether a row of panels stands as a column, for which the sheet is too narrow.
+
+    Parameters
+    ----------
+    size_in
+        Width and height of the sheet [in].
+    panels
+        Rows and columns of panels.
+    beside_in
+        Room beside the panels [in].
+    """
+    rows, columns = panels
+    if size_in is None or size_in[1] is not None or rows > 1 or columns == 1:
+        return False
+    return _panel_width_in(size_in[0], columns, beside_in) < LEAST_BESIDE_IN
+
+
+def _panel_width_in(width_in: float, columns: int, beside_in: float) -> float:
+    # Between columns is a quarter of a panel.
+    return (width_in - beside_in) / (columns + 0.25 * (columns - 1))
+
+
 @contextmanager
-def drawn_at(size_in: tuple[float, float] | None) -> Iterator[None]:
-    """Draw sheets of a given width and height [in], or of the size that suits each.
+def drawn_at(size_in: SizeIn) -> Iterator[None]:
+    """Draw sheets of a given width and height [in], or of those that suit each.
 
     Letters keep their size; the panels take the room that is left.
     """
@@ -61,8 +92,7 @@ def refuse_no_room(
         When they are, with a size that would do.
     """
     rows, columns = panels
-    # Between columns is a quarter of a panel.
-    panel_width_in = (size_in[0] - beside_in) / (columns + 0.25 * (columns - 1))
+    panel_width_in = _panel_width_in(size_in[0], columns, beside_in)
     lacking_in = (
         (LEAST_PANEL_IN - panel_width_in) * (columns + 0.25 * (columns - 1)),
         (LEAST_HEIGHT * usual_height_in - panel_height_in) * rows,

@@ -10,6 +10,7 @@ from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.chart import ALL, Chart, Series, of_strategies
 from hmesh.runs.pictures.chart_figure import titled
 from hmesh.runs.pictures.figure_layout import ALARM, Drawing, legend_area, panel_title, sheet
+from hmesh.runs.pictures.figure_size import asked_size_in
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_name, verb
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 14
 OVERLOAD = 1.0 + 1e-9
+_BESIDE_LEGEND_IN = 6.0
 
 
 def loading_chart(data: RunData) -> Chart | Drawing:
@@ -63,9 +65,12 @@ def draw_line_loading(data: RunData) -> Drawing:
         panel_of.setdefault(same, []).extend([strategy] if strategy != same else [])
     entries = [legend_area("overloaded: above the rating", ALARM)]
     left_in = min(0.35 + 0.078 * max(map(len, names)), 4.0)
+    size_in = asked_size_in()
+    # The scale is beside the legend, on a narrow sheet below it.
+    narrow = size_in is not None and size_in[0] < _BESIDE_LEGEND_IN
     figure, panels = sheet(
-        finding, (len(panel_of), 1), 0.25 + 0.19 * count, entries,
-        left_in=left_in, right_in=0.75, note="; ".join(filter(None, notes)),
+        finding, (len(panel_of), 1), 0.25 + 0.19 * count, entries, left_in=left_in, right_in=0.75,
+        heading_in=0.7 if narrow else 0.32, note="; ".join(filter(None, notes)),
     )  # fmt: skip
     for row, (strategy, alike) in enumerate(panel_of.items()):
         (series,), axes = chart.series[strategy], panels[row, 0]

@@ -21,6 +21,7 @@ from hmesh.runs.pictures.figure_layout import (
     power_unit,
     sheet,
     strategy_colour,
+    stroke,
 )
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
@@ -50,8 +51,9 @@ def draw_load(data: RunData) -> Drawing:
             f"{strategy_label(name)}, peak {power_text(data.total(name, 'peak_kw'))}",
             strategy_colour(data.strategies, name),
             lw=2.2,
+            ls=stroke(number),
         )
-        for name in data.strategies
+        for number, name in enumerate(data.strategies)
     ]
     entries.append(legend_area("inelastic load of homes and buildings", FIXED_AREA))
     # The load of a single community is that of the system.

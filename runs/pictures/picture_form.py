@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.runs.pictures.figure_size import COLUMN_IN, PAGE_IN, SizeIn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +18,14 @@ FORMATS = ("png", "svg", "pdf")
 STYLE: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "hmesh", "pdf.fonttype": 42}
 WIDTHS_IN, HEIGHTS_IN, RESOLUTIONS = (3.0, 100.0), (2.0, 100.0), (20, 2400)
 MOST_PIXELS = 2**16 - 1
+# Widths by name, and how large letters are there beside the usual ones: 7.5 points, as journals
+# print them. The height is that which suits each picture.
+WIDTHS = {"column": COLUMN_IN, "page": PAGE_IN}
+SMALL_LETTERS = 0.75
+# How much narrower panels become at most in a round to make room for what is written beside them,
+# when it is enough [-], and what stays free at the edges [in].
+_LEAST_FACTOR, _ENOUGH, _EDGE_IN = 0.4, 1e-3, 0.04
+_MOST_ROUNDS = 8
 _USUAL_DPI = 160
 
 
@@ -29,9 +38,11 @@ class PictureForm:
     format
         "png", "svg" or "pdf".
     size_in
-        Width and height [in]; None for the size that suits each picture.
+        Width and height [in], None for the height or the size that suits each picture.
     dpi
         Pixels per inch, in svg and pdf those of their areas of pixels; None for the usual ones.
+    scale
+        How large the picture is written, with its letters, beside `size_in`.
 
     Raises
     ------
@@ -40,8 +51,9 @@ class PictureForm:
     """
 
     format: str = "png"
-    size_in: tuple[float, float] | None = None
+    size_in: SizeIn = None
     dpi: int | None = None
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn, all of it at once."""
@@ -57,10 +69,10 @@ class PictureForm:
         if self.size_in is not None:
             sides = zip(("width", "height"), self.size_in, (WIDTHS_IN, HEIGHTS_IN), strict=True)
             for side, value, (lowest_in, highest_in) in sides:
-                if not lowest_in <= value <= highest_in:
+                if value is not None and not lowest_in <= value <= highest_in:
                     allowed = f"{lowest_in:g} to {highest_in:g} in"
                     problems.append(Problem("--size", f"a {side} of {value:g} in", allowed))
-            pixels = max(self.size_in) * dpi
+            pixels = max(value for value in self.size_in if value is not None) * dpi
             if not problems and self.format == "png" and pixels > MOST_PIXELS:
                 message = f"{pixels:,.0f} pixels are too many for one side"
                 problems.append(Problem("--size", message, f"{MOST_PIXELS:,} or fewer"))
@@ -78,7 +90,46 @@ class PictureForm:
         else:
             about = {"Title": name, "Subject": finding, "CreationDate": None}
         dpi = "figure" if self.dpi is None else self.dpi
+        if self.scale != 1.0:
+            _scale(figure, self.scale)
         figure.savefig(path, format=self.format, dpi=dpi, metadata=about, **more)
+
+
+def _scale(figure: "Figure", scale: float) -> None:
+    """Make a figure larger or smaller, with all that is written in it."""
+    from matplotlib.text import Text
+
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            # Labels that are made when the figure is drawn are as large as those that are there.
+            sizes = [float(label.get_fontsize()) for label in axis.get_ticklabels()]
+            axis.set_tick_params(labelsize=min(sizes, default=10.0), pad=3.5 * scale)
+            axis.labelpad *= scale
+    for text in set(figure.findobj(Text)):
+        text.set_fontsize(scale * float(text.get_fontsize()))
+    figure.set_size_inches(*(scale * side for side in figure.get_size_inches()))
+    _draw_in_the_sheet(figure)
+
+
+def _draw_in_the_sheet(figure: "Figure") -> None:
+    """Make panels narrower where what is written beside them would leave the sheet."""
+    panels = [axes for axes in figure.axes if axes.get_subplotspec() is not None]
+    if not panels:
+        return
+    # What is written at the end of a bar moves by less than the edge of its panel does.
+    for _ in range(_MOST_ROUNDS):
+        width, bounds = figure.get_figwidth(), figure.get_tightbbox()
+        low = max(_EDGE_IN - bounds.x0, 0.0) / width
+        high = max(bounds.x1 - width + _EDGE_IN, 0.0) / width
+        left = min(axes.get_position().x0 for axes in panels)
+        right = max(axes.get_position().x1 for axes in panels)
+        factor = 1.0 - (low + high) / (right - left)
+        if low + high <= _ENOUGH or factor < _LEAST_FACTOR:
+            return
+        for axes in panels:
+            at = axes.get_position()
+            x0 = left + low + factor * (at.x0 - left)
+            axes.set_position((x0, at.y0, factor * at.width, at.height))
 
 
 @contextmanager
@@ -102,7 +153,8 @@ def picture_form(format: str, size: str | None, dpi: int | None) -> PictureForm:
     format, dpi
         As `PictureForm` takes them.
     size
-        Width and height in inches, such as "8,5"; None for the size that suits each picture.
+        "column" or "page" of a journal, or width and height in inches, such as "8,5"; None for the
+        size that suits each picture.
 
     Raises
     ------
@@ -111,9 +163,12 @@ def picture_form(format: str, size: str | None, dpi: int | None) -> PictureForm:
     """
     if size is None:
         return PictureForm(format, None, dpi)
+    if size in WIDTHS:
+        return PictureForm(format, (WIDTHS[size] / SMALL_LETTERS, None), dpi, SMALL_LETTERS)
     try:
         width_in, height_in = (float(part) for part in size.split(","))
     except ValueError:
         message = f"{size!r} is no width and height"
-        raise InputError([Problem("--size", message, "two numbers of inches, as 8,5")]) from None
+        allowed = f"{', '.join(WIDTHS)}, or two numbers of inches, as 8,5"
+        raise InputError([Problem("--size", message, allowed, nearest(size, WIDTHS))]) from None
     return PictureForm(format, (width_in, height_in), dpi)

@@ -1,6 +1,7 @@
 """The time axis of a figure: clock hours of a day, dates of a month, months of years."""
 
 import math
+import textwrap
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ MOST_STEPS = 800
 MOST_DAYS = 125
 MEAN_DAY_FROM_H = 24.0 * 5
 LABEL_IN = 0.55
+LETTER_IN = 0.078
 
 _HOURS = (0.25, 0.5, 1, 2, 3, 6, 12)
 _DAYS = (1, 2, 7, 14)
@@ -118,14 +120,17 @@ class Timeline:
         lowest
             Whether it is the lowest of the axes above each other, which is labelled.
         """
+        title = self.title()
         if asked_size_in() is not None:
             width_in = axes.get_window_extent().width / axes.figure.dpi
             room = max(min(room, int(width_in / LABEL_IN)), 1)
+            # The title of an axis may be a little wider than the axis.
+            title = textwrap.fill(title, max(int(1.2 * width_in / LETTER_IN), 28))
         ticks = self._ticks(room)
         axes.set_xlim(0.0, self.span_h)
         axes.set_xticks(list(ticks), list(ticks.values()) if lowest else [""] * len(ticks))
         if lowest:
-            axes.set_xlabel(self.title())
+            axes.set_xlabel(title)
 
     def title(self) -> str:
         """Return what the time axis shows."""

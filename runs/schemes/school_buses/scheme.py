@@ -35,7 +35,7 @@ SCHEME = SchemeDescriptor(
         ("school_buses.capacity_kwh", "battery of a bus [kWh]"),
         ("school_buses.power_kw", "power of a bus [kW]"),
         ("school_buses.critical.base_kw", "demand met without help [kW]"),
-        ("school_buses.incentive_price.1", "highest incentive price [money/kWh]"),
+        ("school_buses.incentive_price.1", "highest incentive price [{currency}/kWh]"),
     ),
     live=".live:SchoolBusesLive",
     figures=(SweepFigure("school_bill", "schools'\nbill [{currency}]", "", "the schools' bill"),),

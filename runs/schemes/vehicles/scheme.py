@@ -57,7 +57,7 @@ SCHEME = SchemeDescriptor(
         ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),
         ("vehicles.power_kw", "power of a vehicle [kW]"),
         ("vehicles.soc_start", "state of charge at the start"),
-        ("vehicles.theta", "slope of marginal utility [money/kWh²]"),
+        ("vehicles.theta", "slope of marginal utility [{currency}/kWh²]"),
         ("vehicles.groups.*.power_kw", "power of a vehicle of {name} [kW]"),
         ("vehicles.groups.*.capacity_kwh", "battery of a vehicle of {name} [kWh]"),
     ),
