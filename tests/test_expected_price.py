@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hmesh.environment.errors import InputError
+from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.runs import load_scenario
 from hmesh.runs.scenarios.expected_price_section import ExpectedPriceSettings
 from hmesh.runs.world.expected_price import ExpectedPrice
@@ -59,6 +60,24 @@ def test_without_supply_the_price_expected_counts_as_asked() -> None:
         prices.observe(asked(step))
     prices.observe(np.array([np.nan, 5.0, np.nan]))
     assert prices.past[-1].tolist() == [asked(0)[0], 5.0, asked(0)[2]]
+
+
+def test_a_night_that_is_over_is_expected_to_come_again() -> None:
+    prices = expected(start=21.0)
+    night = [2.0, 0.0, 4.0, 3.0, 2.5, 9.0]
+    for price in night:
+        prices.observe(np.full(3, price))
+    day = prices.of_a_day(6, 18)
+    assert day[:6].tolist() == prices.coming(24)[18:].tolist()
+    assert (day[6:] == 21.0).all()
+    # The sun sells for half the price of the day, which is more than the cheapest hour to come.
+    cheap, peak_price, cheapest, left = tariff_signals(day[:, 0], np.zeros(24, dtype=np.intp))
+    noon = TariffSignal(
+        purchase=21.0, feed_in=10.5, cheap=bool(cheap[12]), peak_price=float(peak_price[12]),
+        cheapest=float(cheapest[12]), cheap_steps=int(left[12]),
+    )  # fmt: skip
+    assert noon.cheapest == 0.0
+    assert not noon.keeps_sun(np.array([20.0])).any()
 
 
 def test_the_start_price_is_the_off_peak_one_unless_it_is_given() -> None:

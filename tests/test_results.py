@@ -148,7 +148,8 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "delivered_kwh",
         "events": "strategy time kind vehicle place value subject number",
         "stops": "strategy vehicle community charger arrives plug_in plug_out energy_kwh",
-        "changed_trips": "step strategy vehicle departs arrives made departs_late_h late_h stops",
+        "changed_trips": "step strategy vehicle departs arrives made departs_late_h late_h stops "
+        "departed arrived",
         "lines": "step strategy line sent_kwh received_kwh losses_kwh loading",
         "schools": "step strategy school usable_kwh energy_kwh min_kwh max_kwh lam theta "
         "average_price incentive_price counted_kwh stored_kwh charged_kwh sold_kwh replaced_kwh "

@@ -17,6 +17,13 @@ from hmesh.runs.world.simulation import ENERGIES
 if TYPE_CHECKING:
     from rich.table import Table
 
+# A card is narrower than the report: names stay on one line, and bars get what is left.
+NARROW = """<style>
+table.gains caption { text-align: left; padding: 8px 0 4px; }
+table.gains th[scope="row"] { width: auto; white-space: nowrap; }
+table.gains td.bar { width: 36%; }
+</style>"""
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentFigure:
@@ -109,7 +116,7 @@ def gains_html(world: LiveWorld) -> str:
     if not compared(summary, names):
         return "<p>Nobody has paid anything so far.</p>"
     return (
-        f"{STYLE}<p>{escape(gains_sentence(summary, currency, names))}</p>"
+        f"{STYLE}{NARROW}<p>{escape(gains_sentence(summary, currency, names))}</p>"
         f"{gains_bars(summary, currency, names)}"
         f"{_table_html(gains_table(summary, currency, names), names)}"
         f"<p><small>{escape(gains_note(summary, currency, names))}</small></p>"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.grid import Grid
 from hmesh.runs.live.chart_style import SCALE, Look, Option, amount, line_colour
 from hmesh.runs.live.grid_tree import DrawnLine, DrawnTree, drawn_tree
+from hmesh.runs.live.map_flows import flow_legend, flow_series
 from hmesh.runs.live.readings import Reading, Stores, live_of
 from hmesh.runs.live.roadmap import OnTheRoad
 from hmesh.runs.live.world import LiveWorld
@@ -81,13 +82,18 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
         low, high = prices
         text = f"colour: price {low:,.2f} to {high:,.2f} {world.given.currency}/kWh"
         subtitle = f"{subtitle}\n{text}".lstrip()
+    arrows, carried = flow_series(world)
+    if carried:
+        subtitle = f"{subtitle}\n{carried}".lstrip()
+    lines = subtitle.count("\n")
     room = room_of(world)
     wide = 1.0 if room is ALONE else 1.75
     # Labels and storages stand above the highest community and below the lowest one.
     high = 1.05 if room is ALONE or not (stores or room is AMONG_MANY) else 1.35
     hidden = {"show": False, "type": "value"}
     return look.chart("Map", subtitle) | {
-        "grid": {"left": 20, "right": 20, "top": 48 + 14 * subtitle.count("\n"), "bottom": 50},
+        # Below the words there is the legend of the arrows, where there are any.
+        "grid": {"left": 20, "right": 20, "top": 48 + 14 * (lines + bool(arrows)), "bottom": 50},
         "xAxis": hidden | {"min": -wide, "max": wide},
         "yAxis": hidden | {"min": -high, "max": high},
         "tooltip": look.tooltip(trigger="item"),
@@ -149,7 +155,9 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
                 "itemStyle": {"borderColor": "#8c8c8c", "borderWidth": 1},
                 "z": 3,
             },
+            *arrows,
         ],
+        **flow_legend(arrows, look, lines),
     }
 
 

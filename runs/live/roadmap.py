@@ -48,9 +48,13 @@ class OnTheRoad:
         How many vehicles a dot stands for.
     vehicles : int
         How many there are.
+    carried_kwh : array, shape (communities, communities), or None
+        Energy charged in one community and delivered in another in the step [kWh]; None where it
+        is not followed.
     """
 
     at: Points
     soc: NDArray[np.float64]
     each: int
     vehicles: int
+    carried_kwh: NDArray[np.float64] | None = None

@@ -151,8 +151,10 @@ def _course(
     shown = range(first, max(done, min(steps, round(2 * ONE_DAY_H / step_h)), 1))
     form = "%H:%M" if steps * step_h <= ONE_DAY_H else "%a %d %b %H:%M"
     times = [format(world.setting.calendar.time_of(step), form) for step in shown]
+    # The unit stands above the axis, and below a remark.
+    top = 80 if remark else 62
     return look.chart(title, remark) | {
-        "grid": {"left": 30, "right": 24, "top": 62, "bottom": 34, "containLabel": True},
+        "grid": {"left": 30, "right": 24, "top": top, "bottom": 34, "containLabel": True},
         "legend": look.legend(),
         "tooltip": look.tooltip(trigger="axis"),
         "xAxis": look.axis("category", data=times),

@@ -121,13 +121,18 @@ class Motion:
         Which steps and vehicles.
     geometry : MapGeometry
         Where communities and ways are.
+    row : int
+        Number of the strategy.
     """
 
-    def __init__(self, data: RunData, window: Window, geometry: MapGeometry) -> None:
+    def __init__(self, data: RunData, window: Window, geometry: MapGeometry, row: int = 0) -> None:
         traces = vehicle_traces(data, window)
         assert traces is not None
         self.window, self.places, self.step_h = window, geometry.places, data.step_h
         self.where, self.soc, self.trips = traces["where"], traces["soc"], traces["trips"]
+        if traces["made"]:
+            self.trips = traces["made"][row]
+            self.where = self.trips["where"]
         self._ways = _Ways(geometry, {})
         owner = np.repeat(np.arange(len(window.vehicles)), np.diff(self.trips["first"]))
         # In order, since the trips of a vehicle stand together and in theirs.
@@ -183,7 +188,7 @@ class _Scene:
         self.row = data.strategies.index(self.strategy)
         geometry = geometry_of_run(data, ON_SCREEN)
         places = geometry.places
-        self.motion = Motion(data, window, geometry)
+        self.motion = Motion(data, window, geometry, self.row)
         self.radius = _radius(places)
         count = np.arange(len(window.vehicles))
         reach = 0.9 * self.radius * np.sqrt((count + 0.5) / max(len(count), 1))

@@ -10,6 +10,7 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.map_geometry import geometry_of_run
 from hmesh.runs.report.places import TO_SCALE
+from hmesh.runs.report.trips_made import change_on_their_way, drives_made
 from hmesh.runs.report.vehicle_traces import trip_columns
 
 
@@ -51,7 +52,10 @@ def on_earth(data: RunData) -> NDArray[np.float64]:
 
 
 def trips(data: RunData, *, by_departure: bool = False) -> Iterator[Trip]:
-    """Return every recorded trip of a run.
+    """Return every recorded trip of a run, as it was made.
+
+    Where vehicles stop on their way these are the trips of the last strategy, each with its stops:
+    places at which it stays for a time.
 
     Parameters
     ----------
@@ -69,22 +73,33 @@ def trips(data: RunData, *, by_departure: bool = False) -> Iterator[Trip]:
     if rows is None or len(rows["vehicle"]) == 0:
         message = "no trip was recorded, so that there is none to export"
         raise InputError([Problem(str(data.run.directory), message, "record.vehicles: all")])
+    if change_on_their_way(data):
+        rows = drives_made(data, rows, data.strategies[-1])
+    else:
+        rows["trip"] = np.arange(len(rows["vehicle"]))
     geometry, names = geometry_of_run(data, TO_SCALE), data.communities
     ways: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-    order = np.argsort(rows["departs"], kind="stable") if by_departure else None
-    for row in range(len(rows["vehicle"])) if order is None else order.tolist():
-        origin, destination = int(rows["origin"][row]), int(rows["destination"][row])
-        if (origin, destination) not in ways:
-            line, behind = geometry.way(origin, destination)
-            ways[origin, destination] = geometry.degrees(line), behind
-        path, done = ways[origin, destination]
-        departs, arrives = float(rows["departs"][row]), float(rows["arrives"][row])
+    # The drives of a trip follow each other.
+    first = np.flatnonzero(np.diff(rows["trip"], prepend=-1))
+    ends = np.append(first[1:], len(rows["trip"]))
+    order = np.argsort(rows["departs"][first], kind="stable") if by_departure else None
+    for trip in range(len(first)) if order is None else order.tolist():
+        parts = []
+        for row in range(int(first[trip]), int(ends[trip])):
+            pair = int(rows["origin"][row]), int(rows["destination"][row])
+            if pair not in ways:
+                line, behind = geometry.way(*pair)
+                ways[pair] = geometry.degrees(line), behind
+            path, done = ways[pair]
+            departs, arrives = float(rows["departs"][row]), float(rows["arrives"][row])
+            parts.append((path, departs + (arrives - departs) * done))
+        begin, end = int(first[trip]), int(ends[trip]) - 1
         yield Trip(
-            int(rows["vehicle"][row]),
-            path,
-            departs + (arrives - departs) * done,
-            names[origin],
-            names[destination],
-            float(rows["km"][row]),
-            float(rows["energy_kwh"][row]),
+            int(rows["vehicle"][begin]),
+            np.concatenate([path for path, _ in parts]),
+            np.concatenate([times for _, times in parts]),
+            names[int(rows["origin"][begin])],
+            names[int(rows["destination"][end])],
+            float(rows["km"][begin]),
+            float(rows["energy_kwh"][begin]),
         )

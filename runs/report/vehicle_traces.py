@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.pictures.run_data import RunData, codes_of
 from hmesh.runs.report.map_selection import Window
+from hmesh.runs.report.trips_made import change_on_their_way, drives_made
 
 ON_THE_ROAD = 65_535
 NOT_THERE = 65_534
@@ -23,12 +24,14 @@ def vehicle_traces(data: RunData, window: Window) -> dict[str, Any] | None:
         `NOT_THERE`; ``soc``, shape (strategies, steps, vehicles): state of charge as each step
         begins [1/SOC_UNITS]; ``trips``: ``departs`` and ``arrives`` [h since the start of the run],
         ``origin`` and ``destination`` of each trip, ordered by vehicle and time, and in ``first``
-        the place of the first trip of each vehicle.
+        the place of the first trip of each vehicle; ``made``, a list with the same of the drives
+        made, ``where`` included, for each strategy, empty where all trips are made as meant.
     """
     vehicles = window.vehicles
     if len(vehicles) == 0:
         return None
-    where = np.full((window.steps, len(vehicles)), NOT_THERE, dtype=np.uint16)
+    strategies = len(data.strategies)
+    where = np.full((strategies, window.steps, len(vehicles)), NOT_THERE, dtype=np.uint16)
     soc = np.zeros((len(data.strategies), window.steps, len(vehicles)), dtype=np.uint8)
     for steps, values in data.vehicle_blocks(["community", "soc"], vehicles):
         begin, end = max(steps.start, window.first), min(steps.stop, window.last)
@@ -37,13 +40,21 @@ def vehicle_traces(data: RunData, window: Window) -> dict[str, Any] | None:
         rows = slice(begin - steps.start, end - steps.start)
         here = slice(begin - window.first, end - window.first)
         known = values["soc"][rows]
-        # Vehicles are at the same places under every strategy.
-        community = values["community"][rows, 0]
+        community = values["community"][rows]
         parked = np.where(np.isnan(community), ON_THE_ROAD, community)
-        where[here] = np.where(np.isnan(known[:, 0]), NOT_THERE, parked)
+        where[:, here] = np.where(np.isnan(known), NOT_THERE, parked).transpose(1, 0, 2)
         scaled = np.rint(np.nan_to_num(known) * SOC_UNITS)
         soc[:, here] = np.clip(scaled, 0, SOC_UNITS).transpose(1, 0, 2)
-    return {"where": where, "soc": soc, "trips": _trips(data, window)}
+    # Vehicles are at the same places under every strategy, unless they stop on their way.
+    meant = trip_columns(data, [("vehicle", "in", vehicles.tolist())])
+    made = []
+    if change_on_their_way(data):
+        made = [
+            {"where": where[s], **_trips(data, window, drives_made(data, meant, strategy))}
+            for s, strategy in enumerate(data.strategies)
+        ]
+    trips = _trips(data, window, meant)
+    return {"where": where[0], "soc": soc, "trips": trips, "made": made}
 
 
 def trip_columns(data: RunData, filters: Any = None) -> dict[str, NDArray[Any]]:
@@ -69,8 +80,9 @@ def trip_columns(data: RunData, filters: Any = None) -> dict[str, NDArray[Any]]:
     return {name: values[order] for name, values in found.items()}
 
 
-def _trips(data: RunData, window: Window) -> dict[str, NDArray[Any]]:
-    trips = trip_columns(data, [("vehicle", "in", window.vehicles.tolist())])
+def _trips(
+    data: RunData, window: Window, trips: dict[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
     step_h = data.step_h
     inside = (trips["arrives"] > window.first * step_h) & (trips["departs"] < window.last * step_h)
     trips = {name: values[inside] for name, values in trips.items()}

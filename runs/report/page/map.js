@@ -279,9 +279,15 @@ class CommunityMap {
     return (at(step) + (at(next) - at(step)) * share) / SOC_UNITS;
   }
 
+  // The drives of the vehicles, of each strategy its own where they stop on their way.
+  trips() {
+    const { run: { vehicles }, strategy } = this.view;
+    return vehicles.made.length ? vehicles.made[strategy] : vehicles.trips;
+  }
+
   // A vehicle's place: on the way of its trip, else where the last one brought it.
   placeOf(v, now, step) {
-    const { where, trips } = this.view.run.vehicles;
+    const { where } = this.view.run.vehicles, trips = this.trips();
     const count = where.shape[1];
     const community = where[step * count + v];
     if (community === NOT_THERE) return null;
@@ -301,7 +307,7 @@ class CommunityMap {
 
   // A place on the way of a trip; a swarm that leaves together grows narrow on the road.
   along(trip, now, slot) {
-    const { map, vehicles: { trips } } = this.view.run;
+    const { map } = this.view.run, trips = this.trips();
     const share = Math.min(Math.max((now - trips.departs[trip]) / (trips.arrives[trip] - trips.departs[trip]), 0), 1);
     const { at, direction } = this.frame.along(trips.origin[trip], trips.destination[trip], share);
     if (!map.to_scale || trips.origin[trip] === trips.destination[trip]) {

@@ -16,7 +16,10 @@ from hmesh.runs.schemes.vehicles.section import on_the_way
 
 HOUR_MS = 3_600_000
 _STOPS = ("vehicle", "community", "charger", "arrives", "plug_in", "plug_out", "energy_kwh")
-_CHANGED = ("step", "vehicle", "departs", "arrives", "made", "departs_late_h", "late_h", "stops")
+_CHANGED = (
+    "step", "vehicle", "departs", "arrives", "made", "departs_late_h", "late_h", "stops",
+    "departed", "arrived",
+)  # fmt: skip
 
 
 class JourneyAudit:
@@ -134,7 +137,8 @@ class JourneyAudit:
             times = (departs / HOUR_MS, arrives / HOUR_MS)
             late = ((sets_out - departs) / HOUR_MS, (arrived - arrives) / HOUR_MS)
             late = late if made else (np.nan, np.nan)
-            row = (s, step, vehicle, *times, float(made), *late, stops)
+            actual = (sets_out / HOUR_MS, arrived / HOUR_MS) if made else (np.nan, np.nan)
+            row = (s, step, vehicle, *times, float(made), *late, stops, *actual)
             self._due["changed_trips"].append(row)
         return reported
 

@@ -62,5 +62,7 @@ def write_journeys(writer: RowWriter, vehicles: "VehicleSharing", journeys: Jour
                 "departs_late_h": late[:, 0],
                 "late_h": late[:, 1],
                 "stops": np.array([trip.stops for trip in changed]),
+                "departed": np.where(made, actual[:, 0] / MS_PER_H, np.nan),
+                "arrived": np.where(made, actual[:, 1] / MS_PER_H, np.nan),
             },
         )

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from hmesh.environment.journey_records import AT_STOP
+from hmesh.environment.journeys import Journeys
 from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_traffic import NOT_ASKING
 from hmesh.environment.traffic import ABSENT
@@ -11,6 +13,7 @@ from hmesh.environment.trips import TripBatch
 from hmesh.runs.live.chart_style import amount
 from hmesh.runs.live.readings import Reading, Roads, SchemeLive
 from hmesh.runs.live.roadmap import OnTheRoad, Points, geometry
+from hmesh.runs.schemes.vehicles.carried_energy import CarriedEnergy
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
 from hmesh.runs.world.setting import Setting
 
@@ -61,6 +64,8 @@ class VehicleRoads(Roads):
         self.setting = setting
         self.geometry = geometry(setting)
         self._under_way: list[TripBatch] = []
+        vehicles = len(setting.schemes["vehicles"].fleet)
+        self.carried = CarriedEnergy.of(vehicles, len(setting.communities))
 
     def read(self, scheme: VehicleSharing) -> OnTheRoad:
         """Return where the vehicles are in the step that is now, which must follow the last read.
@@ -88,12 +93,39 @@ class VehicleRoads(Roads):
             done = (at_ms - begin) / (end - begin)
             now = (done >= 0) & (done <= 1)
             here[rows[now]] = self._along(origin[now], destination[now], done[now])
+        if scheme.journeys is not None:
+            self._as_they_go(here, scheme, scheme.journeys, (begin_ms, end_ms))
         shown = np.flatnonzero(np.isfinite(here[:, 0]))
         vehicles = len(shown)
         each = max(-(-len(shown) // MOST_DOTS), 1)
         dots = shown[::each]
         soc = fleet["energy_kwh"][dots] / fleet["capacity_kwh"][dots]
-        return OnTheRoad(here[dots], soc, each, vehicles)
+        carried = None if self.carried is None else self.carried.read(scheme)
+        return OnTheRoad(here[dots], soc, each, vehicles, carried)
+
+    def _as_they_go(
+        self,
+        here: Points,
+        scheme: VehicleSharing,
+        journeys: Journeys,
+        span: tuple[int, int],
+    ) -> None:
+        """Put vehicles that stop on their way where they are, and none on the road that stays."""
+        begin_ms, end_ms = span
+        here[scheme.fleet.population["driven_km"] == 0.0] = np.nan
+        for vehicle, journey in journeys.by_vehicle.items():
+            at_ms = begin_ms + (vehicle * _SPREAD) % 1.0 * (end_ms - begin_ms)
+            if at_ms < journey.set_out_ms:
+                here[vehicle] = np.nan
+                continue
+            trip, km = journey.trip, journey.done_km
+            if journey.stage != AT_STOP:
+                whole = journey.at_ms - journey.leg_from_ms
+                part = (at_ms - journey.leg_from_ms) / whole if whole else 1.0
+                km += journey.leg_km * min(max(part, 0.0), 1.0)
+            share = np.array([km / trip.km if trip.km else 1.0])
+            ends = np.array([trip.origin]), np.array([trip.destination])
+            here[vehicle] = self._along(*ends, share)[0]
 
     def _along(self, origin: Any, destination: Any, done: Any) -> Points:
         """Return places after shares of ways, in the lane to the right, shape (vehicles, 2)."""

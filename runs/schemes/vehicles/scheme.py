@@ -58,6 +58,7 @@ SCHEME = SchemeDescriptor(
         ("vehicles.power_kw", "power of a vehicle [kW]"),
         ("vehicles.soc_start", "state of charge at the start"),
         ("vehicles.theta", "slope of marginal utility [{currency}/kWh²]"),
+        ("vehicles.groups.*.count", "{name}: vehicles"),
         ("vehicles.groups.*.power_kw", "power of a vehicle of {name} [kW]"),
         ("vehicles.groups.*.capacity_kwh", "battery of a vehicle of {name} [kWh]"),
     ),

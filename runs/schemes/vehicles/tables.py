@@ -120,5 +120,7 @@ ON_REQUEST: Mapping[str, tuple[ResultColumn, ...]] = {
             "late_h", "number", "h", "how late it arrived, empty if not made", optional=True
         ),
         whole("stops", "how often it stopped on its way"),
+        time("departed", "when it departed, empty if not made", optional=True),
+        time("arrived", "when it arrived, empty if not made", optional=True),
     ),
 }  # fmt: skip
