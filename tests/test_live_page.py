@@ -329,7 +329,8 @@ def test_a_page_is_as_dark_as_the_system_and_fits_a_phone(browser: Any, served: 
     here.page.wait_for_function(f"() => ({INK})().then(ink => ink === '{Look().ink}')")
     parts = here.page.locator(".vue-grid-item:not(.vue-grid-placeholder)").all()
     boxes = [part.bounding_box() for part in parts]
-    assert len(boxes) == 8
+    # Eight that each scenario has, and who gains.
+    assert len(boxes) == 9
     # All below each other, each as wide as the page, and nothing beyond its edge.
     for above, below in pairwise(boxes):
         assert below["y"] >= above["y"] + above["height"]
