@@ -7,12 +7,18 @@ share. What the program then recommends is done, and may be killed again. In the
 complete, with the same bytes in every file as an uninterrupted run and with no other file beside
 them; no message may recommend a command that refuses, and no traceback may be printed.
 
+Of eight runs one meets a disk that is full from a random moment on, in place of a signal. Of fifty
+one is a sweep on two processors, of which a worker or the program itself is killed: in the end its
+folder must be that of an uninterrupted sweep. Each run is the work of its seed and number alone;
+``--only NUMBER`` repeats one. Moments that are times are shares of the time that the run takes.
+
 The process has everything imported and forks for every command, which saves the seconds that
 imports take. ``--cold N`` also kills N programs that start from nothing, while they import. With
 ``--json FILE`` it writes the figures. The exit status is 1 where a run failed.
 """
 
 import argparse
+import errno
 import json
 import os
 import random
@@ -50,6 +56,13 @@ SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 # How often a run is killed before it is left to end.
 KILLS = (1, 2, 3, 4, 6)
 WITH_PICTURES = 0.2
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+SWEEP = (
+    "sweep", "three-communities", "--vary", "vehicles.theta=1,3", "--seeds", "2", "--workers", "2",
+    "--set", "vehicles.count=20", "--set", "hours=6", "--set", "plots=false",
+    "--set", "game.solver=exact", "--no-progress", "--out", "run",
+)  # fmt: skip
 MOST_S = 600.0
 FILE_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.scandir", "os.listdir"}
 PROGRESS = re.compile(r"[^:]+: .* after \d+:\d\d:\d\d$")
@@ -102,6 +115,7 @@ def forked(
     number: signal.Signals | None = None,
     after_s: float | None = None,
     at_event: int | None = None,
+    full: bool = False,
 ) -> tuple[End, int]:
     """Run the program in a process forked from this one.
 
@@ -115,6 +129,8 @@ def forked(
         The signal that is sent, if any.
     after_s, at_event
         After which time [s], or at which event that touches a file of the folder.
+    full
+        Whether the disk is full from that event on, in place of a signal.
 
     Returns
     -------
@@ -135,7 +151,7 @@ def forked(
 
         # The program has these handlers before it has imported anything.
         answer_at_once()
-        _be_the_program(words, folder, number, at_event)
+        _be_the_program(words, folder, number, at_event, full)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
     deadline = time.monotonic() + MOST_S
     send_at = time.monotonic() + after_s if after_s is not None and number else None
@@ -159,7 +175,11 @@ def forked(
 
 
 def _be_the_program(
-    words: Sequence[str], folder: Path, number: signal.Signals | None, at_event: int | None
+    words: Sequence[str],
+    folder: Path,
+    number: signal.Signals | None,
+    at_event: int | None,
+    full: bool,
 ) -> NoReturn:
     status = 70
     try:
@@ -168,7 +188,7 @@ def _be_the_program(
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
         # A signal before this would be answered on the error output of the benchmark.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS[1:])
-        count = _count_file_events(folder, number if at_event else None, at_event or 0)
+        count = _count_file_events(folder, number if at_event else None, at_event or 0, full)
         sys.argv = ["hmesh", *words]
         from hmesh.runs.__main__ import main
 
@@ -187,9 +207,9 @@ def _be_the_program(
 
 
 def _count_file_events(
-    folder: Path, number: signal.Signals | None, at_event: int
+    folder: Path, number: signal.Signals | None, at_event: int, full: bool
 ) -> Callable[[], int]:
-    """Count what touches the files of a run, and send a signal at one of these moments."""
+    """Count what touches the files of a run, and send a signal or fill the disk at a moment."""
     inside = f"{folder}{os.sep}run"
     events = 0
 
@@ -202,9 +222,16 @@ def _count_file_events(
         events += 1
         if number is not None and events == at_event:
             os.kill(os.getpid(), number)
+        if full and events >= at_event and (event == "os.mkdir" or _writes(event, words)):
+            raise FULL
 
     sys.addaudithook(hook)
     return lambda: events
+
+
+def _writes(event: str, words: tuple[Any, ...]) -> bool:
+    """Return whether a file is opened to be written."""
+    return event == "open" and isinstance(words[2], int) and bool(words[2] & WRITING)
 
 
 def reference(scenario: str, plots: bool, folder: Path) -> Reference:
@@ -297,6 +324,81 @@ def kill_again_and_again(
     return ""
 
 
+def fill_the_disk(whole: Reference, folder: Path, chance: random.Random, tally: Tally) -> str:
+    """Let the disk be full from a random moment of a run on, then do what the message says."""
+    at_event = chance.randint(1, whole.events)
+    end, _ = forked(whole.words, folder, at_event=at_event, full=True)
+    course = f"a disk that is full from event {at_event} on ended it with {end.status}"
+    if end.status == 0:
+        tally.too_late += 1
+    elif end.status != 2 or "Traceback" in end.errors or FULL.strerror not in end.errors:
+        return f"{course}: {end.errors}"
+    else:
+        tally.kills["full disk"] += 1
+        tally.moments[state(folder / "run")] += 1
+        words = recommended(end.errors)
+        if words is None and (folder / "run" / "run.json").is_file():
+            refused, _ = forked(whole.words, folder)
+            words = recommended(refused.errors)
+        end, _ = forked(words or whole.words, folder)
+    found = digests(folder / "run")
+    if end.status or found != whole.digests:
+        differ = sorted(k for k in found | whole.digests if found.get(k) != whole.digests.get(k))
+        return f"{course}; then {end.status}: {end.errors} {', '.join(differ)}"
+    return ""
+
+
+def sweep_folder(directory: Path) -> dict[str, str]:
+    """Return what every file of a sweep holds, but how long its runs took."""
+    return {
+        name: digest for name, digest in digests(directory).items() if not name.endswith("run.json")
+    }
+
+
+def started_sweep(folder: Path) -> "subprocess.Popen[str]":
+    """Start a sweep on two processors."""
+    path = str(Path(__file__).resolve().parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-m", "hmesh", *SWEEP], cwd=folder, text=True, stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": path}, start_new_session=True,
+    )  # fmt: skip
+
+
+def kill_in_a_sweep(
+    whole: dict[str, str], seconds: float, folder: Path, chance: random.Random, tally: Tally
+) -> str:
+    """Kill a worker of a sweep, or the sweep, and let it end."""
+    import psutil
+
+    of_worker, after_s = chance.random() < 0.5, chance.uniform(0.2, seconds)
+    with started_sweep(folder) as program:
+        time.sleep(after_s)
+        victims = [psutil.Process(program.pid)] if program.poll() is None else []
+        if victims and of_worker:
+            victims = [
+                child
+                for child in victims[0].children(recursive=True)
+                if "spawn_main" in str(child.cmdline())
+            ]
+        for victim in victims[:1]:
+            victim.kill()
+        errors = program.communicate(timeout=MOST_S)[1]
+    what = "a worker of a sweep" if of_worker else "a sweep"
+    course = f"SIGKILL of {what} after {after_s:.2f} s: status {program.returncode}: {errors}"
+    if not victims:
+        tally.too_late += 1
+    else:
+        tally.kills[f"SIGKILL of {what}"] += 1
+    if "Traceback" in errors or (of_worker or not victims) != (program.returncode == 0):
+        return course
+    if program.returncode:
+        with started_sweep(folder) as program:
+            errors = program.communicate(timeout=MOST_S)[1]
+    if program.returncode or sweep_folder(folder / "run") != whole:
+        return f"{course}; then {program.returncode}: {errors}"
+    return ""
+
+
 def said(errors: str) -> list[str]:
     """Return the lines that a signal is answered with.
 
@@ -345,12 +447,22 @@ def kill_while_starting(whole: Reference, folder: Path, chance: random.Random, t
     return ""
 
 
+def kind_of(number: int, cold: int) -> str:
+    """Return what happens to a run of a number."""
+    if number < cold:
+        return "killed at its start"
+    if number % 50 == 25:
+        return "killed in a sweep"
+    return "full disk" if number % 8 == 5 else "killed"
+
+
 def main() -> None:
     """Kill runs until there were enough kills."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--kills", type=int, default=1000, metavar="N")
     options.add_argument("--cold", type=int, default=0, metavar="N")
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--only", type=int, metavar="NUMBER")
     options.add_argument("--scenario", action="append", choices=list(SMALL))
     options.add_argument("--json", type=Path, metavar="FILE")
     options.add_argument("--smoke", action="store_true", help="a few kills of one scenario")
@@ -362,8 +474,10 @@ def main() -> None:
         os.environ.setdefault(variable, "1")
     scenarios = given.scenario or (["three-communities"] if given.smoke else list(SMALL))
     kills = 5 if given.smoke else given.kills
+    if given.only is not None and given.scenario is None:
+        scenarios = [scenarios[given.only % len(scenarios)]]
     report = given.json and given.json.resolve()
-    chance, tally, began = random.Random(given.seed), Tally(), time.monotonic()
+    tally, began = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="random-kills-") as parent:
         folder = Path(parent).resolve()
         os.chdir(folder)
@@ -373,21 +487,35 @@ def main() -> None:
         for scenario in scenarios:
             for plots in (False, True):
                 references[scenario, plots] = reference(scenario, plots, folder)
+        sweep: tuple[dict[str, str], float] | None = None
+        number = given.only or 0
         try:
             while sum(tally.kills.values()) < kills + given.cold and len(tally.failures) < 20:
-                cold = sum(tally.runs.values()) < given.cold
-                scenario = scenarios[sum(tally.runs.values()) % len(scenarios)]
+                chance = random.Random(f"{given.seed}/{number}")
+                scenario = scenarios[number % len(scenarios)]
                 whole = references[scenario, chance.random() < WITH_PICTURES]
-                kill = kill_while_starting if cold else kill_again_and_again
-                wrong = kill(whole, folder, chance, tally)
-                tally.runs[scenario] += 1
+                kind = kind_of(number, given.cold)
+                if kind == "killed in a sweep":
+                    if sweep is None:
+                        start = time.monotonic()
+                        with started_sweep(folder) as program:
+                            program.communicate(timeout=MOST_S)
+                        sweep = sweep_folder(folder / "run"), time.monotonic() - start
+                        shutil.rmtree(folder / "run")
+                    wrong = kill_in_a_sweep(*sweep, folder, chance, tally)
+                else:
+                    ways = {"killed": kill_again_and_again, "full disk": fill_the_disk}
+                    wrong = ways.get(kind, kill_while_starting)(whole, folder, chance, tally)
+                tally.runs["a sweep" if kind == "killed in a sweep" else scenario] += 1
                 if wrong:
-                    tally.failures.append(f"{scenario}: {wrong}")
+                    tally.failures.append(f"run {number}, {scenario}, {kind}: {wrong}")
                     print(tally.failures[-1], file=sys.stderr, flush=True)
                 shutil.rmtree(folder / "run", ignore_errors=True)
-                done = sum(tally.runs.values())
-                if done % 50 == 0:
-                    print(f"{done} runs, {sum(tally.kills.values())} kills", flush=True)
+                number += 1
+                if given.only is not None:
+                    break
+                if number % 50 == 0:
+                    print(f"{number} runs, {sum(tally.kills.values())} kills", flush=True)
         except KeyboardInterrupt:
             print("interrupted; the figures are those of the kills so far", file=sys.stderr)
         os.chdir(Path(__file__).parent)

@@ -3,13 +3,15 @@
 `import mesa` imports pandas, SciPy's trees and tqdm for its data frames, its spaces and its batch
 runner, and names a logger by a look at the source of all callers: four fifths of a second, in which
 a small run is over. Here these libraries are imported when something of them is first used. A
-program that has imported Mesa before keeps it as it is.
+program that has imported Mesa before keeps it as it is, and one with several threads imports it
+whole, as another thread could come upon a stand-in meanwhile.
 """
 
 import importlib
 import importlib.util
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from functools import wraps
 from types import ModuleType
@@ -38,14 +40,25 @@ class _Later(ModuleType):
 
 
 class _Name:
-    """Something of such a library that is called, such as a class."""
+    """Something of such a library, such as a class, as those use it that imported it by name."""
 
     def __init__(self, module: str, name: str) -> None:
         self._place = module, name
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
+    def _meant(self) -> Any:
         module, name = self._place
-        return getattr(importlib.import_module(module), name)(*given, **named)
+        return getattr(importlib.import_module(module), name)
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        return self._meant()(*given, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._meant(), name)
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return isinstance(instance, self._meant())
 
 
 def _logging() -> ModuleType | None:
@@ -89,7 +102,7 @@ def _logging() -> ModuleType | None:
 
 def _import() -> ModuleType:
     """Import Mesa, light unless it or what it imports is there already."""
-    if "mesa" in sys.modules:
+    if "mesa" in sys.modules or threading.active_count() > 1:
         return importlib.import_module("mesa")
     later = {name: _Later(name) for name in LATER if name not in sys.modules}
     loggers = _logging()

@@ -23,6 +23,7 @@ from hmesh.markets.house_dispatch import (
     running_cost,
 )
 from hmesh.markets.house_programme import HouseProgramme, Stored, burning
+from hmesh.markets.known_days import KnownDays, SolvedDays
 
 # Days relaxed in one programme: HiGHS is slower on very many of them and on each alone.
 DAYS_AT_ONCE = 14
@@ -63,6 +64,7 @@ def dispatch_by_days(
     start: Stored | None = None,
     midnight: Stored | None = None,
     gap: float = 1e-6,
+    known: KnownDays | None = None,
 ) -> DaysDispatch | None:
     """Return the cheapest dispatch found by solving day by day, and a bound on any.
 
@@ -72,6 +74,9 @@ def dispatch_by_days(
         As for `dispatch_exactly`.
     gap
         Share of the cost that is near enough.
+    known
+        Days of the same house at other feed-in tariffs, to which those found are added; without a
+        start alone.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def dispatch_by_days(
     where storages are worth nothing more than to be refilled. Levels set for all days are tried in
     turn: those of `midnight`, or the lowest, and where days choose freely the median of their own.
     """
-    days = _Days(demand, devices, prices, start)
+    days = _Days(demand, devices, prices, start, known if start is None else None)
     if midnight is not None:
         reported = days.levels(midnight)
         try:
@@ -139,41 +144,6 @@ def worth_at_midnights(
     return worth
 
 
-@dataclass(slots=True)
-class _Solved:
-    """What days do.
-
-    Attributes
-    ----------
-    columns
-        The fields of `HouseFlows`, arrays of shape (steps,).
-    begins, ends
-        What storages hold before and after each day, shape (days, 2) [kWh, kWh of heat].
-    costs, bounds
-        What each day costs, and cannot cost less than, shape (days,) [money].
-    """
-
-    columns: dict[str, Series]
-    begins: Series
-    ends: Series
-    costs: Series
-    bounds: Series
-
-    @property
-    def cost(self) -> float:
-        """What all days cost [money]."""
-        return float(self.costs.sum())
-
-    @property
-    def bound(self) -> float:
-        """What they cannot cost less than [money]."""
-        return float(self.bounds.sum())
-
-    def flows(self) -> HouseFlows:
-        """Return the dispatch."""
-        return HouseFlows(**self.columns)
-
-
 class _Days:
     """The days of a house, each solved for itself."""
 
@@ -183,7 +153,9 @@ class _Days:
         devices: HouseDevices,
         prices: HousePrices,
         start: Stored | None,
+        memory: KnownDays | None = None,
     ) -> None:
+        self.memory = memory
         self.demand, self.devices, self.prices, self.start = demand, devices, prices, start
         self.first = np.flatnonzero(np.diff(demand.day, prepend=demand.day[:1] - 1))
         self.ends = np.append(self.first[1:], demand.steps)
@@ -202,7 +174,7 @@ class _Days:
             levels[0] = self.start.battery_kwh, self.start.tank_kwh
         return levels
 
-    def solve(self, reported: Series | None, known: _Solved | None = None) -> _Solved:
+    def solve(self, reported: Series | None, known: SolvedDays | None = None) -> SolvedDays:
         """Return the cheapest days.
 
         Parameters
@@ -218,7 +190,7 @@ class _Days:
             If a day has no dispatch.
         """
         todo = np.arange(self.count)
-        solved = _Solved(
+        solved = SolvedDays(
             {name: np.empty(self.demand.steps) for name in _FLOWS},
             np.zeros((self.count, 2)),
             np.zeros((self.count, 2)),
@@ -228,20 +200,25 @@ class _Days:
         if known is not None and reported is not None:
             off = np.abs(known.begins - reported[:-1]) + np.abs(known.ends - reported[1:])
             todo = np.flatnonzero(off.max(axis=1) > SAME_KWH)
-            solved = _Solved(
+            solved = SolvedDays(
                 {name: values.copy() for name, values in known.columns.items()},
                 known.begins.copy(), known.ends.copy(), known.costs.copy(), known.costs.copy(),
             )  # fmt: skip
+        midnights = b"" if reported is None else reported.tobytes()
+        if self.memory is not None:
+            todo = self.memory.reuse(midnights, self.prices, solved, todo, self.first)
         hard: list[int] = []
         for some in np.array_split(todo, max(1, -(-len(todo) // DAYS_AT_ONCE))):
             if len(some):
                 hard += self._some(solved, some, reported, relaxed=True)
         for day in hard:
             self._some(solved, np.array([day]), reported, relaxed=False)
+        if self.memory is not None:
+            self.memory.keep(midnights, self.prices, solved)
         return solved
 
     def _some(
-        self, solved: _Solved, days: NDArray[np.intp], reported: Series | None, *, relaxed: bool
+        self, solved: SolvedDays, days: NDArray[np.intp], reported: Series | None, *, relaxed: bool
     ) -> list[int]:
         """Solve some days; return those of them that a relaxation leaves open."""
         steps = np.concatenate([np.arange(self.first[d], self.ends[d]) for d in days])

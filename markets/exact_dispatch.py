@@ -15,6 +15,7 @@ from hmesh.markets.house_dispatch import (
     running_cost,
 )
 from hmesh.markets.house_programme import HouseProgramme, Stored, burning
+from hmesh.markets.known_days import KnownDays
 
 # Nodes of a search of many days at once; days alone mostly need none.
 MOST_NODES = 1000
@@ -66,6 +67,7 @@ def dispatch_exactly(
     as_one: bool = False,
     gap: float = 1e-6,
     most_nodes: int = MOST_NODES,
+    known: KnownDays | None = None,
 ) -> ExactDispatch:
     """Return the cheapest dispatch of a house that knows all steps ahead.
 
@@ -92,6 +94,9 @@ def dispatch_exactly(
     most_nodes : int
         Nodes of a search tree after which the best dispatch so far is taken, where binary variables
         of many days are searched together; its `gap` then bounds what it may have missed.
+    known : KnownDays, optional
+        Days of the same house at other feed-in tariffs, so that only days that change between two
+        of them are solved.
 
     Raises
     ------
@@ -123,7 +128,7 @@ def dispatch_exactly(
     programme = programme_of(everywhere=False)
     by_days = None
     if programme.binary.any() and ramp_kw is None and not as_one:
-        by_days = dispatch_by_days(demand, devices, prices, start, midnight, gap)
+        by_days = dispatch_by_days(demand, devices, prices, start, midnight, gap, known)
         if by_days is not None and by_days.flows is not None and by_days.gap <= gap:
             return _priced(by_days.flows, prices, devices, by_days.bound)
         many = len(np.unique(demand.day)) > DAYS_AS_ONE

@@ -94,7 +94,7 @@ def learn_demand(
     order = np.argsort(prices)
     prices, answers = prices[order], [answers[k] for k in order]
     energy_kwh = np.array(answers)
-    learned, hidden = _first_look(prices, energy_kwh, plugs, fixed_kwh)
+    learned, hidden = _look(prices, energy_kwh, plugs, fixed_kwh)
     rows, there = hidden.rows, energy_kwh[:, hidden.rows]
     while hidden.widest > narrow and len(prices) < most_probes:
         learned = None
@@ -104,7 +104,8 @@ def learn_demand(
         if np.isnan(answers[place]).all():
             break
         there = np.concatenate((there[:place], answers[place][None, rows], there[place:]))
-        hidden = hidden_lines(prices, there, tuple(rows_of_column(plug, rows) for plug in plugs))
+        some = rows_of_column(plugs[0], rows), rows_of_column(plugs[1], rows)
+        _, hidden = _look(prices, there, some, 0.0)
         # Who is known stays known.
         rows, there = rows[hidden.rows], there[:, hidden.rows]
     if learned is None:
@@ -112,17 +113,18 @@ def learn_demand(
     return learned
 
 
-def _first_look(
+def _look(
     prices: NDArray[np.float64],
     energy_kwh: NDArray[np.float64],
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
 ) -> tuple[LearnedDemand | None, HiddenLines]:
-    """Return what the first answers say, where it is found with it, and what they hide."""
+    """Return what answers say, where that is found with it, and what they hide."""
     count = energy_kwh.shape[1]
     if count == 0 or np.isnan(energy_kwh).all(axis=1).any():
         return None, HiddenLines(np.empty(0, dtype=np.intp))
-    if compiled_for(count):
+    # Of each vehicle all answers are looked at.
+    if compiled_for(len(prices) * count):
         learned, hidden = _by_kernel(prices, energy_kwh, plugs, fixed_kwh)
         if learned is not None:
             return learned, hidden

@@ -143,7 +143,8 @@ def _begin(run: Run, scenario: Scenario, steps: int) -> tuple[int, dict[str, Any
     if planned:
         return 0, None, f"{' and '.join(planned)} plan over the length of the run"
     more = _joining(scenario) != _joining(run.scenario)
-    if more or (differs and scenario.growth.vehicles_per_year):
+    growth = scenario.growth
+    if more or (differs and (growth.vehicles_per_year or growth.adoption)):
         return 0, None, "vehicles that join later have a place in the fleet from the start"
     done, state = state_before(run, steps)
     why = "" if state is not None else "the run kept no state before (record.states: all or end)"

@@ -230,10 +230,12 @@ def test_the_report_is_a_table_and_plain_lines(capsys: pytest.CaptureFixture[str
     assert reported[-1] == (10, 10)
     lines = report.lines()
     assert lines[0].endswith(f"{len(report.checks)} of {len(report.checks)} checks hold")
-    assert len(lines) == 1 + len(report.checks)
-    assert all(line.startswith("ok ") for line in lines[1:])
+    assert len(lines) == 2 + len(report.checks)
+    assert all(line.startswith("ok ") for line in lines[1:-1])
+    assert lines[-1].startswith("not covered: run.wall_seconds, run.versions, ")
     Console(width=200).print(report)
     shown = capsys.readouterr().out
+    assert "not covered: run.wall_seconds" in shown
     assert all(check.name in shown for check in report.checks)
 
 

@@ -96,6 +96,12 @@ def test_bounds_by_hand(
     assert bounds == pytest.approx(expected)
 
 
+def test_bounds_use_all_of_the_store_beside_losses() -> None:
+    """What fills the room is divided by the efficiency, what empties it multiplied."""
+    lo_kwh, hi_kwh = exchange_bounds(33.0, 40.0, 0.2, 0.9, 70.0, 1.0, 0.9, 0.8)
+    assert (lo_kwh, hi_kwh) == pytest.approx((-25.0 * 0.8, 3.0 / 0.9))
+
+
 def test_floats_go_in_and_come_out() -> None:
     lo_kwh, hi_kwh = exchange_bounds(20.0, 40.0, 0.2, 0.9, 7.0, 1.0, 0.95, 0.95)
     for value in (lo_kwh, hi_kwh, charged(20.0, hi_kwh, 0.95, 0.95), usable_kwh(2.0, 40.0, 0.2)):

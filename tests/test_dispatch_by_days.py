@@ -19,6 +19,7 @@ from hmesh.markets.house_dispatch import (
     running_cost,
 )
 from hmesh.markets.house_programme import HouseProgramme, Stored, burning
+from hmesh.markets.known_days import KnownDays
 from tests.plain_dispatch import plain_cost
 from tests.storage_houses import CASES, DAY, NIGHT, some_days, tariff
 from tests.test_exact_dispatch import physical
@@ -101,6 +102,45 @@ def test_days_alone_give_the_cheapest_dispatch_and_prove_it(case: str, feed_in: 
         assert days.gap <= 1e-6
         assert near(days.cost, float(running_cost(days.flows, prices).sum()))
         assert near(days.cost, plain_cost(demand, devices, prices, start))
+
+
+def test_days_between_two_tariffs_follow_from_both() -> None:
+    """Tariffs from both ends inwards, against each alone; few days are solved again."""
+    demand, devices, known = some_days(5), CASES["hybrid_storage"], KnownDays()
+    for feed_in in (48.0, 28.0, 38.0, 33.0):
+        prices = tariff(demand.steps, feed_in)
+        found = dispatch_exactly(demand, devices, prices, known=known)
+        alone = dispatch_exactly(demand, devices, prices)
+        assert near(found.cost, alone.cost)
+        assert found.gap <= 1e-6
+        physical(found, demand, devices)
+        # What is delivered is the slope of the cost, and so the same for all that cost least.
+        assert near(float(found.flows.export_kwh.sum()), float(alone.flows.export_kwh.sum()))
+    assert known.reused >= 5
+
+
+@pytest.mark.slow
+@given(house=houses(days=2, hours=6))
+@settings(max_examples=20, deadline=None)
+def test_what_follows_between_tariffs_is_never_beaten(
+    house: tuple[HouseDemand, HouseDevices, HousePrices],
+) -> None:
+    demand, devices, prices = house
+    known = KnownDays()
+    for feed_in in (48.0, 8.0, 30.0, 20.0):
+        here = replace(prices, feed_in=np.full(demand.steps, feed_in))
+        found = dispatch_exactly(demand, devices, here, known=known)
+        alone = dispatch_exactly(demand, devices, here)
+        assert abs(found.cost - alone.cost) <= 2e-6 * max(abs(alone.cost), 1.0)
+        assert found.bound <= alone.cost + 2e-6 * max(abs(alone.cost), 1.0)
+
+
+def test_days_are_known_at_one_tariff_of_all_steps() -> None:
+    demand, devices = some_days(2), CASES["battery"]
+    prices = tariff(demand.steps, 48.0)
+    prices.feed_in[3] = 40.0
+    with pytest.raises(ValueError, match="the same in all steps"):
+        dispatch_exactly(demand, devices, prices, known=KnownDays())
 
 
 def test_days_of_other_lengths_are_days() -> None:

@@ -72,3 +72,28 @@ def test_mesa_is_whole_though_it_is_imported_light() -> None:
         print("modules:", *sys.modules)
         """)
     assert {"pandas", "scipy.spatial"} <= imported
+
+
+def test_mesa_is_imported_whole_where_other_threads_could_see_stand_ins() -> None:
+    imported = modules_after("""
+        import sys, threading
+        done = threading.Event()
+        other = threading.Thread(target=done.wait)
+        other.start()
+        from hmesh.environment.light_mesa import mesa
+        done.set()
+        other.join()
+        print("modules:", *sys.modules)
+        """)
+    assert {"mesa", "pandas", "scipy.spatial"} <= imported
+
+
+def test_a_name_of_a_stand_in_is_what_it_stands_for() -> None:
+    modules_after("""
+        from hmesh.environment.light_mesa import mesa
+        from hmesh.environment.light_mesa import _Name
+        tree = _Name("collections", "OrderedDict")
+        assert isinstance(tree(a=1), tree) and not isinstance({}, tree)
+        assert list(tree.fromkeys("ab")) == ["a", "b"]
+        print("modules:")
+        """)

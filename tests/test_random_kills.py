@@ -31,6 +31,6 @@ def test_every_built_in_scenario_survives_random_kills(tmp_path: Path) -> None:
     assert found["failures"] == []
     assert sum(found["kills"].values()) >= 48
     built_in = {path.stem for path in (ROOT / "hmesh/runs/scenarios/built_in").glob("*.yaml")}
-    assert set(found["runs"]) == built_in
-    signals = {name.split()[0] for name in found["kills"]}
-    assert signals == {"SIGKILL", "SIGTERM", "SIGINT"}
+    assert set(found["runs"]) - {"a sweep"} == built_in
+    ways = {name.removesuffix(" at start") for name in found["kills"]}
+    assert ways >= {"SIGKILL", "SIGTERM", "SIGINT", "full disk"}

@@ -95,7 +95,7 @@ def test_the_parts_of_the_report_agree_with_each_other(setting: CompositeStorage
 @pytest.mark.slow
 def test_paybacks_are_exact_for_the_tariff_of_every_year(setting: CompositeStorageSetting) -> None:
     known = {LOW: foreseen(setting, LOW)}
-    found, regimes = feed_in_by_year(setting, known)
+    found, regimes = feed_in_by_year(setting, known, {})
     assert [row[0] for row in found.rows] == [*map(str, range(2009, 2022)), "after 10 years"]
     assert set(known) == {price for _, price, _ in tariffs()}
     assert max(float(cell or 0.0) for cell in regimes.column("missed at most")) <= 1e-6

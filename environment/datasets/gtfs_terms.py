@@ -50,7 +50,32 @@ def read_gtfs_terms(
     InputError
         With everything that is wrong in the files, or for a service that neither of them names.
     """
-    found = _read(folder)
+    return terms_of_services(_read(folder), folder, services, days_off, extra_days)
+
+
+def terms_of_services(
+    found: Mapping[str, Records],
+    folder: Path,
+    services: Collection[str] = (),
+    days_off: Iterable[date] = (),
+    extra_days: Iterable[date] = (),
+) -> SchoolTerms:
+    """Return when there is school by the tables calendar and calendar_dates.
+
+    Parameters
+    ----------
+    found
+        These tables by their names, one of them or both.
+    folder
+        Where they are.
+    services, days_off, extra_days
+        As in `read_gtfs_terms`.
+
+    Raises
+    ------
+    InputError
+        For a service that neither of them names, or where none runs on any day.
+    """
     regular = service_days(found.get("calendar"), found.get("calendar_dates"))
     added = added_days(found.get("calendar_dates"))
     if problems := _unknown(folder, services, regular):

@@ -8,6 +8,7 @@ keeps them is used.
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,13 @@ from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.prosumer_checks import ProsumerAudit
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
-from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
+from hmesh.runs.audits.table_reader import (
+    Columns,
+    DamagedTableError,
+    TableReader,
+    refuse_disorder,
+    refuse_mixed,
+)
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.registry import prosumer_parts
 
@@ -214,6 +221,9 @@ def _read(run: Run, inputs: RunInputs) -> list[dict[str, Table]]:
         "strategy": inputs.strategies, "kind": _KINDS, "community": inputs.communities,
     }  # fmt: skip
     rows = TableReader(run, "accounts", names, inputs.start_ms).rest()
+    refuse_disorder("accounts", rows["year"], rows["strategy"])
+    group = rows["year"] * len(inputs.strategies) + rows["strategy"]
+    refuse_mixed("accounts", group, rows["kind"])
     steps = [inputs.calendar.date_of(step).year for step in range(inputs.steps)]
     years = sorted(set(steps))
     found: list[dict[str, Table]] = []
@@ -236,6 +246,12 @@ def _read(run: Run, inputs: RunInputs) -> list[dict[str, Table]]:
             sums = {n: table[n].reshape(len(years), count).sum(axis=0) for n in _FLOWS}
             of_kinds[kind] = sums | {"community": where[0]}
         found.append(of_kinds)
+        sizes = [
+            {kind: len(t["paid"]) for kind, t in each.items()} for each in (found[0], of_kinds)
+        ]
+        if sizes[0] != sizes[1]:
+            message = f"{inputs.strategies[s]} has others than {inputs.strategies[0]}"
+            raise DamagedTableError("accounts", message)
     return found
 
 
@@ -324,7 +340,13 @@ def _members(
             if due.community is not None:
                 moved = (table["community"] != due.community).astype(np.float64)
                 tally.add(moved, _numbered(f"community of {kind}"), None)
-    yield tally.check()
+    loose = [
+        f"accounts.{name} of {kind}"
+        for kind in accounts[0]
+        for name in ("bought_kwh", "sold_kwh")
+        if kind not in bills or name not in bills[kind].columns
+    ]
+    yield replace(tally.check(), not_covered=tuple(loose))
 
 
 def _named(places: Sequence[str]) -> Label:

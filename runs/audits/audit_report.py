@@ -40,6 +40,9 @@ class Check:
         Steps in which it does not hold, ascending.
     by_design
         Whether it does not apply because a plugin decides otherwise on purpose.
+    not_covered
+        Places of the results that neither it nor another check judges: a column of a table, a
+        figure of the summary or a key of run.json, such as `run.versions`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Check:
     note: str = ""
     failed_steps: tuple[int, ...] = ()
     by_design: bool = False
+    not_covered: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -94,6 +98,16 @@ class AuditReport:
         return tuple(check.name for check in self.checks if check.passed is False)
 
     @property
+    def not_covered(self) -> tuple[str, ...]:
+        """Places of the results that no check judges."""
+        return tuple(dict.fromkeys(place for each in self.checks for place in each.not_covered))
+
+    @property
+    def limits(self) -> str:
+        """What no check judges, in a line; "" where that is nothing."""
+        return f"not covered: {', '.join(self.not_covered)}" if self.not_covered else ""
+
+    @property
     def verdict(self) -> str:
         """The outcome in a sentence."""
         made = [check for check in self.checks if check.passed is not None]
@@ -111,7 +125,8 @@ class AuditReport:
             + "; ".join(filter(None, (check.comparison, check.where, check.note)))
             for check in self.checks
         ]
-        return [f"{self.directory}: {self.verdict}", *(row.rstrip() for row in rows)]
+        limits = [self.limits] if self.limits else []
+        return [f"{self.directory}: {self.verdict}", *(row.rstrip() for row in rows), *limits]
 
     def table(self) -> "Table":
         """Return the report as a table for the terminal."""
@@ -119,7 +134,10 @@ class AuditReport:
         from rich.text import Text
 
         title = f"{self.directory}: {self.verdict}"
-        table = Table(title=Text(title), title_justify="left")
+        limits = Text(self.limits) if self.limits else None
+        table = Table(
+            title=Text(title), title_justify="left", caption=limits, caption_justify="left"
+        )
         for heading in ("check", "", "largest deviation", "where and why"):
             table.add_column(heading)
         colours = {"ok": "green", "FAILED": "bold red", "not made": "yellow", "by design": "cyan"}

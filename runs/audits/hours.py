@@ -72,7 +72,11 @@ def check_hours(
     )
     balance.add(relative(hours["net_kwh"], used), label)
     members = _members(inputs, hours, energies, out, schemes, shed)
-    tallies = (time, supply, balance, members, _storage(inputs, hours, schemes))
+    tallies = [time, supply, balance, members, _storage(inputs, hours, schemes)]
+    if not any(each.plugs_vehicles for each in schemes):
+        plugged = Tally("hours: no vehicle is plugged in where there is none", 0.0, "vehicles")
+        plugged.add(np.abs(hours["vehicles_present"]), label)
+        tallies.append(plugged)
     return [*(tally.check() for tally in tallies), *_prices(inputs, hours, shed)]
 
 

@@ -100,6 +100,7 @@ def read_ledger(
             + [np.ones_like(there[:, :, :1])],
             axis=2,
         ),
+        ascending=2,
     )
     count = len(inputs.communities)
     return {

@@ -122,7 +122,7 @@ def read_lines(run: Run, inputs: RunInputs) -> Columns:
         "line": [line.name for line in lines_of(inputs)],
     }
     rows = TableReader(run, "lines", names, inputs.start_ms).rest()
-    return framed("lines", rows, {"step": range(inputs.steps), **names})
+    return framed("lines", rows, {"step": range(inputs.steps), **names}, ascending=2)
 
 
 def check_lines(

@@ -274,7 +274,7 @@ class ProsumerAudit(SchemeAudit):
         names = {"strategy": strategies, "part": kinds}
         rows = TableReader(self.run, "prosumer_parts", names, inputs.start_ms).rest()
         due = np.broadcast_to(owns, (steps, len(strategies), *owns.shape))
-        parts = framed("prosumer_parts", rows, {**keys, "part": kinds}, due)
+        parts = framed("prosumer_parts", rows, {**keys, "part": kinds}, due, ascending=2)
         names = {"strategy": strategies, "community": inputs.communities}
         rows = TableReader(self.run, "prosumers", names, inputs.start_ms).rest()
         all_of = framed("prosumers", rows, keys)

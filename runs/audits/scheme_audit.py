@@ -151,6 +151,8 @@ class SchemeAudit:
         What knows those who answer beside its agents, set likewise.
     of_agents
         Whether it audits agents of its own; False for prices, which are of agents of others.
+    plugs_vehicles
+        Whether some of its agents are vehicles that are plugged in.
     answers_beside
         Whether some of its agents answer beside vehicles, whom `others` knows.
     unlimited_price
@@ -162,6 +164,8 @@ class SchemeAudit:
         Whether some of them answer by behaviours of plugins, so that no answer can be checked.
     answers_of
         What its stores answer to prices; None where none do.
+    not_covered
+        Places of its tables that no check judges.
     added_figures
         Names of its figures that runs of earlier versions lack.
     """
@@ -173,9 +177,11 @@ class SchemeAudit:
     grid: "AuditedGrid | None" = None
     beside: Sequence[OthersAudit] = ()
     of_agents = True
+    plugs_vehicles = False
     answers_beside = False
     unlimited_price: NDArray[np.float64] | None = None
     unknown_answers = ""
+    not_covered: Sequence[str] = ()
     answers_by_design = False
     answers_of: "AnswersOfStores | None" = None
     added_figures: Sequence[str] = ()

@@ -1,6 +1,7 @@
 """The tables of a finished run as arrays, taken in whole or a part at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 ROWS_PER_BATCH = 2**16
 _MILLISECONDS_PER_HOUR = 3_600_000.0
+
+# Tables with a course of steps for each row of another table.
+COURSES = ("storage_courses",)
 
 type Columns = dict[str, NDArray[Any]]
 
@@ -80,6 +84,9 @@ class TableReader:
         wanted = [column.name for column in self._columns]
         self._batches: Iterator[pa.RecordBatch] = file.iter_batches(ROWS_PER_BATCH, columns=wanted)
         self._any = wanted[0]
+        # Rows of a step follow those of the step before, strategy by strategy.
+        self._last: dict[str, Any] = {"step": -1, "strategy": -1}
+        self._by_step = set(self._last) <= set(wanted) and table not in COURSES
         self._held = [self._empty()]
 
     def take(self, count: int) -> Columns:
@@ -148,7 +155,12 @@ class TableReader:
             raise DamagedTableError(self.table, f"cannot be read: {error}") from None
         if batch is None:
             return False
-        self._held.append({c.name: self._decoded(c, batch.column(c.name)) for c in self._columns})
+        rows = {c.name: self._decoded(c, batch.column(c.name)) for c in self._columns}
+        if self._by_step and len(rows["step"]):
+            lead = [np.append(self._last[k], rows[k]) for k in self._last]
+            refuse_disorder(self.table, *lead)
+            self._last = {k: rows[k][-1] for k in self._last}
+        self._held.append(rows)
         return True
 
     def _decoded(self, column: ResultColumn, values: "pa.Array") -> NDArray[Any]:
@@ -202,6 +214,8 @@ def framed(
     columns: Columns,
     keys: Mapping[str, range | Sequence[str]],
     expected: NDArray[np.bool_] | None = None,
+    *,
+    ascending: int | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Put the rows of a table where their keys say.
 
@@ -216,6 +230,9 @@ def framed(
         may hold: a range of numbers, or the names that its numbers stand for.
     expected
         Which combinations have a row, all of them unless given.
+    ascending
+        By how many of the keys, from the first on, rows ascend, all of them unless given. Rows
+        that differ in other keys alone are in one and the same order everywhere.
 
     Returns
     -------
@@ -225,7 +242,7 @@ def framed(
     Raises
     ------
     DamagedTableError
-        If a row is missing, stands there twice or belongs nowhere.
+        If a row is missing, stands there twice, belongs nowhere or is out of order.
     """
     sizes = tuple(len(held) for held in keys.values())
     values = []
@@ -247,12 +264,73 @@ def framed(
         raise DamagedTableError(
             table, f"{times[wrong]} rows in place of {int(right)} for {reported}"
         )
+    rest = int(np.prod(sizes[ascending:])) if ascending is not None else 1
+    refuse_disorder(table, position // rest)
+    refuse_mixed(table, position // rest, position % rest)
     placed = {}
     for name in columns.keys() - keys.keys():
         flat = np.zeros(len(times), columns[name].dtype)
         flat[position] = columns[name]
         placed[name] = flat.reshape(sizes)
     return placed
+
+
+def refuse_disorder(table: str, *keys: NDArray[Any]) -> None:
+    """Refuse rows that do not ascend by their keys, the first one first.
+
+    Parameters
+    ----------
+    table
+        The name of the table.
+    *keys
+        Columns, numbers without NaN.
+
+    Raises
+    ------
+    DamagedTableError
+        It names the first row that is out of order.
+    """
+    if len(keys[0]) < 2:
+        return
+    tied = np.ones(len(keys[0]) - 1, dtype=bool)
+    for key in keys:
+        later = np.diff(key)
+        wrong = tied & (later < 0)
+        if wrong.any():
+            row = int(np.argmax(wrong)) + 1
+            raise DamagedTableError(table, f"row {row} is out of order")
+        tied &= later == 0
+
+
+def refuse_mixed(table: str, group: NDArray[np.int64], item: NDArray[np.int64]) -> None:
+    """Refuse rows whose items follow each other in one way here and in another way there.
+
+    Parameters
+    ----------
+    table
+        The name of the table.
+    group
+        A number of the group of each row, ascending.
+    item
+        What stands there; equal ones that follow each other count as one.
+
+    Raises
+    ------
+    DamagedTableError
+        It names a row.
+    """
+    follows = (np.diff(group) == 0) & (np.diff(item) != 0)
+    pairs = np.unique(np.stack([item[:-1][follows], item[1:][follows]], axis=1), axis=0)
+    before: dict[int, set[int]] = {}
+    for first, second in pairs.tolist():
+        before.setdefault(second, set()).add(first)
+    try:
+        TopologicalSorter(before).prepare()
+    except CycleError as error:
+        first, second = error.args[1][:2]
+        rows = np.flatnonzero(follows & (item[:-1] == first) & (item[1:] == second))
+        row = int(rows[-1]) + 1 if len(rows) else 0
+        raise DamagedTableError(table, f"row {row} is not in the order of others") from None
 
 
 def names_in(run: Run, table: str, column: str) -> list[str]:

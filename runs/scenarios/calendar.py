@@ -8,8 +8,8 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError
 from hmesh.environment.school_terms import SchoolTerms
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.scenarios.school import timetable_of
-from hmesh.runs.world.dataset_files import load_description
+from hmesh.runs.scenarios.school import is_dataset_folder, timetable_of
+from hmesh.runs.world.dataset_files import load_dataset, load_description
 
 
 def calendar_of(scenario: Scenario, *, with_files: bool = True) -> Calendar:
@@ -87,10 +87,13 @@ def school_terms_of(
     if settings.gtfs is None:
         return SchoolTerms(settings.pairs, None, off, settings.extra)
     # Slow to import, and not needed where no timetable is named.
-    from hmesh.environment.datasets.gtfs_terms import read_gtfs_terms
+    from hmesh.environment.datasets.gtfs_terms import read_gtfs_terms, terms_of_services
 
     folder = scenario.path_of(settings.gtfs)
     try:
+        if is_dataset_folder(folder):
+            found = load_dataset(folder, ("calendar", "calendar_dates")).records
+            return terms_of_services(found, folder, settings.services, off, settings.extra)
         return read_gtfs_terms(folder, settings.services, off, settings.extra)
     except InputError as error:
         raise InputError(

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
+from hmesh.runs.scenarios.adoption_section import Adoption
 from hmesh.runs.scenarios.base import NotNegative, Positive, Section, refuse
 from hmesh.runs.scenarios.durations import AS_HOURS
 
@@ -115,6 +116,9 @@ class GrowthSettings(Section):
     )
     vehicles_join: Literal["month", "day"] = Field(
         default="month", description="whether they join on the first of a month or any day"
+    )
+    adoption: Adoption | None = Field(
+        default=None, description="vehicles that join since their owners know others, or null"
     )
 
 

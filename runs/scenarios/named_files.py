@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from hmesh.runs.scenarios.groups_with_tariff import groups_with_tariff
 from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers
 from hmesh.runs.scenarios.places_section import RoadFile
+from hmesh.runs.scenarios.school import is_dataset_folder, timetable_of
 from hmesh.runs.scenarios.travel_section import datasets_of, files_of
 from hmesh.runs.world.dataset_files import LOAD_TABLES
 
@@ -27,6 +28,9 @@ def datasets_named(scenario: "Scenario") -> dict[str, tuple[str, ...]]:
             used[folder] = (*used.get(folder, ()), *tables)
     for folder, tables in datasets_of(scenario.travel).items():
         used[folder] = (*used.get(folder, ()), *tables)
+    timetable = timetable_of(scenario.school_terms)
+    if timetable is not None and is_dataset_folder(scenario.path_of(timetable)):
+        used[timetable] = (*used.get(timetable, ()), "calendar", "calendar_dates")
     if scenario.holidays is not None and (dataset := scenario.holidays.dataset) is not None:
         used.setdefault(dataset, ())
     if (dataset := scenario.prices.time_of_use.dataset) is not None:

@@ -21,6 +21,7 @@ from hmesh.environment.grid_files.read_grid import grid_files
 from hmesh.runs.plugins.loading import Plugin
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import Metric
+from hmesh.runs.scenarios.adoption_section import adopters_enough
 from hmesh.runs.scenarios.base import Name, Positive, Section
 from hmesh.runs.scenarios.behaviour_section import (
     BehaviourChoice,
@@ -359,6 +360,7 @@ class Scenario(Section):
     _forecaster = model_validator(mode="after")(forecaster_of_a_plugin_named)
     _grid_to_everybody = model_validator(mode="after")(grid_to_everybody)
     _behaviours = model_validator(mode="after")(behaviours_of_agents_there)
+    _adopters_enough = model_validator(mode="after")(adopters_enough)
     _rest_after_burn_in = model_validator(mode="after")(refuse_all_burn_in)
     _events_fit = model_validator(mode="after")(refuse_wrong_events)
 

@@ -61,7 +61,8 @@ class SchoolTermSettings(Section):
     )
     gtfs: str | None = Field(
         default=None,
-        description="folder with the calendar.txt or calendar_dates.txt of GTFS, or null",
+        description="folder with the calendar.txt or calendar_dates.txt of GTFS, or a dataset with "
+        "these tables, or null",
     )
     services: Annotated[tuple[str, ...], AS_TUPLE] = Field(
         default=(), description="services in gtfs on whose days there is school; none given: all"
@@ -132,6 +133,11 @@ def timetable_of(settings: SchoolTermSettings | None) -> str | None:
     return None if settings is None else settings.gtfs
 
 
+def is_dataset_folder(folder: Path) -> bool:
+    """Return whether a folder is a dataset."""
+    return (folder / "dataset.yaml").is_file()
+
+
 def timetable_files(
     settings: SchoolTermSettings | None, path_of: Callable[[str], Path]
 ) -> list[str]:
@@ -141,6 +147,8 @@ def timetable_files(
         return []
     from hmesh.environment.datasets.gtfs_terms import GTFS_FILES, gtfs_files
 
+    if is_dataset_folder(path_of(folder)):
+        return []
     files = gtfs_files(path_of(folder)) or GTFS_FILES.values()
     return [f"{folder}/{file}" for file in files]
 
@@ -171,7 +179,7 @@ def _existing_gtfs(folder: str, info: ValidationInfo) -> str:
 
     path = seen_from / folder
     looked_up(path)
-    if path.is_dir() and gtfs_files(path):
+    if path.is_dir() and (gtfs_files(path) or is_dataset_folder(path)):
         return folder
     allowed = f"a folder with {' or '.join(GTFS_FILES.values())}"
     if path.is_file():

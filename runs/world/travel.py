@@ -28,6 +28,7 @@ from hmesh.runs.scenarios.travel_section import (
     Travel,
     TripTravel,
 )
+from hmesh.runs.world.adoption import adopted_later
 from hmesh.runs.world.communities_on_roads import roads_of
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.drawn_travel import FittedTravel, drawn_trips
@@ -229,7 +230,7 @@ def residential(scenario: Scenario) -> NDArray[np.bool_]:
 def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:
     """Return how the fleet of a scenario grows; None where it does not."""
     growth = scenario.growth
-    others = joining(scenario)
+    others = joining(scenario) + adopted_later(scenario, calendar)
     if not growth.vehicles_per_year and not others:
         return None
     first, rate = scenario.vehicles.count, growth.vehicles_per_year

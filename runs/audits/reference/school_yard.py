@@ -40,6 +40,28 @@ class RoundParts:
     ends: bool
 
 
+def rounds_of_day(blocks: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return when any bus is away, minute by minute of a day and the next [h].
+
+    Parameters
+    ----------
+    blocks
+        Hours at which each block of a day begins and ends.
+    """
+    away = [False] * (2 * 24 * 60 + 1)
+    for first, last in blocks:
+        for minute in range(round(60 * first), round(60 * last)):
+            away[minute] = True
+    rounds, since = [], None
+    for minute, out in enumerate(away):
+        if out and since is None:
+            since = minute
+        elif not out and since is not None:
+            rounds.append((since % 1440 / 60, (minute - 1) % 1440 / 60 + 1 / 60))
+            since = None
+    return tuple(rounds)
+
+
 def round_parts(rounds: Sequence[tuple[int, int]], begin: int, end: int) -> RoundParts:
     """Return what a step, from one moment to another, is to buses with these rounds."""
     share = before = rest = 0.0

@@ -3,8 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hmesh.runs.audits.run_inputs import RunInputs
-from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.audits.table_reader import (
+    Columns,
+    DamagedTableError,
+    TableReader,
+    framed,
+    refuse_disorder,
+)
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 
@@ -70,4 +78,11 @@ def read_storage_tables(
         TableReader(run, table, names, inputs.start_ms).rest()
         for table in ("storage_plans", "storage_courses")
     )
+    of_plan = [plans[name] for name in ("step", "strategy", "storage", "alpha")]
+    refuse_disorder("storage_plans", *of_plan)
+    same = np.ones(max(len(courses["step"]) - 1, 0), dtype=bool)
+    for name in ("strategy", "storage", "alpha"):
+        same &= np.diff(courses[name]) == 0
+    if (same & (np.diff(courses["step"]) != 1)).any():
+        raise DamagedTableError("storage_courses", "steps of a plan do not follow each other")
     return StorageTables(of_storages, of_households, plans, courses)

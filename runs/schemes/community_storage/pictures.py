@@ -50,13 +50,17 @@ def draw_charging(data: RunData) -> Drawing:
     power, stored = storage_power(data, sums), soc_percent(data, sums)
     if power is None and not any(share.any() for share in stored.values()):
         return Drawing("No charging of storages to draw: there is no sun, and nothing is stored")
-    nothing = [Series("", np.zeros(data.steps), width=0.0)]
-    series = {name: power.series[name] if power else nothing for name in stored}
+    # Panels with the same power are one only where the same is stored, which has a second axis:
+    # drawn without width, and too small to move the axis of power, it keeps the others apart.
+    series = {
+        name: [*(power.series[name] if power else ()), Series("", 1e-9 * share, width=0.0)]
+        for name, share in stored.items()
+    }
     chart = Chart(data, "storage_power", "", {}, series, "power", "kW")
     finding = _charging_finding(data, sums)
     drawing = draw_charts([chart], finding, (legend_line("stored", INK, lw=1.4),), right_in=0.95)
-    # What is stored has an axis of its own.
-    for axes, share in zip(drawing.axes, stored.values(), strict=True):
+    drawn = [share for name, share in stored.items() if chart.alike[name] == name]
+    for axes, share in zip(drawing.axes, drawn, strict=True):
         beside = axes.twinx()
         draw_course(beside, data.timeline, share, INK, lw=1.4)
         beside.set_ylim(0, 100)

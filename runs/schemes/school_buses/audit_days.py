@@ -6,11 +6,22 @@ from datetime import timedelta
 
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.event_rows import HOUR_MS, EventRows
-from hmesh.runs.audits.reference.school_yard import RoundParts, round_parts
+from hmesh.runs.audits.reference.school_yard import RoundParts, round_parts, rounds_of_day
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.school_buses.section import SchoolBuses
+from hmesh.runs.schemes.school_buses.section import BLOCK_TABLES, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
+from hmesh.runs.world.dataset_files import load_dataset
+
+
+def _hours_of_blocks(inputs: RunInputs, folder: str) -> tuple[tuple[float, float], ...]:
+    """Return the rounds of the blocks of a dataset, of the services of the school terms."""
+    blocks = load_dataset(inputs.scenario.path_of(folder), BLOCK_TABLES).records["bus_blocks"]
+    terms = inputs.scenario.school_terms
+    services = terms.services if terms is not None else ()
+    names = ("service_id", "departs", "arrives")
+    rows = zip(*(blocks.columns[name].tolist() for name in names), strict=True)
+    return rounds_of_day([row[1:] for row in rows if not services or row[0] in services])
 
 
 class Timetable:
@@ -29,6 +40,9 @@ class Timetable:
 
     def __init__(self, inputs: RunInputs, rules: SchoolBuses) -> None:
         self.inputs, self.rules = inputs, rules
+        self._hours = rules.rounds
+        if rules.blocks is not None:
+            self._hours = _hours_of_blocks(inputs, rules.blocks)
         self._end = round(inputs.steps * inputs.step_h * HOUR_MS)
         self.rounds = [span for day in self._days(-1) for span in self._rounds_on(day)]
         self._backs = [back for _, back in self.rounds]
@@ -45,7 +59,7 @@ class Timetable:
     def _rounds_on(self, day: int) -> Iterator[tuple[int, int]]:
         date = self.inputs.calendar.start.date() + timedelta(days=day)
         if self.inputs.calendar.is_school_day(date):
-            for leaves, back in self.rules.rounds:
+            for leaves, back in self._hours:
                 later = 24.0 if back < leaves else 0.0
                 yield self._at(day, leaves), self._at(day, back + later)
 

@@ -70,7 +70,7 @@ class SchoolDays:
         calendar = self.simulation.calendar
         # A round of the day before the run may end within it.
         first = day - (day == 0)
-        for begin, end in rounds_of_days(calendar, first, day, self.schools.rules.rounds):
+        for begin, end in rounds_of_days(calendar, first, day, self.schools.hours):
             if begin >= 0:
                 self._pend(begin, SETS_OUT)
             self._pend(end, IS_BACK)

@@ -22,6 +22,7 @@ from hmesh.runs.scenarios.base import (
     Section,
     Share,
     above_lowest,
+    existing_dataset,
     misplaced_groups,
     names_given_twice,
     ordered,
@@ -34,6 +35,7 @@ from hmesh.runs.schemes.school_buses.money import MONEY
 ClockHour = Annotated[float, Field(ge=0, le=24)]
 Round = Annotated[tuple[ClockHour, ClockHour], AS_TUPLE]
 CONNECTION = "schools"
+BLOCK_TABLES = ("bus_blocks", "calendar", "calendar_dates")
 # A round past midnight that takes longer is rather one whose hours were swapped.
 LONGEST_NIGHT_H = 12.0
 
@@ -101,6 +103,11 @@ class SchoolBuses(SchemeSection):
     )
     round_km: PositivePreference = Field(
         default=70.0, description="length of a bus's round; two bounds are drawn between [km]"
+    )
+    blocks: str | None = Field(
+        default=None,
+        description="folder of a dataset whose table bus_blocks states rounds and their lengths, "
+        "in place of rounds and round_km, or null",
     )
     capacity_kwh: keys.Capacity = 200.0
     power_kw: keys.PlugPower = 60.0
@@ -174,6 +181,16 @@ class SchoolBuses(SchemeSection):
         """Return the nodes of the grid that schools add under a community."""
         here = any(group.community == community for group in self.groups)
         return (CONNECTION,) if here else ()
+
+    @check("blocks")
+    @classmethod
+    def _existing_dataset(cls, blocks: str | None, info: ValidationInfo) -> str | None:
+        return None if blocks is None else existing_dataset(blocks, info)
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """The dataset with the blocks of buses."""
+        return {} if self.blocks is None else {self.blocks: BLOCK_TABLES}
 
     @property
     def files(self) -> list[str]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.school import School
+from hmesh.environment.block_rounds import read_block_rounds
 from hmesh.environment.population import Population
 from hmesh.environment.school_rounds import SchoolRounds, charging_window
 from hmesh.environment.streams import Streams
@@ -14,7 +15,8 @@ from hmesh.markets.critical_hours import base_demand, required_demand
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.school_buses.demand_forecast import UtilityForecast
-from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
+from hmesh.runs.schemes.school_buses.section import BLOCK_TABLES, CONNECTION, SchoolBuses
+from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
 
 
@@ -30,6 +32,8 @@ class SchoolSetting:
         Their columns; each world forks them.
     nodes : array of int, shape (schools,)
         Node of the grid at which each school is connected.
+    hours : tuple of (float, float)
+        Clock hours from and to for each round of a school day [h].
     rounds : SchoolRounds
         When buses are on their way.
     window, opens : array of bool, shape (steps,)
@@ -43,6 +47,7 @@ class SchoolSetting:
     buses: Population
     nodes: NDArray[np.intp]
     rounds: SchoolRounds
+    hours: tuple[tuple[float, float], ...]
     window: NDArray[np.bool_]
     opens: NDArray[np.bool_]
     forecast: UtilityForecast
@@ -99,12 +104,21 @@ def make_school_setting(rules: SchoolBuses, setting: Setting) -> SchoolSetting:
     node = [grid.node_index.get(f"{name}/{CONNECTION}", -1) for name in communities]
     window, opens = charging_window(calendar, scenario.steps, *rules.charging_window)
     schools = _schools(scenario, rules, streams, where)
+    buses, hours = _buses(scenario, rules, streams, schools), rules.rounds
+    if rules.blocks is not None:
+        dataset = load_dataset(scenario.path_of(rules.blocks), BLOCK_TABLES)
+        terms = scenario.school_terms
+        blocks = read_block_rounds(dataset, terms.services if terms is not None else ())
+        hours = blocks.hours
+        # The buses of the timetable are dealt in turn.
+        buses.set("round_km", np.resize(blocks.round_km, len(buses)))
     return SchoolSetting(
         rules=rules,
         schools=schools,
-        buses=_buses(scenario, rules, streams, schools),
+        buses=buses,
         nodes=np.array(node, dtype=np.intp)[where],
-        rounds=SchoolRounds.of(calendar, scenario.steps, rules.rounds, opens, window),
+        rounds=SchoolRounds.of(calendar, scenario.steps, hours, opens, window),
+        hours=hours,
         window=window,
         opens=opens,
         forecast=UtilityForecast(scenario, calendar, members),

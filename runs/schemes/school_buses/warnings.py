@@ -125,7 +125,7 @@ def _while_charging(scenario: Scenario) -> Iterator[Problem]:
     opens, closes = buses.charging_window
     if (closes - opens) % DAY_H == 0:
         return
-    for number, (begins, _) in enumerate(buses.rounds):
+    for number, (begins, _) in enumerate(buses.rounds if buses.blocks is None else ()):
         if (begins - opens) % DAY_H < (closes - opens) % DAY_H:
             message = (
                 f"begins at {begins:g}, while the charging window from {opens:g} to {closes:g} is "

@@ -10,6 +10,7 @@ from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.reference.home_capacity import Charge, needed, published_total
 from hmesh.runs.audits.reference.homes import Home, HomeDay, Shifting, settle_day
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.table_reader import DamagedTableError
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_rules import ASSIGNMENTS, home_of
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
@@ -209,9 +210,13 @@ class _Day:
 def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
     """Check the capacities of the first day: conditions solved again, days lived with them."""
     tally = Tally("smart homes: capacities suffice, and 1 % less does not", 1e-6, "of the capacity")
+    reported = run.table("home_capacities").to_pylist()
+    by_home = [(inputs.strategies.index(row["strategy"]), row["home"]) for row in reported]
+    if by_home != sorted(by_home):
+        raise DamagedTableError("home_capacities", "rows are out of order")
     rows = {
         (row["strategy"], row["home"], row["storage"]): (row["published_kwh"], row["dynamic_kwh"])
-        for row in run.table("home_capacities").to_pylist()
+        for row in reported
     }
     settings: SmartHomesSettings = inputs.scenario.smart_homes
     assert settings is not None

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
-from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.audits.table_reader import (
+    Columns,
+    DamagedTableError,
+    TableReader,
+    framed,
+    refuse_disorder,
+    refuse_mixed,
+)
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.group_flows import SUMS
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
@@ -176,6 +183,13 @@ def read_homes(
         )
     }
     _belong(tables, setting, recorded)
+    for table, rows in tables.items():
+        if table != "home_flows":
+            refuse_disorder(table, rows["step"], rows["strategy"], rows["home"])
+    flows = tables["home_flows"]
+    group = flows["step"] * len(strategies) + flows["strategy"]
+    between = flows["source"] * len(ends) + flows["target"]
+    refuse_mixed("home_flows", group, flows["home"] * len(ends) ** 2 + between)
     groups = [
         _group(inputs, tables, group, first, homes, days, ends, answers)
         for group, first, homes in zip(setting.groups, first_homes(setting), recorded, strict=True)

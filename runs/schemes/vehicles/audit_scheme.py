@@ -23,6 +23,7 @@ from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sal
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
+from hmesh.runs.schemes.vehicles.audit_adoption import check_adoption
 from hmesh.runs.schemes.vehicles.audit_behaviours import BehaviourAudit
 from hmesh.runs.schemes.vehicles.audit_departures import DepartureAudit
 from hmesh.runs.schemes.vehicles.audit_fleet import (
@@ -52,6 +53,8 @@ class VehicleSchemeAudit(SchemeAudit):
 
     step_by_step = True
     answers = True
+    plugs_vehicles = True
+    not_covered = tuple(f"{table}: order of rows" for table in ("trips", "sessions", "events"))
     added_figures = ("ev_charging_bill", "ev_discharging_income")
 
     def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
@@ -71,6 +74,7 @@ class VehicleSchemeAudit(SchemeAudit):
         run, inputs = self._run, self.inputs
         fleet = read_fleet(run, inputs)
         yield check_fleet(inputs, fleet)
+        yield from check_adoption(inputs)
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         trips = TableReader(run, "trips", names, inputs.start_ms)
         self._fleet = fleet

@@ -176,7 +176,8 @@ class Vehicles(VehicleKeys, SchemeSection):
     def expected(self, scenario: Any) -> bool:
         """Return whether there are vehicles at any time of the run."""
         joining = any(event.vehicles for event in scenario.events)
-        return bool(self.count or scenario.growth.vehicles_per_year or joining)
+        growth = scenario.growth
+        return bool(self.count or growth.vehicles_per_year or growth.adoption or joining)
 
     @property
     def departures(self) -> bool:

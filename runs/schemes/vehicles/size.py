@@ -18,6 +18,8 @@ def vehicle_rows(scenario: Scenario) -> int:
     section: Vehicles = scenario.vehicles
     vehicles = section.count + floor(scenario.growth.vehicles_per_year * years)
     vehicles += sum(event.vehicles for event in scenario.events)
+    if (adoption := scenario.growth.adoption) is not None:
+        vehicles = max(vehicles, adoption.adopters)
     if isinstance(scenario.record.vehicles, int):
         vehicles = min(vehicles, scenario.record.vehicles)
     return scenario.steps * len(scenario.strategies) * vehicles

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hmesh.markets.known_days import KnownDays
 from hmesh.runs.schemes.composite_storage.setting import (
     NO_STORAGE,
     WITH_STORAGE,
@@ -24,10 +25,30 @@ JPY_PER_USD = 111.0
 type Years = dict[str, HouseYear]
 
 
-def foreseen(setting: CompositeStorageSetting, feed_in: float, tax: float = 0.0) -> Years:
-    """Return the cheapest year of every case with a feed-in tariff and a carbon tax."""
+def foreseen(
+    setting: CompositeStorageSetting,
+    feed_in: float,
+    tax: float = 0.0,
+    days: dict[str, KnownDays] | None = None,
+) -> Years:
+    """Return the cheapest year of every case with a feed-in tariff and a carbon tax.
+
+    Parameters
+    ----------
+    setting
+        The house.
+    feed_in, tax
+        Feed-in tariff [JPY/kWh] and carbon tax [JPY/kg].
+    days
+        Days of each case at other feed-in tariffs and the same tax, to which those found are added.
+    """
     prices = priced(setting, feed_in, tax)
-    return {case: with_foresight(setting, case, prices) for case in CASES.values()}
+    return {
+        case: with_foresight(
+            setting, case, prices, None if days is None else days.setdefault(case, KnownDays())
+        )
+        for case in CASES.values()
+    }
 
 
 def paybacks(setting: CompositeStorageSetting, years: Years) -> Sequence[float | None]:

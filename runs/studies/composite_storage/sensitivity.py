@@ -1,9 +1,10 @@
 """How the payback of a house's storages changes with the feed-in tariff and a carbon tax."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS, feed_in_years
+from hmesh.markets.known_days import KnownDays
 from hmesh.runs.schemes.composite_storage.setting import (
     NO_STORAGE,
     WITH_STORAGE,
@@ -38,9 +39,22 @@ def tariffs() -> list[tuple[str, float, str]]:
     return [*years, ("after 10 years", AFTER_TEN_YEARS, "customer.kyuden.co.jp")]
 
 
+def from_the_ends(prices: Iterable[float]) -> list[float]:
+    """Return prices in an order in which each but the ends lies between two before it."""
+    left = sorted(prices)
+    order, spans = [left[0], left[-1]][: len(left)], [(0, len(left) - 1)]
+    for first, last in spans:
+        if last - first > 1:
+            middle = (first + last) // 2
+            order.append(left[middle])
+            spans += [(first, middle), (middle, last)]
+    return order
+
+
 def feed_in_by_year(
     setting: CompositeStorageSetting,
     known: dict[float, Years],
+    days: dict[str, KnownDays],
     tick: Callable[[], None] = lambda: None,
 ) -> tuple[ReportSection, ReportSection]:
     """Tabulate paybacks by the year of the feed-in tariff, and what houses do at each tariff.
@@ -51,20 +65,22 @@ def feed_in_by_year(
         The house.
     known
         Years with foresight that are known already, by feed-in tariff; those found are added.
+    days
+        Days of each case at the tariffs that are known, likewise.
     tick
         Called after each tariff.
     """
-    rows: list[tuple[Cell, ...]] = []
     cases = tuple(CASES.values())
     lived: dict[float, Years] = {}
-    for year, price, source in tariffs():
-        if price not in lived:
-            lived[price] = by_rules(setting, cases, priced(setting, price))
+    for price in from_the_ends({price for _, price, _ in tariffs()}):
+        lived[price] = by_rules(setting, cases, priced(setting, price))
         if price not in known:
-            known[price] = foreseen(setting, price)
-        backs = [*paybacks(setting, known[price]), *paybacks(setting, lived[price])]
-        rows.append((year, price, *backs, source))
+            known[price] = foreseen(setting, price, days=days)
         tick()
+    rows: list[tuple[Cell, ...]] = [
+        (year, price, *paybacks(setting, known[price]), *paybacks(setting, lived[price]), source)
+        for year, price, source in tariffs()
+    ]
     columns = (
         Column("year"),
         Column("feed-in [JPY]", "g"),

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
+from hmesh.markets.known_days import KnownDays
 from hmesh.runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
 from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.composite_storage.cases import (
@@ -72,6 +73,7 @@ class HouseStudy:
 
     def __init__(self) -> None:
         self.known: dict[float, Years] = {}
+        self.days: dict[str, KnownDays] = {}
 
     @cached_property
     def setting(self) -> CompositeStorageSetting:
@@ -81,7 +83,7 @@ class HouseStudy:
     def foreseen(self, feed_in: float) -> Years:
         """Return the cheapest years with a feed-in tariff [JPY/kWh]."""
         if feed_in not in self.known:
-            self.known[feed_in] = foreseen(self.setting, feed_in)
+            self.known[feed_in] = foreseen(self.setting, feed_in, days=self.days)
         return self.known[feed_in]
 
     @property
@@ -205,9 +207,9 @@ STUDY = Study(
         StudyPart("tank-units", _units, 2, 10),
         StudyPart(
             "figure-17",
-            lambda s, tick: feed_in_by_year(s.setting, s.known, tick),
-            len(tariffs()),
-            170,
+            lambda s, tick: feed_in_by_year(s.setting, s.known, s.days, tick),
+            len({price for _, price, _ in tariffs()}),
+            90,
         ),
         StudyPart("both-prices", lambda s, tick: both_prices(s.both), seconds=30),
         StudyPart("figure-19", _taxes, seconds=40),

@@ -21,6 +21,7 @@ from hmesh.markets.house_dispatch import (
     running_cost,
     self_consumption_rate,
 )
+from hmesh.markets.known_days import KnownDays
 from hmesh.markets.payback import discounted_payback
 from hmesh.markets.present_value import net_present_value
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
@@ -81,10 +82,11 @@ def with_foresight(
     setting: CompositeStorageSetting,
     strategy: str,
     prices: HousePrices,
+    known: KnownDays | None = None,
 ) -> HouseYear:
     """Return the cheapest year of the first house, equal at every midnight as the source has it."""
     demand = setting.demand(0)
-    found = dispatch_exactly(demand, setting.devices(strategy), prices)
+    found = dispatch_exactly(demand, setting.devices(strategy), prices, known=known)
     return year_of(found.flows, demand, prices, found.gap)
 
 
