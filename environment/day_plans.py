@@ -257,12 +257,12 @@ class _Row:
         self.plan = self._cells.get("plan", "")
         self.trip = None
         if len(cells) != len(header):
-            self._tell(
+            self._report(
                 "", f"there are {len(cells)} cells", f"{len(header)} cells, one for each column"
             )
             return
         if not self.plan:
-            self._tell("plan", "the name of the plan is missing", "a name")
+            self._report("plan", "the name of the plan is missing", "a name")
         departs_h = self._number("departs_h", "an hour from 0 to below 24", 0.0, _DAY_H)
         way_km, way_h = self._way()
         duration_h = self._number("duration_h", "hours above 0", math.ulp(0), LARGEST, way_h)
@@ -273,7 +273,7 @@ class _Row:
             arrives_h = departs_h + duration_h
             self.trip = PlanTrip(place, departs_h, arrives_h, km, origin, via, destination, day)
 
-    def _tell(self, column: str, message: str, allowed: str, suggestion: str = "") -> None:
+    def _report(self, column: str, message: str, allowed: str, suggestion: str = "") -> None:
         place = f"{self.place}, column {column}" if column else self.place
         self.problems.append(Problem(place, message, allowed, suggestion))
 
@@ -304,17 +304,17 @@ class _Row:
         try:
             number = float(text)
         except ValueError:
-            self._tell(column, f"'{text}' is no number" if text else "is empty", allowed)
+            self._report(column, f"'{text}' is no number" if text else "is empty", allowed)
             return math.nan
         if not least <= number < below:
-            self._tell(column, f"{text} cannot be", allowed)
+            self._report(column, f"{text} cannot be", allowed)
         return number
 
     def _day(self) -> int:
         kind = self._cells.get("day", "")
         if kind and kind not in DAY_KINDS:
             allowed = f"{', '.join(DAY_KINDS)}, or nothing for every day"
-            self._tell("day", f"'{kind}' is no kind of day", allowed, nearest(kind, DAY_KINDS))
+            self._report("day", f"'{kind}' is no kind of day", allowed, nearest(kind, DAY_KINDS))
         return DAY_KINDS.index(kind) if kind in DAY_KINDS else -1
 
     def _community(self, column: str) -> int:
@@ -325,5 +325,5 @@ class _Row:
             return -1
         message = f"'{name}' is no community" if name else "is empty"
         allowed = f"one of {', '.join(self._communities)}"
-        self._tell(column, message, allowed, nearest(name, self._communities))
+        self._report(column, message, allowed, nearest(name, self._communities))
         return -1

@@ -112,21 +112,21 @@ def read_loads(path: Path | str, calendar: Calendar, steps: int) -> LoadTable:
     interval_us = _interval_us(file, rows, step_us)
     offset_us = rows.time_us - microseconds(calendar.time_of(0))
     inside = rows.timed & (offset_us >= 0) & (offset_us < steps * step_us)
-    _tell_loads(file, np.flatnonzero(inside & ~(np.abs(rows.load) <= LARGEST)), rows.load)
+    _report_loads(file, np.flatnonzero(inside & ~(np.abs(rows.load) <= LARGEST)), rows.load)
     if interval_us == 0:
         raise InputError(file.problems)
     aligned = offset_us % interval_us == 0
-    _tell_misaligned(file, np.flatnonzero(inside & ~aligned), calendar, interval_us)
+    _report_misaligned(file, np.flatnonzero(inside & ~aligned), calendar, interval_us)
     used = np.flatnonzero(inside & aligned & (rows.member >= 0))
     parts = step_us // interval_us
     cell = offset_us[used] // interval_us * len(rows.names) + rows.member[used]
     seen = np.zeros((steps * parts, len(rows.names)), dtype=np.bool_)
     seen.flat[cell] = True
     if np.count_nonzero(seen) < cell.size:
-        _tell_repeated(file, rows, used, cell, calendar.zone)
+        _report_repeated(file, rows, used, cell, calendar.zone)
     if not seen.all():
         unread = rows.member[(rows.member >= 0) & (~rows.timed | (inside & ~aligned))]
-        _tell_gaps(file, rows, seen, unread, calendar, interval_us)
+        _report_gaps(file, rows, seen, unread, calendar, interval_us)
     if file.problems:
         raise InputError(file.problems)
     load = np.empty(seen.shape)
@@ -146,7 +146,7 @@ def _rows(file: LoadFile, zone: ZoneInfo) -> _Rows:
     return _Rows(member, members, times.time_us, times.timed, load)
 
 
-def _tell_loads(file: LoadFile, rows: NDArray[np.int64], load: NDArray[np.float64]) -> None:
+def _report_loads(file: LoadFile, rows: NDArray[np.int64], load: NDArray[np.float64]) -> None:
     column = file.table.column(file.load_column)
 
     def message(row: int) -> str:
@@ -172,7 +172,7 @@ def _interval_us(file: LoadFile, rows: _Rows, step_us: int) -> int:
     return 0
 
 
-def _tell_misaligned(
+def _report_misaligned(
     file: LoadFile, rows: NDArray[np.int64], calendar: Calendar, interval_us: int
 ) -> None:
     times = file.table.column("time")
@@ -181,7 +181,7 @@ def _tell_misaligned(
     file.report(rows, "time", lambda row: f"'{times[row]}' starts no interval", allowed)
 
 
-def _tell_repeated(
+def _report_repeated(
     file: LoadFile,
     rows: _Rows,
     used: NDArray[np.int64],
@@ -203,7 +203,7 @@ def _tell_repeated(
     file.report(repeated, "", message, "one row for each member and interval")
 
 
-def _tell_gaps(
+def _report_gaps(
     file: LoadFile,
     rows: _Rows,
     seen: NDArray[np.bool_],

@@ -179,11 +179,13 @@ def read_diaries(
     there = ~stays
     if ways is not None:
         _from_ways(ways, (origin, destination), there, departs, arrives, km)
-    _tell(file, there & ~(departs >= 0), "departs_h", departs, "an hour of at least 0")
-    _tell(file, there & ~(arrives > departs), ends, arrives, "an arrival after the departure")
-    _tell(file, there & ~((km > 0) & (km <= LARGEST)), "km", km, "kilometres above 0")
-    _tell(file, there & (destination < 0), "destination", destination, "a community")
-    _tell(file, ~((weight >= 0) & (weight <= LARGEST)), "weight", weight, "a number of at least 0")
+    _report(file, there & ~(departs >= 0), "departs_h", departs, "an hour of at least 0")
+    _report(file, there & ~(arrives > departs), ends, arrives, "an arrival after the departure")
+    _report(file, there & ~((km > 0) & (km <= LARGEST)), "km", km, "kilometres above 0")
+    _report(file, there & (destination < 0), "destination", destination, "a community")
+    _report(
+        file, ~((weight >= 0) & (weight <= LARGEST)), "weight", weight, "a number of at least 0"
+    )
     if file.problems:
         raise InputError(file.problems)
     rows = DiaryRows(
@@ -280,7 +282,7 @@ def _from_ways(
             arrives[late] = departs[late] + hours
 
 
-def _tell(
+def _report(
     file: TableFile,
     wrong: NDArray[np.bool_],
     column: str,

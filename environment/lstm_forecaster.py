@@ -132,7 +132,7 @@ class TrainedNetwork:
         """Return the reading after each window, shape (windows,), of shape (windows, window)."""
         scaled = (windows - self.mean) / self.spread
         parts = [
-            np.asarray(_tell(self.network, jnp.asarray(scaled[begin : begin + MOST_AT_ONCE])))
+            np.asarray(_report(self.network, jnp.asarray(scaled[begin : begin + MOST_AT_ONCE])))
             for begin in range(0, len(scaled), MOST_AT_ONCE)
         ]
         joined: NDArray[np.float64] = np.concatenate([np.empty(0), *parts])
@@ -346,7 +346,7 @@ def _mean_square(network: Any, x: Any, y: Any) -> Any:
 
 
 @eqx.filter_jit
-def _tell(network: Any, windows: Any) -> Any:
+def _report(network: Any, windows: Any) -> Any:
     return jax.vmap(network)(windows)
 
 

@@ -4,7 +4,7 @@ A file with them is a plugin. A scenario names it under `plugins`, a command by 
 installed package by an entry point of the group `hmesh.plugins`.
 """
 
-from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import Foreign, ImportOptions
 from hmesh.runs.pictures.figure_layout import Drawing
 from hmesh.runs.plugins.decorators import add_scheme, behaviour, metric, scheme, strategy
 from hmesh.runs.plugins.named_functions import forecaster, picture, reader
@@ -14,7 +14,7 @@ __all__ = [
     "Decision",
     "Drawing",
     "Foreign",
-    "Wishes",
+    "ImportOptions",
     "add_scheme",
     "behaviour",
     "forecaster",

@@ -31,7 +31,7 @@ def resume(
 
     if hours is not None:
         begun = extend_run(directory, hours)
-        _tell(begun.steps_done, begun.why)
+        _report_steps(begun.steps_done, begun.why)
     complete = read_run(directory).complete
     if not complete and (note := versions_note(directory)):
         typer.echo(note, err=True)
@@ -69,7 +69,7 @@ def branch(
     from hmesh.runs.terminal import draw_pictures, show_results
 
     begun = branch_run(directory, at, out, changes or (), until=until, hours=hours)
-    _tell(begun.steps_done, begun.why)
+    _report_steps(begun.steps_done, begun.why)
     with resumable(out):
         _finish(out, no_progress)
         show_results(out, draw_pictures(out))
@@ -83,7 +83,7 @@ def _finish(directory: Path, no_progress: bool, allow_changed_plugins: bool = Fa
         resume_run(directory, progress, allow_changed_plugins=allow_changed_plugins)
 
 
-def _tell(steps_done: int, why: str) -> None:
+def _report_steps(steps_done: int, why: str) -> None:
     if why:
         typer.echo(f"all steps are made again: {why}", err=True)
     else:

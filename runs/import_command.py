@@ -60,7 +60,7 @@ def import_data(
     plugins: Plugins = None,
 ) -> None:
     """Turn files of others into a dataset, a grid or communities, and check them."""
-    from hmesh.environment.datasets.readers import Wishes
+    from hmesh.environment.datasets.readers import ImportOptions
     from hmesh.runs.plugins.loading import load_plugins
     from hmesh.runs.world.dataset_files import dataset_report, import_dataset
 
@@ -78,10 +78,10 @@ def import_data(
             typer.echo(line)
         return
     load_plugins((), Path.cwd(), plugins or ())
-    wishes = Wishes(
+    options = ImportOptions(
         time_zone, start, clock, currency, licence, time_format, unit, decimal, labels, resolution,
         roads,
     )  # fmt: skip
-    for line in dataset_report(import_dataset(kind, source, out, wishes)):
+    for line in dataset_report(import_dataset(kind, source, out, options)):
         typer.echo(line)
     typer.echo(f"dataset: {out}")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hmesh.environment.datasets import Dataset
-from hmesh.environment.datasets.readers import Wishes
+from hmesh.environment.datasets.readers import ImportOptions
 from hmesh.environment.errors import InputError
 from hmesh.runs import load_scenario
 from hmesh.runs.command_line import app
@@ -52,8 +52,8 @@ def folder_of(
 
 
 def imported(folder: Path, start: str | None, out: str = "out") -> Dataset:
-    wishes = Wishes(start=start, time_zone="America/Los_Angeles")
-    return import_dataset("citylearn", folder, folder.parent / out, wishes)
+    options = ImportOptions(start=start, time_zone="America/Los_Angeles")
+    return import_dataset("citylearn", folder, folder.parent / out, options)
 
 
 def reported(dataset: Dataset) -> list[str]:

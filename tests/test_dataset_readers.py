@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets import Dataset
-from hmesh.environment.datasets.readers import KINDS, Wishes, read_foreign
+from hmesh.environment.datasets.readers import KINDS, ImportOptions, read_foreign
 from hmesh.environment.errors import InputError
 from hmesh.runs.command_line import app
 from hmesh.runs.world.dataset_files import import_dataset
@@ -19,8 +19,8 @@ from hmesh.runs.world.dataset_files import import_dataset
 HOURS = 48
 
 
-def imported(kind: str, source: Path, **wishes: str) -> Dataset:
-    return import_dataset(kind, source, source.parent / f"{kind}-dataset", Wishes(**wishes))
+def imported(kind: str, source: Path, **options: str) -> Dataset:
+    return import_dataset(kind, source, source.parent / f"{kind}-dataset", ImportOptions(**options))
 
 
 def lines(path: Path, *rows: str) -> Path:
@@ -75,8 +75,8 @@ def test_citylearn(tmp_path: Path) -> None:
 def test_citylearn_needs_a_year_and_names_what_is_missing(tmp_path: Path) -> None:
     folder = citylearn(tmp_path / "challenge")
     with pytest.raises(InputError, match="--start: is missing; the files of CityLearn state no"):
-        read_foreign("citylearn", folder, Wishes())
-    reported = Wishes(time_zone="UTC", start="2016-08-01T00:00")
+        read_foreign("citylearn", folder, ImportOptions())
+    reported = ImportOptions(time_zone="UTC", start="2016-08-01T00:00")
     lines(folder / "Building_2.csv", "Month,Hour", "8,1")
     with pytest.raises(InputError, match="has no column non_shiftable_load"):
         read_foreign("citylearn", folder, reported)
@@ -110,7 +110,7 @@ def test_eia930(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"line 2, column Demand \(MW\) \(Adjusted\): 'many' is no"
     ):
-        read_foreign("eia930", source, Wishes())
+        read_foreign("eia930", source, ImportOptions())
 
 
 def test_nhts(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_tmy3(tmp_path: Path) -> None:
         ghi, 10 * np.tile(np.arange(1, 25), 2)
     )  # hours are named by their end
     with pytest.raises(InputError, match="cannot be read"):
-        read_foreign("epw", source, Wishes())
+        read_foreign("epw", source, ImportOptions())
 
 
 def test_simbench(tmp_path: Path) -> None:
@@ -213,4 +213,4 @@ def test_the_command_imports_and_checks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_that_is_not_there_is_reported(tmp_path: Path, kind: str) -> None:
     with pytest.raises(InputError, match="does not exist"):
-        read_foreign(kind, tmp_path / "nothing.csv", Wishes())
+        read_foreign(kind, tmp_path / "nothing.csv", ImportOptions())

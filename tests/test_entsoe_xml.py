@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hmesh.environment.calendar import Calendar
-from hmesh.environment.datasets.readers import Wishes, read_foreign
+from hmesh.environment.datasets.readers import ImportOptions, read_foreign
 from hmesh.environment.errors import InputError
 from hmesh.runs.world.dataset_files import import_dataset
 
@@ -55,7 +55,7 @@ def test_hours_quarters_blocks_and_auctions(tmp_path: Path) -> None:
         series(quarters, curve="A03", auction="1"),
         series(other, curve="A03", auction="2"),
     )
-    dataset = import_dataset("entsoe", source, tmp_path / "out", Wishes())
+    dataset = import_dataset("entsoe", source, tmp_path / "out", ImportOptions())
     assert (dataset.description.resolution, dataset.description.currency) == (15, "EUR")
     run = Calendar("2025-06-02", BRUSSELS, step_h=0.25)
     price = dataset.series["market"].over("price", run, 192)[:, 0]
@@ -93,7 +93,7 @@ def test_hours_quarters_blocks_and_auctions(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named(tmp_path: Path, parts: list[str], message: str) -> None:
     with pytest.raises(InputError) as error:
-        read_foreign("entsoe", document(tmp_path, *parts), Wishes())
+        read_foreign("entsoe", document(tmp_path, *parts), ImportOptions())
     assert message in str(error.value)
 
 
@@ -101,12 +101,12 @@ def test_other_documents_are_refused(tmp_path: Path) -> None:
     reason = "<Reason><code>999</code><text>No matching data found</text></Reason>"
     source = document(tmp_path, reason, kind="Acknowledgement_MarketDocument")
     with pytest.raises(InputError, match="without data: No matching data found"):
-        read_foreign("entsoe", source, Wishes())
+        read_foreign("entsoe", source, ImportOptions())
     with pytest.raises(InputError, match="is a GL_MarketDocument"):
-        read_foreign("entsoe", document(tmp_path, kind="GL_MarketDocument"), Wishes())
+        read_foreign("entsoe", document(tmp_path, kind="GL_MarketDocument"), ImportOptions())
     source.write_text('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', encoding="utf-8")
     with pytest.raises(InputError, match="declares a document type"):
-        read_foreign("entsoe", source, Wishes())
+        read_foreign("entsoe", source, ImportOptions())
     source.write_text("<a>", encoding="utf-8")
     with pytest.raises(InputError, match="is no XML"):
-        read_foreign("entsoe", source, Wishes())
+        read_foreign("entsoe", source, ImportOptions())

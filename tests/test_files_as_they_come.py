@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets import Dataset
-from hmesh.environment.datasets.readers import Wishes, read_foreign
+from hmesh.environment.datasets.readers import ImportOptions, read_foreign
 from hmesh.environment.errors import InputError
 from hmesh.environment.irregular_series import interval_means, register_energies
 from hmesh.runs.command_line import app
@@ -19,9 +19,9 @@ from hmesh.runs.world.dataset_files import dataset_report, import_dataset
 BERLIN = "Europe/Berlin"
 
 
-def imported(kind: str, source: Path, **wishes: object) -> Dataset:
+def imported(kind: str, source: Path, **options: object) -> Dataset:
     out = source.parent / f"{source.stem}-dataset"
-    return import_dataset(kind, source, out, Wishes(**wishes))  # type: ignore[arg-type]
+    return import_dataset(kind, source, out, ImportOptions(**options))  # type: ignore[arg-type]
 
 
 def lines(path: Path, *rows: str) -> Path:
@@ -42,7 +42,7 @@ def test_a_wide_table_of_semicolons_and_decimal_commas(tmp_path: Path) -> None:
     source = lines(tmp_path / "town.csv", "Zeit;Hall [kWh];Pool (Wh);Hall pv [kW]", *rows)
     reported = {"time_zone": BERLIN, "time_format": "%d.%m.%Y %H:%M"}
     with pytest.raises(InputError, match=r"points and commas.*--decimal"):
-        read_foreign("csv", source, Wishes(**reported))  # type: ignore[arg-type]
+        read_foreign("csv", source, ImportOptions(**reported))  # type: ignore[arg-type]
     dataset = imported("csv", source, **reported, decimal=",")
     loads = dataset.loads(Calendar("2024-06-03T00:00", BERLIN), 48)
     assert loads.members == ("Hall", "Pool")
@@ -66,19 +66,19 @@ def test_no_unit_and_no_format_is_guessed(tmp_path: Path) -> None:
     rows = [f"{t:%d/%m/%Y %H:%M},1,2" for t in days("2024-03-01", 24)]
     source = lines(tmp_path / "loads.csv", "time,a,b", *rows)
     with pytest.raises(InputError, match=r"loads.csv, line 2, column time: '01/03/2024 00:00' is"):
-        read_foreign("csv", source, Wishes(time_zone=BERLIN))
+        read_foreign("csv", source, ImportOptions(time_zone=BERLIN))
     reported = {"time_zone": BERLIN, "time_format": "%d/%m/%Y %H:%M"}
     with pytest.raises(InputError) as caught:
-        read_foreign("csv", source, Wishes(**reported))  # type: ignore[arg-type]
+        read_foreign("csv", source, ImportOptions(**reported))  # type: ignore[arg-type]
     assert str(caught.value).count("names no unit") == 2  # both at once
     with pytest.raises(InputError, match="'kilowatt' is no unit"):
-        read_foreign("csv", source, Wishes(**reported, unit="kilowatt"))  # type: ignore[arg-type]
+        read_foreign("csv", source, ImportOptions(**reported, unit="kilowatt"))  # type: ignore[arg-type]
     loads = imported("csv", source, **reported, unit="kWh").loads(
         Calendar("2024-03-01", BERLIN), 24
     )
     np.testing.assert_allclose(loads.load_kwh, [[1.0, 2.0]] * 24)
     with pytest.raises(InputError, match=r"--time-zone: is missing"):
-        read_foreign("csv", source, Wishes(time_format="%d/%m/%Y %H:%M", unit="kWh"))
+        read_foreign("csv", source, ImportOptions(time_format="%d/%m/%Y %H:%M", unit="kWh"))
 
 
 def test_labels_of_the_end_of_intervals(tmp_path: Path) -> None:
@@ -97,10 +97,10 @@ def test_utf_16_is_refused_by_name(tmp_path: Path, encoding: str, name: str, mar
     (tmp_path / "utf16.csv").write_bytes(text.encode(encoding))
     expected = f"is text in UTF-16, {name} endian" if mark else "is text in UTF-16"
     with pytest.raises(InputError, match=expected):
-        read_foreign("csv", tmp_path / "utf16.csv", Wishes())
+        read_foreign("csv", tmp_path / "utf16.csv", ImportOptions())
     (tmp_path / "latin.csv").write_bytes("time,Bär [kWh]\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"latin.csv, line 1: is not UTF-8: byte 0xe4"):
-        read_foreign("csv", tmp_path / "latin.csv", Wishes())
+        read_foreign("csv", tmp_path / "latin.csv", ImportOptions())
 
 
 def test_errors_name_line_and_column(tmp_path: Path) -> None:
@@ -108,14 +108,14 @@ def test_errors_name_line_and_column(tmp_path: Path) -> None:
     rows[5] = rows[5].replace("1,0", "one")
     source = lines(tmp_path / "wrong.csv", "time;a [kWh];b [kWh]", *rows)
     with pytest.raises(InputError, match=r"wrong.csv, line 7, column a \[kWh\]: 'one' is no"):
-        read_foreign("csv", source, Wishes(time_zone=BERLIN))
+        read_foreign("csv", source, ImportOptions(time_zone=BERLIN))
     rows[5] = "2024-06-03 05:00;1,0"
     lines(source, "time;a [kWh];b [kWh]", *rows)
     with pytest.raises(InputError, match=r"wrong.csv, line 7: there are 2 cells \(allowed: 3\)"):
-        read_foreign("csv", source, Wishes(time_zone=BERLIN))
+        read_foreign("csv", source, ImportOptions(time_zone=BERLIN))
     lines(source, "time;a [kWh];a load [kW]", *rows[:5])
     with pytest.raises(InputError, match=r"is the load_kwh of 'a' as 'a \[kWh\]' is"):
-        read_foreign("csv", source, Wishes(time_zone=BERLIN))
+        read_foreign("csv", source, ImportOptions(time_zone=BERLIN))
 
 
 def test_gaps_are_reported_and_nothing_finer_is_made(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_irregular_powers_and_registers_of_a_table(tmp_path: Path) -> None:
     rows = [f"{t:%Y-%m-%d %H:%M:%S},{1000 + 0.75 * n}" for n, t in enumerate(times)]
     source = lines(tmp_path / "meter.csv", "time,load", *rows)
     with pytest.raises(InputError, match=r"an irregular interval is not that of a regular"):
-        read_foreign("csv", source, Wishes(time_zone=BERLIN, unit="kWh", resolution=15))
+        read_foreign("csv", source, ImportOptions(time_zone=BERLIN, unit="kWh", resolution=15))
     dataset = imported("csv", source, time_zone=BERLIN, unit="kWh-register", resolution=60)
     loads = dataset.loads(Calendar("2024-06-03T02:00", BERLIN), 24)
     # A reading some seconds after the hour is that of the quarter before.
@@ -201,7 +201,7 @@ def test_home_assistant_with_states_that_are_unavailable(tmp_path: Path) -> None
     rows.append("sensor.mode,unknown,2024-06-03T00:10:00.000Z")
     source = lines(tmp_path / "history.csv", *rows)
     with pytest.raises(InputError, match=r"--unit: is missing"):
-        read_foreign("home_assistant", source, Wishes())
+        read_foreign("home_assistant", source, ImportOptions())
     dataset = imported("home_assistant", source, unit="kWh", resolution=60, time_zone=BERLIN)
     profiles = dataset.series["profiles"]
     assert profiles.keys == ("home",)
@@ -250,7 +250,7 @@ def test_sessions_of_evcc(tmp_path: Path) -> None:
     assert dataset.records["charging_sessions"].columns["energy_kwh"].tolist() == [8.0]
     (tmp_path / "api.json").write_text(json.dumps([{**api[0], "chargedEnergy": "8"}]))
     with pytest.raises(InputError, match=r"session 1: chargedEnergy: '8' is no number"):
-        read_foreign("evcc", tmp_path / "api.json", Wishes())
+        read_foreign("evcc", tmp_path / "api.json", ImportOptions())
 
 
 def test_sessions_of_acn(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_sessions_of_acn(tmp_path: Path) -> None:
     assert dataset.description.time_zone == "America/Los_Angeles"
     (tmp_path / "acn.json").write_text(json.dumps({"_items": [{**item, "connectionTime": None}]}))
     with pytest.raises(InputError, match="session 1: connectionTime: None is no time"):
-        read_foreign("acn", tmp_path / "acn.json", Wishes())
+        read_foreign("acn", tmp_path / "acn.json", ImportOptions())
 
 
 def mtu(start: datetime, minutes: int) -> str:
@@ -330,7 +330,7 @@ def test_renewables_ninja(tmp_path: Path) -> None:
     assert dataset.records["members"].columns["pv_kw"].tolist() == [4.0]
     lines(source, header, *rows)
     with pytest.raises(InputError, match="names no capacity in a comment"):
-        read_foreign("renewables_ninja", source, Wishes())
+        read_foreign("renewables_ninja", source, ImportOptions())
 
 
 def test_a_spreadsheet(tmp_path: Path) -> None:
@@ -349,7 +349,7 @@ def test_a_spreadsheet(tmp_path: Path) -> None:
     sheet.cell(5, 2).value = "x"
     book.save(tmp_path / "town.xlsx")
     with pytest.raises(InputError, match=r"town.xlsx, line 5, column Hall \[kWh\]: 'x' is no"):
-        read_foreign("csv", tmp_path / "town.xlsx", Wishes(time_zone=BERLIN))
+        read_foreign("csv", tmp_path / "town.xlsx", ImportOptions(time_zone=BERLIN))
 
 
 def test_the_command_reads_a_wide_table(tmp_path: Path) -> None:

@@ -30,7 +30,10 @@ CLUMSY = r"of (?:its|your|their) own|comes? to|out of reach"
 FIRST_PAGES = ("README.md", "CONTRIBUTING.md", "docs/index.md", "docs/quick-start.md")
 FOLDERS = ("agents", "environment", "markets", "runs", "tests", "benchmarks", "docs", "notebooks")
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml")
-KINDS = (".py", ".pyi", ".md", ".html", ".js", ".yaml", ".ipynb")
+KINDS = (".py", ".pyi", ".md", ".html", ".js", ".vue", ".yaml", ".ipynb")
+# Idioms that names of functions and classes were made of.
+RIDDLES = r"(?<![a-z])(?:tell|told)(?![a-z])|live_through|lived_through"
+NAMING = ("environment", "runs")
 
 
 def files(folder: str) -> Iterator[Path]:
@@ -61,6 +64,18 @@ def test_prose_uses_the_words_of_the_field(place: str) -> None:
                 around = text[max(match.start() - 30, 0) : match.end() + 30]
                 found.append(f"{path.relative_to(ROOT)}: ...{around}... write: {instead}")
     assert found == [], "\n".join(found[:20])
+
+
+@pytest.mark.parametrize("folder", NAMING)
+def test_names_are_the_words_of_the_field(folder: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files(folder)
+        if path.suffix == ".py"
+        for name in re.findall(r"(?:def|class) (\w+)", path.read_text(encoding="utf-8"))
+        if re.search(RIDDLES, name)
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("name", FIRST_PAGES)

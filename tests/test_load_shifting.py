@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
-from hmesh.markets.load_shifting import MOST_CANDIDATES, ShiftedDay, shift_loads
+from hmesh.markets.load_shifting import MOST_CANDIDATES, ShiftedDay, _bearable, shift_loads
 from hmesh.markets.load_shifting_bound import least_waste
 from tests.smart_homes import random_homes, study_home, study_window
 
@@ -240,3 +240,18 @@ def test_equal_homes_among_others_are_shifted_alike(
     assert np.array_equal(together.after_kwh, one_by_one.after_kwh[mixed])
     assert np.array_equal(together.before_kwh, one_by_one.before_kwh[mixed])
     assert np.array_equal(together.exact, one_by_one.exact[mixed])
+
+
+@given(SEEDS)
+def test_a_storage_bears_a_move_in_every_step(seed: int) -> None:
+    """Also between the slot taken and the one left, when the load has run twice so far."""
+    random = np.random.default_rng(seed)
+    steps = 5
+    usable, gained = random.uniform(0, 2, (1, steps)), random.uniform(-1.5, 0, (1, steps))
+    found = _bearable(usable, gained)[0]
+    for left, taken in itertools.product(range(steps), repeat=2):
+        after = usable[0].copy()
+        after[taken:] += gained[0, taken]
+        if taken < left:
+            assert found[left, taken] <= (after[:left] >= -1e-6).all()
+        assert found[steps, taken] == (after >= -1e-6).all()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hmesh.environment.datasets.readers import Wishes, read_foreign
+from hmesh.environment.datasets.readers import ImportOptions, read_foreign
 from hmesh.environment.datasets.readers.foreign import Foreign
 from hmesh.environment.errors import InputError
 from hmesh.runs.world.dataset_files import import_dataset
@@ -86,7 +86,7 @@ def rows(foreign: Foreign, table: str, *columns: str) -> list[tuple[object, ...]
 def test_the_selected_plan_of_each_person_is_driven(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(PLANS.encode()) if name.endswith("gz") else PLANS.encode())
-    found = read_foreign("matsim", path, Wishes())
+    found = read_foreign("matsim", path, ImportOptions())
     columns = ("vehicle", "departs", "arrives", "km", "origin", "destination")
     # The way back has no length on the road: 3 km to the west and 4 km to the south.
     assert rows(found, "trips", *columns) == [
@@ -107,7 +107,7 @@ def test_events_have_the_length_of_the_links_entered(tmp_path: Path) -> None:
     events, network = tmp_path / "events.xml.gz", tmp_path / "network.xml"
     events.write_bytes(gzip.compress(EVENTS.encode()))
     network.write_text(NETWORK)
-    found = read_foreign("matsim", events, Wishes(network=network))
+    found = read_foreign("matsim", events, ImportOptions(network=network))
     assert rows(found, "trips", "vehicle", "departs", "arrives", "km", "origin", "destination") == [
         ("anna", "07:00:00", "07:15:00", 18.5, "home", "work")
     ]
@@ -116,9 +116,9 @@ def test_events_have_the_length_of_the_links_entered(tmp_path: Path) -> None:
         "left out: 1 trips that never arrive",
     ]
     with pytest.raises(InputError, match="holds no trip by car of known length"):
-        read_foreign("matsim", events, Wishes())
+        read_foreign("matsim", events, ImportOptions())
     with pytest.raises(InputError, match="is XML of network"):
-        read_foreign("matsim", network, Wishes())
+        read_foreign("matsim", network, ImportOptions())
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def timetable(tmp_path: Path) -> Path:
 def test_blocks_last_from_the_first_departure_to_the_last_arrival(
     timetable: Path, unit: str | None, first_km: float, second_km: float
 ) -> None:
-    found = read_foreign("gtfs", timetable, Wishes(unit=unit))
+    found = read_foreign("gtfs", timetable, ImportOptions(unit=unit))
     assert rows(found, "bus_blocks", "block", "service_id", "departs", "arrives") == [
         ("b1/week", "week", "07:00:00", "08:20:00"),
         ("t3/week", "week", "24:10:00", "24:40:00"),
@@ -155,18 +155,18 @@ def test_blocks_last_from_the_first_departure_to_the_last_arrival(
 
 
 def test_a_timetable_becomes_a_dataset_that_passes_its_check(timetable: Path) -> None:
-    dataset = import_dataset("gtfs", timetable, timetable.parent / "blocks", Wishes())
+    dataset = import_dataset("gtfs", timetable, timetable.parent / "blocks", ImportOptions())
     assert len(dataset.records["bus_blocks"]) == 2
     assert len(dataset.records["calendar"]) == 1
 
 
 def test_what_is_wrong_in_a_timetable_is_reported(timetable: Path) -> None:
     with pytest.raises(InputError, match="'yards' is no unit of length"):
-        read_foreign("gtfs", timetable, Wishes(unit="yards"))
+        read_foreign("gtfs", timetable, ImportOptions(unit="yards"))
     path = timetable / "stop_times.txt"
     path.write_text(GTFS["stop_times.txt"].replace("08:20:00,08:20:00", "8.20,8.20"))
     with pytest.raises(InputError, match=r"line 6, column arrival_time: '8\.20' is no time"):
-        read_foreign("gtfs", timetable, Wishes())
+        read_foreign("gtfs", timetable, ImportOptions())
     path.write_text(GTFS["stop_times.txt"].replace("t2,08:00:00,08:05:00", "t2,07:20:00,07:20:00"))
     with pytest.raises(InputError, match="block 'b1' of service 'week' is in two trips at once"):
-        read_foreign("gtfs", timetable, Wishes())
+        read_foreign("gtfs", timetable, ImportOptions())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hmesh.environment.calendar import Calendar
-from hmesh.environment.datasets.readers import Wishes, read_foreign
+from hmesh.environment.datasets.readers import ImportOptions, read_foreign
 from hmesh.environment.errors import InputError
 from hmesh.runs.world.dataset_files import import_dataset
 
@@ -59,7 +59,7 @@ def on_hdf5(path: Path) -> Path:
 
 def test_a_classic_file(tmp_path: Path) -> None:
     source = classic(tmp_path / "town.nc")
-    dataset = import_dataset("csv", source, tmp_path / "out", Wishes(time_zone=BERLIN))
+    dataset = import_dataset("csv", source, tmp_path / "out", ImportOptions(time_zone=BERLIN))
     calendar = Calendar("2024-06-03T00:00", BERLIN)
     loads = dataset.loads(calendar, 24)
     assert loads.members == ("mill", "kiln")
@@ -73,7 +73,7 @@ def test_a_classic_file(tmp_path: Path) -> None:
 
 def test_a_file_on_hdf5(tmp_path: Path) -> None:
     source = on_hdf5(tmp_path / "town.nc")
-    dataset = import_dataset("csv", source, tmp_path / "out", Wishes(time_zone=BERLIN))
+    dataset = import_dataset("csv", source, tmp_path / "out", ImportOptions(time_zone=BERLIN))
     loads = dataset.loads(Calendar("2024-06-03T00:00", BERLIN), 24)
     assert loads.members == ("mill", "kiln")
     np.testing.assert_allclose(loads.load_kwh, LOAD)
@@ -88,7 +88,7 @@ def test_a_file_on_hdf5(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named(tmp_path: Path, more: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
-        read_foreign("csv", classic(tmp_path / "town.nc", **more), Wishes(time_zone=BERLIN))
+        read_foreign("csv", classic(tmp_path / "town.nc", **more), ImportOptions(time_zone=BERLIN))
     assert message in str(error.value)
 
 
@@ -96,4 +96,4 @@ def test_what_is_no_netcdf(tmp_path: Path) -> None:
     for content, message in ((b"time,load\n", "is no netCDF"), (b"CDF\x01x", "cannot be read")):
         (tmp_path / "a.nc").write_bytes(content)
         with pytest.raises(InputError, match=message):
-            read_foreign("csv", tmp_path / "a.nc", Wishes(time_zone=BERLIN))
+            read_foreign("csv", tmp_path / "a.nc", ImportOptions(time_zone=BERLIN))

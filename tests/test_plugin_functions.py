@@ -39,9 +39,9 @@ class MeanOfDays:
 
 
 @reader("two_columns")
-def read_two_columns(source, wishes):
+def read_two_columns(source, options):
     rows = pd.read_csv(source, sep=";", names=["load"])
-    zone = wishes.needed("time_zone", "the file does not state it", "Asia/Tokyo")
+    zone = options.needed("time_zone", "the file does not state it", "Asia/Tokyo")
     first = pd.Timestamp("2024-01-15T00:00")
     times = first + pd.to_timedelta(np.arange(len(rows)), unit="h")
     return Foreign(
@@ -152,13 +152,13 @@ def test_what_a_reader_returns_is_checked(plugin: Path, tmp_path: Path) -> None:
     load_plugins((), tmp_path, [str(plugin)], installed=False)
 
     @reader("nothing")
-    def read_nothing(source: Path, wishes: Any) -> None:
+    def read_nothing(source: Path, options: Any) -> None:
         return None
 
-    from hmesh.plugins import Wishes
+    from hmesh.plugins import ImportOptions
 
     with pytest.raises(InputError, match=r"reader 'nothing' .*returns NoneType .*a Foreign"):
-        import_dataset("nothing", tmp_path, tmp_path / "out", Wishes())
+        import_dataset("nothing", tmp_path, tmp_path / "out", ImportOptions())
     assert not (tmp_path / "out").exists()
 
 
@@ -185,6 +185,6 @@ def test_names_and_arguments_are_checked() -> None:
     with pytest.raises(InputError, match="another picture has this name: picture 'charging'"):
         picture("charging")(lambda data: None)
     with pytest.raises(InputError, match="another reader has this name: reader 'epw' of hMESH"):
-        reader("epw")(lambda source, wishes: None)
+        reader("epw")(lambda source, options: None)
     with pytest.raises(InputError, match="'My picture' is not a valid name"):
         picture("My picture")(lambda data: None)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hmesh.environment.datasets.readers.foreign import Wishes
+from hmesh.environment.datasets.readers.foreign import ImportOptions
 from hmesh.environment.datasets.readers.matsim import read_matsim
 from hmesh.environment.geography import great_circle_km
 from hmesh.environment.road_files.read_roads import read_road_file
@@ -40,7 +40,9 @@ def clock(times: "pd.Series[Any]") -> list[str]:
 
 def test_events_of_matsim_read_again_are_the_trips(run: Path, trips: pd.DataFrame) -> None:
     network = run / "trips.matsim-network.xml"
-    found = read_matsim(run / "trips.matsim-events.xml", Wishes(network=network)).tables["trips"]
+    found = read_matsim(run / "trips.matsim-events.xml", ImportOptions(network=network)).tables[
+        "trips"
+    ]
     assert found["vehicle"].tolist() == trips["vehicle"].astype(str).tolist()
     assert found["km"].tolist() == pytest.approx(trips["km"].tolist(), rel=1e-12)
     for name in ("departs", "arrives"):

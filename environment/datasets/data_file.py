@@ -120,7 +120,7 @@ class DataFile(TableFile):
         if attribute.required:
             wrong |= empty
         if wrong.any():
-            self._tell(np.flatnonzero(wrong), attribute)
+            self._report(np.flatnonzero(wrong), attribute)
         return found
 
     def read_text(self, attribute: Attribute) -> NDArray[np.object_]:
@@ -128,21 +128,21 @@ class DataFile(TableFile):
         codes, labels = self._labels(attribute)
         texts = np.array([*labels, ""], dtype=np.object_)
         allowed = [not attribute.options or text in attribute.options for text in labels]
-        self._tell_labels(codes, [*allowed, not attribute.required], attribute)
+        self._report_labels(codes, [*allowed, not attribute.required], attribute)
         return texts[codes]
 
     def read_clock(self, attribute: Attribute) -> NDArray[np.float64]:
         """Return the clock times of a column [h], NaN where it is empty; report what is none."""
         codes, labels = self._labels(attribute)
         hours = np.array([*(_clock_h(text) for text in labels), np.nan])
-        self._tell_labels(codes, [*np.isfinite(hours[:-1]), not attribute.required], attribute)
+        self._report_labels(codes, [*np.isfinite(hours[:-1]), not attribute.required], attribute)
         return hours[codes]
 
     def read_dates(self, attribute: Attribute) -> NDArray[np.datetime64]:
         """Return the dates of a column, NaT where it is empty; report what is none."""
         codes, labels = self._labels(attribute)
         dates = np.array([*(_date(text) for text in labels), "NaT"], dtype="datetime64[D]")
-        self._tell_labels(codes, [*~np.isnat(dates[:-1]), not attribute.required], attribute)
+        self._report_labels(codes, [*~np.isnat(dates[:-1]), not attribute.required], attribute)
         return dates[codes]
 
     def _labels(self, attribute: Attribute) -> tuple[NDArray[np.int32], list[str]]:
@@ -157,14 +157,14 @@ class DataFile(TableFile):
         codes, labels = encoded(text)
         return codes, labels.to_pylist()
 
-    def _tell_labels(
+    def _report_labels(
         self, codes: NDArray[np.int32], allowed: list[bool], attribute: Attribute
     ) -> None:
         wrong = ~np.array(allowed)[codes]
         if wrong.any():
-            self._tell(np.flatnonzero(wrong), attribute)
+            self._report(np.flatnonzero(wrong), attribute)
 
-    def _tell(self, rows: NDArray[np.int64], attribute: Attribute) -> None:
+    def _report(self, rows: NDArray[np.int64], attribute: Attribute) -> None:
         column = self.column(attribute.name)
 
         def message(row: int) -> str:

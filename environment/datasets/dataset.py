@@ -14,8 +14,8 @@ from hmesh.environment.datasets.examination import unusual
 from hmesh.environment.datasets.records import (
     Records,
     read_records,
-    tell_unknown,
-    tell_unknown_names,
+    report_unknown,
+    report_unknown_names,
 )
 from hmesh.environment.datasets.schema import TABLES
 from hmesh.environment.datasets.series import Series, read_series
@@ -182,7 +182,7 @@ def read_dataset(
         for name in wanted
         if not TABLES[name].series
     }
-    tell_unknown_names(records, findings)
+    report_unknown_names(records, findings)
     series = {}
     for name in wanted:
         if TABLES[name].series:
@@ -193,7 +193,7 @@ def read_dataset(
         key = next(column for column in TABLES["profiles"].columns if column.name == "member")
         members = records["members"].columns["member"].tolist()
         profiles = series["profiles"]
-        tell_unknown(profiles.place, key, list(profiles.keys), members, findings)
+        report_unknown(profiles.place, key, list(profiles.keys), members, findings)
     findings.check()
     if examine:
         findings.warnings += unusual(description, series, records)

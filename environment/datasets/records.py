@@ -89,8 +89,8 @@ def read_rows(
             for attribute in file.description.columns
             if attribute.name in file.present
         }
-        _tell_order(file, columns)
-        _tell_twice(file, columns, name)
+        _report_disorder(file, columns)
+        _report_repeated_keys(file, columns, name)
         _warn_overlaps(file, columns, findings)
         if "plug_in" in columns and description is not None:
             place = f"{file.path}, column plug_in"
@@ -102,14 +102,14 @@ def read_rows(
     return Records(", ".join(map(str, files)), _joined(parts, name))
 
 
-def tell_unknown_names(records: Mapping[str, Records], findings: Findings) -> None:
+def report_unknown_names(records: Mapping[str, Records], findings: Findings) -> None:
     """Report the names that stand in a table and not in the one that they refer to."""
     for name, table in records.items():
         for attribute in TABLES[name].columns:
             target = records.get(attribute.refers_to)
             if target is not None and attribute.name in table.columns:
                 known = _names(target.columns[TABLES[attribute.refers_to].columns[0].name])
-                tell_unknown(
+                report_unknown(
                     table.place, attribute, _names(table.columns[attribute.name]), known, findings
                 )
     if "bus_blocks" in records:
@@ -121,12 +121,12 @@ def tell_unknown_names(records: Mapping[str, Records], findings: Findings) -> No
         ]
         attribute = next(a for a in TABLES["bus_blocks"].columns if a.name == "service_id")
         blocks = records["bus_blocks"]
-        tell_unknown(
+        report_unknown(
             blocks.place, attribute, _names(blocks.columns["service_id"]), services, findings
         )
 
 
-def tell_unknown(
+def report_unknown(
     place: str, attribute: Attribute, used: list[str], known: list[str], findings: Findings
 ) -> None:
     """Report the names of a column that are not among the known ones."""
@@ -160,7 +160,7 @@ def _column(file: DataFile, attribute: Attribute, zone: tzinfo) -> NDArray[Any]:
             return file.read_text(attribute)
 
 
-def _tell_order(file: DataFile, columns: Mapping[str, NDArray[Any]]) -> None:
+def _report_disorder(file: DataFile, columns: Mapping[str, NDArray[Any]]) -> None:
     """Report the rows that end before they begin."""
     for begin, end in (("departs", "arrives"), ("plug_in", "plug_out"), ("start_date", "end_date")):
         if begin in columns and end in columns:
@@ -178,7 +178,7 @@ def _tell_order(file: DataFile, columns: Mapping[str, NDArray[Any]]) -> None:
             file.report(np.flatnonzero(late), end, message, allowed)
 
 
-def _tell_twice(file: DataFile, columns: Mapping[str, NDArray[Any]], name: str) -> None:
+def _report_repeated_keys(file: DataFile, columns: Mapping[str, NDArray[Any]], name: str) -> None:
     if name not in _NAMING:
         return
     first = TABLES[name].columns[0].name

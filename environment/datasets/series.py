@@ -182,7 +182,7 @@ class _Reading:
         files = [file for path in self.files if (file := self._open(self.folder / path))]
         parts = [part for file in files if (part := self._part(file))]
         if parts:
-            self._tell_repeated(parts)
+            self._report_repeated(parts)
         quantities = {
             attribute.name: self._dense(parts, attribute.name)
             for attribute in self.table.quantities
@@ -237,7 +237,7 @@ class _Reading:
             return None
         interval, past = np.divmod(start_us - self.start_us, self.interval_us)
         inside = times.timed & (interval >= 0) & (interval < self.intervals)
-        self._tell_misaligned(file, np.flatnonzero(inside & (past != 0)), start_us)
+        self._report_misaligned(file, np.flatnonzero(inside & (past != 0)), start_us)
         one = np.flatnonzero(times.timed & (key == key[0]))
         warn_swapped(place, start_us[one], self.zone, self.description, self.findings)
         self._warn_outside(file, np.flatnonzero(times.timed & ~inside), start_us)
@@ -345,7 +345,7 @@ class _Reading:
         at_hour = np.arange(self.intervals) * self.interval_us // HOUR_US
         return ahead[at_hour] // self.interval_us
 
-    def _tell_repeated(self, parts: list[_Part]) -> None:
+    def _report_repeated(self, parts: list[_Part]) -> None:
         cells = np.concatenate([p.interval[p.used] * len(self.keys) + p.key[p.used] for p in parts])
         seen = np.zeros(self.intervals * len(self.keys), dtype=np.bool_)
         seen[cells] = True
@@ -367,7 +367,7 @@ class _Reading:
 
             part.file.report(rows, "", message, "one row for each interval")
 
-    def _tell_misaligned(
+    def _report_misaligned(
         self, file: DataFile, rows: NDArray[np.int64], start_us: NDArray[np.int64]
     ) -> None:
         allowed = f"times every {length(self.interval_us)} from the start in dataset.yaml"

@@ -17,7 +17,7 @@ from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml, with_lines
 
 if TYPE_CHECKING:
-    from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
+    from hmesh.environment.datasets.readers.foreign import Foreign, ImportOptions
 
 DESCRIPTION = "dataset.yaml"
 # Where the loads of members may stand.
@@ -95,7 +95,7 @@ def check_dataset(path: Path) -> Dataset:
     return read_dataset(folder, load_description(folder), examine=True)
 
 
-def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Dataset:
+def import_dataset(kind: str, source: Path, out: Path, options: "ImportOptions") -> Dataset:
     """Turn files of others into a dataset.
 
     Parameters
@@ -106,7 +106,7 @@ def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Data
         The file or folder.
     out
         A new folder.
-    wishes
+    options
         The user's description of the files.
 
     Returns
@@ -124,19 +124,19 @@ def import_dataset(kind: str, source: Path, out: Path, wishes: "Wishes") -> Data
 
     more = {name: _checked(each) for name, each in READERS.items()}
     hint = REGISTER.format(decorator="reader").replace("in `plugins:`", "by --plugin")
-    foreign = read_foreign(kind, source, wishes, more, hint)
+    foreign = read_foreign(kind, source, options, more, hint)
     write_dataset(foreign, out)
     dataset = check_dataset(out)
     return replace(dataset, warnings=(*foreign.warnings, *dataset.warnings))
 
 
-def _checked(reader: Registered) -> "Callable[[Path, Wishes], Foreign]":
+def _checked(reader: Registered) -> "Callable[[Path, ImportOptions], Foreign]":
     """Return the reader of a plugin, held to what a reader returns."""
     from hmesh.environment.datasets.readers import Foreign
 
-    def read(source: Path, wishes: "Wishes") -> Foreign:
+    def read(source: Path, options: "ImportOptions") -> Foreign:
         try:
-            foreign = reader.function(source, wishes)
+            foreign = reader.function(source, options)
         except InputError:
             raise
         except Exception as error:

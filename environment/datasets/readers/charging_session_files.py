@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, ImportOptions
 from hmesh.environment.datasets.readers.text_table import (
     column_numbers,
     column_times,
@@ -26,7 +26,7 @@ _ENERGY = ("energy (kwh)", "energie (kwh)", "charged energy (kwh)")
 _NEVER = 1
 
 
-def read_evcc(source: Path, wishes: Wishes) -> Foreign:
+def read_evcc(source: Path, options: ImportOptions) -> Foreign:
     """Read the charging sessions of evcc: its CSV export, or what `/api/sessions` returns.
 
     Sessions that have not ended, or without energy, are left out, which a warning says.
@@ -35,7 +35,7 @@ def read_evcc(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         CSV or JSON file.
-    wishes
+    options
         With a time zone for a CSV file, whose times are those of a wall clock.
 
     Raises
@@ -44,19 +44,19 @@ def read_evcc(source: Path, wishes: Wishes) -> Foreign:
         If columns are missing or do not hold times and numbers.
     """
     if source.suffix.lower() == ".json":
-        return _evcc_json(source, wishes)
+        return _evcc_json(source, options)
     table = read_text_table(source)
     created, finished = table.needed(*_CREATED), table.needed(*_FINISHED)
     energy = table.needed(*_ENERGY)
     point, vehicle = table.first(*_POINT), table.first(*_VEHICLE)
     ended = [row for row, text in enumerate(table.columns[finished]) if str(text).strip()]
-    energies = column_numbers(table, energy, decimal_mark(table, [energy], wishes.decimal))
-    zone = wishes.needed("time_zone", "evcc writes local times", "Europe/Berlin")
+    energies = column_numbers(table, energy, decimal_mark(table, [energy], options.decimal))
+    zone = options.needed("time_zone", "evcc writes local times", "Europe/Berlin")
     rows = []
-    starts, utc = column_times(table, table.columns[created], created, wishes.time_format)
+    starts, utc = column_times(table, table.columns[created], created, options.time_format)
     for row in ended:
         one = [table.columns[finished][row]]
-        until, _ = column_times(table, one, finished, wishes.time_format)
+        until, _ = column_times(table, one, finished, options.time_format)
         rows.append(
             {
                 "plug_in": starts[row],
@@ -66,10 +66,12 @@ def read_evcc(source: Path, wishes: Wishes) -> Foreign:
                 "vehicle": "" if vehicle is None else table.columns[vehicle][row],
             }
         )
-    return _sessions(source, "evcc", rows, len(table.lines), zone, "utc" if utc else "wall", wishes)
+    return _sessions(
+        source, "evcc", rows, len(table.lines), zone, "utc" if utc else "wall", options
+    )
 
 
-def _evcc_json(source: Path, wishes: Wishes) -> Foreign:
+def _evcc_json(source: Path, options: ImportOptions) -> Foreign:
     found = _json(source)
     items = found.get("result") if isinstance(found, dict) else found
     rows = []
@@ -88,11 +90,11 @@ def _evcc_json(source: Path, wishes: Wishes) -> Foreign:
                 "vehicle": item.get("vehicle") or "",
             }
         )
-    zone = wishes.time_zone or "UTC"
-    return _sessions(source, "evcc", rows, len(sessions), zone, "utc", wishes)
+    zone = options.time_zone or "UTC"
+    return _sessions(source, "evcc", rows, len(sessions), zone, "utc", options)
 
 
-def read_acn(source: Path, wishes: Wishes) -> Foreign:
+def read_acn(source: Path, options: ImportOptions) -> Foreign:
     """Read charging sessions of ACN-Data.
 
     Vehicles are known where a driver claimed the session; the others have none.
@@ -101,7 +103,7 @@ def read_acn(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         JSON file with `_items`, or a list of sessions.
-    wishes
+    options
         What a person states about it; the time zone stands in each session.
 
     Raises
@@ -125,7 +127,7 @@ def read_acn(source: Path, wishes: Wishes) -> Foreign:
                 raise InputError(
                     [Problem(f"{place}: {key}", f"{text!r} is no time", allowed)]
                 ) from None
-        zones.add(str(item.get("timezone") or wishes.time_zone or "UTC"))
+        zones.add(str(item.get("timezone") or options.time_zone or "UTC"))
         rows.append(
             {
                 "plug_in": times[0].astimezone(UTC).replace(tzinfo=None),
@@ -135,11 +137,11 @@ def read_acn(source: Path, wishes: Wishes) -> Foreign:
                 "vehicle": str(item["userID"]) if item.get("userID") else "",
             }
         )
-    if len(zones) > 1 and wishes.time_zone is None:
+    if len(zones) > 1 and options.time_zone is None:
         message = f"sessions are in {', '.join(sorted(zones))}"
         raise InputError([Problem(str(source), message, "--time-zone with one of them")])
-    zone = wishes.time_zone or next(iter(zones), "UTC")
-    return _sessions(source, "ACN-Data", rows, len(sessions), zone, "utc", wishes)
+    zone = options.time_zone or next(iter(zones), "UTC")
+    return _sessions(source, "ACN-Data", rows, len(sessions), zone, "utc", options)
 
 
 def _sessions(
@@ -149,7 +151,7 @@ def _sessions(
     there: int,
     zone: str,
     clock: str,
-    wishes: Wishes,
+    options: ImportOptions,
 ) -> Foreign:
     """Return a dataset of sessions, from the first day to the last."""
     import pandas as pd
@@ -178,13 +180,13 @@ def _sessions(
     return Foreign(
         name=source.stem,
         source=origin,
-        licence=wishes.licence or UNKNOWN_LICENCE,
+        licence=options.licence or UNKNOWN_LICENCE,
         time_zone=zone,
         clock=clock,
         labels="start",
         start=first.normalize().to_pydatetime(),
         end=(last.normalize() + timedelta(days=1)).to_pydatetime(),
-        resolution=wishes.resolution or 15,
+        resolution=options.resolution or 15,
         tables=tables,
         notes=(f"{len(table):,} charging sessions.",),
         warnings=tuple(warnings),

@@ -16,7 +16,7 @@ from hmesh.environment.datasets.readers.citylearn_times import (
 from hmesh.environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
     Foreign,
-    Wishes,
+    ImportOptions,
     numbers,
     read_table,
 )
@@ -46,7 +46,7 @@ _MARKET = {
 _W_PER_KW = 1000.0
 
 
-def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
+def read_citylearn(source: Path, options: ImportOptions) -> Foreign:
     """Read a folder with a schema.json.
 
     The rows of CityLearn carry no year, so the start or its year must be given unless the schema
@@ -60,7 +60,7 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         The folder, or its schema.json.
-    wishes
+    options
         With a time zone, and a start or its year unless the schema has one.
 
     Raises
@@ -72,9 +72,9 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
 
     folder = source if source.is_dir() else source.parent
     schema = _schema(folder / "schema.json")
-    given_start(schema, wishes)  # before anything is read
+    given_start(schema, options)  # before anything is read
     why = "the files of CityLearn state none"
-    zone = wishes.needed("time_zone", why, "America/Los_Angeles")
+    zone = options.needed("time_zone", why, "America/Los_Angeles")
     step_s = round(float(schema.get("seconds_per_time_step", 3600)))
     if step_s % 60:
         message = f"steps of {step_s} s are no whole minutes"
@@ -99,7 +99,7 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     if not members:
         raise InputError([Problem(str(folder / "schema.json"), "includes no building")])
     tables = {"members": pd.DataFrame(members), "profiles": pd.concat(profiles)}
-    start, of_start = find_start(schema, folder / "schema.json", wishes, first_rows)
+    start, of_start = find_start(schema, folder / "schema.json", options, first_rows)
     tables |= _shared_tables(shared, warnings, unused)
     warnings += _columns_left_out(unused)
     steps = max(len(table) for table in profiles)
@@ -110,14 +110,14 @@ def read_citylearn(source: Path, wishes: Wishes) -> Foreign:
     return Foreign(
         name=folder.resolve().name,
         source=f"CityLearn, {folder.resolve().name}",
-        licence=wishes.licence or UNKNOWN_LICENCE,
+        licence=options.licence or UNKNOWN_LICENCE,
         time_zone=zone,
-        clock=wishes.clock or "standard",
+        clock=options.clock or "standard",
         labels="start",
         start=start,
         end=(labels[-1] + pd.Timedelta(seconds=step_s)).to_pydatetime(),
         resolution=step_s // 60,
-        currency=(wishes.currency or "USD") if "market" in tables else None,
+        currency=(options.currency or "USD") if "market" in tables else None,
         tables=tables,
         special_days=tuple(sorted({labels[row].date() for row in special})),
         notes=("Row by row from the start.",),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hmesh.environment.datasets.readers.foreign import Wishes, numbers
+from hmesh.environment.datasets.readers.foreign import ImportOptions, numbers
 from hmesh.environment.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def special_rows(table: "pd.DataFrame", path: Path) -> list[int]:
     return [row for row, day in enumerate(days) if day > len(_DAYS)]
 
 
-def given_start(schema: Mapping[str, Any], wishes: Wishes) -> str:
+def given_start(schema: Mapping[str, Any], options: ImportOptions) -> str:
     """Return the start that is given, by the person or else by the schema.
 
     Raises
@@ -130,11 +130,11 @@ def given_start(schema: Mapping[str, Any], wishes: Wishes) -> str:
     """
     own = schema.get("start_date")
     why = "the files of CityLearn state no year, and the schema has no start_date"
-    return wishes.start or (wishes.needed("start", why, _EXAMPLE) if own is None else str(own))
+    return options.start or (options.needed("start", why, _EXAMPLE) if own is None else str(own))
 
 
 def find_start(
-    schema: Mapping[str, Any], place: Path, wishes: Wishes, rows: list[FirstRow]
+    schema: Mapping[str, Any], place: Path, options: ImportOptions, rows: list[FirstRow]
 ) -> tuple[datetime, list[Problem]]:
     """Return when a folder begins, and what a person should know of that.
 
@@ -148,22 +148,22 @@ def find_start(
     """
     given = schema.get("start_date")
     own = None if given is None else str(given)
-    text = given_start(schema, wishes)
+    text = given_start(schema, options)
     try:
         year_alone = re.fullmatch(r"\d{4}", text)
         start = rows[0].start_in(int(text)) if year_alone else datetime.fromisoformat(text)
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        source = "--start" if wishes.start else f"{place}: start_date"
+        source = "--start" if options.start else f"{place}: start_date"
         raise InputError([Problem(source, f"{text!r} is no time", _EXAMPLE)]) from None
-    if not wishes.start and len(text) == len("2016-08-01") and rows[0].hour is not None:
+    if not options.start and len(text) == len("2016-08-01") and rows[0].hour is not None:
         start = start.replace(hour=rows[0].hour)
     start = start.replace(tzinfo=None)
     if problems := [problem for row in rows for problem in row.problems(start)]:
         raise InputError(problems)
     warnings = [warning for row in rows[:1] for warning in row.warnings(start)]
-    if wishes.start and own is not None and not start.isoformat().startswith(own[:10]):
+    if options.start and own is not None and not start.isoformat().startswith(own[:10]):
         message = f"{own} is not the start {start.isoformat(timespec='minutes')} that was given"
         warnings.append(Problem(f"{place}: start_date", message))
     return start, warnings

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from hmesh.environment.datasets.readers.foreign import Wishes
+from hmesh.environment.datasets.readers.foreign import ImportOptions
 from hmesh.environment.datasets.readers.text_table import TextTable
 from hmesh.environment.errors import InputError, Problem, nearest
 
@@ -55,7 +55,7 @@ class Heading:
     factor: float
 
 
-def headings_of(table: TextTable, first: int, wishes: Wishes) -> list[Heading]:
+def headings_of(table: TextTable, first: int, options: ImportOptions) -> list[Heading]:
     """Return what each column holds.
 
     Raises
@@ -72,7 +72,7 @@ def headings_of(table: TextTable, first: int, wishes: Wishes) -> list[Heading]:
         parts = _BRACKETED.fullmatch(text) or _SUFFIXED.fullmatch(text)
         name, unit = (parts["name"], parts["unit"]) if parts else (text, "")
         try:
-            heading = _heading(table, index, name.strip(" _"), unit, wishes, place)
+            heading = _heading(table, index, name.strip(" _"), unit, options, place)
         except InputError as error:
             problems += error.problems
             continue
@@ -90,7 +90,7 @@ def headings_of(table: TextTable, first: int, wishes: Wishes) -> list[Heading]:
 
 
 def _heading(
-    table: TextTable, index: int, name: str, unit: str, wishes: Wishes, place: str
+    table: TextTable, index: int, name: str, unit: str, options: ImportOptions, place: str
 ) -> Heading:
     if name.casefold() in _MARKET:
         price = _PRICE_UNIT.fullmatch(unit)
@@ -101,9 +101,9 @@ def _heading(
         factor = (0.01 if price[2] else 1.0) * (1e-3 if price[3].casefold() == "mwh" else 1.0)
         return Heading(index, "", name.casefold(), "price", factor)
     reported = unit.casefold().replace(" ", "-")
-    wished = (wishes.unit or "").casefold()
+    wished = (options.unit or "").casefold()
     if wished and wished not in UNITS:
-        raise InputError([_unknown_unit("--unit", wishes.unit or "")])
+        raise InputError([_unknown_unit("--unit", options.unit or "")])
     if reported and reported not in UNITS:
         raise InputError([_unknown_unit(place, unit)])
     if not reported and not wished:
@@ -111,7 +111,7 @@ def _heading(
         raise InputError([Problem(place, "names no unit", allowed)])
     # A register is a kind of kWh; a column may name the unit and the option the kind.
     if reported and wished and reported != wished and reported != wished.removesuffix("-register"):
-        message = f"names the unit {unit}, --unit {wishes.unit}"
+        message = f"names the unit {unit}, --unit {options.unit}"
         raise InputError([Problem(place, message, "one of them")])
     kind, factor = UNITS[wished or reported]
     return Heading(index, *of_member(name, table.path.stem), kind, factor)
@@ -138,7 +138,7 @@ def _unknown_unit(place: str, unit: str) -> Problem:
     return Problem(place, f"'{unit}' is no unit of energy or power", UNIT_NAMES, near)
 
 
-def currency_of(table: TextTable, headings: list[Heading], wishes: Wishes) -> str | None:
+def currency_of(table: TextTable, headings: list[Heading], options: ImportOptions) -> str | None:
     """Return the currency of the prices, None where there are none.
 
     Raises
@@ -151,9 +151,9 @@ def currency_of(table: TextTable, headings: list[Heading], wishes: Wishes) -> st
         return None
     units = [_PRICE_UNIT.search(table.header[heading.index]) for heading in prices]
     named = sorted({unit[1].upper() for unit in units if unit and unit[1]})
-    if len(named) > 1 or (wishes.currency and named and named != [wishes.currency]):
-        message = f"prices are in {' and '.join([*named, wishes.currency or ''])}".removesuffix(
+    if len(named) > 1 or (options.currency and named and named != [options.currency]):
+        message = f"prices are in {' and '.join([*named, options.currency or ''])}".removesuffix(
             " and "
         )
         raise InputError([Problem(f"{table.path}, line 1", message, "one currency")])
-    return named[0] if named else wishes.needed("currency", "the prices name none", "EUR")
+    return named[0] if named else options.needed("currency", "the prices name none", "EUR")

@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
-from hmesh.environment.datasets.readers.foreign import Foreign, Wishes, numbers, read_table, times
+from hmesh.environment.datasets.readers.foreign import (
+    Foreign,
+    ImportOptions,
+    numbers,
+    read_table,
+    times,
+)
 
 _REGION, _TIME = "Balancing Authority", "UTC Time at End of Hour"
 _ADJUSTED, _RAW = "Demand (MW) (Adjusted)", "Demand (MW)"
 _KW_PER_MW = 1000.0
 
 
-def read_eia930(source: Path, wishes: Wishes) -> Foreign:
+def read_eia930(source: Path, options: ImportOptions) -> Foreign:
     """Read the hourly demand of all balancing authorities of a file.
 
     The adjusted demand is taken, where the file has it. Authorities without demand are left out.
@@ -18,7 +24,7 @@ def read_eia930(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         The file.
-    wishes
+    options
         The user's description of it; nothing is needed.
 
     Raises
@@ -47,8 +53,8 @@ def read_eia930(source: Path, wishes: Wishes) -> Foreign:
     return Foreign(
         name=source.stem,
         source="US Energy Information Administration, Form EIA-930",
-        licence=wishes.licence or "US Government work, public domain",
-        time_zone=wishes.time_zone or "UTC",
+        licence=options.licence or "US Government work, public domain",
+        time_zone=options.time_zone or "UTC",
         clock="utc",
         labels="end",
         start=(demand["time"].min() - hour).to_pydatetime(),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import Foreign, ImportOptions
 from hmesh.environment.datasets.readers.interval_edges import instants_us
 from hmesh.environment.datasets.readers.text_table import column_numbers, read_text_table
 from hmesh.environment.errors import InputError, Problem, shortened
@@ -19,7 +19,7 @@ _CET = "Europe/Brussels"
 _MWH = 1e-3
 
 
-def read_entsoe(source: Path, wishes: Wishes) -> Foreign:
+def read_entsoe(source: Path, options: ImportOptions) -> Foreign:
     """Read a CSV or XML file of day-ahead prices, of the platform before or since 2024.
 
     Prices of hours and of quarter-hours may follow each other, as around October 1, 2025: the
@@ -29,7 +29,7 @@ def read_entsoe(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         The file, of one bidding zone.
-    wishes
+    options
         What a person states about it; nothing is needed.
 
     Raises
@@ -42,7 +42,7 @@ def read_entsoe(source: Path, wishes: Wishes) -> Foreign:
     if source.suffix.lower() == ".xml":
         from hmesh.environment.datasets.readers.entsoe_xml import read_entsoe_xml
 
-        return read_entsoe_xml(source, wishes)
+        return read_entsoe_xml(source, options)
     table = read_text_table(source)
     time = _only(table.header, _MTU, source, "MTU (UTC) or MTU (CET/CEST)")
     price = _only(table.header, _PRICE, source, "Day-ahead Price (EUR/MWh)")
@@ -63,7 +63,7 @@ def read_entsoe(source: Path, wishes: Wishes) -> Foreign:
         prices = prices[there]
         at_us = instants_us(starts, ZoneInfo(_CET)).tolist()
         starts = [datetime(1970, 1, 1) + timedelta(microseconds=us) for us in at_us]
-    currency = _currency(table, price, keep, wishes)
+    currency = _currency(table, price, keep, options)
     lengths = sorted(set(minutes))
     step = lengths[0]
     if any(length % step for length in lengths):
@@ -82,8 +82,8 @@ def read_entsoe(source: Path, wishes: Wishes) -> Foreign:
     return Foreign(
         name=source.stem,
         source="ENTSO-E Transparency Platform",
-        licence=wishes.licence or "terms of the ENTSO-E Transparency Platform",
-        time_zone=wishes.time_zone or _CET,
+        licence=options.licence or "terms of the ENTSO-E Transparency Platform",
+        time_zone=options.time_zone or _CET,
         clock="utc",
         labels="start",
         start=min(starts),
@@ -148,7 +148,7 @@ def _time(text: str) -> datetime | None:
     return None
 
 
-def _currency(table: Any, price: int, keep: list[int], wishes: Wishes) -> str:
+def _currency(table: Any, price: int, keep: list[int], options: ImportOptions) -> str:
     named = _PRICE.fullmatch(table.header[price])
     if named and named[1]:
         return named[1].upper()
@@ -156,4 +156,4 @@ def _currency(table: Any, price: int, keep: list[int], wishes: Wishes) -> str:
     names = {table.columns[column][row] for row in keep} - {""} if column is not None else set()
     if len(names) == 1:
         return str(names.pop())
-    return wishes.needed("currency", "the prices name none", "EUR")
+    return options.needed("currency", "the prices name none", "EUR")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import Foreign, ImportOptions
 from hmesh.environment.errors import InputError, Problem, missing_file, shortened
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class _Period:
         return self.start + timedelta(minutes=self.minutes * len(self.prices))
 
 
-def read_entsoe_xml(source: Path, wishes: Wishes) -> Foreign:
+def read_entsoe_xml(source: Path, options: ImportOptions) -> Foreign:
     """Read a price document (A44) of one bidding zone, in UTC.
 
     Prices of hours and of quarter-hours may follow each other; the dataset has the finer intervals.
@@ -45,7 +45,7 @@ def read_entsoe_xml(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         The file.
-    wishes
+    options
         What a person states about it; nothing is needed.
 
     Raises
@@ -97,12 +97,12 @@ def read_entsoe_xml(source: Path, wishes: Wishes) -> Foreign:
     notes = [f"Day-ahead prices of {next(iter(zones))}."]
     if len(lengths) > 1:
         notes.append(f"Prices of {' and '.join(map(str, lengths))} min, each held over its own.")
-    currency = next(iter(currencies)) or wishes.needed("currency", "the prices name none", "EUR")
+    currency = next(iter(currencies)) or options.needed("currency", "the prices name none", "EUR")
     return Foreign(
         name=source.stem,
         source="ENTSO-E Transparency Platform",
-        licence=wishes.licence or "terms of the ENTSO-E Transparency Platform",
-        time_zone=wishes.time_zone or _CET,
+        licence=options.licence or "terms of the ENTSO-E Transparency Platform",
+        time_zone=options.time_zone or _CET,
         clock="utc",
         labels="start",
         start=periods[0].start,

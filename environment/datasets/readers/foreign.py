@@ -18,7 +18,7 @@ _AS_TEXT = ("members", "vehicles")
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ImportOptions:
     """What a user states about files that do not say it themselves.
 
     Attributes

@@ -11,7 +11,7 @@ from hmesh.environment.datasets.gtfs_terms import GTFS_FILES
 from hmesh.environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
     Foreign,
-    Wishes,
+    ImportOptions,
     numbers,
     read_table,
 )
@@ -25,7 +25,7 @@ _UNITS = {"m": 1e-3, "km": 1.0, "mi": 1.609344, "ft": 0.3048e-3}
 _TIME = r"\s*(\d{1,3}):([0-5]\d):([0-5]\d)\s*"
 
 
-def read_gtfs(source: Path, wishes: Wishes) -> Foreign:
+def read_gtfs(source: Path, options: ImportOptions) -> Foreign:
     """Read the blocks that the buses of a timetable run, by `stop_times.txt` and `trips.txt`.
 
     The trips of a block and a service are run in one go, from the first departure to the last
@@ -37,7 +37,7 @@ def read_gtfs(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         Folder of the timetable, unpacked.
-    wishes
+    options
         The user's description of it: `unit`, that of `shape_dist_traveled`.
 
     Raises
@@ -45,9 +45,9 @@ def read_gtfs(source: Path, wishes: Wishes) -> Foreign:
     InputError
         If files or columns are missing, or times are none.
     """
-    if wishes.unit is not None and wishes.unit not in _UNITS:
-        message = f"{wishes.unit!r} is no unit of length"
-        near = nearest(wishes.unit, _UNITS)
+    if options.unit is not None and options.unit not in _UNITS:
+        message = f"{options.unit!r} is no unit of length"
+        near = nearest(options.unit, _UNITS)
         raise InputError([Problem("--unit", message, ", ".join(_UNITS), near)])
     trips = read_table(source / "trips.txt", ("trip_id", "service_id"))
     stops = _stops(source)
@@ -56,21 +56,21 @@ def read_gtfs(source: Path, wishes: Wishes) -> Foreign:
     if (source / "frequencies.txt").is_file():
         message = "is not used: every trip runs once, at the times of stop_times.txt"
         warnings.append(Problem(str(source / "frequencies.txt"), message))
-    if wishes.unit is None:
+    if options.unit is None:
         message = "lengths are straight from stop to stop"
         allowed = "--unit of shape_dist_traveled: m, km, mi or ft"
         warnings.append(Problem(str(source / "stop_times.txt"), message, allowed))
-    blocks = _blocks(trips, times, stops, source, wishes.unit)
+    blocks = _blocks(trips, times, stops, source, options.unit)
     tables: dict[str, pd.DataFrame] = {"bus_blocks": blocks}
     for name, file in GTFS_FILES.items():
         if (source / file).is_file():
             tables[name] = read_table(source / file, ("service_id",)).astype(str)
-    begin, end = _span(tables, wishes)
+    begin, end = _span(tables, options)
     return Foreign(
         name=source.resolve().name,
         source="GTFS",
-        licence=wishes.licence or UNKNOWN_LICENCE,
-        time_zone=wishes.time_zone or _time_zone(source),
+        licence=options.licence or UNKNOWN_LICENCE,
+        time_zone=options.time_zone or _time_zone(source),
         clock="wall",
         labels="start",
         start=begin,
@@ -194,7 +194,7 @@ def _time_zone(source: Path) -> str:
     return str(read_table(path, ("agency_timezone",))["agency_timezone"].iloc[0])
 
 
-def _span(tables: dict[str, "pd.DataFrame"], wishes: Wishes) -> tuple[datetime, datetime]:
+def _span(tables: dict[str, "pd.DataFrame"], options: ImportOptions) -> tuple[datetime, datetime]:
     """Return when the first service begins and the last one ends."""
     import pandas as pd
 
@@ -209,7 +209,9 @@ def _span(tables: dict[str, "pd.DataFrame"], wishes: Wishes) -> tuple[datetime, 
         if column in tables[table]
     ]
     if not days:
-        start = datetime.fromisoformat(wishes.start[:10]) if wishes.start else datetime(2024, 1, 1)
+        start = (
+            datetime.fromisoformat(options.start[:10]) if options.start else datetime(2024, 1, 1)
+        )
         return start, start + timedelta(days=1)
     dates = pd.to_datetime(pd.concat(days), format="%Y%m%d", errors="coerce").dropna()
     begin: datetime = dates.min().to_pydatetime()

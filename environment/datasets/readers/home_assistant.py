@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hmesh.environment.datasets.readers.column_headings import UNIT_NAMES, UNITS, of_member
-from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, ImportOptions
 from hmesh.environment.datasets.readers.interval_edges import instants_us, intervals_within
 from hmesh.environment.datasets.readers.text_table import (
     MISSING,
@@ -22,7 +22,7 @@ _MINUTES = 15
 _KINDS = ("_total_increasing", "_total", "_energy", "_power", "_kwh", "_kw", "_w")
 
 
-def read_home_assistant(source: Path, wishes: Wishes) -> Foreign:
+def read_home_assistant(source: Path, options: ImportOptions) -> Foreign:
     """Read the states of sensors, as its page "History" exports them.
 
     A state holds until the next one, for Home Assistant writes changes only. While a sensor is
@@ -34,7 +34,7 @@ def read_home_assistant(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         CSV file with the columns entity_id, state and last_changed.
-    wishes
+    options
         With the unit, which the file does not hold; resolution 15 min unless it is stated.
 
     Raises
@@ -47,11 +47,11 @@ def read_home_assistant(source: Path, wishes: Wishes) -> Foreign:
     table = read_text_table(source)
     who, state = table.needed("entity_id"), table.needed("state")
     when = table.needed("last_changed", "last_updated")
-    unit = wishes.needed("unit", "the export of Home Assistant names none", "kWh")
+    unit = options.needed("unit", "the export of Home Assistant names none", "kWh")
     if unit.casefold() not in UNITS:
         raise InputError([Problem("--unit", f"'{unit}' is no unit", UNIT_NAMES)])
     kind, factor = UNITS[unit.casefold()]
-    times, utc = column_times(table, table.columns[when], when, wishes.time_format)
+    times, utc = column_times(table, table.columns[when], when, options.time_format)
     if not utc:
         message = "times carry no offset from UTC"
         raise InputError([Problem(table.place(0, when), message, "as Home Assistant exports them")])
@@ -59,7 +59,7 @@ def read_home_assistant(source: Path, wishes: Wishes) -> Foreign:
     entities = np.array(table.columns[who], dtype=np.object_)
     words = [str(cell).strip().casefold() for cell in table.columns[state]]
     numeric = np.array([word not in MISSING for word in words])
-    minutes = wishes.resolution or _MINUTES
+    minutes = options.resolution or _MINUTES
     starts, edges_us = intervals_within(np.sort(at_us), minutes)
     warnings, frames = [], []
     values = factor * column_numbers(table, state)
@@ -92,8 +92,8 @@ def read_home_assistant(source: Path, wishes: Wishes) -> Foreign:
     return Foreign(
         name=source.stem,
         source="Home Assistant",
-        licence=wishes.licence or UNKNOWN_LICENCE,
-        time_zone=wishes.time_zone or "UTC",
+        licence=options.licence or UNKNOWN_LICENCE,
+        time_zone=options.time_zone or "UTC",
         clock="utc",
         labels="start",
         start=starts[0],

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import Foreign, ImportOptions
 from hmesh.environment.errors import InputError, Problem, nearest
 
 KINDS: dict[str, str] = {
@@ -28,8 +28,8 @@ KINDS: dict[str, str] = {
 def read_foreign(
     kind: str,
     source: Path,
-    wishes: Wishes,
-    more: Mapping[str, Callable[[Path, Wishes], Foreign]] = MappingProxyType({}),
+    options: ImportOptions,
+    more: Mapping[str, Callable[[Path, ImportOptions], Foreign]] = MappingProxyType({}),
     hint: str = "",
 ) -> Foreign:
     """Read a file or folder of others.
@@ -40,7 +40,7 @@ def read_foreign(
         One of `KINDS`.
     source
         The file or folder.
-    wishes
+    options
         The user's description of it.
     more
         Further readers by name.
@@ -86,10 +86,10 @@ def read_foreign(
         case "gtfs":
             from hmesh.environment.datasets.readers.gtfs_blocks import read_gtfs as read
         case _ if kind in more:
-            return more[kind](source, wishes)
+            return more[kind](source, options)
         case _:
             known = (*KINDS, *more)
             allowed = "; ".join(filter(None, (", ".join(known), hint)))
             message = f"no reader is called {kind!r}"
             raise InputError([Problem("KIND", message, allowed, nearest(kind, known))])
-    return read(source, wishes)
+    return read(source, options)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
 
-from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, ImportOptions
 from hmesh.environment.errors import InputError, Problem, missing_file
 from hmesh.environment.road_files.matsim_network import read_matsim_network, read_xml
 
@@ -96,7 +96,7 @@ class _Activity:
         return hypot(other.x - self.x, other.y - self.y) / _M_PER_KM
 
 
-def read_matsim(source: Path, wishes: Wishes) -> Foreign:
+def read_matsim(source: Path, options: ImportOptions) -> Foreign:
     """Read the trips that people make by car, from plans or events of MATSim.
 
     Each person has a vehicle. Places are the kinds of their activities. Of a plan the selected one
@@ -109,7 +109,7 @@ def read_matsim(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         XML file, which may be packed by gzip.
-    wishes
+    options
         The user's description of it: `network`, that of the events, and `start`.
 
     Raises
@@ -122,7 +122,7 @@ def read_matsim(source: Path, wishes: Wishes) -> Foreign:
     kind = _kind(source)
     found = _Found()
     if kind == "events":
-        lengths = None if wishes.network is None else _lengths_km(wishes.network)
+        lengths = None if options.network is None else _lengths_km(options.network)
         _read_events(source, lengths, found)
     else:
         _read_plans(source, found)
@@ -132,10 +132,10 @@ def read_matsim(source: Path, wishes: Wishes) -> Foreign:
         raise InputError([Problem(str(source), message, allowed)])
     trips = pd.DataFrame(found.rows)
     trips = trips.sort_values(["vehicle", "departs"], kind="stable").reset_index(drop=True)
-    start = _START if wishes.start is None else _date(wishes.start)
+    start = _START if options.start is None else _date(options.start)
     days = 1
     if trips["departs"].max() >= _ONE_DAY_UNTIL_S:
-        start = _date(wishes.needed("start", "the file holds several days", "2024-01-15"))
+        start = _date(options.needed("start", "the file holds several days", "2024-01-15"))
         day = (trips["departs"] // _DAY_S).astype(int)
         days = min(int(day.max()) + 1, _WEEK)
         for _ in range(int((day >= _WEEK).sum())):
@@ -154,8 +154,8 @@ def read_matsim(source: Path, wishes: Wishes) -> Foreign:
     return Foreign(
         name=name,
         source="MATSim",
-        licence=wishes.licence or UNKNOWN_LICENCE,
-        time_zone=wishes.time_zone or "UTC",
+        licence=options.licence or UNKNOWN_LICENCE,
+        time_zone=options.time_zone or "UTC",
         clock="wall",
         labels="start",
         start=start,

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hmesh.environment.datasets.readers.foreign import Foreign, Wishes, numbers, read_table
+from hmesh.environment.datasets.readers.foreign import Foreign, ImportOptions, numbers, read_table
 from hmesh.environment.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _PLACES = {
 }  # fmt: skip
 
 
-def read_nhts(source: Path, wishes: Wishes) -> Foreign:
+def read_nhts(source: Path, options: ImportOptions) -> Foreign:
     """Read the trips that a household's vehicles made on the travel day, stated by their drivers.
 
     Trips of passengers, by other means than a vehicle of the household, of no distance and of
@@ -36,7 +36,7 @@ def read_nhts(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         The file, such as trippub.csv.
-    wishes
+    options
         The user's description of it; nothing is needed.
 
     Raises
@@ -82,8 +82,8 @@ def read_nhts(source: Path, wishes: Wishes) -> Foreign:
     return Foreign(
         name=source.stem,
         source="US National Household Travel Survey",
-        licence=wishes.licence or "US Government work, public domain",
-        time_zone=wishes.time_zone or "UTC",
+        licence=options.licence or "US Government work, public domain",
+        time_zone=options.time_zone or "UTC",
         clock="wall",
         labels="start",
         start=begin,

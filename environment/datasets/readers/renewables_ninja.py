@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from hmesh.environment.datasets.readers.foreign import Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import Foreign, ImportOptions
 from hmesh.environment.datasets.readers.text_table import (
     column_numbers,
     column_times,
@@ -14,7 +14,7 @@ from hmesh.environment.datasets.readers.text_table import (
 from hmesh.environment.errors import InputError, Problem
 
 
-def read_renewables_ninja(source: Path, wishes: Wishes) -> Foreign:
+def read_renewables_ninja(source: Path, options: ImportOptions) -> Foreign:
     """Read a CSV file of photovoltaics of one point, hourly by UTC.
 
     Its electricity is a mean power [kW] of the capacity that its comment names; its member
@@ -25,7 +25,7 @@ def read_renewables_ninja(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         The file, comments included.
-    wishes
+    options
         What a person states about it; nothing is needed.
 
     Raises
@@ -56,8 +56,8 @@ def read_renewables_ninja(source: Path, wishes: Wishes) -> Foreign:
     return Foreign(
         name=source.stem,
         source="renewables.ninja",
-        licence=wishes.licence or "CC BY-NC 4.0",
-        time_zone=wishes.time_zone or "UTC",
+        licence=options.licence or "CC BY-NC 4.0",
+        time_zone=options.time_zone or "UTC",
         clock="utc",
         labels="start",
         start=min(times),

@@ -5,7 +5,7 @@ from pathlib import Path
 from hmesh.environment.datasets.readers.foreign import (
     UNKNOWN_LICENCE,
     Foreign,
-    Wishes,
+    ImportOptions,
     numbers,
     read_table,
     times,
@@ -15,7 +15,7 @@ from hmesh.environment.errors import InputError, Problem
 _ACTIVE = "_pload"
 
 
-def read_simbench(source: Path, wishes: Wishes) -> Foreign:
+def read_simbench(source: Path, options: ImportOptions) -> Foreign:
     """Read the active power of all profiles of a LoadProfile.csv.
 
     The profiles are shares of the rated power of a load; each becomes a member of 1 kW, and
@@ -25,7 +25,7 @@ def read_simbench(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         The file, or the folder in which it lies.
-    wishes
+    options
         The user's description of it; nothing is needed.
 
     Raises
@@ -58,9 +58,9 @@ def read_simbench(source: Path, wishes: Wishes) -> Foreign:
     return Foreign(
         name="simbench",
         source="SimBench",
-        licence=wishes.licence or UNKNOWN_LICENCE,
-        time_zone=wishes.time_zone or "Europe/Berlin",
-        clock=wishes.clock or "standard",
+        licence=options.licence or UNKNOWN_LICENCE,
+        time_zone=options.time_zone or "Europe/Berlin",
+        clock=options.clock or "standard",
         labels="start",
         start=time.min().to_pydatetime(),
         end=(time.max() + pd.Timedelta(minutes=minutes)).to_pydatetime(),

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, ImportOptions
 from hmesh.environment.errors import InputError, Problem, missing_file
 from hmesh.environment.extras import optional
 
@@ -14,7 +14,7 @@ _MISSING = {"ghi": 9999, "dni": 9999, "dhi": 9999, "temp_air": 99.9, "wind_speed
 _HOUR = timedelta(hours=1)
 
 
-def read_epw(source: Path, wishes: Wishes) -> Foreign:
+def read_epw(source: Path, options: ImportOptions) -> Foreign:
     """Read an EnergyPlus weather file.
 
     The months of a typical year are from different years; they are given the year of the start
@@ -24,7 +24,7 @@ def read_epw(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         The file.
-    wishes
+    options
         The user's description of it.
 
     Raises
@@ -33,17 +33,17 @@ def read_epw(source: Path, wishes: Wishes) -> Foreign:
         If it is no such file.
     """
     read = optional("pvlib.iotools", "sun", str(source)).read_epw
-    return _typical_year(source, wishes, read, label_is_end=False)
+    return _typical_year(source, options, read, label_is_end=False)
 
 
-def read_tmy3(source: Path, wishes: Wishes) -> Foreign:
+def read_tmy3(source: Path, options: ImportOptions) -> Foreign:
     """Read a TMY3 file; its year is found as for EnergyPlus weather.
 
     Parameters
     ----------
     source
         The file.
-    wishes
+    options
         The user's description of it.
 
     Raises
@@ -52,16 +52,16 @@ def read_tmy3(source: Path, wishes: Wishes) -> Foreign:
         If it is no such file.
     """
     read = optional("pvlib.iotools", "sun", str(source)).read_tmy3
-    return _typical_year(source, wishes, read, label_is_end=True)
+    return _typical_year(source, options, read, label_is_end=True)
 
 
-def _typical_year(source: Path, wishes: Wishes, read: Any, label_is_end: bool) -> Foreign:
+def _typical_year(source: Path, options: ImportOptions, read: Any, label_is_end: bool) -> Foreign:
     import pandas as pd
 
     if problems := missing_file(source):
         raise InputError(problems)
     try:
-        year = int(wishes.start[:4]) if wishes.start else read(source)[0].index[0].year
+        year = int(options.start[:4]) if options.start else read(source)[0].index[0].year
         table, about = read(source, coerce_year=year)
     except (KeyError, ValueError, IndexError, TypeError) as error:
         message = f"cannot be read: {type(error).__name__} {error}"
@@ -79,8 +79,8 @@ def _typical_year(source: Path, wishes: Wishes, read: Any, label_is_end: bool) -
     return Foreign(
         name=source.stem,
         source=f"{place}, {about['latitude']:g} N {about['longitude']:g} E",
-        licence=wishes.licence or UNKNOWN_LICENCE,
-        time_zone=wishes.time_zone or _zone_of(float(about["TZ"])),
+        licence=options.licence or UNKNOWN_LICENCE,
+        time_zone=options.time_zone or _zone_of(float(about["TZ"])),
         clock="utc",
         labels="end" if label_is_end else "start",
         start=time.min().to_pydatetime() - shift,

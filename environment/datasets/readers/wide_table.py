@@ -13,7 +13,7 @@ from hmesh.environment.datasets.readers.column_headings import (
     currency_of,
     headings_of,
 )
-from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, Wishes
+from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, ImportOptions
 from hmesh.environment.datasets.readers.interval_edges import (
     MINUTE_US,
     instants_us,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_wide_csv(source: Path, wishes: Wishes) -> Foreign:
+def read_wide_csv(source: Path, options: ImportOptions) -> Foreign:
     """Read a table with a time and a column for each building, or for each quantity of one.
 
     A column is the load of the member that it names; one that ends in pv, heating, cooling or
@@ -45,7 +45,7 @@ def read_wide_csv(source: Path, wishes: Wishes) -> Foreign:
     ----------
     source
         A CSV file, a spreadsheet or a netCDF file.
-    wishes
+    options
         With a time zone unless times carry an offset from UTC, the unit unless columns name it,
         and the format of times that are not ISO 8601.
 
@@ -56,36 +56,38 @@ def read_wide_csv(source: Path, wishes: Wishes) -> Foreign:
     """
     table = read_netcdf_table(source) if is_netcdf(source) else read_text_table(source)
     texts, first = _time_texts(table)
-    times, utc = column_times(table, texts, 0, wishes.time_format)
-    headings = headings_of(table, first, wishes)
-    decimal = decimal_mark(table, [heading.index for heading in headings], wishes.decimal)
+    times, utc = column_times(table, texts, 0, options.time_format)
+    headings = headings_of(table, first, options)
+    decimal = decimal_mark(table, [heading.index for heading in headings], options.decimal)
     values = {h: h.factor * column_numbers(table, h.index, decimal) for h in headings}
     why = "the times carry no offset from UTC"
-    zone = wishes.time_zone or ("UTC" if utc else wishes.needed("time_zone", why, "Europe/Berlin"))
-    clock = "utc" if utc else wishes.clock or "wall"
-    labels = wishes.labels or "start"
+    zone = options.time_zone or (
+        "UTC" if utc else options.needed("time_zone", why, "Europe/Berlin")
+    )
+    clock = "utc" if utc else options.clock or "wall"
+    labels = options.labels or "start"
     if labels not in ("start", "end"):
         raise InputError([Problem("--labels", f"'{labels}' is not allowed", "start or end")])
-    minutes = wishes.resolution or _commonest_minutes(times, table)
+    minutes = options.resolution or _commonest_minutes(times, table)
     step = timedelta(minutes=minutes)
     registers = any(heading.kind == "register" for heading in headings)
     if registers or _irregular(times, minutes):
         _refuse_irregular_energies(table, headings, times, minutes)
         zone_of_times = _zone(zone, clock, times[0])
-        times, values = _over_intervals(times, values, minutes, zone_of_times, wishes)
+        times, values = _over_intervals(times, values, minutes, zone_of_times, options)
         clock, labels = "utc", "start"
     back = step if labels == "end" else timedelta()
     return Foreign(
         name=source.stem,
         source=source.name,
-        licence=wishes.licence or UNKNOWN_LICENCE,
+        licence=options.licence or UNKNOWN_LICENCE,
         time_zone=zone,
         clock=clock,
         labels=labels,
         start=min(times) - back,
         end=max(times) - back + step,
         resolution=minutes,
-        currency=currency_of(table, headings, wishes),
+        currency=currency_of(table, headings, options),
         tables=_tables(times, values, minutes),
         notes=(_described(table, headings),),
     )
@@ -160,14 +162,14 @@ def _over_intervals(
     values: dict[Heading, NDArray[np.float64]],
     minutes: int,
     zone: tzinfo,
-    wishes: Wishes,
+    options: ImportOptions,
 ) -> tuple[list[datetime], dict[Heading, NDArray[np.float64]]]:
     """Return means and energies of regular intervals within irregular readings, by UTC."""
     at_us = instants_us(times, zone)
     order = np.argsort(at_us, kind="stable")
     longest_us = minutes * MINUTE_US * 3 // 2
     starts, edges_us = intervals_within(at_us[order], minutes)
-    if wishes.labels == "end":
+    if options.labels == "end":
         message = "readings at irregular times label no interval"
         raise InputError([Problem("--labels", message, "left out")])
     over = {}

@@ -194,7 +194,7 @@ class CommunityStorageSharing(Scheme):
         if self.rules.plan_on == "actual":
             demand = shared.coming_demand_kwh(step, end)
             generation = shared.coming_generation_kwh(step, end)
-            forecast = self._told_day_by_day(days, demand)
+            forecast = self._forecast_day_by_day(days, demand)
         else:
             demand = forecast
             latest = self._latest(self._generation, step)
@@ -210,7 +210,7 @@ class CommunityStorageSharing(Scheme):
         self.controllers.population["alpha"][:] = [plan.chosen for plan in self.plans]
         self._planned_until = end
 
-    def _told_day_by_day(
+    def _forecast_day_by_day(
         self, days: list[range], demand_kwh: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the forecasts that households will receive at the beginning of each day."""

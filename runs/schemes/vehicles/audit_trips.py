@@ -257,7 +257,7 @@ class TrafficAudit:
                     if where.stay >= 0:
                         kind = driving[vehicle][where.stay][1]
                         self._rate(found, (k, s, vehicle), where.community, kind)
-                    self._tell_trips(s, vehicle, touched[vehicle], span)
+                    self._report_trips(s, vehicle, touched[vehicle], span)
                 self.plugs.exchange(s, exchanged, touched)
                 for event in () if journey is None else journey.events:
                     self.plugs.note(s, *event)
@@ -327,7 +327,7 @@ class TrafficAudit:
             charger = self.plugs.kinds[place][kind]
             found.plug_kw[at], found.plug_v2g_kw[at] = charger.power_kw, charger.v2g_kw
 
-    def _tell_trips(
+    def _report_trips(
         self, s: int, vehicle: int, trips: list[TripMade], span: tuple[int, int]
     ) -> None:
         """Note departures and arrivals of a step as events."""
