@@ -7,7 +7,6 @@ from typing import Self
 
 import networkx as nx
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem
@@ -143,6 +142,8 @@ def given_network(path: Path, count: int) -> SocialNetwork:
     InputError
         If the file cannot be read, or an edge names somebody who is not there.
     """
+    import pandas as pd
+
     try:
         table = pd.read_csv(path, usecols=["one", "other"], dtype=np.int64)
     except (OSError, ValueError) as error:

@@ -143,3 +143,7 @@ def test_the_live_view_shows_nobody_on_the_road_who_stays() -> None:
         assert world.on_the_road.vehicles <= moving + waits
         most = max(most, world.on_the_road.vehicles)
     assert most > 0
+
+
+def test_chargers_for_the_way_alone_have_no_table_of_queues(data: RunData) -> None:
+    assert data.chargers("waiting") is None

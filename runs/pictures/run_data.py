@@ -1,6 +1,6 @@
 """The results of a run as arrays, in the shape in which figures are drawn."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -97,7 +97,7 @@ class RunData:
 
         Communities that name none have NaN.
         """
-        named = [bool(each.get("chargers")) for each in self.scenario["communities"].values()]
+        named = [named_to_park(each) for each in self.scenario["communities"].values()]
         if not any(named) or "vehicles" not in self.schemes:
             return None
         rows = self.run.table("chargers", [column]).column(column).to_numpy()
@@ -256,6 +256,13 @@ class RunData:
     def grouped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sum of every group, shape (strategies, groups, steps)."""
         return np.stack([values[:, group.members].sum(axis=1) for group in self.groups], axis=1)
+
+
+def named_to_park(community: Mapping[str, Any]) -> bool:
+    """Return whether a community, as run.json holds it, names chargers for those that park."""
+    given = community.get("chargers") or ()
+    kinds = [given] if isinstance(given, Mapping) else given
+    return any(not kind.get("on_the_way") for kind in kinds)
 
 
 def codes_of(column: Any, names: Sequence[str]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from hmesh.environment.last_digits import first_highest
 from hmesh.runs.pictures.chart import ALL, QUIET, Chart, Series, of_strategies
 from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import Drawing, group_colour, percents
-from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.run_data import RunData, named_to_park
 from hmesh.runs.pictures.timeline import MEAN_DAY_FROM_H, MeanDay
 from hmesh.runs.strategy_names import strategy_name
 
@@ -121,7 +121,7 @@ def _away(data: RunData) -> str:
     vehicles = data.scenario["vehicles"]
     groups = vehicles.get("groups") or [vehicles]
     some_stay_unplugged = any(each.get("plug_in", "always") != "always" for each in groups) or any(
-        each.get("chargers") for each in data.scenario["communities"].values()
+        named_to_park(each) for each in data.scenario["communities"].values()
     )
     if some_stay_unplugged:
         return "on the road or not plugged in"
