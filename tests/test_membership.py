@@ -107,4 +107,6 @@ def test_an_interrupted_run_goes_on_with_the_same_members(folder: Path, tmp_path
 
 def test_membership_where_prices_depend_on_all_members_is_refused() -> None:
     with pytest.raises(InputError, match="the price depends on the scarcity"):
-        load_scenario(village_file(), [f"{LOCAL}={{price: scarcity, membership: {{}}}}"])
+        load_scenario(
+            village_file(), [f"{LOCAL}={{price: scarcity, membership: {{sensitivity: 1}}}}"]
+        )

@@ -174,7 +174,8 @@ def test_the_tables_are_those_of_the_contract() -> None:
         "unmet_heat_kwh stored_kwh tank_kwh",
         "sites": "site name group community battery_kwh pv_kw",
         "site_steps": "step strategy site load_kwh generation_kwh import_kwh export_kwh charge_kwh "
-        "discharge_kwh curtailed_kwh unserved_kwh stored_kwh capacity_kwh peak_target_kw",
+        "discharge_kwh curtailed_kwh unserved_kwh stored_kwh capacity_kwh peak_target_kw "
+        "tier_surcharge",
         "site_sums": "step strategy group load_kwh generation_kwh import_kwh export_kwh charge_kwh "
         "discharge_kwh curtailed_kwh unserved_kwh stored_kwh",
         "local_exchange": "step strategy community kind own_kwh lack_kwh surplus_kwh received_kwh "

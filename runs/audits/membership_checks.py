@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.audit_report import Check, Tally
-from hmesh.runs.audits.reference.membership import Choice, choices
+from hmesh.runs.audits.reference.membership import MembershipChoice, choices
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
@@ -115,7 +115,9 @@ class MembershipAudit:
         for (m, given), s in ((each, s) for each in self.given.items() for s in self._strategies()):
             kind, member = self._members[m]
             first = self._draws(_DRAWN[0], 0, kind, member) < given.first_share
-            self._compare(tally, m, s, 0, [Choice(np.nan, np.nan, bool(each)) for each in first])
+            self._compare(
+                tally, m, s, 0, [MembershipChoice(np.nan, np.nan, bool(each)) for each in first]
+            )
             for before, step in zip(self._months, self._months[1:], strict=False):
                 if unknown:
                     tally.note(f"choices not checked, since {unknown}")
@@ -136,7 +138,9 @@ class MembershipAudit:
     def _strategies(self) -> range:
         return range(len(self.inputs.strategies))
 
-    def _compare(self, tally: Tally, m: int, s: int, step: int, due: list[Choice]) -> None:
+    def _compare(
+        self, tally: Tally, m: int, s: int, step: int, due: list[MembershipChoice]
+    ) -> None:
         reported = self._reported[s * self.inputs.steps + step, m]
         wanted = np.array(
             [[each.expected_saving, each.probability, float(each.takes_part)] for each in due]

@@ -21,7 +21,7 @@ MOST_STEPS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class BrowserWindow:
     """What a window of a browser holds, each a `solara.Reactive`.
 
     Attributes
@@ -71,7 +71,7 @@ class Window:
 
 
 @solara.component  # type: ignore[untyped-decorator]
-def Controls(window: Window, first: Source) -> None:
+def Controls(window: BrowserWindow, first: Source) -> None:
     """Show all controls; `first` is what the command line named."""
     with solara.Sidebar(), solara.Column(gap="8px"):
         _Scenario(window.chosen, window.opening, first)
@@ -82,7 +82,7 @@ def Controls(window: Window, first: Source) -> None:
 
 
 @solara.component  # type: ignore[untyped-decorator]
-def _Run(window: Window) -> None:
+def _Run(window: BrowserWindow) -> None:
     """Show what begins, plays and stops the steps."""
     update_counter.get()
     playing, running = window.playing.value, window.world.value.running

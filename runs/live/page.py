@@ -12,7 +12,7 @@ from hmesh.environment.errors import InputError
 from hmesh.runs.live import figure_boxes, map_and_grid, time_charts
 from hmesh.runs.live.chart_style import Look, Option
 from hmesh.runs.live.choice import Choice, offered, opened
-from hmesh.runs.live.controls import PLAY_INTERVAL_MS, Controls, Window
+from hmesh.runs.live.controls import PLAY_INTERVAL_MS, BrowserWindow, Controls
 from hmesh.runs.live.source import Source
 from hmesh.runs.live.world import LiveWorld
 
@@ -84,7 +84,7 @@ def Page() -> None:
     assert first is not None, "show() comes first"
     initial = solara.use_memo(lambda: Choice.of(next(iter(offered(first))), first), [])
     begun = solara.use_memo(lambda: LiveWorld(**initial.arguments), [])
-    window = Window(
+    window = BrowserWindow(
         chosen=solara.use_reactive(initial),
         begun=solara.use_reactive(initial),
         world=solara.use_reactive(begun),

@@ -20,7 +20,7 @@ class Membership(Section):
         "to nobody [money]",
     )
     sensitivity: NotNegative = Field(
-        default=1.0, description="how strongly savings count beyond that cost [1/money]"
+        description="how strongly savings count beyond what taking part costs [1/money]"
     )
     reconsiders: Share = Field(
         default=1.0, description="probability with which a member chooses again in a month [-]"

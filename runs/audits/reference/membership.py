@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MembershipChoice:
     """What a member chose as a month began.
 
     Attributes
@@ -30,7 +30,7 @@ def choices(
     saved: Sequence[float],
     terms: tuple[float, float, float],
     draws: Sequence[tuple[float, float]],
-) -> list[Choice]:
+) -> list[MembershipChoice]:
     """Return what the members of a community choose.
 
     Parameters
@@ -54,5 +54,5 @@ def choices(
         exponent = min(max(sensitivity * (expected - cost), -700.0), 700.0)
         probability = 1.0 / (1.0 + math.exp(-exponent))
         after = choice < probability if again < reconsiders else before
-        found.append(Choice(expected, probability, after))
+        found.append(MembershipChoice(expected, probability, after))
     return found
