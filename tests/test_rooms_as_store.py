@@ -118,7 +118,7 @@ def test_rooms_answer_to_the_price_of_a_community(run: Path) -> None:
     changes = [
         "composite_storage.tariff=community",
         "composite_storage.price_response={lam: 0.5, theta: 0.05}",
-        "strategies=[nobody_shares, hybrid_storage+two_level]",
+        "strategies=[nobody_shares, everybody_shares]",
     ]
     made = load_scenario(run.parent / "s.yaml", changes)
     start_run(made, run.parent / "answering")

@@ -211,13 +211,14 @@ class _Found:
         """Keep a price if it is better than those before."""
         if self.keeps and max(self.game.tree.over(energies, owner=-1)) > DUST_KWH:
             return
+        # What is drawn at one price is rounded as what is drawn at others, be it nothing there.
+        generated = self.game.tree.generated([abs(energy) for energy in energies])
+        turned_over = abs(price) * sum(abs(energy) for energy in energies)
+        turned_over += abs(self.game.generation.total(generated))
+        self.rounding = max(self.rounding, 64 * float(np.finfo(np.float64).eps) * turned_over)
         profit = self.game.profit(price, energies)
         if profit > self.profit or (profit == self.profit and price < self.price):
             self.profit, self.price, self.demand_kwh = profit, price, energies
-            generated = self.game.tree.generated([abs(energy) for energy in energies])
-            turned_over = abs(price) * sum(abs(energy) for energy in energies)
-            turned_over += abs(self.game.generation.total(generated))
-            self.rounding = 64 * float(np.finfo(np.float64).eps) * turned_over
 
     def on_lines(self, low: Answers, high: Answers) -> bool:
         """Look at all prices between two where each aggregator stays on one line; else refuse."""
