@@ -32,7 +32,7 @@ class LocalTariff:
 
     Attributes
     ----------
-    teller : str
+    announcer : str
         Who sends it.
     rows : array of int, shape (n,)
         These houses.
@@ -40,7 +40,7 @@ class LocalTariff:
         What they hear.
     """
 
-    teller: str
+    announcer: str
     rows: NDArray[np.intp] | slice
     signal: TariffSignal
 
@@ -130,7 +130,7 @@ class HouseConversation:
         price = of_tariff.pop("purchase")
         delivery = self.bus.deliver(
             TariffNotice(
-                sender=local.teller, receiver=HOUSES, step=step, round=0, count=count,
+                sender=local.announcer, receiver=HOUSES, step=step, round=0, count=count,
                 price=price, **of_tariff,
             )
         )  # fmt: skip

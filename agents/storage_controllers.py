@@ -117,7 +117,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         """Messages of this step that were not heard."""
         return self._talk.unreached
 
-    def tell_forecasts(
+    def send_forecasts(
         self, step: int, left_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Let the forecasters send households what is left of the day.
@@ -242,7 +242,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         offered = self._exchange(generation, bright, self.allowed_kwh)
         granted = np.zeros(len(self.households))
         granted[self.served[there]] = offered.discharge_kwh[there]
-        self.granted_kwh = self._tell_grants(step, granted)
+        self.granted_kwh = self._send_grants(step, granted)
         self.households.population.heard["granted_kwh"] = self.granted_kwh
         # A storage gives no more than it granted, whatever was heard of that.
         self.drawn_kwh = np.minimum(self.households.draws(self.granted_kwh), granted)
@@ -254,7 +254,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             self.drawn_kwh[self.served[there]] = drawn[there]
         self.done = SlotExchange(charge, own["generation_kwh"] - charge, drawn)
         self.households.population.heard["drawn_kwh"] = self.drawn_kwh.copy()
-        self._tell_draws(step)
+        self._send_draws(step)
 
     def step_of(self, row: int) -> None:
         """Let one storage decide by what its controller heard, and move: as `act` and `move` do.
@@ -411,7 +411,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         self.unheard += int(np.count_nonzero(np.isnan(average)))
         return np.where(heard, demand, np.nan), average
 
-    def _tell_grants(self, step: int, granted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _send_grants(self, step: int, granted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what households hear that they may draw [kWh]; 0 where they hear nothing."""
         reported = np.zeros_like(granted_kwh)
 
@@ -432,7 +432,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         self.bus.wait()
         return np.where(heard, reported, 0.0)
 
-    def _tell_draws(self, step: int) -> None:
+    def _send_draws(self, step: int) -> None:
         """Let households state what they draw; what flows does not depend on these messages."""
         bought = self.households.bought_kwh(self.drawn_kwh)
         for at, name in enumerate(self.names):

@@ -11,7 +11,7 @@ from .allowance_iteration import Course as Course
 from .allowance_iteration import Horizon as Horizon
 from .allowance_iteration import Iterations as Iterations
 from .allowance_iteration import iterate_allowance as iterate_allowance
-from .allowance_iteration import live_through as live_through
+from .allowance_iteration import simulate_horizon as simulate_horizon
 from .answers import Answers as Answers
 from .answers import battery_answers as battery_answers
 from .answers import elastic_answers as elastic_answers

@@ -114,7 +114,7 @@ class Course:
         return delivered
 
 
-def live_through(
+def simulate_horizon(
     horizon: Horizon,
     stored_kwh: float,
     ratings: StorageRatings,
@@ -225,7 +225,7 @@ def iterate_allowance(
     Parameters
     ----------
     horizon, stored_kwh, ratings, sharing
-        As in `live_through`.
+        As in `simulate_horizon`.
     stop_when : {"left", "delivered"}
         Whether to stop as soon as the energy left at the end changes by less than the tolerance,
         as equation (42) suggests, or the energy delivered. They differ where the sun fills the
@@ -235,7 +235,7 @@ def iterate_allowance(
     most_alpha : int
         Highest alpha that is tried.
     serves_while_charging : bool, optional
-        As in `live_through`.
+        As in `simulate_horizon`.
 
     Notes
     -----

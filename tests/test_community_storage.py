@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hmesh.markets.allowance_iteration import Course, Horizon, iterate_allowance, live_through
+from hmesh.markets.allowance_iteration import Course, Horizon, iterate_allowance, simulate_horizon
 from hmesh.markets.community_storage import (
     StorageRatings,
     allowance_kwh,
@@ -75,7 +75,7 @@ def horizon(seed: int, k: int = 2, households: int = 3, printed: bool = False) -
 
 def everything(given: Horizon, ratings: StorageRatings = RATINGS, start: float = 5.0) -> Course:
     """Serve all demand of those who may draw: the allowance of alpha without end."""
-    return live_through(given, start, ratings, np.zeros(1))
+    return simulate_horizon(given, start, ratings, np.zeros(1))
 
 
 def delivered(given: Horizon, ratings: StorageRatings = RATINGS, start: float = 5.0) -> float:
@@ -186,7 +186,7 @@ def test_energy_is_kept_over_two_days(seed: int, efficiency: float) -> None:
     given = horizon(seed)
     ratings = StorageRatings(10.0, charge_efficiency=efficiency, discharge_efficiency=efficiency)
     weights = 1.0 / np.array([1, 2, 5, 50])
-    course = live_through(given, 5.0, ratings, weights)
+    course = simulate_horizon(given, 5.0, ratings, weights)
     served = course.discharge_kwh.sum(axis=(0, 2))
     charged_kwh = course.charge_kwh.sum(axis=0)
     end = 5.0 + efficiency * charged_kwh - served / efficiency
@@ -302,7 +302,7 @@ def test_the_dynamic_programme_equals_trying_everything(seed: int) -> None:
 
 def test_alpha_without_end_serves_all_demand() -> None:
     given = horizon(1)
-    many = live_through(given, 5.0, RATINGS, np.array([1e-9, 0.0]))
+    many = simulate_horizon(given, 5.0, RATINGS, np.array([1e-9, 0.0]))
     assert many.discharge_kwh[:, 0] == pytest.approx(many.discharge_kwh[:, 1], abs=1e-6)
     allowed = np.array([given.allowed_kwh(slot, np.array([0.0]))[0] for slot in range(given.slots)])
     assert allowed == pytest.approx(given.demand_kwh[np.arange(SLOTS)[:, None], given.served])
@@ -331,7 +331,7 @@ def test_the_iteration_stops_where_the_energy_left_settles(seed: int) -> None:
     assert changes[-1] < 1e-3
     assert 10 < found.chosen == found.alpha[-1]
     for row in (0, len(found.alpha) - 1):
-        alone = live_through(given, 5.0, RATINGS, 1.0 / found.alpha[row : row + 1])
+        alone = simulate_horizon(given, 5.0, RATINGS, 1.0 / found.alpha[row : row + 1])
         assert alone.delivered_kwh[0] == pytest.approx(found.delivered_kwh[row], abs=1e-12)
         assert alone.stored_kwh[:, 0] == pytest.approx(found.stored_kwh[:, row], abs=1e-12)
     assert found.delivered_kwh[found.chosen - 1] > found.delivered_kwh[0]

@@ -198,7 +198,7 @@ def test_the_energy_identity_holds() -> None:
 @pytest.mark.quick_every(3)
 @pytest.mark.parametrize("feed_in", [7.0, 30.0])
 @pytest.mark.parametrize("case", ["battery", "thermal_tank", "hybrid_storage"])
-def test_savings_change_with_feed_in_and_tax_as_the_envelope_tells(
+def test_savings_change_with_feed_in_and_tax_as_the_envelope_states(
     case: str, feed_in: float
 ) -> None:
     demand, small = some_days(14), 1e-4

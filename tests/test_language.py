@@ -33,7 +33,7 @@ PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.
 KINDS = (".py", ".pyi", ".md", ".html", ".js", ".vue", ".yaml", ".ipynb")
 # Idioms that names of functions and classes were made of.
 RIDDLES = r"(?<![a-z])(?:tell|told)(?![a-z])|live_through|lived_through"
-NAMING = ("environment", "runs")
+NAMING = ("agents", "environment", "markets", "runs")
 
 
 def files(folder: str) -> Iterator[Path]:

@@ -280,7 +280,7 @@ def test_forecasters_see_the_measured_plant(tmp_path: Path, forecaster: str) -> 
 
 
 @pytest.mark.slow
-def test_a_measured_house_and_plant_live_through_the_end_of_summer_time(
+def test_a_measured_house_and_plant_run_past_the_end_of_summer_time(
     shared: Path, tmp_path: Path
 ) -> None:
     SHARED["au_sunny_house"](shared / "data", tmp_path / "street")

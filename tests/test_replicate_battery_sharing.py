@@ -264,7 +264,7 @@ def test_measured_buildings_are_read_by_the_clock(measured: BuildingYear, shared
     assert np.isfinite(measured.load_kwh).all()
 
 
-def test_closing_days_are_those_that_the_notes_tell(measured: BuildingYear, shared: Path) -> None:
+def test_closing_days_are_those_that_the_notes_state(measured: BuildingYear, shared: Path) -> None:
     meta = pd.read_csv(shared / "data" / "buildings" / "buildings_uk_2013-04_2014-03_meta.csv")
     reported = dict(zip(meta["building_id"], meta["closed_days_per_week"], strict=True))
     found = measured.closed.sum(axis=1)

@@ -284,7 +284,7 @@ def measured(folder: Path, dataset: Path, hours: float) -> Path:
 
 
 @pytest.mark.slow
-def test_measured_houses_live_through_a_year_and_balance(shared: Path, tmp_path: Path) -> None:
+def test_measured_houses_run_for_a_year_and_balance(shared: Path, tmp_path: Path) -> None:
     dataset = us_houses(shared / "data", tmp_path / "houses")
     scenario = load_scenario(str(measured(tmp_path, dataset, 8736.0)), ["record.homes=none"])
     start_run(scenario, tmp_path / "run")

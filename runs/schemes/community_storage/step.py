@@ -180,7 +180,7 @@ class CommunityStorageSharing(Scheme):
         forecast = self.shared.demand_forecaster.forecast(past, ahead, step)
         used = past[len(past) - (step - self._day.start) :].sum(axis=0)
         today = forecast[: len(days[0])]
-        lines, heard = self.controllers.tell_forecasts(step, today)
+        lines, heard = self.controllers.send_forecasts(step, today)
         self.simulation.bus.wait()
         self.households.begin_day(used, lines, heard)
         if plans:

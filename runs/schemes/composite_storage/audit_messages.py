@@ -61,7 +61,7 @@ def check_house_messages(
             [
                 ("strategy", "=", named),
                 ("kind", "in", KINDS),
-                ("sender", "in", [*PARTIES, *setting.tellers]),
+                ("sender", "in", [*PARTIES, *setting.announcers]),
                 ("receiver", "in", PARTIES),
             ],
         )
@@ -150,6 +150,6 @@ def _notices(
         expected.observe(asked)
     prices += setting.prices.carbon_tax * setting.prices.emission_factor
     return [
-        (0, "TariffNotice", teller, HOUSES, prices[:, m])
-        for teller, m in zip(setting.tellers, setting.inhabited, strict=True)
+        (0, "TariffNotice", announcer, HOUSES, prices[:, m])
+        for announcer, m in zip(setting.announcers, setting.inhabited, strict=True)
     ]

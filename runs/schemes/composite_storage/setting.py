@@ -165,15 +165,15 @@ class CompositeStorageSetting:
         return places
 
     @property
-    def tellers(self) -> list[str]:
+    def announcers(self) -> list[str]:
         """The communities that state prices to houses, where houses pay these."""
         return [self.names[m] for m in self.inhabited] if self.local else []
 
     @property
     def counts(self) -> dict[str, int]:
         """To how many houses each of them states its price."""
-        there = zip(self.tellers, self.inhabited, strict=False)
-        return {teller: int(np.count_nonzero(self.community == m)) for teller, m in there}
+        there = zip(self.announcers, self.inhabited, strict=False)
+        return {announcer: int(np.count_nonzero(self.community == m)) for announcer, m in there}
 
     @property
     def houses(self) -> int:

@@ -18,7 +18,7 @@ from hmesh.markets.allowance_iteration import (
     Iterations,
     StopWhen,
     iterate_allowance,
-    live_through,
+    simulate_horizon,
 )
 from hmesh.markets.community_storage import Sharing, StorageRatings, served_first
 from hmesh.runs.schemes.community_storage.plan import Ahead, averages_ahead, days_ahead
@@ -115,7 +115,7 @@ class StorageCase:
 
     def course(self, weights: NDArray[np.float64]) -> Course:
         """Return what the storage does with each of some weights."""
-        return live_through(self.horizon(), self.stored_kwh, self.ratings, weights)
+        return simulate_horizon(self.horizon(), self.stored_kwh, self.ratings, weights)
 
     def scaled(self, factors: NDArray[np.float64]) -> "StorageCase":
         """Return the case with the demand of each household times a factor."""
@@ -132,7 +132,7 @@ class StorageCase:
     def _each(
         self, horizon: Horizon, weights: NDArray[np.float64], sharing: Sharing
     ) -> NDArray[np.float64]:
-        course = live_through(horizon, self.stored_kwh, self.ratings, weights, sharing)
+        course = simulate_horizon(horizon, self.stored_kwh, self.ratings, weights, sharing)
         each: NDArray[np.float64] = course.of_households(horizon)[:, 0].sum(axis=0)
         return each
 
