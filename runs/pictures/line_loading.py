@@ -63,7 +63,8 @@ def draw_line_loading(data: RunData) -> Drawing:
     panel_of: dict[str, list[str]] = {}
     for strategy, same in chart.alike.items():
         panel_of.setdefault(same, []).extend([strategy] if strategy != same else [])
-    entries = [legend_area("overloaded: above the rating", ALARM)]
+    overloaded = any(s.values.max() > OVERLOAD for s in chart.all_series)
+    entries = [legend_area("overloaded: above the rating", ALARM)] if overloaded else []
     left_in = min(0.35 + 0.078 * max(map(len, names)), 4.0)
     size_in = asked_size_in()
     # The scale is beside the legend, on a narrow sheet below it.
@@ -92,17 +93,20 @@ def draw_line_loading(data: RunData) -> Drawing:
             )  # fmt: skip
         panel_title(axes, titled(strategy, alike))
         data.timeline.dress(axes, 11, lowest=row == len(panel_of) - 1)
-    _draw_scale(figure, picture, panels[0, 0].get_position().y1)
+    _draw_scale(figure, picture, panels[0, 0].get_position().y1, overloaded=overloaded)
     return Drawing(finding, figure)
 
 
-def _draw_scale(figure: "Figure", picture: "ScalarMappable", above: float) -> None:
-    """Explain the colours at the upper right."""
+def _draw_scale(
+    figure: "Figure", picture: "ScalarMappable", above: float, *, overloaded: bool
+) -> None:
+    """Explain the colours at the upper right, that of overloads where there are any."""
     width, height = figure.get_figwidth(), figure.get_figheight()
     place = (1 - 2.75 / width, above + 0.4 / height, 2.0 / width, 0.11 / height)
     bar = figure.colorbar(
-        picture, cax=figure.add_axes(place), orientation="horizontal", extend="max",
-        ticks=[0, 0.5, 1], format=lambda share, _: f"{share * 100:.0f} %",
+        picture, cax=figure.add_axes(place), orientation="horizontal",
+        extend="max" if overloaded else "neither", ticks=[0, 0.5, 1],
+        format=lambda share, _: f"{share * 100:.0f} %",
     )  # fmt: skip
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8.5, length=2, pad=2)
