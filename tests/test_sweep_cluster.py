@@ -179,7 +179,9 @@ def test_no_process_is_left_behind_and_the_command_goes_on(tmp_path: Path, way: 
     _, reported = process.communicate(timeout=600)
     if way == signal.SIGINT:
         assert process.returncode == 130
-        assert reported == "interrupted; the same command continues the sweep\n"
+        # Lines of progress before it are printed only where the machine is slow.
+        assert reported.endswith("interrupted; the same command continues the sweep\n")
+        assert "Traceback" not in reported
     psutil.wait_procs(workers, timeout=300)
     assert not [worker for worker in workers if worker.is_running()]
     assert not (there / "runs.csv").exists()
