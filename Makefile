@@ -19,8 +19,8 @@ help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: $(synced)  ## simulate the three communities and replicate the published vehicle study
-	@echo "Two jobs: the day of the three communities (about 7 s), then the published study"
-	@echo "that it belongs to, replicated with all its variations (about 37 s)."
+	@echo "Two jobs: the day of the three communities (5 to 15 s), then the published study that"
+	@echo "it belongs to, replicated with all its variations (10 to 40 s)."
 	@echo "== 1 of 2: hmesh run three-communities"
 	@mkdir -p results; directory=results/three-communities; number=1; \
 	while [ -e "$$directory" ]; do \

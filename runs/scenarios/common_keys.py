@@ -1,10 +1,10 @@
-"""Types of keys that several sections of a scenario share, each with its bounds and its meaning."""
+"""Keys that several sections of a scenario share, each with its bounds and its meaning."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hmesh.runs.scenarios.base import Efficiency, NotNegative, Positive, Share
+from hmesh.runs.scenarios.base import Efficiency, NotNegative, Positive, Share, refuse
 
 # Photovoltaics.
 Tilt = Annotated[
@@ -16,6 +16,25 @@ Azimuth = Annotated[
 PerformanceRatio = Annotated[
     Efficiency, Field(description="energy delivered per energy that the peak power promises [-]")
 ]
+Clearness = Annotated[
+    float, Field(gt=0, lt=1, description="mean share of the clear sky's sunshine in a day [-]")
+]
+ClearnessDeviation = Annotated[
+    float,
+    Field(ge=0.001, lt=0.5, description="standard deviation of this share from day to day [-]"),
+]
+
+
+def possible_clearness(mean: float, deviation: float) -> None:
+    """Refuse a deviation that no share between 0 and 1 of this mean can have."""
+    most = (mean * (1 - mean)) ** 0.5
+    if deviation >= most:
+        raise refuse(
+            f"days cannot vary by {deviation:g} about {mean:g}",
+            place="clearness_deviation",
+            allowed=f"below {most:.3g}",
+        )
+
 
 # Batteries.
 Capacity = Annotated[Positive, Field(description="capacity of a battery [kWh]")]

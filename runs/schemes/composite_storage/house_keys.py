@@ -1,6 +1,6 @@
 """What houses with storages are like: needs, photovoltaics, devices, sizes of the cases."""
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 from pydantic import field_validator as check
@@ -17,7 +17,6 @@ from hmesh.runs.scenarios.base import (
     Share,
     above_lowest,
     of_no_other_part,
-    refuse,
 )
 from hmesh.runs.scenarios.measured_series import MeasuredSeries
 from hmesh.runs.scenarios.money_defaults import money
@@ -45,23 +44,13 @@ class HousePhotovoltaics(MeasuredSeries):
     tilt: keys.Tilt = 25.0
     azimuth: keys.Azimuth = 180.0
     performance_ratio: keys.PerformanceRatio = 0.86
-    clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.56, description="mean share of the clear sky's sunshine in a day [-]"
-    )
-    clearness_deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
-        default=0.27, description="standard deviation of this share from day to day [-]"
-    )
+    clearness: keys.Clearness = 0.56
+    clearness_deviation: keys.ClearnessDeviation = 0.27
 
     @model_validator(mode="after")
     def _follows_something(self) -> Self:
         self._one_source("pv_kw")
-        most = (self.clearness * (1 - self.clearness)) ** 0.5
-        if self.clearness_deviation >= most:
-            raise refuse(
-                f"days cannot vary by {self.clearness_deviation:g} about {self.clearness:g}",
-                place="clearness_deviation",
-                allowed=f"below {most:.3g}",
-            )
+        keys.possible_clearness(self.clearness, self.clearness_deviation)
         return self
 
 

@@ -67,22 +67,12 @@ class SitePhotovoltaics(MeasuredSeries):
     tilt: keys.Tilt = 25.0
     azimuth: keys.Azimuth = 180.0
     performance_ratio: keys.PerformanceRatio = 0.86
-    clearness: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.56, description="mean share of the clear sky's sunshine in a day [-]"
-    )
-    clearness_deviation: Annotated[float, Field(ge=0.001, lt=0.5)] = Field(
-        default=0.27, description="standard deviation of this share from day to day [-]"
-    )
+    clearness: keys.Clearness = 0.56
+    clearness_deviation: keys.ClearnessDeviation = 0.27
 
     @model_validator(mode="after")
     def _follows_something(self) -> Self:
-        most = (self.clearness * (1 - self.clearness)) ** 0.5
-        if self.clearness_deviation >= most:
-            raise refuse(
-                f"days cannot vary by {self.clearness_deviation:g} about {self.clearness:g}",
-                place="clearness_deviation",
-                allowed=f"below {most:.3g}",
-            )
+        keys.possible_clearness(self.clearness, self.clearness_deviation)
         if self.file is not None and self.dataset is not None:
             raise refuse("file and dataset are given", allowed="one of file and dataset")
         if not self.measured and self.pv_kw is None:
