@@ -182,6 +182,7 @@ class Simulation(World):
         shares = setting.scenario.local_exchange
         self.local_exchange = LocalSettlement(self) if shares else None
         kept = setting.scenario.record.accounts
+        self._paid_at: tuple[NDArray[np.generic] | None, ...] = (None, None)
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
 
     def _note_message(self, kind: str, at_h: float, number: int, agents: int) -> None:
@@ -285,8 +286,15 @@ class Simulation(World):
         self.meters.node_kwh[:] += np.bincount(nodes, energy_kwh, len(self.grid.nodes))
 
     def paid_price(self) -> NDArray[np.float64]:
-        """Return what every community pays [money/kWh], 0 where nothing can be exchanged."""
-        return np.where(self.supplied, self.market.decision.community_price, 0.0)
+        """Return what every community pays [money/kWh], 0 where nothing can be exchanged.
+
+        It is asked for many times in a step, so that the array can only be read.
+        """
+        decided = self.supplied, self.market.decision.community_price
+        if any(new is not old for new, old in zip(decided, self._paid_at, strict=True)):
+            self._paid_at, self._paid_price = decided, np.where(*decided, 0.0)
+            self._paid_price.flags.writeable = False
+        return self._paid_price
 
     def begin_step(self) -> None:
         """Let chance do to the agents of all schemes what it does in this step."""
@@ -338,7 +346,7 @@ class Simulation(World):
             self.recent.before_payments(self)
         enter_payments(self)
         if self.prosumers is not None or self.accounts is not None:
-            paid = list(self.payments())
+            paid = self._paid()
             if self.prosumers is not None:
                 self.prosumers.pay_all(paid)
             if self.accounts is not None:
@@ -401,6 +409,15 @@ class Simulation(World):
         }
         summary |= {"messages": messages, "money_imbalance": self.ledger.imbalance()}
         return summary | self.metrics.summary()
+
+    def _paid(self) -> list[tuple[MemberPayments, bool]]:
+        """Return the payments of the step, those that a local exchange has seen where it has all.
+
+        Tariffs of members are paid once energy is exchanged.
+        """
+        if self.local_exchange is None or self.member_tariffs is not None:
+            return list(self.payments())
+        return self.local_exchange.paid
 
     def payments(self) -> Iterator[tuple[MemberPayments, bool]]:
         """Yield what single members pay and receive in the step, and whether meters read it."""
