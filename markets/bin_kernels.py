@@ -227,16 +227,14 @@ def best_bins(
             around += 1
         around_of[row] = around if around >= 0 and q < edges[around + 1] else -1
     for side in range(2):
-        # Among the bins, that of the neighbouring price: 0 and the last one for the first price.
+        # The bin of the neighbouring price; for the first one an end of all bins.
         kept = 0 if side == 0 else bins - 1
         for each in range(rows):
             row = each if side == 0 else rows - 1 - each
             q, enough = prices[row], enough_of[row]
             for step in range(-1, bins):
-                if step < 0:
-                    k = kept
-                else:
-                    k = step if side == 0 else bins - 1 - step
+                from_end = step if side == 0 else bins - 1 - step
+                k = kept if step < 0 else from_end
                 low, high = edges[k], edges[k + 1]
                 if k == around_of[row]:
                     if not dead_bands:

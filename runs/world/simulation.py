@@ -34,7 +34,7 @@ from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.prosumers import Prosumers
 from hmesh.runs.world.scenario_events import ScenarioEvents
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.settlement import enter_payments, payments_of, utility_earned
+from hmesh.runs.world.settlement import enter_payments, paid_in_step, payments_of, utility_earned
 from hmesh.runs.world.simulation_state import restore_state, state_of
 from hmesh.runs.world.step_figures import check_figures, counts_of, overloaded, sums_of
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
@@ -346,7 +346,7 @@ class Simulation(World):
             self.recent.before_payments(self)
         enter_payments(self)
         if self.prosumers is not None or self.accounts is not None:
-            paid = self._paid()
+            paid = paid_in_step(self)
             if self.prosumers is not None:
                 self.prosumers.pay_all(paid)
             if self.accounts is not None:
@@ -409,15 +409,6 @@ class Simulation(World):
         }
         summary |= {"messages": messages, "money_imbalance": self.ledger.imbalance()}
         return summary | self.metrics.summary()
-
-    def _paid(self) -> list[tuple[MemberPayments, bool]]:
-        """Return the payments of the step, those that a local exchange has seen where it has all.
-
-        Tariffs of members are paid once energy is exchanged.
-        """
-        if self.local_exchange is None or self.member_tariffs is not None:
-            return list(self.payments())
-        return self.local_exchange.paid
 
     def payments(self) -> Iterator[tuple[MemberPayments, bool]]:
         """Yield what single members pay and receive in the step, and whether meters read it."""
