@@ -196,7 +196,9 @@ class SchoolBuses(SchemeSection):
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """The dataset with the blocks of buses, and the one that sets prices."""
-        found = {} if self.blocks is None else {self.blocks: BLOCK_TABLES}
+        found: dict[str, tuple[str, ...]] = (
+            {} if self.blocks is None else {self.blocks: BLOCK_TABLES}
+        )
         tariff = None if self.economics is None else self.economics.tariff
         if tariff is not None and tariff.dataset is not None:
             found[tariff.dataset] = (*found.get(tariff.dataset, ()), "market")
