@@ -78,7 +78,7 @@ def hours_to_charge(
     charge_efficiency: float | Array = 1.0,
     most_kw: float | Array = np.inf,
 ) -> Array:
-    """Return how long batteries charge from one stored energy to another: `most_charged_kwh` turned.
+    """Return how long batteries charge between two stored energies, as `most_charged_kwh` has it.
 
     Parameters
     ----------
