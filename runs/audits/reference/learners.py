@@ -18,7 +18,7 @@ _CLOSE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DrawnChoice:
     """What vehicles choose.
 
     Attributes
@@ -84,14 +84,14 @@ class Regrets:
         nothing = np.zeros(count)
         return cls(np.zeros(shape), inertia, np.full(count, -1), nothing, nothing.copy())
 
-    def choose(self, here: Whole, draw: Array) -> Choice:
+    def choose(self, here: Whole, draw: Array) -> DrawnChoice:
         """Return what some choose."""
         found = []
         for dust in (0.0, _CLOSE):
             weights = self._weights(here, dust)
             near = (draw - _CLOSE, draw, draw + _CLOSE)
             found += [_by_weight(weights, np.clip(each, 0.0, 1.0)) for each in near]
-        return Choice(found[1], _open(found, self.regret.shape[-1]))
+        return DrawnChoice(found[1], _open(found, self.regret.shape[-1]))
 
     def _weights(self, here: Whole, dust: float) -> Array:
         """Return how likely each threshold is, regrets of rounding left out."""
@@ -147,7 +147,7 @@ class Values:
             np.zeros(shape), *terms, np.zeros(count), np.full((count, 2), -1), np.zeros(count)
         )
 
-    def choose(self, here: Whole, state: Whole, draw: Array) -> Choice:
+    def choose(self, here: Whole, state: Whole, draw: Array) -> DrawnChoice:
         """Return what some choose in their states."""
         worth = self.worth[here, state]
         tries = self.exploration / (1.0 + self.decay * self.plays[here])
@@ -164,7 +164,7 @@ class Values:
         allowed = _open(found, count)
         as_good = worth >= highest - _CLOSE * scale
         allowed |= as_good & (found[0] == best)[:, None]
-        return Choice(found[0], allowed)
+        return DrawnChoice(found[0], allowed)
 
     def take(self, here: Whole, state: Whole, chosen: Whole, held: Array, paid: Array) -> None:
         """Learn from the play before, now that its next state is known.

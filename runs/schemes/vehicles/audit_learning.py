@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.reference.learners import (
-    Choice,
+    DrawnChoice,
     Gains,
     Habits,
     Regrets,
@@ -134,7 +134,7 @@ class _Thresholds(_Drawn):
             found.append(by_thresholds(seen.price, lower, upper, below, above))
         return np.stack(found, axis=1)
 
-    def choose(self, seen: Seen) -> Choice:
+    def choose(self, seen: Seen) -> DrawnChoice:
         """Return what each chooses."""
         raise NotImplementedError
 
@@ -159,7 +159,7 @@ class _RegretReplay(_Thresholds):
         inertia = None if self.given.regret == "unconditional" else float(self.given.inertia)
         self._regrets = Regrets.of(self.count, len(self.given.thresholds), inertia)
 
-    def choose(self, seen: Seen) -> Choice:
+    def choose(self, seen: Seen) -> DrawnChoice:
         """Return what each chooses by its regrets."""
         draw = self.draw("regret matching", seen.step)[seen.here]
         return self._regrets.choose(seen.here, draw)
@@ -189,7 +189,7 @@ class _ValuesReplay(_Thresholds):
         band = np.clip(np.floor(filled * keys.bands), 0, keys.bands - 1)
         return np.asarray(part * keys.bands + band, dtype=np.intp)
 
-    def choose(self, seen: Seen) -> Choice:
+    def choose(self, seen: Seen) -> DrawnChoice:
         """Return what each chooses in its state."""
         draw = self.draw("q learning", seen.step)[seen.here]
         return self._values.choose(seen.here, self._state(seen), draw)
@@ -223,10 +223,10 @@ class _ImitationReplay(_Thresholds):
         else:
             self._peers_of = scale_free(self.count, network.neighbours, seed).peers_of
 
-    def choose(self, seen: Seen) -> Choice:
+    def choose(self, seen: Seen) -> DrawnChoice:
         """Return what each follows."""
         chosen = self._choice[seen.here]
-        return Choice(chosen, chosen[:, None] == np.arange(len(self.given.thresholds)))
+        return DrawnChoice(chosen, chosen[:, None] == np.arange(len(self.given.thresholds)))
 
     def learn(self, seen: Seen, chosen: Rows, due: Array) -> None:
         """Add what the step brought."""
