@@ -139,8 +139,8 @@ class Outlook:
     ) -> tuple[list[float], float]:
         """Return what the storage holds before each slot and in the end, and what it delivers.
 
-        Whoever is served first where energy is short, all get the same together; so those served
-        in a slot are one, who wants what they want together, shape (slots,).
+        Where energy is short, the order of service does not change what all get together. Those
+        served in a slot count as one, who wants what they want together, shape (slots,).
         """
         held, delivered = [held_kwh], 0.0
         for sun, bright, wanted in zip(self.sun_kwh, self.bright, wanted_kwh.tolist(), strict=True):
