@@ -103,7 +103,7 @@ def test_every_part_fits_a_phone_with_all_folds_open(visit: Visit, width: int) -
             shown, window = visit.run(wide)
             assert shown <= window == width, tab
         # Tables that are wider than the page scroll within it.
-        figures = "document.querySelector('#outcome .scroll > table:last-child').parentElement"
+        figures = "document.querySelector('#outcome details .cell .scroll')"
         assert visit.run(f"{figures}.scrollWidth > {figures}.clientWidth")
     finally:
         visit.run("document.querySelectorAll('details').forEach((fold) => { fold.open = false; })")
