@@ -9,7 +9,7 @@ from typing import Any
 
 LONGEST_WHOLE = 24
 _CELL = re.compile(r"<td[^>]*>.*?</td>", re.DOTALL)
-_NAME = re.compile(r"<code>([^<\s]{%d,})</code>" % (LONGEST_WHOLE + 1))
+_NAME = re.compile(rf"<code>([^<\s]{{{LONGEST_WHOLE + 1},}})</code>")
 _BETWEEN_WORDS = re.compile(r"(?<=[/._])(?=\w)|(?<=::)")
 
 

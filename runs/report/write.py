@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.extras import require
