@@ -49,4 +49,5 @@ SCHEME = SchemeDescriptor(
     live=".live:SmartHomesLive",
     size_note=".size:size_note",
     prosumer_part=ProsumerPart("home", "homes", ".section:HomeGroupSettings", {"connected": True}),
+    outages_in_part=True,
 )
