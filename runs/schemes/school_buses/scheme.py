@@ -46,4 +46,5 @@ SCHEME = SchemeDescriptor(
     rules=".strategies:STRATEGIES",
     deciding="hmesh.agents.school:School",
     outages_in_part=True,
+    pays="school",
 )
