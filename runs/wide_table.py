@@ -36,10 +36,12 @@ class WideTable(Table):
         word = max((cell_len(word) for label in labels for word in label.split()), default=0)
         narrowest = min(longest, max(word + 2, NARROWEST_LABEL))
         # The widest column of labels with which the fewest blocks do.
-        return min(
-            (self._in_blocks(console, width, wide) for wide in range(longest, narrowest - 1, -1)),
-            key=len,
-        )
+        fewest = self._in_blocks(console, width, longest)
+        for wide in range(longest - 1, narrowest - 1, -1):
+            if len(fewest) == 1:
+                break
+            fewest = min(fewest, self._in_blocks(console, width, wide), key=len)
+        return fewest
 
     def _in_blocks(self, console: Console, width: int, label: int) -> list[Table]:
         blocks: list[Table] = []
