@@ -218,6 +218,8 @@ def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
         (row["strategy"], row["home"], row["storage"]): (row["published_kwh"], row["dynamic_kwh"])
         for row in reported
     }
+    if len(rows) < len(reported):
+        raise DamagedTableError("home_capacities", "a row stands twice")
     settings: SmartHomesSettings = inputs.scenario.smart_homes
     assert settings is not None
     follows = strategies_within("smart_homes", inputs.strategies)
