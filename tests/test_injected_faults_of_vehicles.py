@@ -35,8 +35,8 @@ EVENING = (
 )  # fmt: skip
 DEPARTING = (
     "vehicles.count=12", "hours=10", "plots=false", "strategies=[three_level]",
-    "game.solver=exact", "start=2023-01-16T22:00", "vehicles.departure_soc=0.9", "vehicles.departure_weight=30",
-    "prices.utility=[5, 70]",
+    "game.solver=exact", "start=2023-01-16T22:00", "prices.utility=[5, 70]",
+    "vehicles.departure_soc=0.9", "vehicles.departure_weight=30",
 )  # fmt: skip
 THRESHOLDS = (
     "vehicles.count=8", "hours=8", "plots=false", "strategies=[three_level]",
@@ -136,7 +136,6 @@ def test_a_fault_in_what_vehicles_meet_fails_the_audit(name: str, tmp_path: Path
     scenario = scenario_file(tmp_path, "given") if source == GIVEN else source
     run_with(injected, scenario, injected.changes, tmp_path / "run")
     failed = audit_run(tmp_path / "run").failed
-    print(name, failed)
     assert any(injected.check in each for each in failed), failed
 
 

@@ -129,9 +129,7 @@ def test_both_find_ways_as_short(seed: int) -> None:
             graph.add_edge(names[a], names[b], km=rng.uniform(0.1, 30.0))
     roads = RoadNetwork(graph)
     both_ways = [
-        way
-        for a, b, km in graph.edges(data="km")
-        for way in ((a, b, float(km)), (b, a, float(km)))
+        way for a, b, km in graph.edges(data="km") for way in ((a, b, float(km)), (b, a, float(km)))
     ]
     best = shortest(both_ways, names[0], names)
     for name in names:
