@@ -131,6 +131,9 @@ def copied(folder: Path) -> None:
             shutil.copy2(source, target)
     for room in (*ROOMS, "runs"):
         (folder / room).rename(folder / "hmesh" / room)
+    # Specifications and data of the tests lie beside the repository.
+    if (shared := ROOT.parent / "shared").is_dir():
+        (folder / "shared").symlink_to(shared.resolve())
 
 
 def statuses(folder: Path, modules: Sequence[str]) -> dict[str, str]:
