@@ -13,7 +13,7 @@ uv_version := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv
 uv_digests := $(shell sed -n '/^name = "uv"$$/,/^\]$$/s/.*hash = "\(sha256:[0-9a-f]*\)".*/--hash=\1/p' uv.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint docs bench fuzz kills tampering mutants sbom clean
+.PHONY: help run test test-all lint style types docs bench fuzz kills tampering mutants sbom clean
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,9 +32,14 @@ run: $(synced)  ## simulate the three communities and replicate the published ve
 
 # Tests of a file stay with one worker, which makes the runs that they share once; a worker has a
 # processor to itself, so that OpenBLAS needs no threads.
-test: lint  ## check style, types and the direction of imports; run the quick tests
-	@echo "== tests"
-	@OPENBLAS_NUM_THREADS=1 $(bin)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadscope
+# Types and imports are checked at the same time, which take one processor and hold up nothing.
+test: style  ## check style, types and the direction of imports; run the quick tests
+	@set +e; checks=$$(mktemp); trap 'rm -f "$$checks"' EXIT; \
+	$(MAKE) --no-print-directory types >"$$checks" 2>&1 & checker=$$!; \
+	echo "== tests"; \
+	OPENBLAS_NUM_THREADS=1 $(bin)/python -m pytest -m "not slow" -n $(TEST_WORKERS) --dist loadscope; \
+	tested=$$?; wait $$checker; checked=$$?; cat "$$checks"; \
+	[ $$tested -eq 0 ] && [ $$checked -eq 0 ]
 
 test-all: lint docs  ## all of that, the slow tests, the documentation and short benchmarks
 	@echo "== benchmarks, smallest sizes"
@@ -57,11 +62,15 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@echo "== tests, the slow ones too, with newly drawn examples"
 	@HMESH_EXAMPLES=drawn $(bin)/python -m pytest -n $(TEST_WORKERS)
 
-lint: $(synced)  ## check style, types and the direction of imports
+lint: style types  ## check style, types and the direction of imports
+
+style: $(synced)
 	@echo "== ruff check"
 	@$(bin)/ruff check .
 	@echo "== ruff format"
 	@$(bin)/ruff format --check .
+
+types: $(synced)
 	@echo "== mypy"
 	@$(bin)/mypy
 	@echo "== import-linter"

@@ -28,7 +28,7 @@ from hmesh.runs.world.simulation import Simulation
 
 MEMBERS = (10, 100, 1_000, 10_000)
 VEHICLES = (1_000, 10_000, 100_000, 1_000_000)
-COMMUNITIES = (3, 30, 300)
+COMMUNITIES = (3, 30, 300, 1_000)
 HOURS = (24, 168, 1_344)
 # A whole day, its plans included.
 MEASURED = 24
@@ -137,7 +137,7 @@ KINDS: dict[str, tuple[Sequence[int], Callable[[int], tuple[str, str, list[str]]
     "smart homes": (MEMBERS, homes),
     "houses with storages": (MEMBERS, houses),
     "buildings with batteries": (MEMBERS, buildings),
-    "households of a storage": (MEMBERS[:3], households),
+    "households of a storage": (MEMBERS, households),
     "school buses": (MEMBERS, buses),
 }
 

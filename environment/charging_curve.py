@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 type Array = NDArray[np.float64]
 
+# Where a curve falls to a share of 0 no battery comes to the end; it counts as full at this share.
+LEAST_SHARE = 0.01
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChargingCurves:
@@ -50,6 +53,81 @@ class ChargingCurves:
             rows = which == curve
             found[rows] = np.interp(soc[rows], self.soc[curve], self.share[curve])
         return found
+
+    def fullest(self) -> Array:
+        """Return the state of charge above which a curve takes next to nothing, shape (curves,).
+
+        Above 1 where it never does. A share of 0 is never reached, `LEAST_SHARE` is.
+        """
+        found = np.full(len(self.soc), np.inf)
+        for curve in np.flatnonzero(self.share[:, -1] == 0.0).tolist():
+            # Points repeat the last one where a curve has fewer than others.
+            end = int(np.argmax(self.share[curve] == 0.0))
+            (first, last), before = self.soc[curve, end - 1 : end + 1], self.share[curve, end - 1]
+            found[curve] = last - (last - first) * min(LEAST_SHARE / before, 1.0)
+        return found
+
+
+def hours_to_charge(
+    curves: ChargingCurves,
+    which: NDArray[np.integer],
+    energy_kwh: Array,
+    until_kwh: Array,
+    capacity_kwh: float | Array,
+    power_kw: float | Array,
+    charge_efficiency: float | Array = 1.0,
+    most_kw: float | Array = np.inf,
+) -> Array:
+    """Return how long batteries charge between two stored energies, as `most_charged_kwh` has it.
+
+    Parameters
+    ----------
+    curves, which, energy_kwh, capacity_kwh, power_kw, charge_efficiency, most_kw
+        As `most_charged_kwh` takes them, but each battery on a curve.
+    until_kwh : array, shape (n,)
+        Stored energy at the end [kWh].
+
+    Returns
+    -------
+    array, shape (n,)
+        Hours, 0 where a battery holds as much already [h].
+
+    Notes
+    -----
+    Along a piece ``s = s0 + b (z - z0)`` of a curve it is ``log(s1 / s0) / (b r)``, where the share
+    stays ``(z1 - z0) / (s r)``, ``r`` the power stored as a share of the capacity.
+    """
+    count = len(energy_kwh)
+    capacity, power, into, most = (
+        np.broadcast_to(np.asarray(each, dtype=np.float64), count)
+        for each in (capacity_kwh, power_kw, charge_efficiency, most_kw)
+    )
+    begun, ended = energy_kwh / capacity, until_kwh / capacity
+    limit = np.minimum(most / power, 1.0)
+    soc, share = curves.soc[which], curves.share[which]
+    passed = np.zeros(count)
+    for k in range(soc.shape[1] - 1):
+        first, last = soc[:, k], soc[:, k + 1]
+        width = last - first
+        bend = np.divide(share[:, k + 1] - share[:, k], width, out=np.zeros_like(width),
+                         where=width > 0.0)  # fmt: skip
+        # Where the charger binds in a part of the piece, the piece is cut in two.
+        cut = np.divide(limit - share[:, k], bend, out=width.copy(), where=bend != 0.0)
+        middle = first + np.clip(cut, 0.0, width)
+        for begins, ends in ((first, middle), (middle, last)):
+            a, b = np.clip(begun, begins, ends), np.clip(ended, begins, ends)
+            at_a, at_b = (share[:, k] + bend * (each - first) for each in (a, b))
+            bound = 0.5 * (at_a + at_b) >= limit
+            level = bound | (bend == 0.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                time = np.where(
+                    level, (b - a) / np.minimum(at_a, limit), np.log(at_b / at_a) / bend
+                )
+            passed += np.where(b > a, time, 0.0)
+    beyond = np.maximum(ended - np.maximum(begun, soc[:, -1]), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        passed += np.where(beyond > 0.0, beyond / np.minimum(share[:, -1], limit), 0.0)
+    return np.asarray(passed * capacity / (power * into))
 
 
 def most_charged_kwh(

@@ -1,4 +1,4 @@
-"""Places with fast chargers along a way, and how long a stop at one of them takes."""
+"""Places with fast chargers along a way, how long a stop at one takes, and what it gives."""
 
 import math
 from collections.abc import Sequence
@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hmesh.environment.charging_curve import (
+    ChargingCurves,
+    hours_to_charge,
+    most_charged_kwh,
+)
 from hmesh.environment.errors import InputError
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.environment.moments import MS_PER_H, SECOND_MS
@@ -111,10 +116,68 @@ def stop_ms(
         Stored per energy drawn [-].
     """
     per_second = power_kw * charge_efficiency * SECOND_MS / MS_PER_H
+    wanted_s = max(min(wanted_kwh, full_kwh) - held_kwh, 0.0) / per_second
+    return whole_seconds_ms(wanted_s, max(full_kwh - held_kwh, 0.0) / per_second)
+
+
+def whole_seconds_ms(wanted_s: float, room_s: float) -> int:
+    """Return how long a stop is that takes whole seconds [ms].
+
+    Parameters
+    ----------
+    wanted_s : float
+        Time after which the vehicle holds what it wants [s].
+    room_s : float
+        Time after which its battery is full [s].
+    """
     # A whole number of seconds stays one where it is rounded.
-    wanted = math.ceil(max(min(wanted_kwh, full_kwh) - held_kwh, 0.0) / per_second - _TIE)
-    room = math.floor(max(full_kwh - held_kwh, 0.0) / per_second + _TIE)
-    return min(wanted, room) * SECOND_MS
+    wanted = math.ceil(wanted_s - _TIE)
+    return min(wanted, math.floor(room_s + _TIE)) * SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class CurveOfStop:
+    """What a vehicle with a charging curve draws at a stop on its way.
+
+    Attributes
+    ----------
+    curves : ChargingCurves
+        All curves.
+    which : int
+        That of the vehicle.
+    capacity_kwh, charge_efficiency : float
+        Of its battery.
+    power_kw : float
+        Its power where the share is 1: what it takes at fast chargers, or what the plug gives
+        where nothing else is stated [kW].
+    plug_kw : float
+        What the plug gives at most [kW].
+    """
+
+    curves: ChargingCurves
+    which: int
+    capacity_kwh: float
+    charge_efficiency: float
+    power_kw: float
+    plug_kw: float
+
+    def stop_ms(self, held_kwh: float, wanted_kwh: float, full_kwh: float) -> int:
+        """Return how long it charges: whole seconds, as `stop_ms` takes its energies [ms]."""
+        ends = np.array([max(min(wanted_kwh, full_kwh), held_kwh), max(full_kwh, held_kwh)])
+        wanted, room = 3600.0 * hours_to_charge(
+            self.curves, np.full(2, self.which), np.full(2, held_kwh), ends, self.capacity_kwh,
+            self.power_kw, self.charge_efficiency, self.plug_kw,
+        )  # fmt: skip
+        return whole_seconds_ms(float(wanted), float(room))
+
+    def drawn_kwh(self, held_kwh: float, length_ms: int) -> float:
+        """Return what it draws in some time [kWh]."""
+        return float(
+            most_charged_kwh(
+                self.curves, np.array([self.which]), np.array([held_kwh]), self.capacity_kwh,
+                self.power_kw, length_ms / MS_PER_H, self.charge_efficiency, self.plug_kw,
+            )[0]
+        )  # fmt: skip
 
 
 def reaches(km: float, held_kwh: float, kwh_per_km: float) -> bool:

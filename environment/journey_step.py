@@ -53,7 +53,7 @@ class JourneyStep:
         self.used = journeys.fleet["consumption_kwh_per_km"]
         self.capacity = journeys.fleet["capacity_kwh"]
         self.efficiency = journeys.fleet["charge_efficiency"]
-        self.full = journeys.fleet["soc_max"] * self.capacity
+        self.full = journeys.full_kwh
         self.now: dict[int, _Vehicle] = {}
         self.legs: list[list[Any]] = []
         self._events: list[tuple[int, int, int, int, Trip | None]] = []
@@ -209,10 +209,13 @@ class JourneyStep:
             (max(earliest, free[number]), -min(power, most), number)
             for number, (_, power) in enumerate(journeys.kinds[place])
         )
-        length = stop_ms(
-            now.held_kwh, rest_kwh + margin, self.full[vehicle], -minus_kw,
-            float(self.efficiency[vehicle]),
-        )  # fmt: skip
+        wanted, full = rest_kwh + margin, self.full[vehicle]
+        curve = journeys.curve_at_stop(vehicle, place, plug)
+        if curve is not None:
+            length = curve.stop_ms(now.held_kwh, wanted, full)
+        else:
+            into = float(self.efficiency[vehicle])
+            length = stop_ms(now.held_kwh, wanted, full, -minus_kw, into)
         if length == 0:
             begins = at
         else:
@@ -230,7 +233,11 @@ class JourneyStep:
         begins = max(journey.from_ms, self.begin)
         until = min(journey.at_ms, self.end)
         length = 0 if self.dark[place] else max(until - begins, 0)
-        drawn = journey.power_kw * length / MS_PER_H
+        curve = self.all.curve_at_stop(journey.vehicle, place, journey.plug)
+        if curve is None:
+            drawn = journey.power_kw * length / MS_PER_H
+        else:
+            drawn = curve.drawn_kwh(now.held_kwh, length)
         if begins < self.end:
             what = ("plugs_in", journey.from_ms, journey.vehicle, place)
             if journey.from_ms >= self.begin and journey.at_ms > journey.from_ms:

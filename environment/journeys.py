@@ -11,7 +11,8 @@ from dataclasses import astuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.fast_charging import FastPlugs, WaysPastChargers
+from hmesh.environment.charging_curve import ChargingCurves
+from hmesh.environment.fast_charging import CurveOfStop, FastPlugs, WaysPastChargers
 from hmesh.environment.journey_records import (
     AT_STOP,
     JOURNEY_WIDTH,
@@ -57,9 +58,13 @@ class Journeys:
         Which chargers lie on which way.
     plugs : mapping of int to sequence of FastPlugs
         Fast chargers by community.
+    curves : ChargingCurves, optional
+        Charging curves of the batteries, which bound what they take at stops too.
 
     Attributes
     ----------
+    full_kwh : array, shape (vehicles,)
+        Stored energy above which none charges on its way [kWh].
     stops, changed : list
         Stops that end in the step, and trips found late or not made in it.
     at_stops : dict
@@ -82,7 +87,14 @@ class Journeys:
         ability: Ability,
         ways: WaysPastChargers,
         plugs: Mapping[int, Sequence[FastPlugs]],
+        curves: ChargingCurves | None = None,
     ) -> None:
+        self.curves = curves
+        self.full_kwh = fleet["soc_max"] * fleet["capacity_kwh"]
+        if curves is not None:
+            which = fleet["charging_curve"]
+            fullest = np.where(which >= 0, curves.fullest()[which], np.inf)
+            self.full_kwh = np.minimum(fleet["soc_max"], fullest) * fleet["capacity_kwh"]
         self.fleet = fleet
         self.ability = ability
         self.ways = ways
@@ -96,6 +108,17 @@ class Journeys:
         self.stopped: dict[int, int] = {}
         self.under_way: TripBatch | None = None
         self.forget()
+
+    def curve_at_stop(self, vehicle: int, place: int, plug: int) -> CurveOfStop | None:
+        """Return what a vehicle draws at a plug by its charging curve; None where it has none."""
+        if self.curves is None or (which := int(self.fleet["charging_curve"][vehicle])) < 0:
+            return None
+        plug_kw, most_kw = self.kinds[place][plug][1], float(self.ability.most_kw[vehicle])
+        return CurveOfStop(
+            self.curves, which, float(self.fleet["capacity_kwh"][vehicle]),
+            float(self.fleet["charge_efficiency"][vehicle]),
+            plug_kw if np.isinf(most_kw) else most_kw, plug_kw,
+        )  # fmt: skip
 
     def forget(self) -> None:
         """Forget what happened in the step."""

@@ -1,15 +1,19 @@
 """The delivery of messages: at once, or late, or not at all."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.clock import Clock
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import Message
+from hmesh.environment.messages_in_flight import MessagesInFlight, Note
+from hmesh.environment.moments import MS_PER_H, step_moment
 from hmesh.environment.streams import Streams
 
 type Keep = Literal["none", "leaders", "all"]
@@ -107,8 +111,10 @@ class MessageBus:
     Attributes
     ----------
     note : callable or None
-        Called with what becomes of each message: ``sent``, ``lost``, ``late`` or ``heard``, when
-        within the step [h], its number in the step, and how many agents.
+        Called with what becomes of each message: ``sent``, ``lost``, ``late`` or ``heard``, its
+        moment [ms], its number in the step, and how many agents. Of ``deadline`` the number is -1.
+    flight : MessagesInFlight or None
+        The messages on their way as events of a clock; None where all are heard at once.
 
     Raises
     ------
@@ -155,14 +161,53 @@ class MessageBus:
         self._count_of: dict[type[Message], Count] = {}
         self.now_h = 0.0
         self._step = 0
-        self.note: Callable[[str, float, int, int], None] | None = None
+        self.note: Note | None = None
+        self.flight: MessagesInFlight | None = None
+        self._step_h = 1.0
+        self._together = False
         self._number = 0
         self._sent: dict[Link, int] = {}
         self._drawn: dict[tuple[str, Link], _Draws] = {}
         self._log: list[tuple[Any, ...]] = []
 
+    def travel_by(self, clock: Clock, step_h: float, note: Note | None) -> None:
+        """Let messages that take time, and deadlines, be pending events of a clock."""
+        self.note, self._step_h = note, step_h
+        if self.latency_h > 0.0 or self.deadline_h < math.inf:
+            self.flight = MessagesInFlight(clock, step_h, self.deadline_h)
+            self.flight.note = note
+
+    @contextmanager
+    def together(self) -> Iterator[Callable[[], None]]:
+        """Let several conversations be held at the same time: call what is yielded before each.
+
+        Afterwards it is as late as the longest of them makes it; until then the clock waits.
+        """
+        opened_h = closed_h = self.now_h
+        self._together = True
+
+        def turn() -> None:
+            nonlocal closed_h
+            closed_h = max(closed_h, self.now_h)
+            self.now_h = opened_h
+
+        try:
+            yield turn
+        finally:
+            turn()
+            self._together = False
+        self.now_h = closed_h
+        self._follow()
+
+    def _follow(self) -> None:
+        """Let the clock come to the time of the bus, so that what is due by then happens."""
+        if self.flight is not None and not self._together:
+            self.flight.follow(self.now_h)
+
     def begin_step(self, step: int) -> None:
         """Set the time within the step to 0 and turn to the random streams of the step."""
+        if self.flight is not None:
+            self.flight.begin_step(step)
         self._step = step
         self.now_h = self._slowest_h = 0.0
         self._sent.clear()
@@ -180,6 +225,7 @@ class MessageBus:
         """Let the time pass that messages travel: the slowest of those sent since the last wait."""
         self.now_h += self.latency_h if self.latency == "constant" else self._slowest_h
         self._slowest_h = 0.0
+        self._follow()
 
     @property
     def open(self) -> bool:
@@ -226,22 +272,25 @@ class MessageBus:
         count.sent += message.count
         before = count.lost, count.late
         heard = self._arrives(message, count)
-        if self.note is not None:
+        if self.note is not None or self.flight is not None:
             self._note(message.count, count.lost - before[0], count.late - before[1])
         return heard
 
     def _note(self, sent: int, lost: int, late: int) -> None:
-        """Report what becomes of a message, each at its moment within the step [h]."""
-        assert self.note is not None
-        gives_up_h = min(self.now_h + self.patience_h, self.deadline_h)
-        for kind, at_h, agents in (
-            ("sent", self.now_h, sent), ("lost", self.now_h, lost),
-            ("late", max(gives_up_h, self.now_h), late),
+        """Report what becomes of a message, or let it be pending until it does."""
+        number, self._number = self._number, self._number + 1
+        gives_up_h = max(min(self.now_h + self.patience_h, self.deadline_h), self.now_h)
+        for what, at_h, agents in (
+            ("sent", self.now_h, sent), ("lost", self.now_h, lost), ("late", gives_up_h, late),
             ("heard", self.now_h + self._travels_h, sent - lost - late),
         ):  # fmt: skip
-            if agents or kind == "sent":
-                self.note(kind, at_h, self._number, agents)
-        self._number += 1
+            if agents == 0 and what != "sent":
+                continue
+            if self.flight is not None and at_h > self.now_h:
+                self.flight.pend(what, at_h, number, agents)
+            elif self.note is not None:
+                at_ms = step_moment(self._step, self._step_h) + round(at_h * MS_PER_H)
+                self.note(what, at_ms, number, agents)
 
     def _arrives(self, message: Message, count: Count) -> NDArray[np.bool_] | bool:
         """Return whether a message is heard before the deadline, and count what is not."""
@@ -337,12 +386,15 @@ class MessageBus:
     def state(self) -> dict[str, Any]:
         """Return all that `restore` needs between two steps, fit for JSON."""
         statistics = {kind: [n.sent, n.lost, n.late] for kind, n in self.statistics.items()}
-        return {"statistics": statistics, "log": self._log_columns()}
+        state = {"statistics": statistics, "log": self._log_columns()}
+        return state if self.flight is None else state | {"in_flight": self.flight.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over an earlier `state`."""
         self.statistics = {kind: Count(*counts) for kind, counts in state["statistics"].items()}
         self._count_of.clear()
+        if self.flight is not None:
+            self.flight.restore(state["in_flight"])
         self._log = list(zip(*(state["log"][name] for name in LOG_COLUMNS), strict=True))
 
     def _keep(self, message: Message) -> None:

@@ -5,7 +5,8 @@ source calls a run with alpha = 1 normal and one with the last alpha optimal, it
 neither. Source: ICT Express, 2022, equations (38) to (42).
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,7 @@ from hmesh.markets.community_storage import (
     SlotExchange,
     StorageRatings,
     allowance_kwh,
+    allowances_together_kwh,
     exchange,
 )
 
@@ -28,6 +30,9 @@ TOLERANCE_KWH = 1e-3
 FIRST, AT_ONCE = 8, 64
 # Of those served, each with every alpha tried at once: what the processor keeps near itself.
 MOST_NUMBERS = 2**16
+# Where more are served at once, what they may draw is added up by the corners of their allowances,
+# of which any number of alphas is tried in nearly the time of one.
+ADDED_BY_CORNERS, AT_ONCE_BY_CORNERS = 256, 1024
 MOST_ALPHA = 4096
 
 
@@ -78,6 +83,18 @@ class Horizon:
         )
         there = served >= 0
         return allowed if there.all() else np.where(there, allowed, 0.0)
+
+    def allowed_together_kwh(self, slot: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what those served may draw together with each weight, (weights, 1) [kWh]."""
+        served = self.served[slot]
+        served = served[served >= 0]
+        together = allowances_together_kwh(
+            self.demand_kwh[slot, served],
+            self.least_kwh[slot, served],
+            self.most_kwh[served],
+            weights,
+        )
+        return together[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +162,10 @@ def simulate_horizon(
     discharge = np.empty((slots, count, horizon.served.shape[1]))
     stored = np.full((slots + 1, count), stored_kwh)
     for slot, done, _ in _slot_by_slot(
-        horizon, stored, ratings, weights, sharing, serves_while_charging=serves_while_charging
-    ):
+        horizon,
+        functools.partial(horizon.allowed_kwh, weights=weights),
+        stored, ratings, sharing, serves_while_charging=serves_while_charging,
+    ):  # fmt: skip
         charge[slot], spilled[slot] = done.charge_kwh, done.spilled_kwh
         discharge[slot] = done.discharge_kwh
     return Course(stored, charge, spilled, discharge)
@@ -154,22 +173,23 @@ def simulate_horizon(
 
 def _slot_by_slot(
     horizon: Horizon,
+    allowed_kwh: Callable[[int], NDArray[np.float64]],
     stored: NDArray[np.float64],
     ratings: StorageRatings,
-    weights: NDArray[np.float64],
     sharing: Sharing,
     *,
     serves_while_charging: bool,
 ) -> Iterator[tuple[int, SlotExchange, NDArray[np.float64]]]:
     """Yield each slot, what is done in it and what is delivered, (weights,) [kWh].
 
-    What is stored before each slot, of shape (slots + 1, weights), is written from the second row
-    on [kWh].
+    What those served may draw in a slot is given by its number, (weights, k) or, for all of them
+    together, (weights, 1) [kWh]. What is stored before each slot, of shape (slots + 1, weights), is
+    written from the second row on [kWh].
     """
     for slot in range(horizon.slots):
         done = exchange(
             stored[slot], horizon.generation_kwh[slot], horizon.bright[slot],
-            horizon.allowed_kwh(slot, weights), ratings, horizon.step_h, sharing,
+            allowed_kwh(slot), ratings, horizon.step_h, sharing,
             serves_while_charging=serves_while_charging,
         )  # fmt: skip
         delivered = done.discharge_kwh.sum(axis=-1)
@@ -246,15 +266,20 @@ def iterate_allowance(
     delivered, stored = np.empty(0), np.empty((horizon.slots + 1, 0))
     done = 0
     # Many are tried at once, and those after the last one wanted are thrown away. Of what single
-    # households get only the sum of a slot is kept.
-    most_at_once = min(max(MOST_NUMBERS // max(horizon.served.shape[1], 1), 1), AT_ONCE)
-    at_once = min(FIRST, most_at_once)
+    # households get only the sum of a slot is kept, which no rule of sharing changes.
+    at_most = horizon.served.shape[1]
+    together = at_most > ADDED_BY_CORNERS
+    allowed = horizon.allowed_together_kwh if together else horizon.allowed_kwh
+    most_at_once = (
+        AT_ONCE_BY_CORNERS if together else min(max(MOST_NUMBERS // max(at_most, 1), 1), AT_ONCE)
+    )
+    at_once = most_at_once if together else min(FIRST, most_at_once)
     while True:
         alpha = np.arange(done + 1, min(done + at_once, most_alpha) + 1)
         held = np.full((horizon.slots + 1, len(alpha)), stored_kwh)
         given = np.zeros(len(alpha))
         for _, _, of_slot in _slot_by_slot(
-            horizon, held, ratings, 1.0 / alpha, sharing,
+            horizon, functools.partial(allowed, weights=1.0 / alpha), held, ratings, sharing,
             serves_while_charging=serves_while_charging,
         ):  # fmt: skip
             given += of_slot

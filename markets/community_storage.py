@@ -139,6 +139,58 @@ def allowance_kwh(
     )
 
 
+def allowances_together_kwh(
+    demand_kwh: NDArray[np.float64],
+    least_kwh: NDArray[np.float64],
+    most_kwh: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return what households that are served may draw together, for each of many weights [kWh].
+
+    Parameters
+    ----------
+    demand_kwh, least_kwh, most_kwh : array, shape (k,)
+        As in `allowance_kwh`.
+    weights : array, shape (weights,)
+        Weights of the least demand, 0..1 [-].
+
+    Returns
+    -------
+    array, shape (weights,)
+        Sums of `allowance_kwh` over the households, but for rounding: within
+        ``k * 1e-15`` of the sum of demands.
+
+    Notes
+    -----
+    The allowance of a household is a line in the weight between two corners: up to
+    ``(D - D_max) / D_min`` it is ``D_max``, from ``D / D_min`` on it is nothing. Sums over corners
+    give it for all weights in a time that grows with households plus weights, not with their
+    product.
+    """
+    order = np.argsort(weights)
+    ascending = weights[order]
+    falls = least_kwh > 0.0
+    constant = np.clip(demand_kwh[~falls], 0.0, most_kwh[~falls]).sum()
+    demand, least, most = demand_kwh[falls], least_kwh[falls], most_kwh[falls]
+    # Rows of weights from which on the line replaces the highest demand, and nothing the line.
+    line_from = np.searchsorted(ascending, (demand - most) / least)
+    none_from = np.searchsorted(ascending, demand / least)
+
+    def before(rows: NDArray[np.intp], amount: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return, for each weight, the amounts of those whose row comes later."""
+        at_row = np.bincount(rows, amount, len(weights) + 1)
+        # Sums from the end, so that beyond the last corner they are exactly nothing.
+        later: NDArray[np.float64] = np.cumsum(at_row[::-1], dtype=np.float64)[::-1][1:]
+        return later
+
+    line = before(none_from, demand) - before(line_from, demand)
+    line -= ascending * (before(none_from, least) - before(line_from, least))
+    together = np.empty(len(weights))
+    # Differences of sums may be a rounding below nothing.
+    together[order] = np.maximum(before(line_from, most) + line, 0.0) + constant
+    return together
+
+
 def served_first(average_kwh: NDArray[np.float64], dischargers: int) -> NDArray[np.intp]:
     """Return the households that may draw from one storage, those of the highest average first.
 

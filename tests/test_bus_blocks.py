@@ -1,13 +1,16 @@
 """Rounds of school buses from the blocks and the calendar of a dataset."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from hmesh.environment.block_rounds import rounds_of_blocks
+from hmesh.environment.block_rounds import BlockRounds, rounds_of_blocks
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, start_run
+from hmesh.runs.audits.reference.school_yard import round_lengths
 from hmesh.runs.world.setting import make_setting
 
 BLOCKS = """block,service_id,departs,arrives,km,bus
@@ -99,6 +102,29 @@ def test_a_run_drives_the_blocks_on_the_days_of_their_service(folder: Path) -> N
     setting = make_setting(load_scenario(folder / "s.yaml")).schemes["school_buses"]
     away = np.flatnonzero(setting.rounds.share[:24])
     assert away.tolist() == [6, 7, 8, 14, 15, 16]
+
+
+def test_lengths_of_rounds_have_a_second_implementation(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        count = int(rng.integers(1, 12))
+        bus = rng.choice(["a", "b", "ten", "c"], count).astype(object)
+        km = rng.uniform(1.0, 40.0, count)
+        departs = rng.integers(300, 1200, count) / 60
+        found = rounds_of_blocks(departs, departs + rng.integers(1, 200, count) / 60, km, bus)
+        again = round_lengths(list(zip(bus, km, strict=True)), len(found.hours), 7)
+        np.testing.assert_allclose(np.resize(found.round_km, 7), again, rtol=1e-12)
+
+    def half(*given: Any) -> BlockRounds:
+        right = rounds_of_blocks(*given)
+        return replace(right, round_km=right.round_km / 2)
+
+    monkeypatch.setattr("hmesh.environment.block_rounds.rounds_of_blocks", half)
+    start_run(load_scenario(folder / "s.yaml", ["hours=24"]), folder / "wrong")
+    failed = audit_run(folder / "wrong").failed
+    assert any(name.startswith("schools") for name in failed), failed
 
 
 def test_services_of_different_days_are_refused(folder: Path) -> None:

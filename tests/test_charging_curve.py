@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
+from hmesh.environment.charging_curve import ChargingCurves, hours_to_charge, most_charged_kwh
 
 TAPER = [(0.0, 1.0), (0.8, 1.0), (1.0, 0.1)]
 BUMP = [(0.0, 0.4), (0.2, 1.0), (0.5, 0.7), (0.9, 0.2), (1.0, 0.0)]
@@ -64,3 +64,19 @@ def test_those_without_a_curve_take_full_power() -> None:
     none = np.full(COUNT, -1)
     taken = most_charged_kwh(CURVES, none, energy, capacity, power, 0.5, into, most)
     np.testing.assert_array_equal(taken, np.minimum(power, most) * 0.5)
+
+
+def test_hours_are_those_after_which_as_much_is_charged() -> None:
+    which, energy, capacity, power, into, most = fleet(5)
+    which = np.abs(which)
+    hours = np.random.default_rng(6).uniform(0.01, 2.0, COUNT)
+    taken = most_charged_kwh(CURVES, which, energy, capacity, power, hours, into, most)
+    until = energy + into * taken
+    # Beyond the end of a curve that falls to 0 no time is defined.
+    there = np.flatnonzero((which == 0) | (until < CURVES.fullest()[which] * capacity))
+    found = hours_to_charge(
+        CURVES, *(each[there] for each in (which, energy, until, capacity, power, into, most))
+    )
+    assert len(there) > COUNT / 2
+    np.testing.assert_allclose(found, hours[there], rtol=1e-9)
+    np.testing.assert_allclose(CURVES.fullest(), [np.inf, 1.0 - 0.1 / 20], rtol=1e-12)

@@ -9,10 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hmesh.markets.allowance_iteration import Course, Horizon, iterate_allowance, simulate_horizon
+from hmesh.markets import allowance_iteration
+from hmesh.markets.allowance_iteration import (
+    Course,
+    Horizon,
+    Iterations,
+    iterate_allowance,
+    simulate_horizon,
+)
 from hmesh.markets.community_storage import (
+    Sharing,
     StorageRatings,
     allowance_kwh,
+    allowances_together_kwh,
     average_left,
     dealt_kwh,
     exchange,
@@ -318,6 +327,40 @@ def test_the_allowance_grows_with_alpha_and_never_passes_the_demand(seed: int) -
     assert (np.diff(allowed, axis=0) >= 0).all()
     assert (allowed <= np.minimum(demand, 0.2)).all()
     assert (allowance_kwh(-demand, least, least, 0.5) == 0).all()
+
+
+@given(seed=st.integers(0, 2**16), households=st.integers(0, 40), weights=st.integers(1, 30))
+@settings(max_examples=60)
+def test_allowances_added_by_their_corners_are_those_added_one_by_one(
+    seed: int, households: int, weights: int
+) -> None:
+    stream = np.random.default_rng(seed)
+    # Whole numbers, so that corners meet weights, and demand or least demand may be nothing.
+    demand = stream.integers(-1, 5, households).astype(float)
+    least, most = stream.integers(0, 4, (2, households)).astype(float)
+    weight = stream.permutation(np.concatenate([[0.0, 1.0], 1.0 / np.arange(1, weights + 1)]))
+    alone = allowance_kwh(demand, least, most, weight[:, None]).sum(axis=-1)
+    together = allowances_together_kwh(demand, least, most, weight)
+    assert together == pytest.approx(alone, rel=1e-12, abs=1e-12)
+    assert (together >= 0.0).all()
+
+
+@pytest.mark.parametrize("sharing", ["priority", "proportional"])
+@pytest.mark.parametrize("serving", [False, True])
+def test_the_iteration_is_the_same_where_allowances_are_added_by_their_corners(
+    sharing: Sharing, serving: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, ratings = horizon(3, k=5, households=9), StorageRatings(500.0)
+
+    def iterated() -> Iterations:
+        return iterate_allowance(given, 250.0, ratings, sharing, serves_while_charging=serving)
+
+    one_by_one = iterated()
+    monkeypatch.setattr(allowance_iteration, "ADDED_BY_CORNERS", 4)
+    together = iterated()
+    assert together.chosen == one_by_one.chosen > 20
+    assert together.delivered_kwh == pytest.approx(one_by_one.delivered_kwh, rel=1e-11)
+    assert together.stored_kwh == pytest.approx(one_by_one.stored_kwh, rel=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))

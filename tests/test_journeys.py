@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.environment.calendar import Calendar
+from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.clock import Clock
 from hmesh.environment.errors import InputError
 from hmesh.environment.fast_charging import FastPlugs, WaysPastChargers, first_stop, stop_ms
@@ -34,6 +35,11 @@ MINUTE_MS = 60_000
 USED, EFFICIENCY, CAPACITY, SPEED_KM_H = 0.2, 0.9, 12.0, 60.0
 ROADS = nx.Graph([("a", "b", {"km": 20}), ("b", "c", {"km": 25}), ("c", "d", {"km": 30})])
 ROADS_KM = np.array([0.0, 20.0, 45.0, 75.0])
+
+type Curve = tuple[tuple[float, float], ...]
+TAPER: Curve = ((0.0, 1.0), (0.5, 1.0), (1.0, 0.1))
+RISES: Curve = ((0.1, 0.3), (0.4, 1.0), (0.8, 0.4))
+ENDS: Curve = ((0.0, 0.5), (0.3, 1.0), (1.0, 0.0))
 
 type Planned = tuple[int, int, int, int, int, float]  # vehicle, departs, arrives, from, to, km
 
@@ -84,6 +90,7 @@ def drive(
     plugs: dict[int, list[FastPlugs]],
     step_h: float = 1.0,
     steps: int = 60,
+    curve: Curve | None = None,
 ) -> Driven:
     """Let vehicles drive and charge where they park, as the plain implementation has it."""
     size = len(soc)
@@ -97,12 +104,14 @@ def drive(
     calendar = Calendar("2024-06-03", "Europe/Berlin", step_h)
     ability = Ability(np.ones(size, bool), np.full(size, 50.0), np.full(size, 0.1))
     ways = WaysPastChargers(RoadNetwork(ROADS), PLACES, set(plugs))
-    journeys = Journeys(fleet, ability, ways, plugs)
+    fleet.set("charging_curve", np.full(size, -1 if curve is None else 0, dtype=np.int16))
+    curves = None if curve is None else ChargingCurves.of([curve])
+    journeys = Journeys(fleet, ability, ways, plugs, curves)
     traffic = Traffic(
         Clock(), calendar, GivenTrips(size, planned), fleet, keep_reserve=True, journeys=journeys
     )
     traffic.supply_out = lambda: np.zeros(len(PLACES), dtype=bool)
-    able = Able(True, 50.0, 0.1, USED, CAPACITY, CAPACITY, EFFICIENCY)
+    able = Able(True, 50.0, 0.1, USED, CAPACITY, CAPACITY, EFFICIENCY, curve)
     powers = {m: [k.power_kw for k in kinds for _ in range(k.count)] for m, kinds in plugs.items()}
     plain = PlainJourneys([able] * size, powers, ways.between)
     traffic.begin()
@@ -193,16 +202,20 @@ PLUGS = st.dictionaries(
 
 FLEETS = (
     tours(), st.lists(st.floats(0.05, 1.0), min_size=4, max_size=4), PLUGS,
-    st.sampled_from([0.0, 3.0]),
+    st.sampled_from([0.0, 3.0]), st.sampled_from([None, TAPER, RISES, ENDS]),
 )  # fmt: skip
 
 
 @settings(max_examples=8)
 @given(*FLEETS)
 def test_journeys_are_those_of_the_plain_implementation_and_what_they_must_be(
-    planned: list[Planned], soc: list[float], plugs: dict[int, list[FastPlugs]], parked_kw: float
+    planned: list[Planned],
+    soc: list[float],
+    plugs: dict[int, list[FastPlugs]],
+    parked_kw: float,
+    curve: Curve | None,
 ) -> None:
-    assert_journeys(planned, soc, plugs, parked_kw, 1.0)
+    assert_journeys(planned, soc, plugs, parked_kw, curve, 1.0)
 
 
 @pytest.mark.slow
@@ -213,9 +226,10 @@ def test_so_they_are_at_every_length_of_a_step(
     soc: list[float],
     plugs: dict[int, list[FastPlugs]],
     parked_kw: float,
+    curve: Curve | None,
     step_h: float,
 ) -> None:
-    assert_journeys(planned, soc, plugs, parked_kw, step_h)
+    assert_journeys(planned, soc, plugs, parked_kw, curve, step_h)
 
 
 def assert_journeys(
@@ -223,11 +237,12 @@ def assert_journeys(
     soc: list[float],
     plugs: dict[int, list[FastPlugs]],
     parked_kw: float,
+    curve: Curve | None,
     step_h: float,
 ) -> None:
     """Check what every fleet must keep to, whatever it means to do."""
     size = 1 + max((trip[0] for trip in planned), default=0)
-    found = drive(planned, soc[:size], parked_kw, plugs, step_h, round(60 / step_h))
+    found = drive(planned, soc[:size], parked_kw, plugs, step_h, round(60 / step_h), curve)
     # Energy is neither made nor lost.
     started = np.array(soc[:size]) * CAPACITY
     change = found.charged * EFFICIENCY - found.km * USED
@@ -266,6 +281,22 @@ def test_a_stop_takes_as_long_as_the_energy_of_the_way_and_the_margin() -> None:
     assert stop.drawn_kwh == pytest.approx(10 / 0.9)
     assert late.arrived_ms == trip[2] + 800_000
     assert found.energy[0] == pytest.approx(12 - 55 * 0.2)
+
+
+def test_a_stop_along_a_falling_curve_takes_as_long_as_its_closed_form() -> None:
+    trip = (0, 8 * MS_PER_H, 8 * MS_PER_H + 75 * MINUTE_MS, 0, 3, 75.0)
+    plugs = {1: [FastPlugs("fast", 1, 25.0)]}
+    found = drive([trip], [0.5], 0.0, plugs, steps=12, curve=((0.0, 1.0), (1.0, 0.0)))
+    (stop,) = found.stops
+    # It takes 50 kW times the share, of which the plug gives 25 kW: as much up to half full, then
+    # 50 kW * (1 - z), up to a share of a hundredth, where it counts as full.
+    per_h = 50 * 0.9 / CAPACITY
+    hours = (0.5 - 2 / CAPACITY) / (0.5 * per_h) + np.log(0.5 / 0.01) / per_h
+    assert stop.to_ms - stop.from_ms == int(hours * 3600) * 1000
+    whole_s = int(hours * 3600) / 3600
+    beyond = whole_s - (0.5 - 2 / CAPACITY) / (0.5 * per_h)
+    ended = 1 - 0.5 * np.exp(-per_h * beyond)
+    assert stop.drawn_kwh == pytest.approx((ended * CAPACITY - 2) / 0.9, abs=1e-9)
 
 
 def test_who_comes_second_waits_and_who_cannot_go_stays() -> None:
@@ -310,11 +341,14 @@ WAY = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step_h", [1.0, 0.25])
+@pytest.mark.parametrize(
+    ("step_h", "curve"),
+    [(1.0, "null"), (0.25, "null"), (1.0, "[[0, 1], [0.5, 1], [1, 0]]")],
+)
 def test_a_run_with_stops_resumes_to_the_same_bytes_and_passes_its_audit(
-    tmp_path: Path, step_h: float
+    tmp_path: Path, step_h: float, curve: str
 ) -> None:
-    changes = (*CHANGES, *WAY, f"step_h={step_h}")
+    changes = (*CHANGES, *WAY, f"step_h={step_h}", f"vehicles.charging_curve={curve}")
     scenario = load_scenario(scenario_file(tmp_path, "given"), changes)
     summary = start_run(scenario, tmp_path / "whole")
 

@@ -28,13 +28,19 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def printed(clone: Path, target: str) -> list[str]:
+def made(clone: Path, target: str) -> subprocess.CompletedProcess[str]:
     # What `make test` passes on to a make below it would change what that prints.
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    done = subprocess.run(
-        ["make", target], cwd=clone, env=variables, capture_output=True, text=True, check=True
+    variables = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    return subprocess.run(
+        ["make", target], cwd=clone, env=variables, capture_output=True, text=True
     )
-    assert done.stderr == ""
+
+
+def printed(clone: Path, target: str) -> list[str]:
+    done = made(clone, target)
+    assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
 
 
@@ -53,6 +59,27 @@ def test_make_run_leaves_earlier_results_alone(clone: Path) -> None:
     (clone / "results" / "three-communities").mkdir(parents=True)
     lines = printed(clone, "run")
     assert "hmesh run three-communities --out results/three-communities-2" in lines
+
+
+@pytest.mark.parametrize(
+    ("failing", "status"), [(None, 0), ("python", 2), ("mypy", 2), ("lint-imports", 2), ("ruff", 2)]
+)
+def test_make_test_fails_where_tests_types_contracts_or_style_do(
+    clone: Path, failing: str | None, status: int
+) -> None:
+    for name in ("python", "mypy", "lint-imports", "ruff"):
+        program = clone / ".venv" / "bin" / name
+        code = 1 if name == failing else 0
+        program.write_text(f'#!/bin/sh\necho "{name} $*"\nexit {code}\n', encoding="utf-8")
+        program.chmod(0o755)
+    done = made(clone, "test")
+    assert done.returncode == status
+    began = [line.split()[0] for line in done.stdout.splitlines() if not line.startswith("==")]
+    if failing is None:
+        assert began == ["ruff", "ruff", "python", "mypy", "lint-imports"]
+    elif failing != "ruff":
+        # A failure does not hide what else there is to say.
+        assert {"python", "mypy"} <= set(began)
 
 
 def test_every_make_target_that_is_named_exists() -> None:

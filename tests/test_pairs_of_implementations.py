@@ -36,9 +36,7 @@ def test_each_second_implementation_is_compared_with_the_first() -> None:
 def test_faults_are_injected_into_the_rules_of_every_scheme() -> None:
     injected = "".join(text for text in TESTS.values() if "fails_the_audit" in text)
     schemes = {
-        path.name
-        for path in (ROOT / "runs" / "schemes").iterdir()
-        if (path / "audit.py").is_file()
+        path.name for path in (ROOT / "runs" / "schemes").iterdir() if (path / "audit.py").is_file()
     }
     used = {
         "battery_sharing": "battery-sharing", "community_storage": "community-storage",

@@ -11,6 +11,7 @@ from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
 from hmesh.environment.roads import RoadNetwork
 from hmesh.markets.answer_curves import threshold_curves
 from hmesh.markets.answers import demand_at, elastic_answers, elastic_load, two_threshold_answers
+from hmesh.markets.value_of_energy import PlanningStores, planned_answer, value_of_energy
 from hmesh.markets.welfare import satisfaction
 from hmesh.runs.audits.reference.batteries import (
     held_after,
@@ -20,6 +21,7 @@ from hmesh.runs.audits.reference.batteries import (
     plugged_rating,
 )
 from hmesh.runs.audits.reference.loads import LoadsWithElasticity
+from hmesh.runs.audits.reference.plans import PlanningBatteries
 from hmesh.runs.audits.reference.shortest_ways import shortest
 from hmesh.runs.audits.reference.vehicle_behaviours import by_thresholds, off_any_threshold
 
@@ -134,3 +136,28 @@ def test_both_find_ways_as_short(seed: int) -> None:
     best = shortest(both_ways, names[0], names)
     for name in names:
         assert roads.distance_km(names[0], name) == pytest.approx(best[name], rel=1e-12)
+
+
+@given(SEED, st.integers(2, 9))
+def test_both_plan_at_known_prices_alike(seed: int, levels: int) -> None:
+    rng = np.random.default_rng(seed)
+    most, charge, discharge = rng.uniform([[5.0], [1.0], [1.0]], [[60.0], [30.0], [30.0]], (3, 12))
+    lam, theta = rng.uniform(10.0, 60.0, 12), rng.uniform(0.0, 1.0, 12)
+    into, out_of = rng.uniform(0.7, 1.0, (2, 12))
+    stores = PlanningStores(
+        lam=lam, theta=theta, most_kwh=most, charge_kwh=charge, discharge_kwh=discharge,
+        charge_efficiency=into, discharge_efficiency=out_of,
+    )  # fmt: skip
+    plain = PlanningBatteries(lam, theta, most, charge, discharge, into, out_of)
+    price, place = rng.uniform(5.0, 60.0, (6, 3)), rng.integers(0, 3, 12)
+    first = value_of_energy(stores, price, place, levels)
+    second = plain.values(price[:, place], levels)
+    np.testing.assert_allclose(first, second, rtol=1e-9, atol=1e-9)
+    usable = rng.random(12) * most
+    lower = -np.minimum(discharge, usable * out_of)
+    upper = np.minimum(charge, (most - usable) / into)
+    answer = planned_answer(stores, first, usable, lower, upper)
+    for asked in rng.uniform(0.0, 70.0, 5):
+        energy = answer.energy_kwh(float(asked))
+        off = plain.wrong_by(second, usable, (lower, upper), np.full(12, asked), energy)
+        assert off.max() < 1e-6

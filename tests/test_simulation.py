@@ -312,7 +312,10 @@ def test_steps_of_another_length(study: Study, strategy: str, step_h: float) -> 
     assert len(steps["net"]) == 24 / step_h
     for name in ("fixed_load_kwh", "driven_km"):
         assert simulation.totals.sums[name] == pytest.approx(hourly.totals.sums[name], rel=1e-9)
-    assert np.abs(steps["exchange"]).max() == pytest.approx(7 * step_h)
+    assert np.abs(steps["exchange"]).max() <= 7 * step_h * (1 + 1e-9)
+    # In steps of two hours a price that vehicles agree on leaves every plug some room.
+    if step_h < 1.0 or strategy == "typical":
+        assert np.abs(steps["exchange"]).max() == pytest.approx(7 * step_h)
     if strategy == "typical":  # where a bargain is found in more steps, it is another one
         summary, other = simulation.totals.summary(step_h), hourly.totals.summary(1.0)
         for name in ("mean_kw", "peak_kw", "par", "generation_cost", "utility_profit"):

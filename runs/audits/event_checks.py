@@ -51,7 +51,8 @@ def _messages(run: Run, inputs: RunInputs) -> Iterator[Check]:
     kinds = {name: rows["kind"] == KINDS.index(name) for name in ("sent", "heard", "lost", "late")}
     fate = Tally("events of messages: each is heard, lost or late, and counted", EXACT)
     kept = Tally("events of messages: sent as messages.parquet states", EXACT, "h")
-    travel = Tally("events of messages: heard once the latency has passed", EXACT, "h")
+    travel = Tally("events of messages: heard once the latency has passed", EXACT)
+    ends = Tally("events of messages: given up by patience or deadline", EXACT)
     # No message is a vehicle.
     fate.add(np.abs(rows["vehicle"] + 1.0), lambda at: f"row {at[0]}", None)
     for s, strategy in enumerate(inputs.strategies):
@@ -65,28 +66,69 @@ def _messages(run: Run, inputs: RunInputs) -> Iterator[Check]:
         off = abs(heard - float(rows["value"][of["sent"]].sum()))
         fate.add(np.array([off]), _named(f"{strategy}, heard"), None)
         settings = inputs.scenario.messages
+        deadline = (rows["kind"] == KINDS.index("deadline")) & (rows["strategy"] == s)
+        off = _off_deadlines(inputs, rows["time"][deadline])
+        ends.add(off, lambda at: f"deadline {at[0]}", None)
+        ends.add(_off_late(inputs, rows, of), lambda at: f"late message {at[0]}", None)
         if settings.latency == "constant":
-            step = _steps(inputs, rows["time"] - settings.latency_h * kinds["heard"])
-            key = step * (1 << 32) + rows["number"]
-            at = dict(zip(key[of["sent"]].tolist(), rows["time"][of["sent"]].tolist(), strict=True))
-            sent = [at.get(k, np.inf) for k in key[of["heard"]].tolist()]
-            off = np.abs(rows["time"][of["heard"]] - np.array(sent) - settings.latency_h)
-            # Moments are whole milliseconds.
-            travel.add(np.maximum(off - 1.5 / HOUR_MS, 0.0), lambda at: f"message {at[0]}", None)
+            sent = _moments(rows, of["sent"])
+            due = {(number, at + round(settings.latency_h * HOUR_MS)) for number, at in sent}
+            off = _not_among(_moments(rows, of["heard"]), due)
+            travel.add(off, lambda at: f"message {at[0]}", None)
         if settings.keep == "all":
             kept.add(_off_table(run, inputs, s, rows, of["sent"]), lambda at: f"row {at[-1]}", None)
     if inputs.scenario.messages.keep != "all":
         kept.note("not all messages are written down")
-    yield from (fate.check(), kept.check(), travel.check())
+    yield from (fate.check(), kept.check(), travel.check(), ends.check())
+
+
+def _off_deadlines(inputs: RunInputs, found_h: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far deadlines are from those of the scenario: one in each step [h]."""
+    given = inputs.scenario.messages.deadline_h
+    end = round(inputs.steps * inputs.step_h * HOUR_MS)
+    due = []
+    if given is not None:
+        begins = [round(step * inputs.step_h * HOUR_MS) for step in range(inputs.steps)]
+        due = [at for at in (begin + round(given * HOUR_MS) for begin in begins) if at < end]
+    if len(due) != len(found_h):
+        return np.array([np.inf])
+    off: NDArray[np.float64] = np.abs(np.sort(found_h) - np.array(due, dtype=np.float64) / HOUR_MS)
+    return off
+
+
+def _off_late(
+    inputs: RunInputs, rows: Columns, of: dict[str, NDArray[np.bool_]]
+) -> NDArray[np.float64]:
+    """Return infinity for each late message that is given up at another time than it must be."""
+    given = inputs.scenario.messages
+    # Who waits for messages of different latencies gives up after eight times the mean.
+    patience = given.latency_h * (1.0 if given.latency == "constant" else 8.0)
+    due = set()
+    for number, sent_ms in _moments(rows, of["sent"]):
+        step = int((sent_ms + 0.5) // (inputs.step_h * HOUR_MS))
+        until = sent_ms + round(patience * HOUR_MS)
+        if given.deadline_h is not None:
+            until = min(until, round((step * inputs.step_h + given.deadline_h) * HOUR_MS))
+            # Sent after the deadline: the talk of a step may go on beyond its end.
+            due.add((number, sent_ms))
+        due.add((number, max(until, sent_ms)))
+    return _not_among(_moments(rows, of["late"]), due)
+
+
+def _moments(rows: Columns, some: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return number and moment of some messages [ms]."""
+    at_ms = np.rint(rows["time"][some] * HOUR_MS).astype(np.int64)
+    return list(zip(rows["number"][some].tolist(), at_ms.tolist(), strict=True))
+
+
+def _not_among(found: list[tuple[int, int]], due: set[tuple[int, int]]) -> NDArray[np.float64]:
+    """Return infinity for each of some that is not due, else 0; a millisecond may be rounding."""
+    wrong = [not any((number, at + more) in due for more in (0, -1, 1)) for number, at in found]
+    return np.where(np.array(wrong, dtype=np.bool_), np.inf, 0.0)
 
 
 def _named(text: str) -> Label:
     return lambda _: text
-
-
-def _steps(inputs: RunInputs, hours: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the step in which each moment lies."""
-    return np.floor(hours / inputs.step_h + 1e-6).astype(np.int64)
 
 
 def _off_table(

@@ -16,7 +16,7 @@ KINDS_OF: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "vehicle": (
             "unplugs", "arrives", "not_made", "departs", "stops", "queues", "plugs_in", "goes_on",
         ),
-        "message": ("sent", "lost", "heard", "late"),
+        "message": ("sent", "lost", "heard", "late", "deadline"),
     }
 )  # fmt: skip
 

@@ -352,16 +352,14 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
     limits = grid.limits(*drawn)
     aggregators = [simulation.aggregators[m] for m in taking_part]
     utility.begin_step(step)
-    opened_h = closed_h = bus.now_h
-    for m, aggregator in zip(taking_part, aggregators, strict=True):
-        # Communities talk at the same time.
-        bus.now_h = opened_h
-        passive = float(market.passive_kwh[m])
-        # An aggregator knows its own lines and meters.
-        own = None if limits is None else (float(limits[0][m]), float(limits[1][m]))
-        aggregator.begin_step(step, market.groups_in(m), passive, own)
-        closed_h = max(closed_h, bus.now_h)
-    bus.now_h = closed_h
+    # Communities talk at the same time.
+    with bus.together() as turn:
+        for m, aggregator in zip(taking_part, aggregators, strict=True):
+            turn()
+            passive = float(market.passive_kwh[m])
+            # An aggregator knows its own lines and meters.
+            own = None if limits is None else (float(limits[0][m]), float(limits[1][m]))
+            aggregator.begin_step(step, market.groups_in(m), passive, own)
     # So does the utility of those that lead to the communities.
     lines = None if tariff is not None else KnownLines.of(grid.feed(*drawn), taking_part)
     found = utility.negotiate(aggregators, lines) if tariff is None else None

@@ -171,8 +171,7 @@ class Simulation(World):
         self.log = EventLog(wanted=setting.scenario.record.events)
         self.events = ScenarioEvents(self)
         self.supply = Supply(self)
-        if self.log.wanted:
-            self.bus.note = self._note_message
+        self.bus.travel_by(self.clock, self.step_h, self._note_message if self.log.wanted else None)
         self.schemes: dict[str, Scheme] = {
             name: scheme(name).part("step")(self) for name in setting.scenario.schemes
         }
@@ -184,9 +183,8 @@ class Simulation(World):
         kept = setting.scenario.record.accounts
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
 
-    def _note_message(self, kind: str, at_h: float, number: int, agents: int) -> None:
-        """Let the log know what becomes of a message of the step."""
-        at_ms = step_moment(self.step_index, self.step_h) + round(at_h * MS_PER_H)
+    def _note_message(self, kind: str, at_ms: int, number: int, agents: int) -> None:
+        """Let the log know what becomes of a message."""
         self.log.note(kind, "message", at_ms, number, value=float(agents))
 
     @property
@@ -230,6 +228,8 @@ class Simulation(World):
     def end_events(self) -> None:
         """Let happen what is due before the next step begins."""
         self.clock.run_until((step_moment(self.step_index + 1, self.step_h) - 1) / MS_PER_H)
+        if self.last_step and self.bus.flight is not None:
+            self.bus.flight.finish()
 
     def read_meters(self) -> None:
         """Read what members use and generate in this step."""

@@ -57,12 +57,12 @@ def most_along_curve(
     low, high = soc, soc + full_hours
     for _ in range(80):
         middle = (low + high) / 2
-        enough = _hours_between(points, soc, middle, limit) <= full_hours
+        enough = hours_between(points, soc, middle, limit) <= full_hours
         low, high = np.where(enough, middle, low), np.where(enough, high, middle)
     return low
 
 
-def _hours_between(
+def hours_between(
     points: Sequence[tuple[float, float]], begin: Array, end: Array, limit: Numbers
 ) -> Array:
     """Return how long charging takes between two states of charge, at full power 1 for each 1."""

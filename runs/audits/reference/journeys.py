@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil, floor, inf
 
+import numpy as np
+
+from hmesh.runs.audits.reference.batteries import hours_between, most_along_curve
 from hmesh.runs.audits.reference.whereabouts import ON_THE_ROAD, TripMade
 
 SECOND_MS, HOUR_MS = 1000, 3_600_000
@@ -12,6 +15,7 @@ DUST_KWH = 1e-9
 # Seconds that rounding may leave.
 _TIE = 1e-6
 
+type Curve = Sequence[tuple[float, float]]
 type Way = Sequence[tuple[int, float]]
 
 
@@ -27,6 +31,8 @@ class Able:
         Highest power at a fast charger [kW], state of charge with which it means to arrive [-].
     kwh_per_km, full_kwh, capacity_kwh, charge_efficiency
         Consumption, energy at the highest state of charge, capacity, stored per energy drawn.
+    curve
+        Points of its charging curve, by which it charges on its way too; None where it has none.
     """
 
     stops: bool
@@ -36,6 +42,19 @@ class Able:
     full_kwh: float
     capacity_kwh: float
     charge_efficiency: float
+    curve: Curve | None = None
+
+    @property
+    def fullest_kwh(self) -> float:
+        """The energy up to which it charges on its way [kWh].
+
+        A curve that ends at a share of 0 counts as at its end where the share is a hundredth.
+        """
+        if self.curve is None or self.curve[-1][1] > 0.0:
+            return self.full_kwh
+        (soc, share), (last, _) = self.curve[-2:]
+        fall = (last - soc) / share
+        return min(self.full_kwh, max(last - 0.01 * fall, soc) * self.capacity_kwh)
 
 
 @dataclass(slots=True)
@@ -221,7 +240,7 @@ class PlainJourneys:
             marks = [part * trip.km for _, part in way] + [trip.km]
             possible = len(way) > 0 and self._reach(vehicle, marks[0], held)
             for here, there in pairwise(marks):
-                possible = possible and self._reach(vehicle, there - here, able.full_kwh)
+                possible = possible and self._reach(vehicle, there - here, able.fullest_kwh)
             if not possible:
                 self._not_made(vehicle, trip, at)
                 return
@@ -282,9 +301,12 @@ class PlainJourneys:
         begins, power = int(best[0]), -best[1]
         rest = (going.trip.km - going.done_km) * able.kwh_per_km
         wants = rest + max(able.margin * able.capacity_kwh, 2 * DUST_KWH)
-        per_second = power * able.charge_efficiency / 3600.0
-        seconds = ceil(max(min(wants, able.full_kwh) - held, 0.0) / per_second - _TIE)
-        seconds = min(seconds, floor(max(able.full_kwh - held, 0.0) / per_second + _TIE))
+        full = able.fullest_kwh
+        takes = _seconds_to(
+            able, held, max(min(wants, full), held), power, self.plugs[place][best[2]]
+        )
+        fills = _seconds_to(able, held, max(full, held), power, self.plugs[place][best[2]])
+        seconds = min(ceil(takes - _TIE), floor(fills + _TIE))
         begins = begins if seconds else at
         going.arrived, going.plug, going.power_kw = at, best[2], power
         going.from_ms, going.to_ms = begins, begins + seconds * SECOND_MS
@@ -301,7 +323,10 @@ class PlainJourneys:
         first = max(going.from_ms, begin)
         until = min(going.to_ms, end)
         length = 0 if place in self.dark else max(until - first, 0)
-        drawn = going.power_kw * length / HOUR_MS
+        drawn = _drawn(
+            self.able[vehicle], self._held[vehicle], going.power_kw,
+            self.plugs[place][going.plug], length,
+        )  # fmt: skip
         if begin <= going.from_ms < end and going.to_ms > going.from_ms:
             waited = (going.from_ms - going.arrived) / HOUR_MS
             self.reported.events.append(("plugs_in", going.from_ms, vehicle, place, waited))
@@ -344,6 +369,28 @@ class PlainJourneys:
             self._odd.discard(vehicle)
         for trip in self._late.pop(vehicle, []):
             self._sets_out(vehicle, trip, at)
+
+
+def _seconds_to(able: Able, held: float, until: float, power_kw: float, plug_kw: float) -> float:
+    """Return how long charging takes from an energy to another [s]."""
+    if able.curve is None:
+        return (until - held) / (power_kw * able.charge_efficiency / 3600.0)
+    rated = plug_kw if able.most_kw == inf else able.most_kw
+    begin, end = (np.array([kwh / able.capacity_kwh]) for kwh in (held, until))
+    full_hours = hours_between(able.curve, begin, end, min(plug_kw / rated, 1.0))
+    return float(full_hours[0]) * able.capacity_kwh / (rated * able.charge_efficiency) * 3600.0
+
+
+def _drawn(able: Able, held: float, power_kw: float, plug_kw: float, length_ms: int) -> float:
+    """Return what is drawn at a stop in some time [kWh]."""
+    if able.curve is None:
+        return power_kw * length_ms / HOUR_MS
+    rated = plug_kw if able.most_kw == inf else able.most_kw
+    into = able.charge_efficiency / able.capacity_kwh
+    soc = np.array([held / able.capacity_kwh])
+    passed = np.array([rated * length_ms / HOUR_MS * into])
+    there = most_along_curve(able.curve, soc, passed, min(plug_kw / rated, 1.0))
+    return float((there - soc)[0] / into)
 
 
 def _rest_of(trip: TripMade) -> tuple[int, int, float]:

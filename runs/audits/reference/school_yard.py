@@ -62,6 +62,26 @@ def rounds_of_day(blocks: Sequence[tuple[float, float]]) -> tuple[tuple[float, f
     return tuple(rounds)
 
 
+def round_lengths(blocks: Sequence[tuple[str, float]], rounds: int, buses: int) -> list[float]:
+    """Return how long a round of each bus is, all of the same bus equally long [km].
+
+    Parameters
+    ----------
+    blocks
+        The bus of the timetable that runs each block of a day, and how long it is [km].
+    rounds
+        Rounds of a day.
+    buses
+        Buses that there are: the first is the first of the timetable by name, and so on, from the
+        first again where there are more.
+    """
+    driven: dict[str, float] = {}
+    for bus, km in blocks:
+        driven[bus] = driven.get(bus, 0.0) + km
+    of_timetable = [driven[bus] / rounds for bus in sorted(driven)]
+    return [of_timetable[bus % len(of_timetable)] for bus in range(buses)]
+
+
 def round_parts(rounds: Sequence[tuple[int, int]], begin: int, end: int) -> RoundParts:
     """Return what a step, from one moment to another, is to buses with these rounds."""
     share = before = rest = 0.0

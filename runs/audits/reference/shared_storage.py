@@ -91,9 +91,10 @@ def ranked(average_kwh: Sequence[float], most: int) -> list[int]:
     return [row for row, _ in order[:most]]
 
 
-def allowance(demand_kwh: float, least_kwh: float, most_kwh: float, alpha: float) -> float:
-    """Return what a household may draw in a slot, equations (38) to (41)."""
-    return min(max(demand_kwh - least_kwh / alpha, 0.0), most_kwh)
+def allowance(demand_kwh: Array, least_kwh: Array, most_kwh: Array, alpha: float) -> Array:
+    """Return what households may draw in a slot, equations (38) to (41), of the shape given."""
+    wanted: Array = np.minimum(np.maximum(demand_kwh - least_kwh / alpha, 0.0), most_kwh)
+    return wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +120,31 @@ class Outlook:
     least_kwh: Sequence[Sequence[float]]
     most_kwh: Sequence[float]
 
+    def wanted_by_those_served(self) -> tuple[Array, Array, Array]:
+        """Return demand, least and highest demand of those served, shape (slots, most served).
+
+        They are 0 where nobody is.
+        """
+        width = max(map(len, self.served), default=0)
+        demand, least, most = np.zeros((3, len(self.served), width))
+        for t, served in enumerate(self.served):
+            for place, household in enumerate(served):
+                demand[t, place] = self.demand_kwh[t][household]
+                least[t, place] = self.least_kwh[t][household]
+                most[t, place] = self.most_kwh[household]
+        return demand, least, most
+
     def course(
-        self, storage: StorageUnit, held_kwh: float, alpha: float
+        self, storage: StorageUnit, held_kwh: float, wanted_kwh: Array
     ) -> tuple[list[float], float]:
-        """Return what the storage holds before each slot and in the end, and what it delivers."""
+        """Return what the storage holds before each slot and in the end, and what it delivers.
+
+        Where energy is short, the order of service does not change what all get together. Those
+        served in a slot count as one, who wants what they want together, shape (slots,).
+        """
         held, delivered = [held_kwh], 0.0
-        for t, (sun, bright, served) in enumerate(
-            zip(self.sun_kwh, self.bright, self.served, strict=True)
-        ):
-            wanted = [
-                allowance(self.demand_kwh[t][h], self.least_kwh[t][h], self.most_kwh[h], alpha)
-                for h in served
-            ]
-            charge, given = storage.slot(held[-1], sun, wanted, bright=bright)
+        for sun, bright, wanted in zip(self.sun_kwh, self.bright, wanted_kwh.tolist(), strict=True):
+            charge, given = storage.slot(held[-1], sun, [wanted], bright=bright)
             delivered += sum(given)
             held.append(storage.after(held[-1], charge, sum(given)))
         return held, delivered
@@ -173,8 +186,10 @@ def plan(
     """Raise alpha until the energy left at the end, or delivered, changes no more."""
     delivered: list[float] = []
     stored: list[list[float]] = []
+    demand, least, most = outlook.wanted_by_those_served()
     for alpha in range(1, most_alpha + 1):
-        held, given = outlook.course(storage, held_kwh, alpha)
+        wanted = allowance(demand, least, most, alpha).sum(axis=1)
+        held, given = outlook.course(storage, held_kwh, wanted)
         delivered.append(given)
         stored.append(held)
         if alpha > 1:

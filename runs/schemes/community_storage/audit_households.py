@@ -231,12 +231,9 @@ class HouseholdChecks:
             own = self.own[row] if there else self.own[row][:0]
             served = own[ranked(average[own].tolist(), rule.dischargers)].tolist()
             alpha = float(storages["alpha"][step, s, row])
-            wanted = [
-                allowance(
-                    float(self.demand[step, h]), float(least[h]), float(shared.most_kwh[h]), alpha
-                )
-                for h in served
-            ]
+            wanted = allowance(
+                self.demand[step, served], least[served], shared.most_kwh[served], alpha
+            ).tolist()
             sun = float(storages["generation_kwh"][step, s, row])
             bright = there and sun >= rule.charge_above_kw * self.inputs.step_h
             held = float(storages["stored_kwh"][step, s, row])

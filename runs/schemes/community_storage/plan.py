@@ -116,9 +116,12 @@ def plan_allowances(
         horizon = Horizon(
             generation_kwh=generation,
             bright=generation >= setting.storages["charge_above_kw"][row] * step_h,
-            demand_kwh=ahead.demand_kwh[:, own],
-            served=served_first(averages[:, own], int(setting.storages["dischargers"][row])),
-            least_kwh=setting.least_kwh[by_clock][:, own],
+            # Rows of slots side by side in memory, which `[:, own]` would not give.
+            demand_kwh=ahead.demand_kwh.take(own, axis=1),
+            served=served_first(
+                averages.take(own, axis=1), int(setting.storages["dischargers"][row])
+            ),
+            least_kwh=setting.least_kwh[by_clock].take(own, axis=1),
             most_kwh=setting.most_kwh[own],
             step_h=step_h,
         )

@@ -3,10 +3,19 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.event_rows import HOUR_MS, EventRows
-from hmesh.runs.audits.reference.school_yard import RoundParts, round_parts, rounds_of_day
+from hmesh.runs.audits.reference.school_yard import (
+    RoundParts,
+    round_lengths,
+    round_parts,
+    rounds_of_day,
+)
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.section import BLOCK_TABLES, SchoolBuses
@@ -14,14 +23,16 @@ from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.world.dataset_files import load_dataset
 
 
-def _hours_of_blocks(inputs: RunInputs, folder: str) -> tuple[tuple[float, float], ...]:
-    """Return the rounds of the blocks of a dataset, of the services of the school terms."""
-    blocks = load_dataset(inputs.scenario.path_of(folder), BLOCK_TABLES).records["bus_blocks"]
+def _blocks_of(inputs: RunInputs, folder: str) -> list[dict[str, Any]]:
+    """Return the blocks of a dataset that are of the services of the school terms."""
+    columns = (
+        load_dataset(inputs.scenario.path_of(folder), BLOCK_TABLES).records["bus_blocks"].columns
+    )
     terms = inputs.scenario.school_terms
     services = terms.services if terms is not None else ()
-    names = ("service_id", "departs", "arrives")
-    rows = zip(*(blocks.columns[name].tolist() for name in names), strict=True)
-    return rounds_of_day([row[1:] for row in rows if not services or row[0] in services])
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    blocks = [dict(zip(columns, row, strict=True)) for row in rows]
+    return [block for block in blocks if not services or block["service_id"] in services]
 
 
 class Timetable:
@@ -36,13 +47,20 @@ class Timetable:
     ----------
     rounds
         When each begins and ends, from the start of the run [ms].
+    round_km
+        Length of a round of each bus [km]; None where no blocks state it.
     """
 
     def __init__(self, inputs: RunInputs, rules: SchoolBuses) -> None:
         self.inputs, self.rules = inputs, rules
         self._hours = rules.rounds
+        self.round_km: NDArray[np.float64] | None = None
         if rules.blocks is not None:
-            self._hours = _hours_of_blocks(inputs, rules.blocks)
+            blocks = _blocks_of(inputs, rules.blocks)
+            self._hours = rounds_of_day([(each["departs"], each["arrives"]) for each in blocks])
+            driven = [(str(each.get("bus", each["block"])), each["km"]) for each in blocks]
+            lengths = round_lengths(driven, len(self._hours), rules.bus_count)
+            self.round_km = np.array(lengths)
         self._end = round(inputs.steps * inputs.step_h * HOUR_MS)
         self.rounds = [span for day in self._days(-1) for span in self._rounds_on(day)]
         self._backs = [back for _, back in self.rounds]
@@ -73,7 +91,8 @@ class Timetable:
         """Compare the events of buses and windows with the timetable and the forecast."""
         buses = EventRows(run, self.inputs, "bus", "as their timetable has them")
         strategies = range(len(self.inputs.strategies))
-        km = setting.buses["round_km"].tolist()
+        drawn = setting.buses["round_km"]
+        km = (drawn if self.round_km is None else self.round_km).tolist()
         where = setting.schools["community"][setting.buses["school"]].tolist()
         for span in self.rounds:
             for kind, at in zip(("departs", "arrives"), span, strict=True):

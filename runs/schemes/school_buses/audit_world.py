@@ -116,8 +116,11 @@ class SchoolWorld:
         self.own = is_own(self.strategy)
         self.lam, self.theta = setting.schools["lam"], setting.schools["theta"]
         buses = setting.buses
+        columns = {name: buses[name] for name in BUS_COLUMNS}
+        if audit.timetable.round_km is not None:
+            columns["round_km"] = audit.timetable.round_km
         self.yard = SchoolYard(
-            {name: buses[name] for name in BUS_COLUMNS},
+            columns,
             setting.schools["average_price"],
             inputs.step_h,
             keeps_reserve=audit.rules.reserve,

@@ -45,4 +45,5 @@ SCHEME = SchemeDescriptor(
     searches_price=".money:buys_from_buses",
     rules=".strategies:STRATEGIES",
     deciding="hmesh.agents.school:School",
+    pays="school",
 )

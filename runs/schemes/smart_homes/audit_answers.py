@@ -98,7 +98,7 @@ def hold_home_answers(answers: AnswersOfStores, tables: HomeTables) -> None:
         if held.group.node < 0:
             continue
         bank, s = columns_of(held), held.storages
-        size = bank["capacity_kwh"]
+        size = bank["capacity_kwh"] * tables.there[:, None, None]
         room = room_beside(
             s["energy_kwh"], bank["soc_min"] * size, bank["soc_max"] * size,
             bank["power_kw"] * answers.inputs.step_h, s["charge_kwh"], s["discharge_kwh"],

@@ -13,7 +13,7 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_rules import ASSIGNMENTS, home_of
-from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
+from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 from hmesh.runs.strategy_names import strategies_within
 
@@ -96,7 +96,8 @@ class _Day:
         supply = [source.steps_kwh(day.start, steps)[:, chosen] for source in group.generators]
         self.generation = np.stack(supply, axis=2) if supply else np.zeros((steps, len(chosen), 0))
         self.energy = held.storages["energy_kwh"][day.start, s][chosen]
-        self.homes = [home_of(held, h, assignment, inputs.step_h) for h in chosen]
+        there = there_of(inputs)[s]
+        self.homes = [home_of(held, h, assignment, inputs.step_h, there) for h in chosen]
         # What all ask for can be served of it, and what becomes of what was agreed on.
         self.asked = [self._settled(h, self.wanted) for h in range(len(chosen))]
         self.agreed = [self._settled(h, self.committed) for h in range(len(chosen))]

@@ -82,6 +82,7 @@ class JourneyAudit:
             scenario.travel if group.travel is None else group.travel
             for group in scenario.vehicles.every
         ]
+        curves = [group.charging_curve for group in scenario.vehicles.every]
         able = []
         for vehicle, group in enumerate(np.maximum(fleet["group"], 0).tolist()):
             keys = given[group].charge_on_the_way
@@ -95,6 +96,7 @@ class JourneyAudit:
                     float(fleet["soc_max"][vehicle]) * capacity,
                     capacity,
                     float(fleet["charge_efficiency"][vehicle]),
+                    curves[group],
                 )
             )
         return able

@@ -98,6 +98,7 @@ SCHEME = SchemeDescriptor(
             ("q_learning", "threshold_vehicles:QLearningVehicle", "QLearning"),
             ("imitate", "threshold_vehicles:ImitatingVehicle", "Imitate"),
             ("misreport", "planning_vehicles:MisreportingVehicle", "Misreport"),
+            ("join_and_leave", "joining_vehicles:JoiningVehicle", "JoinAndLeave"),
         )
     ),
 )

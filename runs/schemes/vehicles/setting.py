@@ -124,7 +124,7 @@ class VehicleSetting:
         """Return who follows vehicles of a fleet whose battery does not reach; None if nobody."""
         if self.ability is None:
             return None
-        return Journeys(fleet, self.ability, self.ways, self.fast_plugs)
+        return Journeys(fleet, self.ability, self.ways, self.fast_plugs, self.curves)
 
 
 def _ability(scenario: Scenario, groups: GroupRows) -> Ability | None:

@@ -36,9 +36,6 @@ def _on_the_way(scenario: Scenario) -> Iterator[Problem]:
     if not fast:
         message = "no community has chargers with on_the_way: true, so that no vehicle can stop"
         yield Problem("travel.charge_on_the_way", message, "such chargers, or false")
-    if any(group.charging_curve is not None for group in scenario.vehicles.every):
-        message = "charging_curve does not bound what vehicles charge on their way"
-        yield Problem("travel.charge_on_the_way", message, "most_kw, a mean power there")
 
 
 def _unreached(scenario: Scenario, group: VehicleGroup, place: str) -> Iterator[Problem]:
