@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import Places
-from hmesh.runs.audits.events_in_force import price_ranges
+from hmesh.runs.audits.events_in_force import price_ranges, served_parts
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.results.run_reader import Run
@@ -42,6 +42,9 @@ class RunInputs:
         What generation costs in a step, and what may be asked: the widest range of all steps.
     ranges
         What may be asked in each step, where events change it; else None.
+    served_part
+        For which part of each step communities are supplied, shape (steps, communities); 1 where
+        one is without supply for all of a step, in which nobody takes part.
     files
         The files that the scenario names and that still hold what the run read.
     setting
@@ -56,6 +59,7 @@ class RunInputs:
     files: frozenset[str]
     setting: Setting | None
     ranges: tuple[PriceRange, ...] | None
+    served_part: NDArray[np.float64]
 
     def bounds_at(self, step: int) -> PriceRange:
         """Return what may be asked in a step."""
@@ -193,6 +197,7 @@ def run_inputs_of(run: Run) -> RunInputs:
         files=files,
         setting=make_setting(scenario) if all_files else None,
         ranges=ranges,
+        served_part=served_parts(scenario),
     )
 
 

@@ -91,7 +91,9 @@ class Simulation(World):
         What aggregators receive in the step beyond the prices of their communities, from those
         who pay another one, what they pay subtracted [money].
     supplied : array of bool, shape (communities,)
-        Whether the feeder of each community works in the step.
+        Whether the feeder of each community works in the step, or in a part of it.
+    supplied_part : array, shape (communities,)
+        For which part of the step it does where it does, 0..1.
     replace_loads : callable or None
         Called once the meters of a step are read, to replace what members use; None for nothing.
     limits : StepLimits or None
@@ -237,6 +239,7 @@ class Simulation(World):
             self.setting.members, self.consumers, self.chance, self.step_index, len(self.grid.nodes)
         )
         self.supplied = ~self.chance.feeder_out
+        self.supplied_part = 1.0 - self.chance.lost_part
         self.supplied_communities: list[int] = np.flatnonzero(self.supplied).tolist()
         places = len(self.setting.communities)
         self.hour_kwh = {name: np.zeros(places) for name in ENERGIES}

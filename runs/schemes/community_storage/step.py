@@ -128,7 +128,9 @@ class CommunityStorageSharing(Scheme):
             return
         self.supplied = simulation.supplied[self.shared.community]
         self.households.population["demand_kwh"][:] = np.maximum(demand, 0.0)
-        generation = self.shared.plants.generation_kwh(step, simulation.chance.clearness)
+        part = simulation.supplied_part[self.shared.community]
+        self.controllers.population.heard["supplied_part"] = part
+        generation = part * self.shared.plants.generation_kwh(step, simulation.chance.clearness)
         self.controllers.population["generation_kwh"][:] = np.where(self.supplied, generation, 0.0)
         self.controllers.begin_step()
         if step not in self._day:

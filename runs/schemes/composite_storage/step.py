@@ -145,8 +145,14 @@ class CompositeStorageHouses(Scheme):
         columns.photovoltaics.heard |= {
             "there": there, "sources_kwh": series.generation_kwh[step]
         }  # fmt: skip
-        self.unserved_kwh = float(needs[0][~there].sum())
-        load, heat, generation = (np.where(there, need, 0.0) for need in needs)
+        part = simulation.supplied_part[setting.community]
+        for devices in (
+            columns.households, columns.photovoltaics, columns.batteries, columns.tanks,
+            columns.heat_pumps,
+        ):  # fmt: skip
+            devices.heard["supplied_part"] = part
+        self.unserved_kwh = float((np.where(there, 1.0 - part, 1.0) * needs[0]).sum())
+        load, heat, generation = (np.where(there, part * need, 0.0) for need in needs)
         columns.heat_pumps["cop"][:] = setting.cop[step]
         columns.tanks["loss_per_h"][:] = setting.tank_loss[step]
         self.houses.begin_step(load, heat, generation)

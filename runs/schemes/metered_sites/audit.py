@@ -286,6 +286,7 @@ class MeteredSitesAudit(SchemeAudit):
         got = self.sums["load_kwh"] + self.sums["unserved_kwh"]
         tally.add(relative(got, load[:, None] + np.zeros_like(got)), label)
         bare = np.array([name == "sites_without_devices" for name in self.strategies])
+        sun = sun * self.inputs.served_part[:, self.community]
         could = np.where(there & ~bare[:, None], sun[:, None], 0.0)
         tally.add(relative(self.sums["generation_kwh"] + self.sums["curtailed_kwh"], could), label)
         return tally.check()

@@ -74,11 +74,13 @@ class MeteredSitesScheme(Scheme):
         if setting.first_of_day[step] == step:
             self._begin_day(step)
         self.there = simulation.supplied[self.layout.community]
-        load = np.where(self.there, self.layout.load_kwh[step], 0.0)
-        sun = np.where(self.there, self._generation[step], 0.0)
+        part = simulation.supplied_part[self.layout.community]
+        load = np.where(self.there, part * self.layout.load_kwh[step], 0.0)
+        sun = np.where(self.there, part * self._generation[step], 0.0)
         tariff = setting.tariffs[step]
         self.sites.population.heard |= {
-            "step": step, "loads_kwh": load, "suns_kwh": sun, "tariff": tariff
+            "step": step, "loads_kwh": load, "suns_kwh": sun, "tariff": tariff,
+            "supplied_part": part,
         }  # fmt: skip
         # Without supply a site has no exchange: its meter is dark, and its battery idle.
         flows = self.sites.decide(step, load, sun, tariff)
@@ -92,7 +94,7 @@ class MeteredSitesScheme(Scheme):
             "discharge_kwh": np.maximum(0.0 - battery, 0.0),
             "curtailed_kwh": flows.curtailed_kwh,
             "unserved_kwh": flows.unserved_kwh
-            + np.where(self.there, 0.0, self.layout.load_kwh[step]),
+            + np.where(self.there, 1.0 - part, 1.0) * self.layout.load_kwh[step],
         }
         self.battery_kwh = battery
         self._draw()

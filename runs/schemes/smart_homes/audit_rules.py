@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.reference.homes import Home, settle
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -47,6 +48,7 @@ class _Rules:
 
     def __init__(self, inputs: RunInputs) -> None:
         self.inputs = inputs
+        self.grid_part = 1.0 - lost_parts(inputs.scenario)
         follows = strategies_within("smart_homes", inputs.strategies)
         self.assignments = [ASSIGNMENTS[strategy][0] for strategy in follows]
         self.there = there_of(inputs)
@@ -82,6 +84,7 @@ class _Rules:
         flow = held.direct.sum(axis=3) + held.drawn.sum(axis=3)
         self._add(self.balance, held, relative(a["served_kwh"], flow))
         self._add(self.balance, held, relative(a["imported_kwh"], held.imported))
+        self._with_grid(held)
         self._add(self.balance, held, relative(s["charge_kwh"], held.charged.sum(axis=3)))
         self._add(self.balance, held, relative(s["discharge_kwh"], held.drawn.sum(axis=4)))
         served = np.minimum(np.abs(a["served_kwh"]), np.abs(a["served_kwh"] - a["committed_kwh"]))
@@ -106,6 +109,24 @@ class _Rules:
             discharge + np.maximum(0.0 - answer, 0.0),
         ):
             self._add(self.limits, held, np.maximum(np.maximum(value - rated, -value), 0.0))
+
+    def _with_grid(self, held: GroupTables) -> None:
+        """Check that the grid serves and takes for the part of a step in which it is there."""
+        a, group = held.appliances, held.group
+        part = self.grid_part[:, group.community] * (group.node >= 0)
+        part = part[:, None, None, None]
+        self._add(
+            self.balance, held, relative(held.exported, part * (held.exported + held.curtailed))
+        )
+        lacks = np.where(a["served_kwh"] > 0.0, 0.0, a["committed_kwh"])
+        # What was not committed has been moved, or is refused.
+        refused = np.where(a["committed_kwh"] > 0.0, 0.0, a["wanted_kwh"])
+        off = relative(a["imported_kwh"], part * lacks)
+        self._add(
+            self.balance,
+            held,
+            np.minimum(off, relative(a["imported_kwh"], part * (lacks + refused))),
+        )
 
     def follow_sources(self, held: GroupTables) -> None:
         """Check what devices generate and want against what they follow."""

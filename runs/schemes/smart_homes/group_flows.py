@@ -68,7 +68,7 @@ class GroupOfAStep:
 
 
 def settle_group(
-    group: HomeGroup, homes: SmartHomes, refused: Mask, t: int, clear: float, *, connected: bool
+    group: HomeGroup, homes: SmartHomes, refused: Mask, t: int, clear: float, grid_part: float
 ) -> GroupOfAStep:
     """Return what a group of homes does in a step.
 
@@ -84,8 +84,8 @@ def settle_group(
         The step of the day.
     clear : float
         Share of the sunshine of a clear sky that clouds leave [-].
-    connected : bool
-        Whether the grid serves what homes lack.
+    grid_part : float
+        For which part of the step the grid serves what homes lack and takes what they leave, 0..1.
     """
     homes.t = t
     generation = _generation(group, homes, t, clear)
@@ -95,14 +95,15 @@ def settle_group(
     flows = homes.settle(generation, demand)
     unserved = np.where(refused, wanted, 0.0) + np.where(flows.served, 0.0, demand)
     left = flows.curtailed_kwh
-    none = np.zeros_like
+    # A home settles its own flows whether or not the grid is there.
+    exported = left * grid_part if grid_part > 0.0 else np.zeros_like(left)
     return GroupOfAStep(
         flows=flows,
         wanted_kwh=wanted,
         demand_kwh=demand,
-        imported_kwh=unserved if connected else none(unserved),
-        exported_kwh=left if connected else none(left),
-        curtailed_kwh=none(left) if connected else left,
+        imported_kwh=unserved * grid_part,
+        exported_kwh=exported,
+        curtailed_kwh=left - exported,
         energy_kwh=energy,
         losses_kwh=homes.bank.losses_kwh(flows.charge_kwh, flows.discharge_kwh),
     )

@@ -53,4 +53,5 @@ SCHEME = SchemeDescriptor(
     size_note=".size:size_note",
     pays="home",
     prosumer_part=ProsumerPart("home", "homes", ".section:HomeGroupSettings", {"connected": True}),
+    outages_in_part=True,
 )

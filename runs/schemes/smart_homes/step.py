@@ -110,7 +110,7 @@ class SmartHomeSharing(Scheme):
             return
         self.answer_nodes = self.answers.answer_nodes
         left = [
-            homes.room_left(of_group.flows)
+            homes.room_left(of_group.flows, float(self.simulation.supplied_part[group.community]))
             for group, homes, of_group in zip(
                 self.setting.groups, self.groups, self.of_step, strict=True
             )
@@ -138,8 +138,9 @@ class SmartHomeSharing(Scheme):
             self.setting.groups, self.groups, self._refused, strict=True
         ):
             connected = group.node >= 0 and bool(simulation.supplied[group.community])
+            part = float(simulation.supplied_part[group.community]) if connected else 0.0
             clear = simulation.chance.clearness[group.community]
-            of_group = settle_group(group, homes, refused[t], t, clear, connected=connected)
+            of_group = settle_group(group, homes, refused[t], t, clear, part)
             self.of_step.append(of_group)
             sums = self._sums[group.settings.name]
             for what, energy in of_group.totals_kwh.items():
