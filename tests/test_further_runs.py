@@ -210,11 +210,11 @@ def test_an_audit_finds_a_cap_that_was_not_kept(eventful: Path, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_a_tariff_changes_for_some_hours_and_is_audited(tmp_path: Path) -> None:
-    dearer = {
+    higher = {
         "at": "2023-01-16T07:00", "until": "2023-01-16T11:00",
         "set": {"prices.time_of_use.on_peak": 44, "prices.time_of_use.off_peak": 30.5},
     }  # fmt: skip
-    run = made(tmp_path / "run", strategies=["two_level"], events=[dearer])
+    run = made(tmp_path / "run", strategies=["two_level"], events=[higher])
     table = pq.read_table(run / "hours.parquet").to_pandas()
     asked = table[table["community"] == "homes"]["utility_price"].tolist()
     # The run begins at one; the tariff is on-peak from nine on.

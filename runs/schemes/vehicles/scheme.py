@@ -52,6 +52,7 @@ SCHEME = SchemeDescriptor(
     row_place=20,
     title="vehicles",
     plans_over="step",
+    outages_in_part=True,
     parameters=(
         ("vehicles.count", "vehicles"),
         ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),
