@@ -124,7 +124,7 @@ def _reads_the_tables(shown: LiveMap, hours: Any) -> None:
         load, price = re.match(r"(\S+) kW · (\S+) EUR/kWh", stated).groups()  # type: ignore[union-attr]
         assert load == amount(float(row["net_kwh"]) / STEP_H, 0)
         assert price == f"{row['community_price']:,.2f}"
-        # What stands beside the place is the same.
+        # The label at the place is the same.
         assert f"{load} kW · {price}" in place["label"]["formatter"]
     carried = [word for word, *_ in shown.words() if "carried between communities" in word]
     drawn = [float(re.search(r": ([\d.,]+) kWh", arrow["tooltip"]["formatter"])[1].replace(",", ""))  # type: ignore[index]
