@@ -1,6 +1,7 @@
 """What the scenario of a run settles before anybody acts, worked out independently for an audit."""
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.setting import Setting, make_setting
 
 EXACT = 1e-9
 # The names of the bounds of prices, for `RunInputs.bounds_of_steps`.
 BOUNDS = ("utility_lower", "utility_upper", "aggregator_lower", "aggregator_upper")
+# Of more games than these, strategies times steps, a part is played again: those of some steps.
+MOST_GAMES = 200
 FILE_GONE = "a file that the scenario names is gone or has changed"
 
 
@@ -99,6 +103,26 @@ class RunInputs:
     def steps(self) -> int:
         """Number of steps."""
         return self.scenario.steps
+
+    @property
+    def plays_every(self) -> int:
+        """Of how many steps one has its games played again, no part of a day's number of steps."""
+        games = sum(rule not in (OWN_RULE, RETAIL) for rule in self.pricing)
+        if self.scenario.welfare_recorded:
+            games = len(self.strategies)
+        every = max(-(-self.steps * games // MOST_GAMES), 1)
+        while every > 1 and gcd(every, round(24 / self.step_h)) > 1:
+            every += 1
+        return every
+
+    def plays(self, step: int) -> bool:
+        """Return whether the games of a step are played again."""
+        return step % self.plays_every == 0
+
+    @property
+    def played(self) -> str:
+        """In which steps games are played again, "" where in all."""
+        return f"in one of {self.plays_every} steps" if self.plays_every > 1 else ""
 
     @property
     def step_h(self) -> float:

@@ -21,8 +21,13 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.metered_sites.audit_plans import PlanAudit
 from hmesh.runs.schemes.metered_sites.audit_rows import RowAudit
 from hmesh.runs.schemes.metered_sites.section import MeteredSites
-from hmesh.runs.schemes.metered_sites.setting import MeteredSitesSetting, SiteLayout
-from hmesh.runs.schemes.metered_sites.step import ENERGIES, STATE, UNTAXED, YEAR_H
+from hmesh.runs.schemes.metered_sites.setting import (
+    ENERGIES,
+    UNTAXED,
+    YEAR_H,
+    MeteredSitesSetting,
+    SiteLayout,
+)
 from hmesh.runs.strategy_names import strategies_within
 
 PREFIX = "metered sites: "
@@ -165,7 +170,7 @@ class MeteredSitesAudit(SchemeAudit):
         if tariff.value_added_tax:
             taxed = sum((p.amount for p in due if p.kind not in UNTAXED), none)
             amount = tariff.value_added_tax * taxed
-            due.append(Payments("site_value_added_tax", sites, STATE, none, amount, there))
+            due.append(Payments("site_value_added_tax", sites, "state", none, amount, there))
         return due
 
     def figures(self) -> tuple[Figures, Figures]:

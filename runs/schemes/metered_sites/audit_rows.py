@@ -12,13 +12,14 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.metered_sites.setting import (
+    ENERGIES,
     ON_TARIFF,
     POOLED,
     SELF_CONSUMING,
+    YEAR_H,
     MeteredSitesSetting,
     SiteLayout,
 )
-from hmesh.runs.schemes.metered_sites.step import ENERGIES, YEAR_H
 from hmesh.runs.schemes.step_rows import first_recorded
 
 type Values = NDArray[np.float64]

@@ -10,26 +10,17 @@ from hmesh.agents.metered_sites import MeteredSites
 from hmesh.markets.connection import ConnectionFlows
 from hmesh.runs.schemes.metered_sites.own_rules import RULES, SiteRule
 from hmesh.runs.schemes.metered_sites.records import write_sites, write_step
-from hmesh.runs.schemes.metered_sites.setting import PREFIX, MeteredSitesSetting
+from hmesh.runs.schemes.metered_sites.setting import PREFIX, YEAR_H, MeteredSitesSetting
 from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
-from hmesh.runs.world.meter_bills import STATE as STATE
 from hmesh.runs.world.meter_bills import MeterBills, NetMetering, PartOfBill
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 type Each = NDArray[np.float64]
-
-YEAR_H = 8760.0
-# Payments that value added tax is not put on.
-UNTAXED = ("site_feed_in", "site_net_metering")
-ENERGIES = (
-    "load_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh",
-    "curtailed_kwh", "unserved_kwh",
-)  # fmt: skip
 
 
 class MeteredSitesScheme(Scheme):
