@@ -87,7 +87,7 @@ class ByTheClock:
         return 0.1 * size if hour < 6 else np.where(gives, -0.1 * size, 0.0)
 """
 FEW = ("plots=false", "hours=30", "start='2014-01-13T00:00'", "battery_sharing.spread=equal",
-       "communities.district.members.0.businesses=4",
+       "communities.district.members.0.businesses=8",
        "strategies=[no_battery, shared_battery, by_the_clock]")  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def test_batteries_of_buildings_follow_a_rule_and_give_the_rest_to_others(tmp_pa
     morning = rows[rows["step"] == 8]
     given = (morning["own_kwh"] + morning["sent_kwh"] + morning["unplaced_kwh"]).to_numpy()
     least = morning["load_kwh"].to_numpy().argmin()
-    assert given == pytest.approx(np.where(np.arange(4) == least, 0.1, 0.0) * size)
+    assert given == pytest.approx(np.where(np.arange(8) == least, 0.1, 0.0) * size)
     # What its own building does not need goes to others.
     own, sent, load = (morning[f"{name}_kwh"].to_numpy()[least] for name in ("own", "sent", "load"))
     assert own == pytest.approx(load)

@@ -189,12 +189,12 @@ class BatterySharingScheme(Scheme):
         self._day = self.shared.forecast.day(step)
         windows = self._windows = self.shared.windows(self._day)
         forecast = self.shared.forecast.load_kwh(step)
-        if self._rule is not None:
-            return
         if self.strategy == "own_battery":
             self._plan_kwh = self._alone(forecast, windows)
             return
         self._plan_kwh = np.zeros_like(forecast)
+        if self._rule is not None:
+            return
         for coordinator, rows in zip(self.coordinators, self.shared.communities, strict=True):
             if rows.stop == rows.start:
                 continue
