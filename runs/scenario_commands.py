@@ -9,12 +9,15 @@ from hmesh.runs.command_options import Changes, Plugins, Seed
 
 
 def scenarios() -> None:
-    """List the built-in scenarios."""
-    from hmesh.runs.scenarios.scenario_files import builtin_scenarios
+    """List the built-in scenarios, and those of studies of what emerges."""
+    from hmesh.runs.scenarios.scenario_files import builtin_scenarios, study_scenarios
 
-    found = builtin_scenarios()
-    width = max(len(name) for name, _ in found)
+    found, studies = builtin_scenarios(), study_scenarios()
+    width = max(len(name) for name, _ in (*found, *studies))
     for name, description in found:
+        typer.echo(f"{name:<{width}}  {description}")
+    typer.echo("\nstudies of what emerges, each with a notebook:")
+    for name, description in studies:
         typer.echo(f"{name:<{width}}  {description}")
 
 

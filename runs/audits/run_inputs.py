@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import Places
-from hmesh.runs.audits.events_in_force import price_ranges, served_parts
+from hmesh.runs.audits.events_in_force import price_ranges, served_parts, tariffs
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.results.run_reader import Run
@@ -162,7 +162,9 @@ class RunInputs:
         hour = np.array([self.calendar.hour_of_day(step) for step in range(self.steps)])
         after, before = hour >= rule.from_hour, hour < rule.to_hour
         on_peak = after & before if rule.from_hour <= rule.to_hour else after | before
-        return np.where(on_peak, rule.on_peak, rule.off_peak)
+        if self.ranges is None:
+            return np.where(on_peak, rule.on_peak, rule.off_peak)
+        return np.asarray(np.where(on_peak, *tariffs(self.scenario).T))
 
 
 def run_inputs_of(run: Run) -> RunInputs:
