@@ -51,6 +51,9 @@ class MeteredSitesAudit(SchemeAudit):
         rows = TableReader(run, "site_sums", named, inputs.start_ms).rest()
         keys: dict[str, range | Sequence[str]] = {"step": range(inputs.steps), **named}
         self.sums = framed("site_sums", rows, keys)
+        if not self.sums["export_kwh"].any():
+            # Where nothing is delivered no amount depends on what deliveries are paid.
+            self.not_covered = ["run.scenario.metered_sites.tariff.feed_in"]
 
     @cached_property
     def rows(self) -> RowAudit | None:
