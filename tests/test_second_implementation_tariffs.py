@@ -112,6 +112,14 @@ def test_both_charge_the_same_for_a_month(
         np.testing.assert_allclose(first[:, :, meter], second, rtol=1e-9, atol=1e-12)
 
 
+def test_little_is_credited_as_much_is() -> None:
+    # Of 0.4 kWh delivered half is bought again; what nobody delivers is worth nothing.
+    found = net_metering_credit(
+        np.array([0.2, 0.2]), np.array([0.4, 0.0]), np.array([0.12, 0.0]), np.array([0.04, 0.0])
+    )
+    assert found == pytest.approx([0.04, 0.0])
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_both_credit_the_same_deliveries(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.behaviour_checks import rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -50,6 +51,9 @@ class MeteredSitesAudit(SchemeAudit):
         rows = TableReader(run, "site_sums", named, inputs.start_ms).rest()
         keys: dict[str, range | Sequence[str]] = {"step": range(inputs.steps), **named}
         self.sums = framed("site_sums", rows, keys)
+        if not self.sums["export_kwh"].any():
+            # Where nothing is delivered no amount depends on what deliveries are paid.
+            self.not_covered = ["run.scenario.metered_sites.tariff.feed_in"]
 
     @cached_property
     def rows(self) -> RowAudit | None:
@@ -253,6 +257,10 @@ class MeteredSitesAudit(SchemeAudit):
         there = supplied(self.hours)
         yield from rows.checks(there, self.sums)
         yield from PlanAudit(rows, there).checks()
+        of_plans = ["no exchange costs less"]
+        of_plans += ["lowest power that can be kept"] if setting.charges_power else []
+        what = "what batteries of sites exchange"
+        yield from rules_by_design(self.strategies, what, of_plans)
 
     def _balances(self) -> Iterator[Check]:
         sums, own = self.sums, self.settings.battery

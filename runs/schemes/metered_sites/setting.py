@@ -12,6 +12,7 @@ from hmesh.environment.retail_tariff import base_charge
 from hmesh.environment.tariff_bands import month_of_steps
 from hmesh.markets.connection import Connection, export_limit_kw
 from hmesh.markets.tariff_control import StepTariff
+from hmesh.runs.schemes.metered_sites.own_rules import RULES
 from hmesh.runs.schemes.metered_sites.section import MeteredSites
 from hmesh.runs.schemes.metered_sites.sources import GroupSeries, SiteSources
 from hmesh.runs.world.setting import Setting
@@ -173,6 +174,8 @@ class MeteredSitesSetting:
         """Return how batteries decide under a strategy."""
         if strategy in (BARE, SUNNY):
             return "idle"
+        if strategy in RULES:
+            return "given"
         return "self_consumption" if strategy == SELF_CONSUMING else "tariff"
 
     def battery_kwh(self, strategy: str) -> Series:

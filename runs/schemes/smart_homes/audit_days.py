@@ -20,10 +20,10 @@ from hmesh.runs.strategy_names import strategies_within
 type Energies = NDArray[np.float64]
 
 # How many days of homes of a group are judged, under each strategy.
-MOST_DAYS = 100
+MOST_DAYS = 60
 # Slots agreed on are compared with all choices where these are few, elsewhere with those one slot
 # away, of so many days of homes and choices in all.
-MOST_CHOICES, MOST_TRIED = 200, 2_000
+MOST_CHOICES, MOST_TRIED = 200, 1_000
 # Less than this is no improvement.
 _GAIN_KWH = 1e-6
 
