@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.battery import Battery
+from hmesh.agents.battery import Battery, supplied_part
 from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup, Column
 from hmesh.environment.ask_and_answer import Heard, Who
@@ -63,6 +63,7 @@ class BuildingBattery(Battery):
         lower, upper = exchange_bounds(
             self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
             self.model.calendar.step_h, self.charge_efficiency, self.discharge_efficiency,
+            plugged=supplied_part(self.population, self.row),
         )  # fmt: skip
         return float(lower), float(upper)
 
@@ -82,7 +83,8 @@ class BuildingBattery(Battery):
         lower, upper = self.exchange_bounds()
         wanted = answer_to_prices(
             load_kwh, self.valley_kwh, self.peak_kwh, self.share,
-            self.power_kw * self.model.calendar.step_h, charging, discharging,
+            self.power_kw * supplied_part(self.population, self.row) * self.model.calendar.step_h,
+            charging, discharging,
         )  # fmt: skip
         return min(max(float(wanted), lower), upper)
 
@@ -126,6 +128,7 @@ class BatteryBank:
             self["energy_kwh"], self["capacity_kwh"], self["soc_min"], self["soc_max"],
             self["power_kw"], self.step_h,
             self["charge_efficiency"], self["discharge_efficiency"],
+            plugged=supplied_part(self.population, self.rows),
         )  # fmt: skip
         return lower, upper
 
@@ -184,7 +187,8 @@ class BatteryBank:
         """Return what each exchanges at the prices it last heard [kWh], shape (batteries,)."""
         wanted = answer_to_prices(
             load_kwh, self["valley_kwh"], self["peak_kwh"], self["share"],
-            self["power_kw"] * self.step_h, charging, discharging,
+            self["power_kw"] * supplied_part(self.population, self.rows) * self.step_h,
+            charging, discharging,
         )  # fmt: skip
         lower, upper = self.exchange_bounds()
         answers = np.clip(wanted, lower, upper)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hmesh.agents.battery import Battery
+from hmesh.agents.battery import Battery, supplied_part
 from hmesh.agents.row_agent import Column, RowAgent
 from hmesh.environment.battery import charged, exchange_bounds
 from hmesh.environment.thermal_tank import heat_after, heat_bounds
@@ -20,7 +20,8 @@ class RooftopPhotovoltaics(RowAgent):
         heard = self.population.heard
         there = bool(heard["there"][self.row])
         series = heard["sources_kwh"]
-        self.generation_kwh = float(series[self.source] * self.scale) if there else 0.0
+        part = supplied_part(self.population, self.row) if there else 0.0
+        self.generation_kwh = float(series[self.source] * self.scale) * float(part)
 
 
 class HeatPump(RowAgent):
@@ -31,7 +32,8 @@ class HeatPump(RowAgent):
 
     def step(self) -> None:
         """Hear how much electricity to take, and take it as far as it can."""
-        wanted, most = float(self.heard("set_point_kwh")), self.power_kw * self.model.step_h
+        most = self.power_kw * float(supplied_part(self.population, self.row)) * self.model.step_h
+        wanted = float(self.heard("set_point_kwh"))
         self.population.heard["taken_kwh"][self.row] = min(max(wanted, 0.0), most)
 
 
@@ -56,8 +58,9 @@ class HouseBattery(Battery):
     def bounds(self) -> tuple[float, float]:
         """Return what it can exchange in this step at least and at most [kWh]."""
         low, high = exchange_bounds(
-            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max, self.power_kw,
-            self.model.step_h, self.charge_efficiency, self.discharge_efficiency,
+            self.energy_kwh, self.capacity_kwh, self.soc_min, self.soc_max,
+            self.power_kw * float(supplied_part(self.population, self.row)), self.model.step_h,
+            self.charge_efficiency, self.discharge_efficiency,
         )  # fmt: skip
         return low, high
 
@@ -84,7 +87,8 @@ class ThermalTank(RowAgent):
     def bounds(self) -> tuple[float, float]:
         """Return the heat it can exchange in this step at least and at most [kWh]."""
         low, high = heat_bounds(
-            self.heat_kwh, self.capacity_kwh, self.power_kw, self.model.step_h, self.efficiency,
-            self.loss_per_h,
+            self.heat_kwh, self.capacity_kwh,
+            self.power_kw * float(supplied_part(self.population, self.row)), self.model.step_h,
+            self.efficiency, self.loss_per_h,
         )  # fmt: skip
         return low, high

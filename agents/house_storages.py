@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.battery import supplied_part
 from hmesh.agents.house_populations import HousePopulations
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
 from hmesh.environment.last_digits import without_dust
@@ -19,14 +20,16 @@ type Mask = NDArray[np.bool_]
 def device_state(columns: HousePopulations, step_h: float) -> HouseState:
     """Return what the devices of every house can do in this step."""
     battery, tank, pump = columns.batteries, columns.tanks, columns.heat_pumps
+    # Nothing passes while the feeder is out; a tank loses heat all the same.
+    part = supplied_part(columns.households)
     low, high = exchange_bounds(
         battery["energy_kwh"], battery["capacity_kwh"], battery["soc_min"],
-        battery["soc_max"], battery["power_kw"], step_h,
+        battery["soc_max"], battery["power_kw"] * part, step_h,
         battery["charge_efficiency"], battery["discharge_efficiency"],
     )  # fmt: skip
     tank_low, tank_high = heat_bounds(
-        tank["heat_kwh"], tank["capacity_kwh"], tank["power_kw"], step_h, tank["efficiency"],
-        tank["loss_per_h"],
+        tank["heat_kwh"], tank["capacity_kwh"], tank["power_kw"] * part, step_h,
+        tank["efficiency"], tank["loss_per_h"],
     )  # fmt: skip
     return HouseState(
         battery_low_kwh=low,
@@ -37,7 +40,7 @@ def device_state(columns: HousePopulations, step_h: float) -> HouseState:
         tank_low_kwh=tank_low,
         tank_high_kwh=tank_high,
         tank_held_kwh=tank["heat_kwh"] * kept_share(tank["loss_per_h"], step_h),
-        pump_kwh=pump["power_kw"] * step_h,
+        pump_kwh=pump["power_kw"] * part * step_h,
         cop=pump["cop"],
         # The rules know one efficiency, which is that of both ways.
         battery_efficiency=battery["charge_efficiency"],

@@ -1,12 +1,12 @@
 """Sites behind one meter each, and how their batteries decide: all at once, or one alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.battery import Battery
+from hmesh.agents.battery import Battery, supplied_part
 from hmesh.agents.row_agent import AgentGroup, Column
 from hmesh.environment.battery import charged
 from hmesh.environment.population import Population
@@ -141,7 +141,7 @@ class MeteredSites:
         population.heard["sites"] = self
 
     def batteries(self, rows: slice = slice(None)) -> SiteBatteries:
-        """Return the batteries of some sites."""
+        """Return the batteries of some sites, as they are while the feeder works."""
         column = self.population
         return SiteBatteries(
             *(
@@ -226,6 +226,14 @@ class MeteredSites:
         connection = Connection(
             *(getattr(self.connection, name)[rows] for name in Connection.__slots__)
         )
+        # What may pass in the step, where the feeder works in a part of it alone.
+        part = supplied_part(self.population, rows)
+        batteries = replace(batteries, power_kw=batteries.power_kw * part)
+        limits = {
+            name: getattr(connection, name) * part
+            for name in ("import_kw", "export_kw", "inverter_kw")
+        }
+        connection = replace(connection, **limits)
         if self.control == "idle":
             exchange = np.zeros(len(load))
         elif self.control == "self_consumption" or not len(self.worth):

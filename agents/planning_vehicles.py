@@ -30,27 +30,17 @@ type Paid = StepPayment[Array]
 A_DAY_H = 24.0
 
 
-class HabitVehicle(CurveVehicle):
-    """Does what it did at that time of day before, and only now and then looks at the price."""
-
-    attention = Column(np.float64, "-", 0.1, "how likely it best-responds instead")
-    did_kwh = Column(
-        np.float64, "kWh", np.nan, "what it last did at each time of day", state=True, width=1
-    )
+class NowAndThenVehicle(CurveVehicle):
+    """Exchanges some energy whatever the price, or best-responds; a subclass says which."""
 
     @classmethod
-    def widths(cls) -> dict[str, int]:
-        """Return how many times of day it remembers."""
-        return {"did_kwh": cls.given.day_slots}
-
-    @classmethod
-    def _slot(cls, vehicles: VehicleRows) -> int:
-        hour = vehicles.model.calendar.hour_of_day(vehicles.model.step_index)
-        return int(hour / A_DAY_H * cls.given.day_slots)
+    def settled(cls, vehicles: VehicleRows) -> tuple[Array, NDArray[np.bool_]]:
+        """Return what each exchanges within its bounds [kWh], and who best-responds instead."""
+        raise NotImplementedError
 
     @classmethod
     def curve_rows(cls, vehicles: VehicleRows) -> Array:
-        """Return a constant within its bounds where it follows its habit."""
+        """Return a constant within its bounds where it does not look at the price."""
         energy, looks, stores = cls._terms(vehicles)
         curves = constant_curves(energy)
         if len(looks):
@@ -75,18 +65,42 @@ class HabitVehicle(CurveVehicle):
 
     @classmethod
     def _terms(cls, vehicles: VehicleRows) -> tuple[Array, NDArray[np.intp], StoreColumns]:
-        """Return what each does by habit, and who looks at the price instead."""
+        """Return what each does whatever the price, and who looks at the price instead."""
 
         def terms() -> tuple[Array, NDArray[np.intp], StoreColumns]:
-            lower, upper = vehicles.exchange_bounds()
-            did = vehicles.population["did_kwh"][vehicles.rows, cls._slot(vehicles)]
-            follows = ~np.isnan(did) & (vehicles.draw("habit") >= vehicles.attention)
-            looks = np.flatnonzero(~follows)
-            energy = np.clip(np.nan_to_num(did), lower, upper)
+            energy, responds = cls.settled(vehicles)
+            looks = np.flatnonzero(responds)
             return energy, looks, vehicles.stores().rows(looks)
 
         found: tuple[Array, NDArray[np.intp], StoreColumns] = vehicles.once("terms", terms)
         return found
+
+
+class HabitVehicle(NowAndThenVehicle):
+    """Does what it did at that time of day before, and only now and then looks at the price."""
+
+    attention = Column(np.float64, "-", 0.1, "how likely it best-responds instead")
+    did_kwh = Column(
+        np.float64, "kWh", np.nan, "what it last did at each time of day", state=True, width=1
+    )
+
+    @classmethod
+    def widths(cls) -> dict[str, int]:
+        """Return how many times of day it remembers."""
+        return {"did_kwh": cls.given.day_slots}
+
+    @classmethod
+    def _slot(cls, vehicles: VehicleRows) -> int:
+        hour = vehicles.model.calendar.hour_of_day(vehicles.model.step_index)
+        return int(hour / A_DAY_H * cls.given.day_slots)
+
+    @classmethod
+    def settled(cls, vehicles: VehicleRows) -> tuple[Array, NDArray[np.bool_]]:
+        """Return what each did at that time of day before, and who looks at the price."""
+        lower, upper = vehicles.exchange_bounds()
+        did = vehicles.population["did_kwh"][vehicles.rows, cls._slot(vehicles)]
+        follows = ~np.isnan(did) & (vehicles.draw("habit") >= vehicles.attention)
+        return np.clip(np.nan_to_num(did), lower, upper), ~follows
 
     @classmethod
     def learn_rows(cls, vehicles: VehicleRows, settlement: Paid) -> None:

@@ -350,13 +350,15 @@ class SmartHomes:
         }
         self.storages.population["energy_kwh"][:] = flows.energy_kwh.ravel()
 
-    def room_left(self, flows: StepFlows) -> tuple[Energies, Energies, Energies]:
+    def room_left(self, flows: StepFlows, part: float = 1.0) -> tuple[Energies, Energies, Energies]:
         """Return what storages hold above their lowest state, and what they can exchange besides.
 
         Parameters
         ----------
         flows : StepFlows
             What was settled for the step.
+        part : float
+            For which part of the step the grid is there, 0..1.
 
         Returns
         -------
@@ -367,6 +369,10 @@ class SmartHomes:
         before = self.energy_kwh
         bounds = bank.exchange_bounds(before, step_h)
         lower, upper = room_left(*bounds, flows.charge_kwh, flows.discharge_kwh)
+        if part < 1.0:
+            # With the grid they exchange while it is there.
+            rated = bank.power_kw * part * step_h
+            lower, upper = np.maximum(lower, 0.0 - rated), np.minimum(upper, rated)
         usable = usable_kwh(flows.energy_kwh, bank.capacity_kwh, bank.soc_min)
         return usable, lower, upper
 

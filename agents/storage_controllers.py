@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.agents.battery import supplied_part
 from hmesh.agents.community_storage import CommunityStorage
 from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup
@@ -93,13 +94,17 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         self.sharing = sharing
         self.serves_while_charging = serves_while_charging
         self.grid_charging = grid_charging
-        self.ratings = ratings_of(population)
         self._most: NDArray[np.intp] = population["dischargers"].astype(np.intp)
         self.grid_kwh = np.zeros(len(self))
         self.begin_step()
         self.served = np.empty((len(self), 0), dtype=np.intp)
         nobody = np.zeros(len(households))
         self.average_kwh = self.heard_kwh = self.granted_kwh = self.drawn_kwh = nobody
+
+    @property
+    def ratings(self) -> StorageRatings:
+        """What storages are able to do in the step, of which their feeder may work in a part."""
+        return ratings_of(self.population)
 
     @property
     def bus(self) -> MessageBus:
@@ -238,7 +243,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         weight = 1.0 / own["alpha"][self.households.storage_of]
         allowed = allowance_kwh(np.nan_to_num(demand), least_kwh, most_kwh, weight)
         self.allowed_kwh = np.where(there, allowed[self.served], 0.0)
-        bright = supplied & (generation >= own["charge_above_kw"] * self.model.step_h)
+        dim_kwh = own["charge_above_kw"] * supplied_part(own) * self.model.step_h
+        bright = supplied & (generation >= dim_kwh)
         offered = self._exchange(generation, bright, self.allowed_kwh)
         granted = np.zeros(len(self.households))
         granted[self.served[there]] = offered.discharge_kwh[there]
@@ -271,7 +277,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         weight = 1.0 / own["alpha"][row]
         allowed = allowance_kwh(np.nan_to_num(demand), least[here], most[here], weight)
         generation = own.heard["generation_kwh"][row : row + 1]
-        bright = generation >= own["charge_above_kw"][row] * self.model.step_h
+        part = supplied_part(own, row)
+        bright = generation >= own["charge_above_kw"][row] * part * self.model.step_h
         offered = exchange(
             own["energy_kwh"][row : row + 1], generation, bright & supplied[row],
             np.where(served >= 0, allowed[served], 0.0) if served.size else np.zeros((1, 0)),
@@ -474,14 +481,18 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
 
 def ratings_of(storages: Population, row: int | None = None) -> StorageRatings:
-    """Return what storages, or one of them, are able to do."""
+    """Return what storages, or one of them, are able to do in the step.
+
+    The power is the mean one of a step in a part of which their feeder is out.
+    """
     names = (
-        "capacity_kwh", "soc_min", "soc_max", "power_kw", "charge_efficiency",
-        "discharge_efficiency",
+        "capacity_kwh", "soc_min", "soc_max", "charge_efficiency", "discharge_efficiency",
     )  # fmt: skip
+    power = storages["power_kw"] * supplied_part(storages)
     if row is None:
-        return StorageRatings(**{name: storages[name] for name in names})
-    return StorageRatings(**{name: float(storages[name][row]) for name in names})
+        return StorageRatings(power_kw=power, **{name: storages[name] for name in names})
+    own = {name: float(storages[name][row]) for name in names}
+    return StorageRatings(power_kw=float(power[row]), **own)
 
 
 def _known(energy_kwh: NDArray[np.float64]) -> float:

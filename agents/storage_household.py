@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hmesh.agents.battery import supplied_part
 from hmesh.agents.row_agent import Column, RowAgent
 from hmesh.markets.home_energy_rules import (
     HouseState,
@@ -28,8 +29,9 @@ class StorageHousehold(RowAgent):
         heard = self.population.heard
         there = bool(heard["there"][self.row])
         load, heat = (heard[name] for name in ("loads_kwh", "heats_kwh"))
-        self.load_kwh = float(load[self.load_source] * self.load_scale) if there else 0.0
-        self.heat_kwh = float(heat[self.heat_source] * self.heat_scale) if there else 0.0
+        part = float(supplied_part(self.population, self.row)) if there else 0.0
+        self.load_kwh = float(load[self.load_source] * self.load_scale) * part
+        self.heat_kwh = float(heat[self.heat_source] * self.heat_scale) * part
 
 
 class HomeEnergyManager(RowAgent):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.line_graph import LineGraph
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -57,7 +58,7 @@ class Grid:
 
     Parameters
     ----------
-    graph : networkx.DiGraph
+    graph : networkx.DiGraph or LineGraph
         A tree whose edges point away from the utility. Every node has a ``kind`` of `KINDS`. Every
         edge has ``length_km`` [km], ``rating_kw`` [kW] and
         ``loss_rate``, the energy lost for each kWh that leaves the far end [-].
@@ -83,7 +84,7 @@ class Grid:
         If the graph is no such tree or lacks an attribute; every offending node and line is named.
     """
 
-    def __init__(self, graph: "nx.DiGraph[str]") -> None:
+    def __init__(self, graph: "nx.DiGraph[str] | LineGraph") -> None:
         problems = [*_misplaced_nodes(graph), *_wrong_attributes(graph)]
         if problems:
             raise InputError(problems)
@@ -214,7 +215,7 @@ def _one_row_each(values: NDArray[np.float64], ndim: int) -> NDArray[np.float64]
     return values if ndim == 1 else values[:, np.newaxis]
 
 
-def _levels(graph: "nx.DiGraph[str]") -> list[list[str]]:
+def _levels(graph: "nx.DiGraph[str] | LineGraph") -> list[list[str]]:
     """Return the nodes below the roots of a graph, level by level, each node once."""
     level = [node for node in graph if graph.in_degree(node) == 0]
     seen = set(level)
@@ -227,7 +228,7 @@ def _levels(graph: "nx.DiGraph[str]") -> list[list[str]]:
     return levels
 
 
-def _misplaced_nodes(graph: "nx.DiGraph[str]") -> list[Problem]:
+def _misplaced_nodes(graph: "nx.DiGraph[str] | LineGraph") -> list[Problem]:
     """Return what keeps a graph from being a tree below one utility."""
     if not graph.is_directed() or graph.is_multigraph():
         return [Problem("grid", f"a {type(graph).__name__}", allowed="networkx.DiGraph")]
@@ -255,7 +256,7 @@ def _misplaced_nodes(graph: "nx.DiGraph[str]") -> list[Problem]:
     return problems
 
 
-def _wrong_attributes(graph: "nx.DiGraph[str]") -> list[Problem]:
+def _wrong_attributes(graph: "nx.DiGraph[str] | LineGraph") -> list[Problem]:
     """Return every attribute of a node or line that is missing or out of range."""
     problems = []
     for node in graph:

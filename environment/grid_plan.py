@@ -3,12 +3,9 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 from hmesh.environment.errors import Problem, nearest
-
-if TYPE_CHECKING:
-    import networkx as nx
+from hmesh.environment.line_graph import LineGraph
 
 UTILITY = "utility"
 # What a node of a plan may be; communities and connections come from the scenario.
@@ -104,11 +101,9 @@ class GridPlan:
     nodes: dict[str, PlannedNode]
     lines: tuple[PlannedLine, ...]
 
-    def graph(self) -> "nx.DiGraph[str]":
+    def graph(self) -> LineGraph:
         """Return the plan as `hmesh.environment.grid.Grid` reads it."""
-        import networkx as nx
-
-        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph = LineGraph()
         for node in self.nodes.values():
             graph.add_node(node.name, kind=node.kind)
         for line in self.lines:

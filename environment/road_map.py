@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem, nearest, shortened
 from hmesh.environment.road_files.network import Points, RoadFileContent, road_graph
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class RoadMap:
@@ -112,6 +115,8 @@ class RoadMap:
     def _ways_from(self, community: int) -> dict[str, list[str]]:
         start = self.junctions[community]
         if start not in self._ways:
+            import networkx as nx  # Slow to load, and needed only where a file gives roads.
+
             goals = set(self.junctions)
             found = nx.single_source_dijkstra_path(self.graph, start, weight=self._weight)
             self._ways[start] = {goal: found[goal] for goal in goals if goal in found}
@@ -125,6 +130,8 @@ def _nearest_junctions(
     farthest_km: float,
 ) -> tuple[str, ...]:
     """Return the junction nearest to each community, all of one part of the network."""
+    import networkx as nx
+
     names = list(graph)
     number = {name: n for n, name in enumerate(names)}
     at = np.array([content.junctions[name] for name in names])

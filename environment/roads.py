@@ -1,10 +1,12 @@
 """The roads between communities."""
 
+import heapq
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from numbers import Real
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from hmesh.environment.errors import InputError, Problem, nearest
 
@@ -76,6 +78,35 @@ class RoadNetwork:
 
     def __init__(self, graph: "nx.Graph[str]") -> None:
         self.communities = tuple(graph)
+        self._check(graph)
+        self._km = {
+            name: {other: float(road["km"]) for other, road in graph.adj[name].items()}
+            for name in graph
+        }
+        self._routes: dict[str, dict[str, list[str]]] = {}
+
+    @classmethod
+    def between(
+        cls, communities: Iterable[str], roads: Iterable[tuple[tuple[str, str], float]]
+    ) -> Self:
+        """Return a network of roads whose lengths were checked, as a graph of them has it.
+
+        Parameters
+        ----------
+        communities : iterable of str
+            Their names.
+        roads : iterable of ((str, str), float)
+            Both ends of each road, among them, and its length [km].
+        """
+        network = cls.__new__(cls)
+        network._km = {name: {} for name in communities}
+        network.communities, network._routes = tuple(network._km), {}
+        for (start, end), km in roads:
+            network._km[start][end] = network._km[end][start] = km
+        return network
+
+    def _check(self, graph: "nx.Graph[str]") -> None:
+        """Refuse a graph without communities, or with roads without lengths."""
         problems = []
         if not self.communities:
             problems.append(Problem("roads", "no community", allowed="one or more"))
@@ -90,8 +121,6 @@ class RoadNetwork:
                 problems.append(Problem(f"road {start} - {end}", f"km is {km!r}", "above 0"))
         if problems:
             raise InputError(problems)
-        self._graph = graph.copy()
-        self._routes: dict[str, dict[str, list[str]]] = {}
 
     def distance_km(self, origin: str, destination: str) -> float:
         """Return the length of the shortest way [km].
@@ -107,7 +136,7 @@ class RoadNetwork:
             If there is no such community or no way.
         """
         route = self._route(origin, destination)
-        return math.fsum(float(self._graph.edges[road]["km"]) for road in pairwise(route))
+        return math.fsum(self._km[start][end] for start, end in pairwise(route))
 
     def travel_h(self, origin: str, destination: str) -> None:
         """Return None: a list of roads states no speeds.
@@ -135,7 +164,7 @@ class RoadNetwork:
             If there is no such community or no way.
         """
         route = self._route(origin, destination)
-        roads = [float(self._graph.edges[road]["km"]) for road in pairwise(route)]
+        roads = [self._km[start][end] for start, end in pairwise(route)]
         return [(name, math.fsum(roads[:number])) for number, name in enumerate(route)]
 
     def route(self, origin: str, destination: str) -> list[str]:
@@ -162,13 +191,43 @@ class RoadNetwork:
         if unknown:
             raise InputError(unknown)
         if origin not in self._routes:
-            import networkx as nx  # Slow to load, and needed only where someone drives.
-
-            self._routes[origin] = nx.single_source_dijkstra_path(
-                self._graph, origin, weight=lambda start, end, road: float(road["km"])
-            )
+            self._routes[origin] = shortest_routes(self._km, origin)
         routes = self._routes[origin]
         if destination not in routes:
             message = f"no way from {origin!r} to {destination!r}"
             raise InputError([Problem("roads", message, allowed=", ".join(routes))])
         return routes[destination]
+
+
+def shortest_routes(
+    lengths_km: Mapping[str, Mapping[str, float]], origin: str
+) -> dict[str, list[str]]:
+    """Return the shortest ways from a place to all that can be reached, both ends included.
+
+    Parameters
+    ----------
+    lengths_km : mapping of mapping of float
+        Length of the road from each place to each of its neighbours, above 0 [km].
+    origin : str
+        Where the ways begin.
+
+    Notes
+    -----
+    Dijkstra's algorithm. Of equally short ways the one that was found first is kept: it is the one
+    that `networkx.single_source_dijkstra_path` returns, which takes longer to load than to search.
+    """
+    routes: dict[str, list[str]] = {}
+    shortest_km, before = {origin: 0.0}, dict[str, str]()
+    number = itertools.count()
+    waiting = [(0.0, next(number), origin)]
+    while waiting:
+        km, _, place = heapq.heappop(waiting)
+        if place in routes:
+            continue
+        routes[place] = [*routes[before[place]], place] if routes else [place]
+        for neighbour, road_km in lengths_km[place].items():
+            longer = km + road_km
+            if neighbour not in routes and longer < shortest_km.get(neighbour, math.inf):
+                shortest_km[neighbour], before[neighbour] = longer, place
+                heapq.heappush(waiting, (longer, next(number), neighbour))
+    return routes

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +79,8 @@ def small_world(count: int, neighbours: int, rewired: float, seed: int) -> Socia
     Source: D. Watts and S. Strogatz, Collective dynamics of small-world networks, Nature 393
     (1998) 440-442.
     """
+    import networkx as nx  # Slow to load, and needed only where somebody follows others.
+
     least = neighbours + 1
     return _made(count, least, lambda: nx.watts_strogatz_graph(count, neighbours, rewired, seed))
 
@@ -98,6 +102,8 @@ def scale_free(count: int, neighbours: int, seed: int) -> SocialNetwork:
     Source: A.-L. Barabasi and R. Albert, Emergence of scaling in random networks, Science 286
     (1999) 509-512.
     """
+    import networkx as nx
+
     comes_to = max(neighbours // 2, 1)
     return _made(count, comes_to + 1, lambda: nx.barabasi_albert_graph(count, comes_to, seed))
 
@@ -161,6 +167,8 @@ def given_network(path: Path, count: int) -> SocialNetwork:
 
 def _made(count: int, least: int, make: Callable[[], "nx.Graph[int]"]) -> SocialNetwork:
     """Return the network of a graph, one of all with all where there are too few players."""
+    import networkx as nx
+
     graph = make() if count > least else nx.complete_graph(count)
     edges = np.array(graph.edges, dtype=np.intp).reshape(-1, 2)
     return SocialNetwork.of(count, edges)

@@ -173,7 +173,10 @@ def best_bins(
 ) -> None:
     """Write the first bin that an aggregator's best answer to each price may lie in, and the last.
 
-    Bins are looked at from both ends, until one may earn what an edge earns for certain.
+    A higher price of the utility has no lower best answer: the first bin is that of the price
+    itself or of any lower one, the last that of the price or of any higher one, whichever leaves
+    least. Bins are looked at from both ends, until one may earn what an edge earns for certain;
+    where the bin of the neighbouring price may, no other needs to be looked at.
 
     Parameters
     ----------
@@ -191,17 +194,18 @@ def best_bins(
     firsts, lasts : array of int, shape (prices,)
         Room for the first bin, and the one after the last.
     """
-    bins = len(edges) - 1
+    bins, rows = len(edges) - 1, len(prices)
     largest = 0.0
     for k in range(bins + 1):
         size = abs(demand[k])
         largest = size if size > largest else largest
-    below = abs(edges[0] - prices[len(prices) - 1])
+    below = abs(edges[0] - prices[rows - 1])
     above = abs(edges[bins] - prices[0])
     farthest = below if below > above else above
     margin = rounding * largest * farthest
+    enough_of, around_of = np.empty(rows), np.empty(rows, np.int64)
     around = -1
-    for row in range(len(prices)):
+    for row in range(rows):
         q = prices[row]
         # Four at a time, so that none waits for the one before.
         certain = (edges[0] - q) * demand[0]
@@ -218,17 +222,21 @@ def best_bins(
         for k in range(bins - bins % 4 + 1, bins + 1):
             one = (edges[k] - q) * demand[k]
             certain = one if one > certain else certain
-        certain = max(max(certain, second), max(third, fourth))
-        enough = certain - margin
+        enough_of[row] = max(max(certain, second), max(third, fourth)) - margin
         while around + 1 < bins and edges[around + 1] < q:
             around += 1
-        inside = around >= 0 and q < edges[around + 1]
-        first, last = 0, bins
-        for side in range(2):
-            for step in range(bins):
-                k = step if side == 0 else bins - 1 - step
+        around_of[row] = around if around >= 0 and q < edges[around + 1] else -1
+    for side in range(2):
+        # The bin of the neighbouring price; for the first one an end of all bins.
+        kept = 0 if side == 0 else bins - 1
+        for each in range(rows):
+            row = each if side == 0 else rows - 1 - each
+            q, enough = prices[row], enough_of[row]
+            for step in range(-1, bins):
+                from_end = step if side == 0 else bins - 1 - step
+                k = kept if step < 0 else from_end
                 low, high = edges[k], edges[k + 1]
-                if inside and k == around:
+                if k == around_of[row]:
                     if not dead_bands:
                         possible = True
                     else:
@@ -244,9 +252,9 @@ def best_bins(
                     price = price if price < high else high
                     possible = (intercept - gentlest[k] * price) * (price - q) >= enough
                 if possible:
-                    if side == 0:
-                        first = k
-                    else:
-                        last = k + 1
+                    kept = max(kept, k) if side == 0 else min(kept, k)
                     break
-        firsts[row], lasts[row] = first, last
+            if side == 0:
+                firsts[row] = kept
+            else:
+                lasts[row] = kept + 1

@@ -26,6 +26,8 @@ ROWS_OF_A_KINK = 20
 
 type Counts = NDArray[np.int64]
 
+_ONE = np.ones(1, dtype=np.int64)
+
 
 def _none() -> NDArray[np.float64]:
     return np.empty(0)
@@ -121,6 +123,8 @@ class Bends:
     def curve(self) -> "DemandCurve":
         """Sort the kinks and jumps into the demand curve."""
         inside = self.within(self.low, self.high)
+        if inside.kinks == 0:
+            return self._one_line(inside)
         if len(inside.jump_price) == 0 and compiled_for(ROWS_OF_A_KINK * self.kinks):
             return self._compiled_curve(inside)
         # The first price at which the demand has fallen; there is none between it and the jump.
@@ -163,6 +167,15 @@ class Bends:
             np.append(edges[:-1][wide], self.high), intercept[wide], slope[wide], jumps
         )
 
+    def _one_line(self, inside: "Bends") -> "DemandCurve":
+        """Return what `curve` does where no kink is inside."""
+        intercept, slope = inside.intercept, inside.slope
+        if inside.answering == 0:
+            slope = 0.0
+            intercept = 0.0 if abs(intercept) < 1e-13 * self._summed() else intercept
+        edges = np.array([self.low, self.high], dtype=np.float64)
+        return DemandCurve(edges, np.array([intercept + 0.0]), np.array([slope + 0.0]))
+
     def _summed(self) -> float:
         """Return the sum of all that intercepts are made of, jumps left out [kWh]."""
         # Summed by one thread: several would cost more than they save.
@@ -176,11 +189,11 @@ class Bends:
     def _compiled_curve(self, inside: "Bends") -> "DemandCurve":
         """Return what `curve` does of kinks inside, none of which is a jump, by kernels."""
         begun = len(inside.starts)
-        order = np.argsort(np.concatenate((inside.starts, inside.ends)), kind="stable")
+        order = np.concatenate((inside.starts, inside.ends)).argsort(kind="stable")
         kinks = len(order)
         price, bend, moment = np.empty((3, kinks))
         step, firsts = np.empty((2, kinks), dtype=np.int64)
-        one = np.broadcast_to(np.int64(1), kinks)
+        one = np.ndarray((kinks,), np.int64, _ONE, strides=(0,))
         counted = inside.starts_count is not None and inside.ends_count is not None
         same = SAME_PRICE * max(abs(self.low), abs(self.high))
         found = sorted_kinks(

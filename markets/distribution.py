@@ -67,6 +67,47 @@ def gini(amounts: Amounts) -> float:
     return found if found > ROUNDING else 0.0
 
 
+def lorenz_curve(amounts: Amounts) -> Amounts:
+    """Return how much of all amounts falls to the smallest of them, one after another.
+
+    Parameters
+    ----------
+    amounts : array, shape (members,)
+        Bills or savings, some of which may be below 0 [money].
+
+    Returns
+    -------
+    array, shape (members + 1,)
+        From 0 on, the sum of the smallest amounts as a share of the sum of all absolute ones [-].
+        NaN where there are no members or all amounts are 0.
+
+    Notes
+    -----
+    The curve of Lorenz (1905), "Methods of measuring the concentration of wealth", Publications of
+    the American Statistical Association 9, 209-219, where no amount is below 0. Else it falls first
+    and ends below 1. `gini` is its last value less twice the area below it.
+    """
+    size = float(np.abs(amounts).sum())
+    if size == 0.0:
+        return np.full(len(amounts) + 1, np.nan)
+    return np.concatenate(([0.0], np.cumsum(np.sort(amounts)))) / size
+
+
+def share_of_largest(amounts: Amounts, top: float) -> float:
+    """Return the share of all absolute amounts that the largest amounts add up to [-].
+
+    Parameters
+    ----------
+    amounts : array, shape (members,)
+        Bills or savings, some of which may be below 0 [money].
+    top : float
+        Which part of the members have the largest, 0..1 [-]; part of one counts in part.
+    """
+    curve = lorenz_curve(amounts)
+    below = np.interp((1.0 - top) * len(amounts), np.arange(len(curve)), curve)
+    return float(curve[-1] - below)
+
+
 def savings(bill: Amounts, first_bill: Amounts) -> Amounts:
     """Return how much less each member pays than it did.
 

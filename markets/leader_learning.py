@@ -181,32 +181,3 @@ def price_at_cost(asked: Callable[[float], float], lowest: float, highest: float
         else:
             highest = middle
     return highest
-
-
-def best_on_grid[V: (float, tuple[float, float])](
-    value: Callable[[float], V], lowest: float, highest: float, points: int, zooms: int
-) -> float:
-    """Return where a function of a price is highest, by grids that narrow around the best point.
-
-    Parameters
-    ----------
-    value : callable
-        The function: a number, or several of which the first counts before the next.
-    lowest, highest : float
-        Where it is looked at.
-    points : int
-        Points of each grid, at least 3.
-    zooms : int
-        How often a grid is laid around the best point of the one before.
-    """
-    left, right = lowest, highest
-    best, most = lowest, value(lowest)
-    for _ in range(zooms + 1):
-        grid: list[float] = np.linspace(left, right, points).tolist()
-        values = [value(price) for price in grid]
-        k = max(range(points), key=values.__getitem__)
-        if values[k] > most:
-            best, most = grid[k], values[k]
-        step = (right - left) / (points - 1)
-        left, right = max(lowest, best - step), min(highest, best + step)
-    return best

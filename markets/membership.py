@@ -37,6 +37,41 @@ def expected_savings(saved: Array, takes_part: NDArray[np.bool_], kind: NDArray[
     return np.where(takes_part, saved, mean[kind])
 
 
+def savings_beside_others(
+    gain: Array, takes_part: NDArray[np.bool_], kind: NDArray[np.intp]
+) -> Array:
+    """Return what each expects to save by taking part, from what it and others gained [money].
+
+    Parameters
+    ----------
+    gain : array, shape (members,)
+        What each gained, whether it takes part or not [money].
+    takes_part : array of bool, shape (members,)
+        Who takes part.
+    kind : array of int, shape (members,)
+        Of which kind each is: others of its kind are like it.
+
+    Returns
+    -------
+    array, shape (members,)
+        Of one that takes part what it gained beyond the mean of those of its kind that do not, of
+        one that does not the mean of those that do beyond what it gained; 0 where nobody of its
+        kind does otherwise.
+    """
+    kinds = int(kind.max(initial=-1)) + 1
+    other = np.zeros(len(gain))
+    known = np.zeros(len(gain), dtype=np.bool_)
+    for there in (True, False):
+        mine = takes_part == there
+        count = np.bincount(kind, mine, kinds)
+        total = np.bincount(kind, np.where(mine, gain, 0.0), kinds)
+        mean = np.divide(total, count, out=np.zeros_like(total), where=count > 0.0)
+        other = np.where(mine, other, mean[kind])
+        known = np.where(mine, known, count[kind] > 0.0)
+    saving = np.where(takes_part, gain - other, other - gain)
+    return np.where(known, saving, 0.0)
+
+
 def chance_to_take_part(saving: Array, cost: float, sensitivity: float) -> Array:
     """Return how likely each takes part in the next month, shape (members,) [-].
 

@@ -320,8 +320,9 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
         )  # fmt: skip
     else:
         first, last = _best_bins(bins, prices, demand, reach)
-    first = np.maximum.accumulate(first)
-    last = np.minimum.accumulate(last[::-1])[::-1]
+        # A higher price of the utility has no lower best answer.
+        first = np.maximum.accumulate(first)
+        last = np.minimum.accumulate(last[::-1])[::-1]
     return _Answers(first, last, demand[last], demand[first])
 
 

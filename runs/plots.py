@@ -178,6 +178,7 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
         draw_local_trade,
         local_energy_chart,
     )
+    from hmesh.runs.pictures.lorenz import draw_lorenz
     from hmesh.runs.pictures.prices_and_charging import prices
 
     pictures: list[_Picture] = [
@@ -193,6 +194,8 @@ def _pictures(data: "RunData", *, drawn: bool) -> "list[_Picture]":
             ("local_prices", draw_local_prices),
             ("local_trade", draw_local_trade),
         ]
+    if data.scenario["record"].get("accounts") == "all":
+        pictures.append(("lorenz", draw_lorenz))
     taking_part = [scheme(name) for name in data.schemes]
     of_schemes = [picture for each in taking_part for picture in each.all_pictures()]
     of_plugins = pictures_of_plugins(data)

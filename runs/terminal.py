@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from hmesh.runs.garbage import look_as_usual
 from hmesh.runs.plots import Plot, draw_plots
 from hmesh.runs.progress_lines import lines_to_stderr
 from hmesh.runs.results.run_reader import read_run
@@ -40,6 +41,7 @@ def progress_bar(*, shown: bool, what: str = "steps") -> Iterator[Callable[[int,
     callable
         To be called with the number of parts done and of all parts.
     """
+    look_as_usual()
     console = Console(stderr=True)
     if not shown:
         yield lambda done, total: None

@@ -10,10 +10,13 @@ import pytest
 
 from hmesh.environment.retail_tariff import BASE_CHARGE_PER_MONTH
 from hmesh.markets.storage_capacity import published_capacity
+from hmesh.runs import load_scenario
 from hmesh.runs.studies.community_storage.options import _averages
 from hmesh.runs.studies.community_storage.study import StorageStudy
 from hmesh.runs.studies.published_figures import published_figures
 from hmesh.runs.studies.smart_homes.study import LOSS, study_days
+from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 from tests.smart_homes import STUDY_LAYOUT
 
 ROOT = Path(__file__).parents[1]
@@ -123,3 +126,48 @@ def test_normal_by_static_averages_is_not_what_the_source_calls_normal() -> None
     for case in StorageStudy(None).cases():
         normal, optimal = _averages(case)
         assert optimal / normal < 2
+
+
+def evening_kwh(folder: Path, seed: int, km: float) -> tuple[float, float]:
+    """Return what two schools sell after the second round of a day, and what is required then."""
+    rng, file = np.random.default_rng(seed), folder / f"{seed}.csv"
+    load = 1e3 * rng.uniform(1, 2, 24)
+    load[18:22] += 1e3 * rng.uniform(2, 4, 4)
+    rows = [f"2023-04-17T{hour:02d}:00,system,{float(load[hour])!r}" for hour in range(24)]
+    file.write_text("\n".join(["time,member,load_kwh", *rows]) + "\n", encoding="utf-8")
+    group = "{name: r, community: rochester, schools: 2, buses: 3}"
+    changes = [
+        "start='2023-04-17T00:00'", "hours=24", "game.solver=exact", "plots=false",
+        "school_buses.reserve=false", f"school_buses.round_km={km:g}",
+        f"school_buses.groups=[{group}]", f"school_buses.lam={rng.uniform(0.01, 1.0):.3f}",
+        "school_buses.average_price_start=0.01", "school_buses.centralised_margin=5",
+        "school_buses.critical={share_of_peak: 0.8}", "generation_cost.quadratic=1e-3",
+        f"communities.rochester.members=[{{kind: building, name: system, file: {file}}}]",
+    ]  # fmt: skip
+    setting = make_setting(load_scenario("school-buses", changes))
+    sold = required = 0.0
+    for strategy in ("centralised", "optimal_energy_price"):
+        simulation = Simulation(setting, strategy)
+        for hour in range(24):
+            simulation.step()
+            if hour >= 17:
+                figures = simulation.schemes["school_buses"].sums()
+                sold += figures["school_sold_kwh"]
+                required += figures["required_kwh"]
+    return sold, required
+
+
+def test_nothing_is_left_for_an_evening_peak_after_two_rounds(tmp_path: Path) -> None:
+    """A theorem, and a search: 0.9 less 2 x 70 km of 200 kWh is the lowest charge of 0.2.
+
+    With or without a reserve, whatever the demand, its costs and what energy is worth.
+    """
+    rules = load_scenario("school-buses").school_buses
+    usable = (rules.soc_max - rules.soc_min) * rules.capacity_kwh
+    driven = len(rules.rounds) * rules.round_km * rules.consumption_kwh_per_km
+    assert driven == pytest.approx(usable, abs=1e-9)
+    for seed in range(2):
+        sold, required = evening_kwh(tmp_path, seed, 70)
+        assert required > 100
+        assert sold <= 1e-9
+    assert evening_kwh(tmp_path, 0, 60)[0] > 10  # shorter rounds leave something

@@ -218,6 +218,24 @@ def test_prices_are_narrowed_alike(
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("losses", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_bins_of_best_answers_are_those_of_the_rule(kernels: Any, losses: bool, seed: int) -> None:
+    efficiency = 0.9 if losses else 1.0
+    columns = batteries(150, seed) | dict.fromkeys(
+        ("charge_efficiency", "discharge_efficiency"), efficiency
+    )
+    bends = bends_of(battery_answers(40.0 * seed, **columns), 5.0, 60.0)
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        bins = price_windows.demand_bins(bends, 37)
+        answers = price_windows._answers(bins, np.linspace(0.0, 70.0, 50))
+        found.append((answers.first.tolist(), answers.last.tolist()))
+    assert found[0] == found[1]
+    assert np.all(np.diff(found[0]) >= 0)
+
+
 @pytest.mark.parametrize("dead_bands", [False, True])
 @pytest.mark.parametrize("alike", [False, True])
 def test_curves_of_kinks_that_come_together(kernels: Any, dead_bands: bool, alike: bool) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from hmesh.environment import InputError
 from hmesh.markets.answers import demand_at
-from hmesh.markets.leader_learning import Bandits, Climbers, best_on_grid, price_at_cost
+from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
 from hmesh.markets.three_level_game import follow_exact
 from hmesh.runs import load_scenario
 from hmesh.runs.world.market import game_of
@@ -79,7 +79,6 @@ def test_a_price_that_follows_cost_is_the_cost_at_its_own_demand() -> None:
     assert price_at_cost(lambda p: 400.0 - p, 0.0, 100.0) == 100.0
     jump = price_at_cost(lambda p: 50.0 if p <= 30.0 else 10.0, 0.0, 100.0)
     assert jump == pytest.approx(30.0)
-    assert best_on_grid(lambda x: -((x - 3.21) ** 2), 0.0, 10.0, 21, 5) == pytest.approx(3.21)
 
 
 def test_a_cartel_earns_what_no_other_prices_earn() -> None:

@@ -1,8 +1,12 @@
 """What commands import: nothing heavy that they do not use."""
 
+import gc
 import subprocess
 import sys
 import textwrap
+
+from hmesh.runs.garbage import look_as_usual, look_seldom
+from hmesh.runs.terminal import progress_bar
 
 # Libraries that only pictures, solvers, tables read back or the live view need.
 HEAVY = ("matplotlib", "numba", "pandas", "plotly", "pyarrow", "scipy", "solara", "tqdm")
@@ -39,7 +43,23 @@ def test_help_imports_no_library_but_that_of_the_command_line() -> None:
 def test_check_imports_nothing_that_only_a_run_needs() -> None:
     imported = modules_after(command("check", "three-communities"))
     assert "numpy" in imported
-    assert imported.isdisjoint((*HEAVY, "simpy", "hmesh.runs.world.simulation", "hmesh.runs.run"))
+    left_out = (*HEAVY, "networkx", "simpy", "hmesh.runs.world.simulation", "hmesh.runs.run")
+    assert imported.isdisjoint(left_out)
+
+
+def test_garbage_is_looked_for_seldom_while_a_program_starts_and_as_usual_in_a_run() -> None:
+    usual, frozen = gc.get_threshold(), gc.get_freeze_count()
+    look_as_usual()
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, frozen)
+    try:
+        look_seldom()
+        assert gc.get_threshold()[0] > usual[0]
+        with progress_bar(shown=False):
+            assert gc.get_threshold() == usual
+            assert gc.get_freeze_count() > frozen
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*usual)
 
 
 def test_mesa_is_whole_though_it_is_imported_light() -> None:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from hmesh.environment import InputError
+from hmesh.markets import distribution
+from hmesh.markets.distribution import lorenz_curve, share_of_largest
 from hmesh.markets.emergence import (
     autocorrelation,
     cycle_steps,
@@ -79,7 +81,8 @@ RECORDED: dict[str, Any] = {
     "hours": 30, "vehicles.count": 20, "strategies": ["three_level"], "game.solver": "exact",
     "plots": False, "record.accounts": "all", "record.measures": list(MEASURES),
     "behaviours": [
-        {"behaviour": "regret_matching", "share": 0.5, "keys": {"thresholds": [20, 40, 60]}}
+        {"behaviour": "regret_matching", "share": 0.5, "keys": {"thresholds": [20, 40, 60]}},
+        {"behaviour": "join_and_leave", "share": 0.3, "keys": {"sensitivity": 0.1}},
     ],
 }  # fmt: skip
 
@@ -125,7 +128,8 @@ def test_who_is_worse_off_so_far_is_what_a_run_that_ends_there_says() -> None:
     given = RECORDED | {
         "hours": 8, "strategies": ["typical", "three_level"],
         "record.measures": ["worse_off", "worse_off_by_place", "worse_off_vehicles",
-                            "worse_off_households", "gini_of_savings"],
+                            "worse_off_households", "gini_of_savings",
+                            "top_tenth_of_savings"],
     }  # fmt: skip
     setting = make_setting(load_scenario("three-communities", given))
     worlds = [Simulation(setting, name) for name in setting.scenario.strategies]
@@ -142,6 +146,12 @@ def test_who_is_worse_off_so_far_is_what_a_run_that_ends_there_says() -> None:
     assert found["worse_off_vehicles"] == due["kinds"]["vehicles"]["worse_off"]
     assert found["worse_off_households"] == due["kinds"]["households"]["worse_off"]
     assert found["gini_of_savings"] == pytest.approx(due["gini_savings"])
+    first, last = (world.recent.compared.bills for world in worlds if world.recent is not None)
+    saved = np.concatenate([distribution.savings(last[kind], first[kind]) for kind in last])
+    largest = np.sort(saved)[::-1]
+    whole, part = divmod(0.1 * len(saved), 1.0)
+    share = (largest[: int(whole)].sum() + part * largest[int(whole)]) / np.abs(saved).sum()
+    assert found["top_tenth_of_savings"] == pytest.approx(share)
     accounts = worlds[1].accounts
     assert accounts is not None
     homes = [held.homes[held.homes >= 0] for held in accounts.kinds.values()]
@@ -163,3 +173,16 @@ def test_measures_that_are_not_there_are_refused() -> None:
         load_scenario("three-communities", {"record.measures": ["gini_of_payments"]})
     with pytest.raises(InputError, match=r"record.measures: there are no vehicles"):
         load_scenario("smart-home", {"record.measures": ["herding"]})
+
+
+def test_a_lorenz_curve_bends_by_the_gini_coefficient() -> None:
+    for amounts in (DRAWS.random(31), DRAWS.normal(0.3, 1.0, 24), np.ones(5)):
+        curve = lorenz_curve(amounts)
+        assert curve[0] == 0.0
+        assert curve[-1] == pytest.approx(amounts.sum() / np.abs(amounts).sum())
+        assert (np.diff(curve, 2) >= -1e-12).all()
+        area = 2.0 * np.trapezoid(curve, dx=1.0 / len(amounts))
+        assert distribution.gini(amounts) == pytest.approx(curve[-1] - area, abs=1e-9)
+    largest = np.sort(amounts := DRAWS.normal(0.0, 1.0, 40))[-4:].sum()
+    assert share_of_largest(amounts, 0.1) == pytest.approx(largest / np.abs(amounts).sum())
+    assert np.isnan(lorenz_curve(np.zeros(3))).all()

@@ -98,13 +98,18 @@ def test_a_run_with_outages_in_part_passes_its_audit_and_resumes(
         ("three-communities", DARK.replace("20 min", "20 m"), "is no duration"),
         ("three-communities", DARK.replace("lasts", "until: '2023-01-16T18:00', lasts"), "one of"),
         ("three-communities", DARK.replace("20 min", "0"), "a number above 0"),
-        (
-            "battery-sharing",
-            "events=[{at: '2013-04-02 07:40', lasts: 20 min, feeders_out: [district]}]",
-            "battery_sharing knows whole steps alone",
-        ),
     ],
 )
 def test_mistakes_of_outages_are_reported(scenario: str, change: str, reported: str) -> None:
     with pytest.raises(InputError, match=reported):
         load_scenario(scenario, (change,))
+
+
+def test_schemes_that_know_whole_steps_alone_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = "events=[{at: '2013-04-02 07:40', lasts: 20 min, feeders_out: [district]}]"
+    load_scenario("battery-sharing", (event,))
+    # As a scheme of a plugin may.
+    alone = "hmesh.runs.scenarios.events_section.knows_parts"
+    monkeypatch.setattr(alone, lambda name: name != "battery_sharing")
+    with pytest.raises(InputError, match="battery_sharing knows whole steps alone"):
+        load_scenario("battery-sharing", (event,))

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from hmesh import environment
 from hmesh.environment.errors import InputError
 from hmesh.environment.forecasters import NoisyActual
 from hmesh.environment.lstm_forecaster import LstmSettings
 from hmesh.runs import load_scenario
+from hmesh.runs.command_line import app
 from hmesh.runs.studies.community_storage.better_forecasts import moved_share
 from hmesh.runs.studies.community_storage.case import StorageCase, cases_of
 from hmesh.runs.studies.community_storage.forecasts import (
@@ -313,3 +315,63 @@ def test_networks_learn_measured_series_and_are_held_against_naive_ones(
     )
     assert network_section(folder, settings, lambda a, b: done.append((a, b))).rows == section.rows
     assert len(done) == 3
+
+
+def three_homes(folder: Path, days: int = 17) -> pd.DataFrame:
+    """Write a dataset of three homes, hour by hour, one of them with photovoltaics."""
+    folder.mkdir()
+    times = pd.date_range("2021-06-07", periods=days * 24, freq="h")
+    hour = np.arange(len(times)) % 24
+    frames = []
+    for k, name in enumerate(("north", "middle", "south")):
+        load = 0.2 + 0.1 * k + 0.4 * np.exp(-(((hour - 18 - k) / 2) ** 2))
+        frame = pd.DataFrame({"time": times, "member": name, "load_kwh": load.round(4)})
+        size = 2.0 if name == "south" else np.nan
+        sun = size * np.maximum(np.sin((hour - 6) * np.pi / 12), 0.0)
+        frames.append(frame.assign(pv_kwh=sun.round(4)))
+    held = pd.concat(frames)
+    held.to_csv(folder / "profiles.csv", index=False)
+    end = (times[-1] + pd.Timedelta(hours=1)).isoformat()
+    (folder / "dataset.yaml").write_text(
+        "{schema: 1, name: homes, time_zone: Asia/Seoul, clock: wall, labels: start, "
+        f"resolution: 60, licence: none, start: '{times[0].isoformat()}', end: '{end}', "
+        "tables: {profiles: {files: [profiles.csv]}}}"
+    )
+    return held
+
+
+@pytest.mark.slow
+def test_the_network_ranks_households_of_own_data_by_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`hmesh replicate community_storage --only network --data FOLDER`, with small networks."""
+    monkeypatch.setenv("HMESH_FORECASTERS", str(tmp_path / "networks"))
+    small = ("community_storage.forecaster={kind: lstm, window: 24, units: 4, epochs: 2}",)
+    monkeypatch.setattr("hmesh.runs.studies.community_storage.study.NETWORK", small)
+    held = three_homes(tmp_path / "homes")
+    words = ["replicate", "community_storage", "--only", "network", "--no-progress"]
+    words += ["--data", str(tmp_path / "homes"), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "120"})
+    assert result.exit_code == 0, result.output
+    assert "Measured households, ranked by the network of the title" in result.output
+    (file,) = (tmp_path / "out").rglob("*table_3_measured.csv")
+    table = pd.read_csv(file).set_index(["household", "operation"])
+    last = held[held["time"] >= held["time"].max().normalize() - pd.Timedelta(days=1)]
+    due = last.groupby("member", sort=False)["load_kwh"].sum()
+    for house, member in zip(("H1", "H2", "H3"), ("north", "middle", "south"), strict=True):
+        for mode in ("normal", "optimal"):
+            row = table.loc[house, mode]
+            assert row["demand"] == pytest.approx(due[member], rel=1e-9)
+            served = row[["what will be ranks", "noise ranks", "the network ranks"]]
+            assert served.between(0, due[member] + 1e-9).all()
+    for column in ("what will be ranks", "noise ranks", "the network ranks"):
+        assert table.loc[("all", "optimal"), column] > 0
+    # What is known in advance is served best.
+    best = table.loc[("all", "optimal"), "what will be ranks"]
+    assert table.loc[("all", "optimal"), "the network ranks"] <= best + 1e-6
+    # The networks are kept: the same command trains none a second time.
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "networks").iterdir()}
+    assert kept
+    words[-1] = str(tmp_path / "again")
+    assert CliRunner().invoke(app, words, env={"COLUMNS": "120"}).exit_code == 0
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "networks").iterdir()} == kept

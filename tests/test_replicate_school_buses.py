@@ -60,6 +60,7 @@ def test_agents_sell_nothing_where_the_next_round_is_kept() -> None:
     by_agents = dict(zip(others.column("figure"), others.column("by agents"), strict=True))
     sold = [cell for name, cell in by_agents.items() if "original peak" in str(name)]
     assert sold == pytest.approx([0.0, 0.0, 0.0], abs=1e-9)
+    assert "counts nothing: by agents (emergent)" in report().section("verdict").column("kind")
 
 
 def test_centralised_control_is_not_above_the_optimal_price_in_peaks() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hmesh.environment.errors import InputError
-from hmesh.environment.roads import RoadNetwork
+from hmesh.environment.roads import RoadNetwork, shortest_routes
 
 
 def triangle() -> "nx.Graph[str]":
@@ -84,3 +84,26 @@ def test_a_road_without_a_length_is_refused(km: object) -> None:
 def test_no_community_at_all_is_refused() -> None:
     with pytest.raises(InputError, match="no community"):
         RoadNetwork(nx.Graph())
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), st.integers(1, 3)
+    )
+)
+def test_of_equally_short_ways_the_one_that_networkx_finds_is_kept(
+    roads_km: dict[tuple[str, str], int],
+) -> None:
+    roads = [(ends, float(km)) for ends, km in roads_km.items() if ends[0] != ends[1]]
+    graph: nx.Graph[str] = nx.Graph()
+    graph.add_nodes_from("abcdef")
+    graph.add_edges_from((*ends, {"km": km}) for ends, km in roads)
+    listed, given_as_graph = RoadNetwork.between("abcdef", roads), RoadNetwork(graph)
+    for origin in "abcdef":
+        found = nx.single_source_dijkstra_path(graph, origin, weight="km")
+        adjacent = {name: {n: e["km"] for n, e in graph.adj[name].items()} for name in graph}
+        ways = shortest_routes(adjacent, origin)
+        assert list(ways.items()) == list(found.items())
+        for destination in found:
+            assert listed.route(origin, destination) == found[destination]
+            assert given_as_graph.route(origin, destination) == found[destination]

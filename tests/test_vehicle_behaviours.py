@@ -32,6 +32,10 @@ LEARNERS: dict[str, Any] = {
         "network": {"kind": "scale_free", "neighbours": 4},
     },
     "misreport": {"name": "misreport", "factor": [0.7, 1.3]},
+    "joins": {
+        "name": "join_and_leave", "first_share": 0.6, "cost": 20, "sensitivity": 0.01,
+        "reconsiders": 0.8,
+    },
     "best": "best_response",
 }  # fmt: skip
 # Prices of the retail kind move too little: a low generation cost lets them fall and rise.
@@ -98,7 +102,7 @@ def test_a_vehicle_answers_as_its_row(lived: Simulation) -> None:
             curves = vehicles.curves(kind)
             own = [fleet[int(here.rows[k])].curve(0.0, 70.0) for k in places]
             np.testing.assert_array_equal(curves, own)
-    assert len(behaving) == 8
+    assert len(behaving) == 9
 
 
 def test_a_vehicle_learns_as_its_row() -> None:
@@ -200,9 +204,9 @@ def test_a_mixed_run_is_resumed_bit_for_bit_and_audited(tmp_path: Path) -> None:
     assert report.passed, report.failed
     designed = [check.name for check in report.checks if check.by_design]
     assert "behaviour: 4 vehicles follow regret_matching" in designed
-    assert len(designed) == 8
+    assert len(designed) == 9
     own = [check.name for check in report.checks if check.name.endswith("by its own rule")]
-    assert len(own) == 6
+    assert len(own) == 9
     # An exchange that no threshold asks for is found.
     path = tmp_path / "whole" / "vehicles.parquet"
     table = pq.read_table(path)

@@ -1,13 +1,16 @@
 """A road network as its file gives it: junctions, roads and their geometry."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem, shortened
 from hmesh.environment.geography import great_circle_km, plane_km
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 type Points = NDArray[np.float64]
 
@@ -106,6 +109,8 @@ def road_graph(content: RoadFileContent, speed_km_h: float) -> "nx.DiGraph[str]"
     InputError
         If a road leads to no junction, or its length cannot be that of its line: every one.
     """
+    import networkx as nx  # Slow to load, and needed only where a file gives roads.
+
     graph: nx.DiGraph[str] = nx.DiGraph()
     for name, at in content.junctions.items():
         graph.add_node(name, at=at)

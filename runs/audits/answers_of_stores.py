@@ -200,11 +200,12 @@ class AnswersOfStores:
         """What groups draw, less what they deliver, shape (steps, strategies, groups) [kWh]."""
         return self.charged_kwh - self.discharged_kwh
 
-    def of_communities(self) -> Energies:
-        """Return what stores of each community draw, of the shape of the hours [kWh]."""
+    def of_communities(self, energy_kwh: Energies | None = None) -> Energies:
+        """Return energies of groups, or what they draw, by community, as the hours [kWh]."""
+        energy = self.net_kwh if energy_kwh is None else energy_kwh
         added = np.zeros(self.hours["net_kwh"].shape)
         for k, m in enumerate(self.community.tolist()):
-            added[:, :, m] += self.net_kwh[:, :, k]
+            added[:, :, m] += energy[:, :, k]
         return added
 
     def of_group(self, name: str) -> Energies:

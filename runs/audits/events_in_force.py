@@ -55,6 +55,15 @@ def lost_parts(scenario: Scenario) -> NDArray[np.float64]:
     return parts / np.diff(begins)[:, None]
 
 
+def served_parts(scenario: Scenario) -> NDArray[np.float64]:
+    """Return for which part of each step communities are supplied, (steps, communities).
+
+    1 where a community is without supply for all of a step, in which nobody takes part.
+    """
+    lost = lost_parts(scenario)
+    return np.where(lost < 1.0, 1.0 - lost, 1.0)
+
+
 def feeders_by_events(scenario: Scenario) -> list[list[Span]]:
     """Return from when to when events cut each community off, from the start of the run [ms]."""
     start = _moment(scenario, scenario.start)

@@ -1,6 +1,7 @@
 """What the scenario of a run settles before anybody acts, worked out independently for an audit."""
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,21 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import Places
-from hmesh.runs.audits.events_in_force import price_ranges
+from hmesh.runs.audits.events_in_force import price_ranges, served_parts
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.setting import Setting, make_setting
 
 EXACT = 1e-9
 # The names of the bounds of prices, for `RunInputs.bounds_of_steps`.
 BOUNDS = ("utility_lower", "utility_upper", "aggregator_lower", "aggregator_upper")
+# Of more games than these, strategies times steps, a part is played again: those of some steps.
+MOST_GAMES = 200
 FILE_GONE = "a file that the scenario names is gone or has changed"
 
 
@@ -38,6 +42,9 @@ class RunInputs:
         What generation costs in a step, and what may be asked: the widest range of all steps.
     ranges
         What may be asked in each step, where events change it; else None.
+    served_part
+        For which part of each step communities are supplied, shape (steps, communities); 1 where
+        one is without supply for all of a step, in which nobody takes part.
     files
         The files that the scenario names and that still hold what the run read.
     setting
@@ -52,6 +59,7 @@ class RunInputs:
     files: frozenset[str]
     setting: Setting | None
     ranges: tuple[PriceRange, ...] | None
+    served_part: NDArray[np.float64]
 
     def bounds_at(self, step: int) -> PriceRange:
         """Return what may be asked in a step."""
@@ -95,6 +103,26 @@ class RunInputs:
     def steps(self) -> int:
         """Number of steps."""
         return self.scenario.steps
+
+    @property
+    def plays_every(self) -> int:
+        """Of how many steps one has its games played again, no part of a day's number of steps."""
+        games = sum(rule not in (OWN_RULE, RETAIL) for rule in self.pricing)
+        if self.scenario.welfare_recorded:
+            games = len(self.strategies)
+        every = max(-(-self.steps * games // MOST_GAMES), 1)
+        while every > 1 and gcd(every, round(24 / self.step_h)) > 1:
+            every += 1
+        return every
+
+    def plays(self, step: int) -> bool:
+        """Return whether the games of a step are played again."""
+        return step % self.plays_every == 0
+
+    @property
+    def played(self) -> str:
+        """In which steps games are played again, "" where in all."""
+        return f"in one of {self.plays_every} steps" if self.plays_every > 1 else ""
 
     @property
     def step_h(self) -> float:
@@ -169,6 +197,7 @@ def run_inputs_of(run: Run) -> RunInputs:
         files=files,
         setting=make_setting(scenario) if all_files else None,
         ranges=ranges,
+        served_part=served_parts(scenario),
     )
 
 

@@ -134,7 +134,8 @@ def all_figures(data: RunData) -> str:
         + "</tr>"
         for key in keys
     )
-    return f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
 
 
 def verdict(report: AuditReport | None, why_not: str) -> str:

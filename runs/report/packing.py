@@ -1,4 +1,4 @@
-"""Arrays within a page: the bytes of all of them in one compressed text."""
+"""What a page carries compressed: texts, and the bytes of all its arrays as one of them."""
 
 import base64
 import zlib
@@ -42,8 +42,8 @@ class Packer:
         return value
 
     def text(self) -> str:
-        """Return the bytes of all arrays, compressed by zlib and written in base64."""
-        return base64.b64encode(zlib.compress(b"".join(self._pieces), 9)).decode("ascii")
+        """Return the bytes of all arrays, compressed."""
+        return compressed(b"".join(self._pieces))
 
     def _array(self, array: np.ndarray[Any, Any]) -> dict[str, Any]:
         kind = {"f8": "f4", "i8": "i4", "b1": "u1"}.get(array.dtype.str[1:], array.dtype.str[1:])
@@ -58,3 +58,8 @@ class Packer:
             self._pieces.append(held)
             self._size += len(held)
         return {"$": kind, "at": self._known[digest], "shape": list(array.shape)}
+
+
+def compressed(held: bytes) -> str:
+    """Return bytes compressed by zlib and written in base64, as the page takes them."""
+    return base64.b64encode(zlib.compress(held, 9)).decode("ascii")

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.extras import require
@@ -19,7 +18,7 @@ from hmesh.runs.report.gains_chart import gains
 from hmesh.runs.report.headlines import in_full
 from hmesh.runs.report.local_trade import local_trade
 from hmesh.runs.report.map_selection import thinning, window_of
-from hmesh.runs.report.packing import Packer
+from hmesh.runs.report.packing import Packer, compressed
 from hmesh.runs.report.payload import payload
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.results.unfinished_run import read_any_run
@@ -182,11 +181,10 @@ def _cells(part: str, blocks: Sequence[dict[str, str]], named: bool) -> str:
 
 
 def _library() -> str:
-    """Return the library of charts as its package has it."""
+    """Return the library of charts as its package has it, compressed to a third."""
     from importlib.resources import files
 
-    text: Any = files("plotly").joinpath("package_data", "plotly.min.js").read_text("utf-8")
-    return str(text).replace("</script", "<\\/script")
+    return compressed(files("plotly").joinpath("package_data", "plotly.min.js").read_bytes())
 
 
 def _text(name: str) -> str:

@@ -37,6 +37,8 @@ class Section(BaseModel):
         frozen=True,
         allow_inf_nan=False,
         validate_default=True,
+        # Nested sections are built once, as parts of the scenario that is read.
+        defer_build=True,
     )
 
 

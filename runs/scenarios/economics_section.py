@@ -76,6 +76,36 @@ class VehicleEconomics(Economics):
     )
 
 
+class BusEconomics(VehicleEconomics):
+    """What lets school buses give energy back costs, and whether it pays."""
+
+    charger_price: NotNegative = Field(
+        description="price of a charger for both directions, one for each bus, under every "
+        "strategy by which buses sell [money]"
+    )
+    battery_price_per_kwh: NotNegative = Field(
+        default=0.0,
+        description="what a battery that may also be discharged at the plug costs more, per size "
+        "[money/kWh]",
+    )
+
+
+class HomeEconomics(Economics):
+    """What storages of smart homes cost, and whether they pay."""
+
+    storage_price_per_kwh: NotNegative = Field(
+        description="price of a storage per size [money/kWh]"
+    )
+    wear: NotNegative = Field(
+        default=0.0, description="wear of storages per energy discharged [money/kWh]"
+    )
+    feed_in: NotNegative | None = Field(
+        default=None,
+        description="at which price what homes deliver is valued, or null for the price of what "
+        "they draw [money/kWh]",
+    )
+
+
 class StorageEconomics(Economics):
     """What storages of a community and their plants cost, and whether they pay."""
 

@@ -15,11 +15,10 @@ from hmesh.runs.scenarios.durations import AS_HOURS
 from hmesh.runs.scenarios.price_sections import PriceRules
 from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.time_span import existing_time
+from hmesh.runs.schemes.registry import scheme
 
 SETTABLE = ("prices.utility", "prices.aggregator")
 _CLOSE = 1e-9
-# Schemes whose agents an outage of a part of a step cuts off for that part alone.
-_KNOW_PARTS = ("vehicles", "school_buses")
 
 
 class ScenarioEvent(Section):
@@ -85,9 +84,9 @@ class ScenarioEvent(Section):
         return self.until is None and self.lasts is None
 
 
-def knows_parts(scheme: str) -> bool:
+def knows_parts(name: str) -> bool:
     """Return whether an outage of a part of a step cuts agents of a scheme off for it alone."""
-    return scheme in _KNOW_PARTS
+    return scheme(name).outages_in_part
 
 
 def span_of(scenario: Any, event: ScenarioEvent) -> tuple[float, float]:

@@ -8,6 +8,7 @@ COMPARED = (
     "worse_off_by_place",
     *(f"worse_off_{kind}" for kind in KINDS_COMPARED),
     "gini_of_savings",
+    "top_tenth_of_savings",
 )
 MEASURES = (
     "synchronisation",
@@ -20,6 +21,7 @@ MEASURES = (
     "price_distance",
     "strategy_entropy",
     "adoption",
+    "members",
     "gini_of_payments",
     "top_tenth_of_payments",
     "gain_with_behaviour",

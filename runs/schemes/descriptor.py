@@ -241,6 +241,9 @@ class SchemeDescriptor:
         The behaviours that these may have without a plugin.
     prosumer_part
         What prosumers may own of it, a `ProsumerPart`, where its section has groups.
+    outages_in_part
+        Whether an outage of a part of a step cuts its agents off for that part alone; else for the
+        steps as whose first moment a feeder is out.
     plans_over
         On which part of the future what it does in a step depends: the step alone, the rest of the
         "day", or the rest of the "run". A run of which no scheme plans over it can be extended.
@@ -282,6 +285,7 @@ class SchemeDescriptor:
     deciding: Part = ()
     behaviours: tuple[BehaviourDescriptor, ...] = ()
     prosumer_part: ProsumerPart | None = None
+    outages_in_part: bool = False
     plans_over: Literal["step", "day", "run"] = "run"
 
     @property

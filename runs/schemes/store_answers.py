@@ -216,7 +216,11 @@ class StoreAnswers:
 
     def of_communities(self) -> Each:
         """Return what they exchange together [kWh], shape (communities,)."""
-        return np.bincount(self.community, self.exchange_kwh, self.places)
+        return self.summed(self.exchange_kwh)
+
+    def summed(self, energy_kwh: Each) -> Each:
+        """Return energies of each added up in communities [kWh], shape (communities,)."""
+        return np.bincount(self.community, energy_kwh, self.places)
 
     def pay(self) -> None:
         """Let them pay for what they draw, and be paid for what they deliver."""

@@ -56,7 +56,11 @@ def holds(order: PublishedOrder, found: Found) -> bool | None:
 
 
 def verdict_sections(
-    study: str, found: Found, others: Mapping[str, Found] | None = None, text: tuple[str, ...] = ()
+    study: str,
+    found: Found,
+    others: Mapping[str, Found] | None = None,
+    text: tuple[str, ...] = (),
+    kinds: Mapping[str, Kind] | None = None,
 ) -> list[ReportSection]:
     """Judge every published cell and order of a study.
 
@@ -70,11 +74,13 @@ def verdict_sections(
         What further readings amount to; they count nothing.
     text : tuple of str
         Paragraphs below the cells.
+    kinds : mapping, optional
+        How all cells of a further reading come about, where that is not how those that count do.
     """
     figures, orders = published_figures(study), published_orders(study)
     others = others or {}
     return [
-        _tally(figures, orders, found, others),
+        _tally(figures, orders, found, others, kinds or {}),
         _cells(figures, found, text),
         _orders(orders, found, others),
         *([_others(figures, found, others)] if others else []),
@@ -198,11 +204,16 @@ def _orders(
     )  # fmt: skip
 
 
+def _of_kind(kind: Kind | None) -> str:
+    return "" if kind is None else f" ({kind})"
+
+
 def _tally(
     figures: tuple[PublishedFigure, ...],
     orders: tuple[PublishedOrder, ...],
     found: Found,
     others: Mapping[str, Found],
+    kinds: Mapping[str, Kind],
 ) -> ReportSection:
     by_kind: list[tuple[Kind, list[bool | None]]] = [
         (kind, [agrees(f, found.get((f.item, f.metric))) for f in figures if f.kind == kind])
@@ -222,8 +233,8 @@ def _tally(
         cells = [agrees(figure, other.get((figure.item, figure.metric))) for figure in figures]
         order = [holds(each, other) for each in orders]
         rows.append(
-            (f"counts nothing: {name}", len(cells), len(cells) - cells.count(None),
-             cells.count(True), len(order), order.count(True))
+            (f"counts nothing: {name}{_of_kind(kinds.get(name))}", len(cells),
+             len(cells) - cells.count(None), cells.count(True), len(order), order.count(True))
         )  # fmt: skip
     shares = ", ".join(f"{row[0]} {row[3]} of {row[1]}" for row in rows[: len(KINDS)])
     sentence = (

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.grid import Grid
 from hmesh.environment.grid_files.read_grid import read_grid
 from hmesh.environment.grid_plan import GridPlan
+from hmesh.environment.line_graph import LineGraph
 from hmesh.runs.scenarios.grid_section import Connected, connected, planned_here
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def grid_plan_of(scenario: "Scenario") -> GridPlan | None:
     return read_grid(path, settings.loss_at, settings.source).plan
 
 
-def star(scenario: "Scenario") -> "nx.DiGraph[str]":
+def star(scenario: "Scenario") -> LineGraph:
     """Return a feeder to each community, and all its connections below it."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph = LineGraph()
     graph.add_node("utility", kind="utility")
     for name, community in scenario.communities.items():
         feeder = f"{name}/feeder"
@@ -93,7 +93,7 @@ def star(scenario: "Scenario") -> "nx.DiGraph[str]":
     return graph
 
 
-def _tree(plan: GridPlan, found: Connected) -> "nx.DiGraph[str]":
+def _tree(plan: GridPlan, found: Connected) -> LineGraph:
     """Return a plan with a connection of no length for everybody."""
     graph = plan.graph()
     rating_kw = {line.end: line.rating_kw for line in plan.lines}

@@ -1,7 +1,5 @@
 """The communities of a scenario on their roads."""
 
-import networkx as nx
-
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.road_files.read_roads import read_road_file
 from hmesh.environment.road_map import RoadMap
@@ -21,10 +19,7 @@ def roads_of(scenario: Scenario) -> RoadNetwork | RoadMap:
     roads = scenario.roads
     if isinstance(roads, RoadFile):
         return _on_network(scenario, roads)
-    graph: nx.Graph[str] = nx.Graph()
-    graph.add_nodes_from(scenario.communities)
-    graph.add_edges_from((*road.between, {"km": road.km}) for road in roads)
-    return RoadNetwork(graph)
+    return RoadNetwork.between(scenario.communities, ((road.between, road.km) for road in roads))
 
 
 def _on_network(scenario: Scenario, roads: RoadFile) -> RoadMap:

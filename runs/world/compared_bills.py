@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hmesh.markets.distribution import gini, net_bill, savings, share_worse_off
+from hmesh.markets.distribution import gini, net_bill, savings, share_of_largest, share_worse_off
 from hmesh.runs.world.member_payments import Each
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
+
+TOP = 0.1
 
 
 def bills_of(simulation: "Simulation", price: float) -> dict[str, Each]:
@@ -121,6 +123,11 @@ def worse_off_by_place(simulation: "Simulation") -> Each:
 def gini_of_savings(simulation: "Simulation") -> float:
     """Return the Gini coefficient of what all members have saved [-]; NaN where nobody has."""
     return gini(_all_saved(simulation, ()))
+
+
+def top_tenth_of_savings(simulation: "Simulation") -> float:
+    """Return the share of what all save or lose that the tenth saves that saves most [-]."""
+    return share_of_largest(_all_saved(simulation, ()), TOP)
 
 
 def _all_saved(simulation: "Simulation", kinds: Sequence[str]) -> Each:

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.answers import demand_at
-from hmesh.markets.leader_learning import Bandits, Climbers, best_on_grid, price_at_cost
+from hmesh.markets.cost_based_prices import solve_at_cost
+from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
 from hmesh.markets.price_search import search_price
-from hmesh.markets.shared_limits import over_kwh, within_shared_limits
+from hmesh.markets.shared_limits import within_shared_limits
 from hmesh.markets.three_level_game import Game, Outcome, follow_exact
 from hmesh.runs.scenarios.leader_section import LeaderLearning, Leaders
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 A_DAY_H = 24.0
-# How finely a cartel looks for its price.
-POINTS, ZOOMS = 61, 6
 
 
 class LeaderRules:
@@ -56,7 +54,7 @@ class LeaderRules:
         if self.given.utility.rule == "tariff":
             return self._aggregators(game, tariff, slot)
         if self.given.aggregators.rule == "cartel":
-            return self._cartel_outcome(game)
+            return solve_at_cost(game, 1.0 + self.given.utility.markup, self._cartel)
 
         def followers(
             prices: NDArray[np.float64],
@@ -87,6 +85,8 @@ class LeaderRules:
             case "best_response":
                 total = lambda price: float(demand(price).sum())  # noqa: E731
                 price = search_price(total, game.cost, lowest, highest, tolerance).price
+            case _ if self.given.aggregators.rule == "best_response":
+                return solve_at_cost(game, 1.0 + self.given.utility.markup)
             case _:
                 price = self._at_cost(game, demand)
         return self._aggregators(game, price, slot)
@@ -99,45 +99,6 @@ class LeaderRules:
             return factor * game.cost.marginal(float(demand_kwh(price).sum()))
 
         return price_at_cost(asked, game.bounds.utility_lower, game.bounds.utility_upper)
-
-    def _cartel_outcome(self, game: Game) -> Outcome:
-        """Return the prices of a cartel: its members respond to one price that it sets inside.
-
-        Whatever they buy together, they share it as they would if it cost one price, by which the
-        income of the last kWh is the same everywhere; so the cartel looks for that price alone.
-        """
-
-        @cache
-        def follow(price: float) -> Outcome:
-            return follow_exact(game, price)
-
-        def outcome(inside: float) -> Outcome:
-            mine = follow(inside)
-
-            def demand(price: float) -> NDArray[np.float64]:
-                if self._cartel.all():
-                    return mine.demand_kwh
-                return np.where(self._cartel, mine.demand_kwh, follow(price).demand_kwh)
-
-            price = self._at_cost(game, demand)
-            others = follow(price)
-            # Where nobody answers, the price is passed through or at its bound, cartel or not.
-            inside_prices = self._cartel & game.answering()
-            asked = np.where(inside_prices, mine.community_price, others.community_price)
-            return Outcome(price, asked, demand(price))
-
-        def profit(inside: float) -> tuple[float, float]:
-            """Return how little shared lines are overloaded, and what the cartel earns."""
-            found = outcome(inside)
-            over = 0.0
-            if game.feed is not None and game.feed.limited:
-                over = max(*over_kwh(game.feed, found.demand_kwh), 0.0)
-            margin = found.community_price - found.utility_price
-            return -over, float((margin * found.demand_kwh)[self._cartel].sum())
-
-        bounds = game.bounds
-        ends = bounds.utility_lower, max(bounds.utility_upper, bounds.aggregator_upper)
-        return outcome(best_on_grid(profit, *ends, POINTS, ZOOMS))
 
     def _aggregators(self, game: Game, price: float, slot: dict[str, int]) -> Outcome:
         """Return what aggregators ask at a price of the utility."""

@@ -85,6 +85,8 @@ class LocalSettlement:
         The prices of the step in each community; None where nothing is local.
     joining : JoiningAndLeaving or None
         Who joins and leaves each month; None where all take part for good.
+    paid : list of (MemberPayments, bool)
+        What single members pay and receive in the step, and whether meters read it.
     feed_in : array, shape (communities,)
         What a surplus that nobody takes is paid in the step, NaN where there is no local exchange,
         or no supply [money/kWh].
@@ -94,6 +96,8 @@ class LocalSettlement:
         self.simulation = simulation
         scenario = simulation.setting.scenario
         self.kinds = local_kinds(scenario)
+        parties = [party_of(kind) for kind in self.kinds]
+        self._of_party = {party: [each == party for each in parties] for party in parties}
         self._community = self._communities_of_members()
         self._here = [
             self._members(m, community.local_exchange)
@@ -182,7 +186,8 @@ class LocalSettlement:
         """Return what each member draws and delivers in the step, by kind [kWh]."""
         bought = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
         sold = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
-        for each, _ in self.simulation.payments():
+        self.paid = list(self.simulation.payments())
+        for each, _ in self.paid:
             if each.shared:
                 # A measured load below 0 is fed in.
                 drawn, delivered = np.maximum(each.bought_kwh, 0.0), np.maximum(each.sold_kwh, 0.0)
@@ -265,7 +270,7 @@ class LocalSettlement:
         for here in self._here:
             m, prices = here.community, self.prices[here.community]
             exchange, retail = f"{EXCHANGE}@{names[m]}", float(price[m])
-            for party in dict.fromkeys(map(party_of, self.kinds)):
+            for party in self._of_party:
                 received, given, fed_in = (
                     self.of_party(name, party)[m]
                     for name in ("received_kwh", "given_kwh", "fed_in_kwh")
@@ -286,8 +291,7 @@ class LocalSettlement:
 
     def of_party(self, name: str, party: str) -> list[float]:
         """Return an energy of the step of the members of a party, by community [kWh]."""
-        mine = [party_of(kind) == party for kind in self.kinds]
-        found: list[float] = self.energies[name][:, mine].sum(axis=1).tolist()
+        found: list[float] = self.energies[name][:, self._of_party[party]].sum(axis=1).tolist()
         return found
 
     def payments(self) -> Iterator[MemberPayments]:

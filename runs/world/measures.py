@@ -25,8 +25,10 @@ from hmesh.runs.scenarios.measure_names import COMPARED, KINDS_COMPARED, MEASURE
 from hmesh.runs.schemes.descriptor import THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.compared_bills import (
+    TOP,
     ComparedBills,
     gini_of_savings,
+    top_tenth_of_savings,
     worse_off,
     worse_off_by_place,
 )
@@ -39,8 +41,6 @@ A_DAY_H, WINDOW_DAYS = 24.0, 7
 # By how much a price may differ from that of a day before and count as settled, of its range.
 SETTLED = 0.01
 QUANTITIES = ("charged_kwh", "charging", "plugged", "net_kwh", "vehicle_kwh", "utility_price")
-TOP = 0.1
-
 type Value = float | NDArray[np.float64]
 
 
@@ -202,6 +202,21 @@ def _adoption(recent: RecentSteps, simulation: "Simulation") -> float:
     return max(counts.values()) / total if total else float("nan")
 
 
+def _members(recent: RecentSteps, simulation: "Simulation") -> NDArray[np.float64]:
+    """Return which share of the vehicles that may leave are members, by where they began."""
+    vehicles: Any = simulation.schemes["vehicles"]
+    began, places = vehicles.member_communities()["vehicles"], len(simulation.setting.communities)
+    members, count = np.zeros((2, places))
+    for kind in vehicles.fleet.classes:
+        if hasattr(kind, "members"):
+            here = vehicles.fleet.rows_at(kind)
+            where = began[here.rows]
+            there = where >= 0
+            members += np.bincount(where[there], kind.members(here)[there], places)
+            count += np.bincount(where[there], minlength=places)
+    return np.asarray(np.divide(members, count, out=np.full(places, np.nan), where=count > 0.0))
+
+
 def _paid(simulation: "Simulation") -> NDArray[np.float64]:
     accounts = simulation.accounts
     assert accounts is not None
@@ -256,6 +271,7 @@ _MEASURES: "dict[str, Callable[[RecentSteps, Simulation], Value]]" = {
     "price_distance": _distance,
     "strategy_entropy": _entropy,
     "adoption": _adoption,
+    "members": _members,
     "gini_of_payments": _gini,
     "top_tenth_of_payments": _top_tenth,
     "gain_with_behaviour": _gain_with,
@@ -264,4 +280,5 @@ _MEASURES: "dict[str, Callable[[RecentSteps, Simulation], Value]]" = {
     "worse_off_by_place": lambda recent, simulation: worse_off_by_place(simulation),
     **{f"worse_off_{kind}": _worse_off_of(kind) for kind in KINDS_COMPARED},
     "gini_of_savings": lambda recent, simulation: gini_of_savings(simulation),
+    "top_tenth_of_savings": lambda recent, simulation: top_tenth_of_savings(simulation),
 }

@@ -14,7 +14,7 @@ from hmesh.runs.scenarios.prosumer_parts import owners, prosumers_of
 from hmesh.runs.schemes.registry import prosumer_parts
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.step_rows import first_recorded
-from hmesh.runs.world.member_payments import Each, MemberPayments
+from hmesh.runs.world.member_payments import EVERY, Each, MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -66,6 +66,14 @@ class Prosumers(Scheme):
         self.owner = self._owners()
         self._last = {kind: int(np.sum(owner < 0)) for kind, owner in self.owner.items()}
         self.parts: dict[str, dict[str, Each]] = {}
+        self._of_step: tuple[MemberPayments, Each]
+        self._part_of = {kind: self._parts_of(owner) for kind, owner in self.owner.items()}
+        self._paying = {kind: list(self._where_paying(kind)) for kind in self.owner}
+
+    def _parts_of(self, owner: Rows) -> tuple[Rows, Rows, Rows, Rows]:
+        """Return parts of prosumers and whose each is, other members, and all who own a part."""
+        rows = np.flatnonzero(owner >= 0)
+        return rows, owner[rows], np.flatnonzero(owner < 0), np.unique(owner[rows])
 
     def __len__(self) -> int:
         return len(self.community)
@@ -101,8 +109,11 @@ class Prosumers(Scheme):
         owner = self.owner.get(payments.kind)
         if owner is None:
             return payments
-        own = owner[payments.rows] < 0
-        rows = np.arange(len(owner))[payments.rows][own]
+        if payments.rows is EVERY:
+            own = rows = self._part_of[payments.kind][2]
+        else:
+            own = np.flatnonzero(owner[payments.rows] < 0)
+            rows = np.arange(len(owner))[payments.rows][own]
         bought, sold, paid, received = (getattr(payments, name)[own] for name in FLOWS)
         return MemberPayments(payments.kind, bought, sold, paid, received, rows)
 
@@ -114,10 +125,10 @@ class Prosumers(Scheme):
             if owner is None:
                 found[kind] = energy
                 continue
-            mine = owner >= 0
-            own += np.bincount(owner[mine], energy[mine], len(self))
-            if not mine.all():
-                found[kind] = energy[~mine]
+            mine, who, others, _ = self._part_of[kind]
+            own += np.bincount(who, energy[mine], len(self))
+            if len(others):
+                found[kind] = energy[others]
         return found | {KIND: own}
 
     def look_around(self) -> None:
@@ -168,10 +179,10 @@ class Prosumers(Scheme):
         for scheme in simulation.schemes.values():
             held |= {kind: (each, each) for kind, each in scheme.committed_kwh().items()}
         least, most = np.zeros((2, len(self)))
-        for kind, owner in self.owner.items():
-            mine = owner >= 0
+        for kind in self.owner:
+            mine, who, *_ = self._part_of[kind]
             for total, each in zip((least, most), held.get(kind, ()), strict=False):
-                total += np.bincount(owner[mine], each[mine], len(self))
+                total += np.bincount(who, each[mine], len(self))
         return least, most
 
     def pay_all(self, paid: Iterable[tuple[MemberPayments, bool]]) -> None:
@@ -193,10 +204,14 @@ class Prosumers(Scheme):
             owner = self.owner.get(payments.kind)
             if owner is None:
                 continue
-            who = owner[payments.rows]
-            mine = who >= 0
-            who, flows = who[mine], [getattr(payments, name)[mine] for name in FLOWS]
-            at = where[payments.kind][payments.rows][mine]
+            if payments.rows is EVERY:
+                mine, who, *_ = self._part_of[payments.kind]
+                at = where[payments.kind][mine]
+            else:
+                who = owner[payments.rows]
+                mine = np.flatnonzero(who >= 0)
+                who, at = who[mine], where[payments.kind][payments.rows][mine]
+            flows = [getattr(payments, name)[mine] for name in FLOWS]
             of_kind = self.parts[payments.kind]
             for name, flow in zip(FLOWS, flows, strict=True):
                 of_kind[name] += np.bincount(who, flow, len(self))
@@ -209,24 +224,25 @@ class Prosumers(Scheme):
             there = at >= 0
             due[payments.kind] += np.bincount(at[there], (paid - received)[there], places)
         for kind, amounts in due.items():
-            for m, name in self._paying(kind):
+            for m, name in self._paying[kind]:
                 party = f"{_PARTIES.get(kind, kind)}@{name}"
                 simulation.ledger.pay(
                     simulation.step_index, f"prosumer_{kind}", f"{PARTY}@{name}", party, 0.0, 0.0,
                     float(amounts[m]),
                 )  # fmt: skip
+        self._of_step = self._added_up()
 
     def _places(self) -> dict[str, Rows]:
         """Return the community in which each member of a kind is in the step, -1 for none."""
         found = {HOUSEHOLDS: self.simulation.consumers[Household].population["community"]}
         for scheme in self.simulation.schemes.values():
             found |= scheme.member_places()
-        return {kind: found[kind].astype(np.intp) for kind in self.owner}
+        return {kind: found[kind].astype(np.intp, copy=False) for kind in self.owner}
 
-    def _paying(self, kind: str) -> Iterator[tuple[int, str]]:
+    def _where_paying(self, kind: str) -> Iterator[tuple[int, str]]:
         """Yield the communities in which parts of a kind may pay."""
         names = self.simulation.setting.communities
-        there = self.community[self.owner[kind][self.owner[kind] >= 0]]
+        there = set(self.community[self._part_of[kind][1]].tolist())
         parts = (each.prosumer_part for each in prosumer_parts().values())
         movable = any(part is not None and part.kind == kind and part.moves for part in parts)
         for m, name in enumerate(names):
@@ -236,16 +252,19 @@ class Prosumers(Scheme):
     @property
     def connection_kwh(self) -> Each:
         """What passes the connection of each, above 0 drawn from the grid [kWh]."""
-        parts = [of_kind["home_kwh"] for of_kind in self.parts.values()]
-        drawn: Each = np.sum(parts, axis=0)
-        return drawn
+        return self._of_step[1]
 
     def account(self) -> MemberPayments:
         """Return what each pays and receives in the step."""
-        bought, sold, paid, received = (
-            np.sum([of_kind[name] for of_kind in self.parts.values()], axis=0) for name in FLOWS
+        return self._of_step[0]
+
+    def _added_up(self) -> tuple[MemberPayments, Each]:
+        """Return what each pays and receives for all of its parts, and what they draw at home."""
+        bought, sold, paid, received, drawn = (
+            np.sum([of_kind[name] for of_kind in self.parts.values()], axis=0)
+            for name in (*FLOWS, "home_kwh")
         )
-        return MemberPayments(KIND, bought, sold, paid, received)
+        return MemberPayments(KIND, bought, sold, paid, received), drawn
 
     def sums(self) -> dict[str, float]:
         """Return what all of them draw, and pay."""
@@ -283,7 +302,7 @@ class Prosumers(Scheme):
             },
         )
         for kind, columns in self.parts.items():
-            own = np.unique(self.owner[kind][self.owner[kind] >= 0])
+            own = self._part_of[kind][3]
             own = own[own < recorded]
             if len(own):
                 writer.add(

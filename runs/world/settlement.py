@@ -77,6 +77,17 @@ def payments_of(simulation: "Simulation") -> Iterator[tuple[MemberPayments, bool
             yield payments, True
 
 
+def paid_in_step(simulation: "Simulation") -> list[tuple[MemberPayments, bool]]:
+    """Return `payments_of` a step that is settled: those of the local exchange, where all are.
+
+    Tariffs of members are paid after energy is exchanged.
+    """
+    local = simulation.local_exchange
+    if local is None or simulation.member_tariffs is not None:
+        return list(simulation.payments())
+    return local.paid
+
+
 def generated(simulation: "Simulation") -> tuple[float, float]:
     """Return what the utility generates [kWh], and what that costs."""
     produced = float(simulation.net_kwh.sum()) + float(simulation.flows.losses_kwh.sum())

@@ -34,7 +34,7 @@ from hmesh.runs.world.meters import read_meters
 from hmesh.runs.world.prosumers import Prosumers
 from hmesh.runs.world.scenario_events import ScenarioEvents
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.settlement import enter_payments, payments_of, utility_earned
+from hmesh.runs.world.settlement import enter_payments, paid_in_step, payments_of, utility_earned
 from hmesh.runs.world.simulation_state import restore_state, state_of
 from hmesh.runs.world.step_figures import check_figures, counts_of, overloaded, sums_of
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
@@ -91,7 +91,9 @@ class Simulation(World):
         What aggregators receive in the step beyond the prices of their communities, from those
         who pay another one, what they pay subtracted [money].
     supplied : array of bool, shape (communities,)
-        Whether the feeder of each community works in the step.
+        Whether the feeder of each community works in the step, or in a part of it.
+    supplied_part : array, shape (communities,)
+        For which part of the step it does where it does, 0..1.
     replace_loads : callable or None
         Called once the meters of a step are read, to replace what members use; None for nothing.
     limits : StepLimits or None
@@ -181,6 +183,7 @@ class Simulation(World):
         shares = setting.scenario.local_exchange
         self.local_exchange = LocalSettlement(self) if shares else None
         kept = setting.scenario.record.accounts
+        self._paid_at: tuple[NDArray[np.generic] | None, ...] = (None, None)
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
 
     def _note_message(self, kind: str, at_ms: int, number: int, agents: int) -> None:
@@ -237,6 +240,7 @@ class Simulation(World):
             self.setting.members, self.consumers, self.chance, self.step_index, len(self.grid.nodes)
         )
         self.supplied = ~self.chance.feeder_out
+        self.supplied_part = 1.0 - self.chance.lost_part
         self.supplied_communities: list[int] = np.flatnonzero(self.supplied).tolist()
         places = len(self.setting.communities)
         self.hour_kwh = {name: np.zeros(places) for name in ENERGIES}
@@ -285,8 +289,15 @@ class Simulation(World):
         self.meters.node_kwh[:] += np.bincount(nodes, energy_kwh, len(self.grid.nodes))
 
     def paid_price(self) -> NDArray[np.float64]:
-        """Return what every community pays [money/kWh], 0 where nothing can be exchanged."""
-        return np.where(self.supplied, self.market.decision.community_price, 0.0)
+        """Return what every community pays [money/kWh], 0 where nothing can be exchanged.
+
+        It is asked for many times in a step, so that the array can only be read.
+        """
+        decided = self.supplied, self.market.decision.community_price
+        if any(new is not old for new, old in zip(decided, self._paid_at, strict=True)):
+            self._paid_at, self._paid_price = decided, np.where(*decided, 0.0)
+            self._paid_price.flags.writeable = False
+        return self._paid_price
 
     def begin_step(self) -> None:
         """Let chance do to the agents of all schemes what it does in this step."""
@@ -338,7 +349,7 @@ class Simulation(World):
             self.recent.before_payments(self)
         enter_payments(self)
         if self.prosumers is not None or self.accounts is not None:
-            paid = list(self.payments())
+            paid = paid_in_step(self)
             if self.prosumers is not None:
                 self.prosumers.pay_all(paid)
             if self.accounts is not None:

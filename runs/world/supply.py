@@ -27,8 +27,9 @@ _NEVER_MS = 2**62
 class Supply:
     """Cuts communities off for the part of a step for which their feeder is out.
 
-    Failures and repairs are events of the clock, each at its own second. Schemes that know whole
-    steps alone are without supply in a step as whose first moment the feeder is out.
+    Failures and repairs are events of the clock, each at its own second. Where a
+    scheme knows whole steps alone, communities have no supply in a step as whose first moment the
+    feeder is out.
 
     Parameters
     ----------

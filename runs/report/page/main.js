@@ -299,6 +299,7 @@ async function main() {
   let theme = remember() || 'system';
   paint(theme);
   const text = (id) => document.getElementById(id).textContent;
+  await begin(text('library'));
   const page = new Page(await unpack(JSON.parse(text('data')), text('arrays')));
   const repaint = () => {
     paint(theme);

@@ -1,13 +1,22 @@
-// Arrays: the bytes of all of them are one compressed text; "$" marks where one belongs.
+// What the page carries compressed: the library of charts, and the bytes of all arrays as one text,
+// in which "$" marks where one belongs.
 
 const KINDS = {
   f4: Float32Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i2: Int16Array, i4: Int32Array,
 };
 
-async function unpack(described, text) {
+function inflated(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
-  return revive(described, await new Response(stream).arrayBuffer());
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate')));
+}
+
+async function unpack(described, text) {
+  return revive(described, await inflated(text).arrayBuffer());
+}
+
+// A script element runs as it is put into the page.
+async function begin(library) {
+  document.head.append(element('script', await inflated(library).text()));
 }
 
 function revive(value, buffer) {

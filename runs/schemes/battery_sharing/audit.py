@@ -14,7 +14,11 @@ from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_answers import check_answers
-from hmesh.runs.schemes.battery_sharing.audit_days import check_days
+from hmesh.runs.schemes.battery_sharing.audit_days import (
+    check_days,
+    places_of,
+    served_by_building,
+)
 from hmesh.runs.schemes.battery_sharing.audit_figures import deviations_of_run, economics_of_run
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
@@ -338,11 +342,10 @@ class BatteryAudit(SchemeAudit):
             tally.note("loads are noisy; their sums are checked with the members")
             return
         there = supplied(self.hours)
-        place = np.zeros(len(self.setting.names), dtype=np.intp)
-        for m, rows in enumerate(self.setting.communities):
-            place[rows] = m
+        place, part = places_of(self.setting), served_by_building(inputs, self.setting)
         for step in range(inputs.steps):
-            expected = np.where(there[step][:, place], self.setting.forecast.of_step(step), 0.0)
+            load = part[step] * self.setting.forecast.of_step(step)
+            expected = np.where(there[step][:, place], load, 0.0)
             off = relative(at["load_kwh"][step], expected)
             tally.add(off[None], inputs.places.label("building", step), step)
 
@@ -358,6 +361,7 @@ class BatteryAudit(SchemeAudit):
         most, least = given.soc_max * capacity, given.soc_min * capacity
         beyond = np.maximum(after - most, least - after)
         rated = given.power_per_capacity * self.inputs.step_h * capacity
+        rated = rated * served_by_building(self.inputs, self.setting)[:, None]
         response = self._response_of(at)
         taken = charged + np.maximum(response, 0.0)
         given_up = own + sent + np.maximum(-response, 0.0)

@@ -9,7 +9,7 @@ from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
-from hmesh.runs.schemes.battery_sharing.audit_days import BatteryDay
+from hmesh.runs.schemes.battery_sharing.audit_days import BatteryDay, served_by_building
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 
 
@@ -44,13 +44,14 @@ def check_answers(
         efficiencies = given.charge_efficiency, given.discharge_efficiency
         for day in setting.forecast.days():
             inside = slice(day.start, day.stop)
+            part = served_by_building(inputs, setting)[inside]
             mine = {name: values[inside, s] for name, values in at.items()}
             ahead = np.zeros((len(day), 0))
             if strategy != "priced_battery":
                 ahead = _schedule(inputs, setting, strategy, s, day, mine, capacity)
             done = mine["charged_kwh"] - mine["own_kwh"] - mine["sent_kwh"]
             left = [
-                left_over(stored, now, *limits, rated, efficiencies, ahead[t + 1 :])
+                left_over(stored, now, *limits, rated * part[t], efficiencies, ahead[t + 1 :])
                 for t, (stored, now) in enumerate(zip(mine["stored_kwh"], done, strict=True))
             ]
             answers.hold(inside, s, *(np.array(each) for each in zip(*left, strict=True)))

@@ -103,6 +103,19 @@ def check_days(
     return result
 
 
+def places_of(setting: BatterySetting) -> NDArray[np.intp]:
+    """Return the community of each building, by number."""
+    place = np.zeros(len(setting.names), dtype=np.intp)
+    for m, rows in enumerate(setting.communities):
+        place[rows] = m
+    return place
+
+
+def served_by_building(inputs: RunInputs, setting: BatterySetting) -> NDArray[np.float64]:
+    """Return for which part of each step buildings are supplied, shape (steps, buildings)."""
+    return inputs.served_part[:, places_of(setting)]
+
+
 def _check_matches(
     inputs: RunInputs,
     setting: BatterySetting,
@@ -174,11 +187,16 @@ class BatteryDay:
         strategy = [self.inputs.strategies[self.s]]
         return self.inputs.places.label(names, self.day.start, strategy)
 
+    def _parts(self, rows: slice) -> NDArray[np.float64]:
+        """Return for which part of each step batteries are supplied, shape (batteries, steps)."""
+        parts = served_by_building(self.inputs, self.setting)
+        return parts[self.day.start : self.day.stop, rows].T
+
     def _bounds(
         self, rows: slice, stored_kwh: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         given, capacity = self.setting.given, self.capacity_kwh[rows, None]
-        rated = given.power_per_capacity * capacity * self.setting.step_h
+        rated = given.power_per_capacity * capacity * self.setting.step_h * self._parts(rows)
         least, greatest = given.soc_min * capacity, given.soc_max * capacity
         return (
             -most_discharge(stored_kwh, least, rated, given.discharge_efficiency),
@@ -200,12 +218,14 @@ class BatteryDay:
         share = capacity / total if total else capacity
         if self.strategy == "shared_battery":
             return share[:, None] * levelling.exchange_kwh, levelling
-        rated = self._store(capacity).rated_kwh
+        rated, parts = self._store(capacity).rated_kwh, self._parts(rows)
         wanted = np.zeros(load.shape)
         for t in range(len(self.day)):
             if (charges := bool(windows[0][t])) or windows[1][t]:
                 metered = float(mine["load_kwh"][:, t].sum())
-                answers = answer_to_prices(metered, levelling, share, rated, charges=charges)
+                answers = answer_to_prices(
+                    metered, levelling, share, rated * parts[:, t], charges=charges
+                )
                 # Without a window to charge in or one to discharge in there are no prices.
                 wanted[:, t] = np.nan_to_num(answers)
         return wanted, levelling

@@ -41,4 +41,5 @@ SCHEME = SchemeDescriptor(
     live=".live:BatterySharingLive",
     pays="battery",
     deciding="hmesh.agents.building_battery:BuildingBattery",
+    outages_in_part=True,
 )

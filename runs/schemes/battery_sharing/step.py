@@ -130,6 +130,7 @@ class BatterySharingScheme(Scheme):
             self.answers.begin_step()
         self.batteries.heard |= {
             "building_kwh": self.load_kwh,
+            "supplied_part": simulation.supplied_part[self.community],
             "planned_kwh": np.zeros(count),
             "community_kwh": np.full(count, np.nan),
             "sent_kwh": np.zeros(count),

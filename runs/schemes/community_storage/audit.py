@@ -26,8 +26,7 @@ from hmesh.runs.schemes.community_storage.audit_messages import check_messages
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables, read_storage_tables
 from hmesh.runs.schemes.community_storage.audit_units import StorageChecks
 from hmesh.runs.schemes.community_storage.section import CONNECTION, CommunityStorage
-from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
-from hmesh.runs.schemes.community_storage.step import UNUSED
+from hmesh.runs.schemes.community_storage.setting import UNUSED, CommunityStorageSetting
 from hmesh.runs.schemes.step_rows import STORAGE
 from hmesh.runs.strategy_names import strategies_within
 
@@ -106,6 +105,7 @@ class CommunityStorageAudit(SchemeAudit):
             for name in ("soc_min", "soc_max")
         )
         rated = np.array([storage.power_kw or np.inf for storage in storages]) * self.inputs.step_h
+        rated = rated * self._parts()
         for k, s in enumerate(self.used):
             done = reported["charge_kwh"][:, k] - reported["delivered_kwh"][:, k]
             stores = self.answers_of.stores
@@ -263,7 +263,7 @@ class CommunityStorageAudit(SchemeAudit):
         yield units.bounds(shared, demand, [self.inputs.strategies[s] for s in self.used])
         households = HouseholdChecks(
             self.inputs, self.rules, shared, self.tables, demand,
-            self._supplied_storages(), self.used, self.follows, self._own_way(),
+            self._supplied_storages(), self.used, self.follows, self._own_way(), self._parts(),
         )  # fmt: skip
         yield from households.checks()
         self._counted = households.counts
@@ -277,9 +277,15 @@ class CommunityStorageAudit(SchemeAudit):
     def _checks(self) -> StorageChecks:
         return StorageChecks(
             self.rules, self.tables.storages, self._supplied_storages(), self.inputs.step_h,
+            self._parts(),
             self.tables.storages["grid_kwh"]
             + (0.0 if self.answers_of is None else self.answers_of.exchange_kwh[:, self.used]),
         )  # fmt: skip
+
+    def _parts(self) -> NDArray[np.float64]:
+        """Return for which part of each step storages are supplied, (steps, storages)."""
+        parts: NDArray[np.float64] = self.inputs.served_part[:, self.community]
+        return parts
 
     def _supplied_storages(self) -> NDArray[np.bool_]:
         """Return where the community of each storage is supplied, (steps, used, storages)."""
@@ -291,4 +297,9 @@ class CommunityStorageAudit(SchemeAudit):
         shared: CommunityStorageSetting | None = self.inputs.of_scheme("community_storage")
         if shared is None:
             return None
-        return shared.coming_demand_kwh(0, self.inputs.steps)
+        wanted = shared.coming_demand_kwh(0, self.inputs.steps)
+        # Supply differs by community, never by strategy.
+        served = np.where(supplied(self.hours)[:, 0], self.inputs.served_part, 0.0)
+        community = self.community[shared.households["storage"].astype(np.intp)]
+        demand: NDArray[np.float64] = wanted * served[:, community]
+        return demand

@@ -18,7 +18,7 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
-from hmesh.runs.schemes.community_storage.audit_units import storages_of
+from hmesh.runs.schemes.community_storage.audit_units import in_part, storages_of
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 
@@ -45,6 +45,8 @@ class HouseholdChecks:
         What each of them does.
     own_way : array of int
         Households that draw by a behaviour of a plugin, by row.
+    part : array, shape (steps, storages)
+        For which part of each step the community of each storage is supplied.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class HouseholdChecks:
         used: list[int],
         follows: list[str],
         own_way: NDArray[np.intp],
+        part: NDArray[np.float64],
     ) -> None:
+        self.part = part
         self.inputs, self.rules, self.shared, self.tables = inputs, rules, shared, tables
         self.demand = demand_kwh
         self.supplied = supplied
@@ -235,9 +239,10 @@ class HouseholdChecks:
                 self.demand[step, served], least[served], shared.most_kwh[served], alpha
             ).tolist()
             sun = float(storages["generation_kwh"][step, s, row])
-            bright = there and sun >= rule.charge_above_kw * self.inputs.step_h
+            part = float(self.part[step, row])
+            bright = there and sun >= rule.charge_above_kw * part * self.inputs.step_h
             held = float(storages["stored_kwh"][step, s, row])
-            charge[row], given = unit.slot(held, sun, wanted, bright=bright)
+            charge[row], given = in_part(unit, part).slot(held, sun, wanted, bright=bright)
             place[served], granted[served] = np.arange(1, len(served) + 1), given
             if charge[row] == 0.0 or self.rules.serve_while_charging:
                 lacking = [w - g > AT_BOUND for w, g in zip(wanted, given, strict=True)]
@@ -309,7 +314,9 @@ class HouseholdChecks:
         shared, step, end = self.shared, days[0].start, days[-1].stop
         if self.rules.plan_on == "actual":
             announced = np.concatenate([self._coming(day) for day in days])
-            return self.demand[step:end], shared.coming_generation_kwh(step, end), announced
+            # Nobody foresees an outage.
+            coming = shared.coming_demand_kwh(step, end)
+            return coming, shared.coming_generation_kwh(step, end), announced
         announced = self._coming(days[0], end - step)
         sun = self._past(self.sun, step)
         return announced, shared.generation_forecaster.forecast(sun, end - step, step), announced

@@ -1,6 +1,6 @@
 """Whether storages and their plants keep to physics, and how near they are to the best."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,11 @@ from hmesh.runs.strategy_names import strategy_label
 
 # The dynamic programme divides a storage into at most so many parts, a watt-hour each or more.
 MOST_PARTS, WH_PER_KWH = 20_000.0, 1000.0
+
+
+def in_part(unit: StorageUnit, part: float) -> StorageUnit:
+    """Return a storage as it is in a step in a part of which its feeder works."""
+    return unit if part == 1.0 else replace(unit, power_kw=unit.power_kw * part)
 
 
 def storages_of(rules: CommunityStorage, step_h: float) -> list[StorageUnit]:
@@ -57,6 +62,8 @@ class StorageChecks:
         Whether the community of each is supplied, likewise.
     step_h
         Length of a step [h].
+    part
+        For which part of each step the community of each is supplied, shape (steps, storages).
     response
         What each exchanges at prices beside plant and households [kWh], likewise.
     """
@@ -65,6 +72,7 @@ class StorageChecks:
     storages: Columns
     supplied: NDArray[np.bool_]
     step_h: float
+    part: NDArray[np.float64]
     response: NDArray[np.float64] | float = 0.0
 
     def _each(self, name: str) -> NDArray[np.float64]:
@@ -118,7 +126,7 @@ class StorageChecks:
         rated = np.array([s.power_kw or np.inf for s in self.rules.storages]) * self.step_h
         # One of them is 0, or their difference alone passes the store.
         through = charge - delivered + self.response
-        tally.add(np.maximum(np.abs(through) - rated, 0.0), label)
+        tally.add(np.maximum(np.abs(through) - rated * self.part[:, None], 0.0), label)
         tally.add(np.where(self.supplied, 0.0, np.maximum(charge, delivered)), label)
         return tally.check()
 
@@ -135,7 +143,8 @@ class StorageChecks:
                 inside = (clock - first) % 24 < ((last - first) % 24 or 24)
                 for row, unit in enumerate(storages_of(self.rules, self.step_h)):
                     for s in np.flatnonzero(inside & self.supplied[step, :, row]).tolist():
-                        due[step, s, row] = unit.from_grid(
+                        here = in_part(unit, float(self.part[step, row]))
+                        due[step, s, row] = here.from_grid(
                             float(self.storages["stored_kwh"][step, s, row]),
                             float(passes[step, s, row]), night.soc * unit.capacity_kwh,
                         )  # fmt: skip
@@ -148,7 +157,7 @@ class StorageChecks:
         by_name = sky_clearness(inputs)
         clear = np.stack([by_name[name] for name in inputs.communities], axis=1)
         sun = np.array([shared.plants.generation_kwh(step, sky) for step, sky in enumerate(clear)])
-        expected = np.where(self.supplied, sun[:, None], 0.0)
+        expected = np.where(self.supplied, (self.part * sun)[:, None], 0.0)
         tally.add(relative(self.storages["generation_kwh"], expected), label)
         return tally.check()
 
@@ -182,9 +191,8 @@ class StorageChecks:
             for s, name in enumerate(names):
                 # Supply may differ by community, never by strategy: each has the same chances.
                 generation = self.storages["generation_kwh"][:, s, row]
-                bright = (generation >= storage.charge_above_kw * self.step_h) & (
-                    self.supplied[:, s, row]
-                )
+                dim = storage.charge_above_kw * self.part[:, row] * self.step_h
+                bright = (generation >= dim) & (self.supplied[:, s, row])
                 served = np.where(self.supplied[:, s, row], wanted, 0.0)
                 if self.rules.serve_while_charging:
                     usable = np.where(bright, generation, 0.0)

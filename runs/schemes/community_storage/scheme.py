@@ -44,4 +44,5 @@ SCHEME = SchemeDescriptor(
     file_problems=".plants:plant_problems",
     warnings=".warnings:storage_warnings",
     deciding="hmesh.agents.community_storage:ServedHousehold",
+    outages_in_part=True,
 )

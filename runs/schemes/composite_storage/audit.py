@@ -246,7 +246,9 @@ class CompositeStorageAudit(SchemeAudit):
         yield from self._one_by_one(self.replay, setting, by_rules=not behaving)
         yield from by_design(behaving, "managers", ["managers decide by their rules"])
         if self.answers_of is not None:
-            hold_house_answers(self.answers_of, setting, self.strategies, self.replay.rows)
+            hold_house_answers(
+                self.answers_of, setting, self.strategies, self.replay.rows, self.replay.parts
+            )
             yield from self.answers_of.checks()
         asked = self.hours["community_price"]
         yield check_house_messages(
@@ -265,10 +267,11 @@ class CompositeStorageAudit(SchemeAudit):
         there = supplied(self.hours)[:, :, setting.community]
         yield from replay.checks(there, self.sums)
         cheapest = CheapestDispatch(replay)
+        throughout = there & (replay.parts == 1.0)[:, None]
         if by_rules:
             foreseen = self.settings.manager == "foresight"
-            yield cheapest.planned(there) if foreseen else decided_again(replay, there)
-        yield cheapest.never_cheaper(there)
+            yield cheapest.planned(throughout) if foreseen else decided_again(replay, there)
+        yield cheapest.never_cheaper(throughout)
 
     def placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up the groups of each community, of the shape of the hours."""
@@ -293,13 +296,21 @@ class CompositeStorageAudit(SchemeAudit):
     def unserved(self, setting: CompositeStorageSetting) -> NDArray[np.float64]:
         """Return the load of appliances that outages left unserved, shape (steps, strategies)."""
         load = self._by_group(setting)["appliances_kwh"]
-        lost: NDArray[np.float64] = np.where(self._there(), 0.0, load[:, None]).sum(axis=2)
+        missed = (1.0 - self._parts()) * load
+        lost: NDArray[np.float64] = np.where(self._there(), missed[:, None], load[:, None]).sum(
+            axis=2
+        )
         return lost
+
+    def _parts(self) -> NDArray[np.float64]:
+        """Return for which part of each step groups are supplied, (steps, groups)."""
+        parts: NDArray[np.float64] = self.inputs.served_part[:, self.community]
+        return parts
 
     def _needs(self, setting: CompositeStorageSetting) -> Check:
         tally = Tally(f"{PREFIX}need and generate what the scenario says", EXACT, "of the energy")
         for name, values in self._by_group(setting).items():
-            due = np.where(self._there(), values[:, None], 0.0)
+            due = np.where(self._there(), (self._parts() * values)[:, None], 0.0)
             tally.add(relative(self.sums[name], due), self._label(name))
         return tally.check()
 

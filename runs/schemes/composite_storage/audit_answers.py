@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import (
     AnswersOfStores,
@@ -56,6 +57,7 @@ def hold_house_answers(
     setting: CompositeStorageSetting,
     strategies: Sequence[str],
     rows: Columns,
+    parts: NDArray[np.float64],
 ) -> None:
     """Compare what storages had left by the tables with what houses leave of them.
 
@@ -69,36 +71,43 @@ def hold_house_answers(
         What houses do under each strategy of the run.
     rows
         Columns of house_steps, of shape (steps, strategies, houses written down).
+    parts
+        For which part of each step houses are supplied, shape (steps, houses).
     """
     if not len(answers.stores):
         return
     for s, name in enumerate(strategies):
-        usable, give, take = _room(setting, name, s, rows)
+        usable, give, take = _room(setting, name, s, rows, parts)
         answers.hold(slice(0, answers.inputs.steps), s, usable, give, take)
 
 
 def _room(
-    setting: CompositeStorageSetting, strategy: str, s: int, rows: Columns
+    setting: CompositeStorageSetting,
+    strategy: str,
+    s: int,
+    rows: Columns,
+    parts: NDArray[np.float64],
 ) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
     """Return what battery and tank hold and can do beside what their house decided."""
     devices = setting.devices(strategy)
     mine = {name: values[:, s] for name, values in rows.items()}
     one = np.ones(mine["stored_kwh"].shape)
+    hours = setting.step_h * parts[:, : one.shape[1]]
     size, tank = devices.battery_kwh, devices.tank_kwh
     eta, eta_tank = devices.battery_efficiency * one, devices.tank_efficiency * one
     battery = room_beside(
         mine["stored_kwh"], devices.soc_min * size * one, devices.soc_max * size * one,
-        devices.battery_power_per_kwh * size * setting.step_h * one,
+        devices.battery_power_per_kwh * size * hours,
         mine["charge_kwh"], mine["discharge_kwh"], eta, eta,
     )  # fmt: skip
     kept = (1.0 - devices.tank_loss_per_h) ** setting.step_h * mine["tank_kwh"]
     usable, give, take = room_beside(
-        kept, 0.0 * one, tank * one, devices.tank_power_per_kwh * tank * setting.step_h * one,
+        kept, 0.0 * one, tank * one, devices.tank_power_per_kwh * tank * hours,
         mine["tank_charge_kwh"], mine["tank_discharge_kwh"], eta_tank, eta_tank,
     )  # fmt: skip
     pump, cop = mine["heat_pump_kwh"], devices.cop
     give = np.where(give > cop * pump, pump, give / cop)
-    most = np.maximum(devices.heat_pump_kw * setting.step_h - pump, 0.0)
+    most = np.maximum(devices.heat_pump_kw * hours - pump, 0.0)
     take = np.where(take > cop * most, most, take / cop)
     tanks = (usable / cop, give, take)
     return [np.concatenate(both, axis=1) for both in zip(battery, tanks, strict=True)]

@@ -118,6 +118,12 @@ class RecordedHouses:
         }
         self.rows: Columns = framed("house_steps", rows, keys) if recorded else {}
 
+    @property
+    def parts(self) -> NDArray[np.float64]:
+        """For which part of each step houses are supplied, shape (steps, houses)."""
+        parts: NDArray[np.float64] = self.inputs.served_part[:, self.setting.community]
+        return parts
+
     def checks(self, there: NDArray[np.bool_], sums: Columns) -> Iterator[Check]:
         """Return what was found.
 
@@ -280,7 +286,8 @@ class RecordedHouses:
             warm = tank_after(heat, through, own.tank_efficiency, kept)
             least, most = own.soc_min * own.battery_kwh, own.soc_max * own.battery_kwh
             scale = np.maximum(mine["appliances_kwh"] + mine["generation_kwh"], 1.0)
-            rated, piped = own.battery_kw * step_h, own.tank_kw * step_h
+            hours = step_h * self.parts[:, shown]
+            rated, piped = own.battery_kw * hours, own.tank_kw * hours
             off = [
                 np.abs(electricity_lacks(mine, mine["appliances_kwh"], mine["generation_kwh"])),
                 np.abs(heat_lacks(mine, mine["heat_kwh"], self.setting.cop[:, None])),
@@ -290,7 +297,7 @@ class RecordedHouses:
                 np.maximum(0.0 - warm, warm - own.tank_kwh),
                 np.maximum(through["charge_kwh"], through["discharge_kwh"]) - rated,
                 np.maximum(through["tank_charge_kwh"], through["tank_discharge_kwh"]) - piped,
-                through["heat_pump_kwh"] - own.pump_kw * step_h,
+                through["heat_pump_kwh"] - own.pump_kw * hours,
                 np.maximum(0.0 - through["heat_pump_kwh"], 0.0),
                 np.where(
                     there[:, s, shown],

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
-from hmesh.runs.audits.reference.houses import House
+from hmesh.runs.audits.reference.houses import Devices, House
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.schemes.composite_storage.audit_houses import (
     FLOWS,
@@ -52,7 +52,8 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
         ]
         due = {name: np.empty(shape) for name in (*NEEDS, *FLOWS)}
         for column, h in enumerate(chosen.tolist()):
-            needs = np.where(there[:, s, h], houses.setting.series.of_house(h), 0.0)
+            part = houses.parts[:, h]
+            needs = np.where(there[:, s, h], part * houses.setting.series.of_house(h), 0.0)
             house = House(
                 own,
                 houses.inputs.step_h,
@@ -66,7 +67,7 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
                     house.begin_day()
                 due["stored_kwh"][step, column] = house.stored_kwh
                 due["tank_kwh"][step, column] = house.tank_kwh
-                house.devices = at_cop[step]
+                house.devices = in_part(at_cop[step], float(part[step]))
                 done = house.step(
                     load, heat, sun, known[step],
                     there=supplied[step], answer_kwh=tuple(answer[step]),
@@ -80,6 +81,14 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
             found = houses.rows[name][:, s][:, chosen]
             tally.add(relative(found, values)[:, None], label)
     return tally.check()
+
+
+def in_part(devices: Devices, part: float) -> Devices:
+    """Return the devices of a house as they are in a step in a part of which its feeder works."""
+    names = ("battery_kw", "tank_kw", "pump_kw")
+    if part == 1.0:
+        return devices
+    return replace(devices, **{name: getattr(devices, name) * part for name in names})
 
 
 def _deciding(houses: RecordedHouses) -> NDArray[np.intp]:

@@ -57,4 +57,5 @@ SCHEME = SchemeDescriptor(
     pays="house",
     prosumer_part=ProsumerPart("house", "houses", ".section:StorageHouseGroup"),
     deciding="hmesh.agents.storage_household:HomeEnergyManager",
+    outages_in_part=True,
 )

@@ -20,8 +20,13 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.metered_sites.audit_plans import PlanAudit
 from hmesh.runs.schemes.metered_sites.audit_rows import RowAudit
 from hmesh.runs.schemes.metered_sites.section import MeteredSites
-from hmesh.runs.schemes.metered_sites.setting import MeteredSitesSetting, SiteLayout
-from hmesh.runs.schemes.metered_sites.step import ENERGIES, STATE, UNTAXED, YEAR_H
+from hmesh.runs.schemes.metered_sites.setting import (
+    ENERGIES,
+    UNTAXED,
+    YEAR_H,
+    MeteredSitesSetting,
+    SiteLayout,
+)
 from hmesh.runs.strategy_names import strategies_within
 
 PREFIX = "metered sites: "
@@ -164,7 +169,7 @@ class MeteredSitesAudit(SchemeAudit):
         if tariff.value_added_tax:
             taxed = sum((p.amount for p in due if p.kind not in UNTAXED), none)
             amount = tariff.value_added_tax * taxed
-            due.append(Payments("site_value_added_tax", sites, STATE, none, amount, there))
+            due.append(Payments("site_value_added_tax", sites, "state", none, amount, there))
         return due
 
     def figures(self) -> tuple[Figures, Figures]:
@@ -281,6 +286,7 @@ class MeteredSitesAudit(SchemeAudit):
         got = self.sums["load_kwh"] + self.sums["unserved_kwh"]
         tally.add(relative(got, load[:, None] + np.zeros_like(got)), label)
         bare = np.array([name == "sites_without_devices" for name in self.strategies])
+        sun = sun * self.inputs.served_part[:, self.community]
         could = np.where(there & ~bare[:, None], sun[:, None], 0.0)
         tally.add(relative(self.sums["generation_kwh"] + self.sums["curtailed_kwh"], could), label)
         return tally.check()

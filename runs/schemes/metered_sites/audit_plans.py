@@ -16,7 +16,7 @@ from hmesh.runs.audits.reference.metered_sites import (
     worth_ahead,
 )
 from hmesh.runs.audits.run_inputs import EXACT
-from hmesh.runs.schemes.metered_sites.audit_rows import PREFIX, RowAudit
+from hmesh.runs.schemes.metered_sites.audit_rows import PREFIX, RowAudit, in_part
 from hmesh.runs.schemes.metered_sites.setting import ON_TARIFF, POOLED
 
 # Days of sites that are planned again, spread over the run, and how far a plan looks ahead.
@@ -108,8 +108,10 @@ class PlanAudit:
         while step < self.steps and of_day[step] == first:
             energy, charge, discharge = (float(rows.of(s, name)[step, k]) for name in names)
             if self.there[step, s, layout.community[k]]:
-                load, sun = float(layout.load_kwh[step, k]), float(layout.generation_kwh[step, k])
-                known = (site, energy, load, sun, price(step), target, self.h, held,
+                part = rows.part(step, k, s)
+                load = part * float(layout.load_kwh[step, k])
+                sun = part * float(layout.generation_kwh[step, k])
+                known = (in_part(site, part), energy, load, sun, price(step), target, self.h, held,
                          worth[step - first + 1])  # fmt: skip
                 lowest = least_cost(*known)
                 cost = total_cost(*known, charge - discharge)

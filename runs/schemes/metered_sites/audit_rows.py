@@ -1,6 +1,7 @@
 """The sites of a run one by one: what their meters allow, what their batteries hold and do."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,14 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.metered_sites.setting import (
+    ENERGIES,
     ON_TARIFF,
     POOLED,
     SELF_CONSUMING,
+    YEAR_H,
     MeteredSitesSetting,
     SiteLayout,
 )
-from hmesh.runs.schemes.metered_sites.step import ENERGIES, YEAR_H
 from hmesh.runs.schemes.step_rows import first_recorded
 
 type Values = NDArray[np.float64]
@@ -25,6 +27,12 @@ type Values = NDArray[np.float64]
 PREFIX = "metered sites: "
 # Of more steps of sites, so many are judged one by one, spread over the run.
 MOST_ROWS = 20_000
+
+
+def in_part(site: Site, part: float) -> Site:
+    """Return a site as it is in a step in a part of which its feeder works."""
+    names = ("power_kw", "import_kw", "export_kw", "inverter_kw")
+    return replace(site, **{name: getattr(site, name) * part for name in names})
 
 
 class RowAudit:
@@ -108,6 +116,11 @@ class RowAudit:
             battery_exports=limits.battery_exports,
             grid_charges=limits.grid_charges,
         )
+
+    def part(self, step: int, k: int, s: int) -> float:
+        """Return for which part of a step a site under a strategy is supplied."""
+        place = self.setting.layout(self.strategies[s]).community[k]
+        return float(self.inputs.served_part[step, place])
 
     def price(self, step: int) -> Price:
         """Return what a step costs by the parts of the bill."""
@@ -300,8 +313,10 @@ class RowAudit:
                     used = at["load_kwh"] + at["generation_kwh"] + at["import_kwh"]
                     off[step, k] = used + at["export_kwh"] + abs(exchange)
                     continue
-                site = self.site(s, k, at["capacity_kwh"])
-                load = at["load_kwh"] + at["unserved_kwh"]
+                part = self.part(step, k, s)
+                site = in_part(self.site(s, k, at["capacity_kwh"]), part)
+                wanted = at["load_kwh"] + at["unserved_kwh"]
+                load, dark = part * wanted, (1.0 - part) * wanted
                 sun = at["generation_kwh"] + at["curtailed_kwh"]
                 low, high = allowed(site, at["stored_kwh"], load, sun, h)
                 found = settle(site, load, sun, exchange, h, self.price(step).worthless)
@@ -309,7 +324,7 @@ class RowAudit:
                 wrong = max(wrong, abs(found.drawn - at["import_kwh"]))
                 wrong = max(wrong, abs(found.delivered - at["export_kwh"]))
                 wrong = max(wrong, abs(found.curtailed - at["curtailed_kwh"]))
-                wrong = max(wrong, abs(found.unserved - at["unserved_kwh"]))
+                wrong = max(wrong, abs(found.unserved + dark - at["unserved_kwh"]))
                 if strategy == SELF_CONSUMING:
                     due = min(max(sun - load, low), high)
                     wrong = max(wrong, abs(exchange - due))

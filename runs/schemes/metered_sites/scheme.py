@@ -39,4 +39,5 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:site_warnings",
     size_note=".size:size_note",
     pays="site",
+    outages_in_part=True,
 )

@@ -20,6 +20,13 @@ from hmesh.runs.world.stated_bill import stated_bill
 type Series = NDArray[np.float64]
 
 PREFIX = "site"
+YEAR_H = 8760.0
+# Payments that value added tax is not put on.
+UNTAXED = ("site_feed_in", "site_net_metering")
+ENERGIES = (
+    "load_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh",
+    "curtailed_kwh", "unserved_kwh",
+)  # fmt: skip
 BARE, SUNNY, SELF_CONSUMING, ON_TARIFF, POOLED = (
     "sites_without_devices", "sites_with_sun", "self_consuming_sites", "sites_on_tariff",
     "pooled_sites",

@@ -9,25 +9,20 @@ from numpy.typing import NDArray
 from hmesh.agents.metered_sites import MeteredSites
 from hmesh.markets.connection import ConnectionFlows
 from hmesh.runs.schemes.metered_sites.records import write_sites, write_step
-from hmesh.runs.schemes.metered_sites.setting import PREFIX, MeteredSitesSetting
+from hmesh.runs.schemes.metered_sites.setting import (
+    PREFIX,
+    YEAR_H,
+    MeteredSitesSetting,
+)
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
-from hmesh.runs.world.meter_bills import STATE as STATE
 from hmesh.runs.world.meter_bills import MeterBills, NetMetering, PartOfBill
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 type Each = NDArray[np.float64]
-
-YEAR_H = 8760.0
-# Payments that value added tax is not put on.
-UNTAXED = ("site_feed_in", "site_net_metering")
-ENERGIES = (
-    "load_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh",
-    "curtailed_kwh", "unserved_kwh",
-)  # fmt: skip
 
 
 class MeteredSitesScheme(Scheme):
@@ -79,11 +74,13 @@ class MeteredSitesScheme(Scheme):
         if setting.first_of_day[step] == step:
             self._begin_day(step)
         self.there = simulation.supplied[self.layout.community]
-        load = np.where(self.there, self.layout.load_kwh[step], 0.0)
-        sun = np.where(self.there, self._generation[step], 0.0)
+        part = simulation.supplied_part[self.layout.community]
+        load = np.where(self.there, part * self.layout.load_kwh[step], 0.0)
+        sun = np.where(self.there, part * self._generation[step], 0.0)
         tariff = setting.tariffs[step]
         self.sites.population.heard |= {
-            "step": step, "loads_kwh": load, "suns_kwh": sun, "tariff": tariff
+            "step": step, "loads_kwh": load, "suns_kwh": sun, "tariff": tariff,
+            "supplied_part": part,
         }  # fmt: skip
         # Without supply a site has no exchange: its meter is dark, and its battery idle.
         flows = self.sites.decide(step, load, sun, tariff)
@@ -97,7 +94,7 @@ class MeteredSitesScheme(Scheme):
             "discharge_kwh": np.maximum(0.0 - battery, 0.0),
             "curtailed_kwh": flows.curtailed_kwh,
             "unserved_kwh": flows.unserved_kwh
-            + np.where(self.there, 0.0, self.layout.load_kwh[step]),
+            + np.where(self.there, 1.0 - part, 1.0) * self.layout.load_kwh[step],
         }
         self.battery_kwh = battery
         self._draw()

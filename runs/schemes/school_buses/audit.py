@@ -19,6 +19,7 @@ from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -133,7 +134,35 @@ class SchoolAudit(SchemeAudit):
                 "school_replaced_kwh": self.replaced.sum(axis=2),
                 "school_replaced_bill": (price * self.replaced).sum(axis=2),
             }
-        return by_step, self.figures_of_run
+        cost, invests = self._of_chargers()
+        return by_step | cost, self.figures_of_run | invests
+
+    def _of_chargers(self) -> tuple[Figures, Figures]:
+        """Return what buses pay less what they earn, and what chargers for both directions cost."""
+        economics, inputs = self.rules.economics, self.inputs
+        if economics is None:
+            return {}, {}
+        rules, buses = self.rules, sum(g.schools * g.buses for g in self.rules.groups)
+        each = (
+            economics.charger_price
+            + economics.charger_price_per_kw * rules.power_kw
+            + economics.battery_price_per_kwh * rules.capacity_kwh
+        )
+        sells = np.array(
+            [s not in ("charge_after_use", "valley_charging") for s in self.strategies]
+        )
+        sells[[s for s in self.answering_strategies if self.answers_of is not None]] = True
+        invests = invested("school", economics, np.where(sells, each * buses, 0.0), inputs)
+        tariff, setting = economics.tariff, inputs.of_scheme("school_buses")
+        measured = None if setting is None else setting.tariff
+        if tariff is not None and tariff.dataset is not None and measured is None:
+            return {}, invests
+        given = self.sold.copy()
+        if self.answers_of is not None:
+            given += self.answers_of.discharged_kwh
+        cost = valued_at(inputs, economics, self.hours, measured) * (self.charged + self.response)
+        running = (cost - self.income + economics.wear * given).sum(axis=2)
+        return {"school_running_cost": running}, invests
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""

@@ -45,4 +45,6 @@ SCHEME = SchemeDescriptor(
     searches_price=".money:buys_from_buses",
     rules=".strategies:STRATEGIES",
     deciding="hmesh.agents.school:School",
+    outages_in_part=True,
+    pays="school",
 )

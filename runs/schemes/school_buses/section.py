@@ -28,6 +28,7 @@ from hmesh.runs.scenarios.base import (
     ordered,
     refuse,
 )
+from hmesh.runs.scenarios.economics_section import BusEconomics
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
 from hmesh.runs.schemes.school_buses.money import MONEY
@@ -154,6 +155,11 @@ class SchoolBuses(SchemeSection):
         "what centralised control pays above the average price of stored energy",
     )
 
+    economics: BusEconomics | None = Field(
+        default=None,
+        description="what chargers for both directions cost, and what money costs, or null",
+    )
+
     price_response: BusResponse | None = Field(
         default=None,
         description="what parked buses value energy at where it answers to the price of the step "
@@ -189,8 +195,14 @@ class SchoolBuses(SchemeSection):
 
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
-        """The dataset with the blocks of buses."""
-        return {} if self.blocks is None else {self.blocks: BLOCK_TABLES}
+        """The dataset with the blocks of buses, and the one that sets prices."""
+        found: dict[str, tuple[str, ...]] = (
+            {} if self.blocks is None else {self.blocks: BLOCK_TABLES}
+        )
+        tariff = None if self.economics is None else self.economics.tariff
+        if tariff is not None and tariff.dataset is not None:
+            found[tariff.dataset] = (*found.get(tariff.dataset, ()), "market")
+        return found
 
     @property
     def files(self) -> list[str]:

@@ -18,6 +18,7 @@ from hmesh.runs.schemes.school_buses.demand_forecast import UtilityForecast
 from hmesh.runs.schemes.school_buses.section import BLOCK_TABLES, CONNECTION, SchoolBuses
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.tariff import stated_prices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,10 @@ class SchoolSetting:
         Steps of the charging window, and those in which it opens.
     forecast : UtilityForecast
         What the utility expects of all members.
+    step_h : float
+        Length of a step [h].
+    tariff : array, shape (steps,), optional
+        The prices at which energy is valued, where they are not those paid [money/kWh].
     """
 
     rules: SchoolBuses
@@ -52,6 +57,7 @@ class SchoolSetting:
     opens: NDArray[np.bool_]
     forecast: UtilityForecast
     step_h: float
+    tariff: NDArray[np.float64] | None = None
 
     def base_kwh(self, step: int) -> float:
         """Return the demand that the utility meets without help on the date of a step [kWh]."""
@@ -123,7 +129,16 @@ def make_school_setting(rules: SchoolBuses, setting: Setting) -> SchoolSetting:
         opens=opens,
         forecast=UtilityForecast(scenario, calendar, members),
         step_h=scenario.step_h,
+        tariff=_valued_at(rules, setting),
     )
+
+
+def _valued_at(rules: SchoolBuses, setting: Setting) -> NDArray[np.float64] | None:
+    """Return the prices at which energy is valued, where the scenario states any."""
+    if rules.economics is None or rules.economics.tariff is None:
+        return None
+    place = "school_buses.economics.tariff"
+    return stated_prices(rules.economics.tariff, setting.scenario, setting.calendar, place)
 
 
 def _schools(

@@ -16,6 +16,7 @@ from hmesh.runs.schemes.school_buses.records import recorded_schools, write_step
 from hmesh.runs.schemes.school_buses.school_days import SchoolDays
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
+from hmesh.runs.schemes.school_buses.worth import cost_of_chargers, cost_of_step
 from hmesh.runs.schemes.step_rows import BATTERY
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
 from hmesh.runs.strategy_names import strategy_within
@@ -242,6 +243,7 @@ class SchoolBusSharing(Scheme):
             "school_replaced_generation_cost": cost.total(drawn)
             - cost.total(drawn - float(replaced.sum())),
             **({} if self.answers is None else self.answers.sums()),
+            **cost_of_step(self),
         }
 
     def counts(self) -> dict[str, int]:
@@ -287,6 +289,7 @@ class SchoolBusSharing(Scheme):
         return {
             "school_final_mean_soc": float(soc.mean()) if len(soc) else None,
             "school_stored_change_kwh": float(fleet["energy_kwh"].sum() - started.sum()),
+            **cost_of_chargers(self),
         }
 
     def usable_kwh(self) -> NDArray[np.float64]:

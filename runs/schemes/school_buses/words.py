@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, money, two
 
@@ -28,7 +29,7 @@ ENERGIES: Mapping[str, Note] = {
 }
 
 
-def rows(_: Sequence[Totals]) -> list[Row]:
+def rows(every: Sequence[Totals]) -> list[Row]:
     """Return its rows of the summary table."""
     return [
         ("school buses charge [MWh]", lambda t: t["school_charged_kwh"] / 1e3, two, True),
@@ -38,6 +39,18 @@ def rows(_: Sequence[Totals]) -> list[Row]:
         ("generation cost [{currency}]", lambda t: t["generation_cost"], money, True),
         ("  with incentives [{currency}]", _with_incentives, money, True),
         ("  replacing nothing sold [{currency}]", _without_replacing, money, True),
+        *_whether_it_pays(every),
+    ]
+
+
+def _whether_it_pays(every: Sequence[Totals]) -> list[Row]:
+    """Return rows for what buses that sell cost and earn; none without prices."""
+    if "school_running_cost" not in every[0]:
+        return []
+    return [
+        ("buses' running cost [{currency}]", lambda t: t["school_running_cost"], money, True),
+        ("price of buses' chargers [{currency}]", lambda t: t["school_investment"], money, False),
+        *investment_rows(every, "school", "buses' "),
     ]
 
 

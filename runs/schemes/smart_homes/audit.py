@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import (
     NO_ANSWERS,
@@ -22,7 +23,13 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_answers import hold_home_answers, read_answers
 from hmesh.runs.schemes.smart_homes.audit_days import check_capacities, check_plans
 from hmesh.runs.schemes.smart_homes.audit_rules import check_rules
-from hmesh.runs.schemes.smart_homes.audit_tables import DETAILS, HomeTables, read_groups, read_homes
+from hmesh.runs.schemes.smart_homes.audit_tables import (
+    DETAILS,
+    HomeTables,
+    read_groups,
+    read_homes,
+    there_of,
+)
 from hmesh.runs.schemes.smart_homes.records import recorded_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 
@@ -62,6 +69,13 @@ class HomeAudit(SchemeAudit):
             f"{name}@{group.name}"
             for group in settings.groups
             for name in ("controller", "storages", *(device.name for device in group.devices))
+        ]
+        # An appliance that no home moves could be one that cannot be moved: only numbers of offers
+        # differ, which no check counts.
+        self.not_covered = [
+            f"run.scenario.smart_homes.groups.{g}.appliances.{k}.shiftable"
+            for g, group in enumerate(settings.groups)
+            for k in range(len(group.appliances))
         ]
         if settings.price_response is not None:
             self.answers_beside = True
@@ -164,12 +178,42 @@ class HomeAudit(SchemeAudit):
         }
         if self.answers_of is not None:
             by_step |= self.answers_of.figures()
+        cost, invests = self._of_storages()
+        by_step, of_run = by_step | cost, of_run | invests
         if self.inputs.reliable:
             by_step["counts.home_messages_unheard"] = np.zeros(net.shape[:2])
         if self.tables is not None and self.tables.complete:
             more_by_step, more_of_run = self.tables.figures()
             by_step, of_run = by_step | more_by_step, of_run | more_of_run
         return by_step, of_run
+
+    def _of_storages(self) -> tuple[Figures, Figures]:
+        """Return what homes pay and by wear, and what their storages cost."""
+        economics, inputs = self.settings.economics, self.inputs
+        if economics is None:
+            return {}, {}
+        setting, t, invests = inputs.of_scheme("smart_homes"), self.totals, {}
+        if setting is not None:
+            size = sum(
+                group.homes * sum(storage.capacity_kwh for storage in group.settings.storages)
+                for group in setting.groups
+            )
+            price = economics.storage_price_per_kwh * size * there_of(inputs)
+            invests = invested("home", economics, price, inputs)
+        tariff, measured = economics.tariff, None if setting is None else setting.tariff
+        if tariff is not None and tariff.dataset is not None and measured is None:
+            return {}, invests
+        # All homes are connected where economics is stated.
+        bought, sold = (self._of_communities(t[f"{way}ed_kwh"]) for way in ("import", "export"))
+        given = t["discharged_kwh"].sum(axis=2)
+        if (answers := self.answers_of) is not None:
+            bought = bought + answers.of_communities(answers.charged_kwh)
+            sold = sold + answers.of_communities(answers.discharged_kwh)
+            given = given + answers.discharged_kwh.sum(axis=2)
+        price = valued_at(inputs, economics, self.hours, measured)
+        value = price if economics.feed_in is None else economics.feed_in
+        cost = (price * bought - value * sold).sum(axis=2)
+        return {"home_running_cost": cost + economics.wear * given}, invests
 
     def checks(self) -> Iterator[Check]:
         """Return what was found."""

@@ -98,12 +98,16 @@ def hold_home_answers(answers: AnswersOfStores, tables: HomeTables) -> None:
         if held.group.node < 0:
             continue
         bank, s = columns_of(held), held.storages
-        size = bank["capacity_kwh"]
+        size = bank["capacity_kwh"] * tables.there[:, None, None]
         room = room_beside(
             s["energy_kwh"], bank["soc_min"] * size, bank["soc_max"] * size,
             bank["power_kw"] * answers.inputs.step_h, s["charge_kwh"], s["discharge_kwh"],
             bank["charge_efficiency"], bank["discharge_efficiency"],
         )  # fmt: skip
+        usable, give, take = room
+        part = answers.inputs.served_part[:, held.group.community][:, None, None, None]
+        rated = bank["power_kw"] * answers.inputs.step_h * part
+        room = (usable, np.minimum(give, rated), np.minimum(take, rated))
         shape = (*s["energy_kwh"].shape[:2], -1)
         rooms.append([each.reshape(shape) for each in room])
     left = [np.concatenate(column, axis=2) for column in zip(*rooms, strict=True)]

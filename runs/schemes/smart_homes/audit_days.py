@@ -13,17 +13,17 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.smart_homes.audit_rules import ASSIGNMENTS, home_of
-from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
+from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 from hmesh.runs.strategy_names import strategies_within
 
 type Energies = NDArray[np.float64]
 
 # How many days of homes of a group are judged, under each strategy.
-MOST_DAYS = 200
+MOST_DAYS = 100
 # Slots agreed on are compared with all choices where these are few, elsewhere with those one slot
 # away, of so many days of homes and choices in all.
-MOST_CHOICES, MOST_TRIED = 200, 4_000
+MOST_CHOICES, MOST_TRIED = 200, 2_000
 # Less than this is no improvement.
 _GAIN_KWH = 1e-6
 
@@ -96,7 +96,8 @@ class _Day:
         supply = [source.steps_kwh(day.start, steps)[:, chosen] for source in group.generators]
         self.generation = np.stack(supply, axis=2) if supply else np.zeros((steps, len(chosen), 0))
         self.energy = held.storages["energy_kwh"][day.start, s][chosen]
-        self.homes = [home_of(held, h, assignment, inputs.step_h) for h in chosen]
+        there = there_of(inputs)[s]
+        self.homes = [home_of(held, h, assignment, inputs.step_h, there) for h in chosen]
         # What all ask for can be served of it, and what becomes of what was agreed on.
         self.asked = [self._settled(h, self.wanted) for h in range(len(chosen))]
         self.agreed = [self._settled(h, self.committed) for h in range(len(chosen))]
@@ -218,6 +219,8 @@ def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
         (row["strategy"], row["home"], row["storage"]): (row["published_kwh"], row["dynamic_kwh"])
         for row in reported
     }
+    if len(rows) < len(reported):
+        raise DamagedTableError("home_capacities", "a row stands twice")
     settings: SmartHomesSettings = inputs.scenario.smart_homes
     assert settings is not None
     follows = strategies_within("smart_homes", inputs.strategies)

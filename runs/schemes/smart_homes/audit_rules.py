@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.reference.homes import Home, settle
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables
+from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
 from hmesh.runs.strategy_names import strategies_within
 
 type Energies = NDArray[np.float64]
 
 # In this many homes and steps of a group at most, under each strategy, flows are settled again.
-MOST_SETTLED = 20_000
+MOST_SETTLED = 5_000
 # Which power flow each strategy assigns, and whether it shifts loads.
 ASSIGNMENTS = {
     "spfa_s": ("spfa_s", False),
@@ -23,6 +24,7 @@ ASSIGNMENTS = {
     "mpfa_sg": ("mpfa_sg", False),
     "mpfa_mg": ("mpfa_mg", False),
     "mpfa_sg_shifting": ("mpfa_sg", True),
+    "no_home_storage": ("mpfa_mg", False),
     "mpfa_mg_shifting": ("mpfa_mg", True),
 }
 _COLUMNS = (
@@ -46,8 +48,10 @@ class _Rules:
 
     def __init__(self, inputs: RunInputs) -> None:
         self.inputs = inputs
+        self.grid_part = 1.0 - lost_parts(inputs.scenario)
         follows = strategies_within("smart_homes", inputs.strategies)
         self.assignments = [ASSIGNMENTS[strategy][0] for strategy in follows]
+        self.there = there_of(inputs)
         name = "smart homes: "
         self.balance = Tally(f"{name}flows of every device add up", EXACT, "of the energy")
         self.whole = Tally(f"{name}an appliance is served whole or not at all", EXACT, "kWh")
@@ -80,13 +84,15 @@ class _Rules:
         flow = held.direct.sum(axis=3) + held.drawn.sum(axis=3)
         self._add(self.balance, held, relative(a["served_kwh"], flow))
         self._add(self.balance, held, relative(a["imported_kwh"], held.imported))
+        self._with_grid(held)
         self._add(self.balance, held, relative(s["charge_kwh"], held.charged.sum(axis=3)))
         self._add(self.balance, held, relative(s["discharge_kwh"], held.drawn.sum(axis=4)))
         served = np.minimum(np.abs(a["served_kwh"]), np.abs(a["served_kwh"] - a["committed_kwh"]))
         self._add(self.whole, held, served)
         charge, discharge = s["charge_kwh"], s["discharge_kwh"]
         rated = bank["power_kw"] * self.inputs.step_h
-        least, most = (bank[name] * bank["capacity_kwh"] for name in ("soc_min", "soc_max"))
+        there = self.there[:, None, None]
+        least, most = (bank[name] * bank["capacity_kwh"] * there for name in ("soc_min", "soc_max"))
         ways = bank["charge_efficiency"], bank["discharge_efficiency"]
         lost = (1.0 - ways[0]) * charge + (1.0 / ways[1] - 1.0) * discharge
         self._add(self.stores, held, np.abs(s["losses_kwh"] - lost))
@@ -95,7 +101,7 @@ class _Rules:
         after = held_after(after, answer, *ways)
         start = held.group.storages["energy_kwh"].reshape(-1, charge.shape[3])[: held.homes]
         self._add(self.stores, held, np.abs(s["energy_kwh"][1:] - after[:-1]))
-        self._add(self.stores, held, np.abs(s["energy_kwh"][:1] - start))
+        self._add(self.stores, held, np.abs(s["energy_kwh"][:1] - start * there))
         for value in (s["energy_kwh"], after):
             self._add(self.limits, held, np.maximum(np.maximum(least - value, value - most), 0.0))
         for value in (
@@ -103,6 +109,24 @@ class _Rules:
             discharge + np.maximum(0.0 - answer, 0.0),
         ):
             self._add(self.limits, held, np.maximum(np.maximum(value - rated, -value), 0.0))
+
+    def _with_grid(self, held: GroupTables) -> None:
+        """Check that the grid serves and takes for the part of a step in which it is there."""
+        a, group = held.appliances, held.group
+        part = self.grid_part[:, group.community] * (group.node >= 0)
+        part = part[:, None, None, None]
+        self._add(
+            self.balance, held, relative(held.exported, part * (held.exported + held.curtailed))
+        )
+        lacks = np.where(a["served_kwh"] > 0.0, 0.0, a["committed_kwh"])
+        # What was not committed has been moved, or is refused.
+        refused = np.where(a["committed_kwh"] > 0.0, 0.0, a["wanted_kwh"])
+        off = relative(a["imported_kwh"], part * lacks)
+        self._add(
+            self.balance,
+            held,
+            np.minimum(off, relative(a["imported_kwh"], part * (lacks + refused))),
+        )
 
     def follow_sources(self, held: GroupTables) -> None:
         """Check what devices generate and want against what they follow."""
@@ -135,7 +159,7 @@ class _Rules:
         )
         off, refused = np.zeros((2, steps, 1, len(chosen)))
         for column, h in enumerate(chosen.tolist()):
-            home = home_of(held, h, assignment, self.inputs.step_h)
+            home = home_of(held, h, assignment, self.inputs.step_h, there=self.there[s])
             columns = (
                 held.generation[:, s, h], held.appliances["committed_kwh"][:, s, h],
                 held.storages["energy_kwh"][:, s, h], held.appliances["served_kwh"][:, s, h],
@@ -168,8 +192,10 @@ def columns_of(held: GroupTables) -> dict[str, Energies]:
     return {name: population[name].reshape(-1, each)[: held.homes] for name in _COLUMNS}
 
 
-def home_of(held: GroupTables, home: int, assignment: str, step_h: float) -> Home:
-    """Return a recorded home of a group."""
+def home_of(
+    held: GroupTables, home: int, assignment: str, step_h: float, there: float = 1.0
+) -> Home:
+    """Return a recorded home of a group, its storages of a share of their size."""
     settings, layout = held.group.settings, held.group.layout
 
     def order(ranks: list[int]) -> tuple[int, ...]:
@@ -182,6 +208,9 @@ def home_of(held: GroupTables, home: int, assignment: str, step_h: float) -> Hom
         order([device.rank for device in settings.generators]),
         order([device.rank for device in settings.appliances]),
         order([device.priority for device in settings.appliances]),
-        **{name: tuple(values[home].tolist()) for name, values in columns_of(held).items()},
+        **{
+            name: tuple((values[home] * (there if name == "capacity_kwh" else 1.0)).tolist())
+            for name, values in columns_of(held).items()
+        },
         step_h=step_h,
     )

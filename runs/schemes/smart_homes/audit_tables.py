@@ -18,10 +18,10 @@ from hmesh.runs.audits.table_reader import (
     refuse_mixed,
 )
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.smart_homes.group_flows import SUMS
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
-from hmesh.runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
+from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup, SmartHomeSetting
+from hmesh.runs.strategy_names import strategies_within
 
 type Energies = NDArray[np.float64]
 
@@ -95,6 +95,10 @@ class GroupTables:
         return total
 
 
+# The strategy under which storages have no size.
+_WITHOUT = "no_home_storage"
+
+
 @dataclass(frozen=True, slots=True)
 class HomeTables:
     """What the tables say of all recorded homes.
@@ -107,11 +111,14 @@ class HomeTables:
         The steps at which a day begins.
     complete : bool
         Whether all homes of all groups are recorded.
+    there : array, shape (strategies,)
+        Size of storages under each strategy as a share of the stated one, 0 or 1 [-].
     """
 
     groups: list[GroupTables]
     days: list[int]
     complete: bool
+    there: Energies
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the summary that homes settle, by step and of the run."""
@@ -136,12 +143,18 @@ class HomeTables:
             end = last["energy_kwh"] + eta_c * last["charge_kwh"] - last["discharge_kwh"] / eta_d
             answer = held.response[-1]
             end += np.where(answer > 0.0, eta_c * answer, answer / eta_d)
-            change += (end - start).sum(axis=(1, 2))
+            change += (end - start * self.there[:, None, None]).sum(axis=(1, 2))
         return {
             "counts.home_slots_unmet": unmet,
             "counts.home_slots_refused": refused,
             "counts.home_days_searched": searched,
         }, {"home_stored_change_kwh": change}
+
+
+def there_of(inputs: RunInputs) -> Energies:
+    """Return the size of storages under each strategy as a share of the stated one, 0 or 1."""
+    follows = strategies_within("smart_homes", inputs.strategies)
+    return np.array([0.0 if strategy == _WITHOUT else 1.0 for strategy in follows])
 
 
 def read_groups(run: Run, inputs: RunInputs, groups: list[str]) -> Columns:
@@ -196,7 +209,7 @@ def read_homes(
         if homes
     ]
     complete = recorded == [group.homes for group in setting.groups]
-    return HomeTables(groups, days, complete)
+    return HomeTables(groups, days, complete, there_of(inputs))
 
 
 def _days(inputs: RunInputs) -> list[int]:

@@ -8,9 +8,10 @@ from hmesh.agents.home_devices import Appliance, Appliances, DevicesOfADay, Gene
 from hmesh.agents.home_devices import HomeGenerator as HomeGeneratorAgent
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.environment.calendar import Calendar
+from hmesh.environment.population import Population
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 from hmesh.runs.schemes.smart_homes.setting import KINDS, HomeGroup
-from hmesh.runs.schemes.smart_homes.strategies import control_of
+from hmesh.runs.schemes.smart_homes.strategies import WITHOUT_STORAGES, control_of
 
 
 def agents_of(
@@ -57,8 +58,17 @@ def agents_of(
         control_of(strategy, settings),
         generators,
         appliances,
-        Storages(world, group.storages.fork(), own.name, group.layout.storages),
+        Storages(world, _storages(group, strategy), own.name, group.layout.storages),
     )
+
+
+def _storages(group: HomeGroup, strategy: str) -> Population:
+    """Return the storages of a group at the start, of no size where a strategy has none."""
+    storages = group.storages.fork()
+    if strategy == WITHOUT_STORAGES:
+        storages.set("capacity_kwh", 0.0)
+        storages.set("energy_kwh", 0.0)
+    return storages
 
 
 def begin_day(

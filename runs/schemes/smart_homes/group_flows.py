@@ -7,17 +7,11 @@ from numpy.typing import NDArray
 
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.markets.power_flow_assignment import StepFlows
-from hmesh.runs.schemes.smart_homes.setting import HomeGroup
+from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup
 from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
-
-# What adds up over the steps of a run, for every group and for all of them.
-SUMS = (
-    "generation_kwh", "wanted_kwh", "served_kwh", "direct_kwh", "charged_kwh", "discharged_kwh",
-    "losses_kwh", "curtailed_kwh", "imported_kwh", "exported_kwh",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -74,7 +68,7 @@ class GroupOfAStep:
 
 
 def settle_group(
-    group: HomeGroup, homes: SmartHomes, refused: Mask, t: int, clear: float, *, connected: bool
+    group: HomeGroup, homes: SmartHomes, refused: Mask, t: int, clear: float, grid_part: float
 ) -> GroupOfAStep:
     """Return what a group of homes does in a step.
 
@@ -90,8 +84,8 @@ def settle_group(
         The step of the day.
     clear : float
         Share of the sunshine of a clear sky that clouds leave [-].
-    connected : bool
-        Whether the grid serves what homes lack.
+    grid_part : float
+        For which part of the step the grid serves what homes lack and takes what they leave, 0..1.
     """
     homes.t = t
     generation = _generation(group, homes, t, clear)
@@ -101,14 +95,15 @@ def settle_group(
     flows = homes.settle(generation, demand)
     unserved = np.where(refused, wanted, 0.0) + np.where(flows.served, 0.0, demand)
     left = flows.curtailed_kwh
-    none = np.zeros_like
+    # A home settles its own flows whether or not the grid is there.
+    exported = left * grid_part if grid_part > 0.0 else np.zeros_like(left)
     return GroupOfAStep(
         flows=flows,
         wanted_kwh=wanted,
         demand_kwh=demand,
-        imported_kwh=unserved if connected else none(unserved),
-        exported_kwh=left if connected else none(left),
-        curtailed_kwh=none(left) if connected else left,
+        imported_kwh=unserved * grid_part,
+        exported_kwh=exported,
+        curtailed_kwh=left - exported,
         energy_kwh=energy,
         losses_kwh=homes.bank.losses_kwh(flows.charge_kwh, flows.discharge_kwh),
     )

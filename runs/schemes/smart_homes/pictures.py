@@ -22,7 +22,8 @@ from hmesh.runs.pictures.figure_layout import (
     strategy_colour,
 )
 from hmesh.runs.pictures.run_data import RunData, codes_of
-from hmesh.runs.strategy_names import strategy_label, strategy_name
+from hmesh.runs.schemes.smart_homes.strategies import WITHOUT_STORAGES
+from hmesh.runs.strategy_names import strategy_label, strategy_name, strategy_within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,9 +200,11 @@ def stored_kwh(data: RunData) -> FloatArray | None:
     for g, held in enumerate(settings):
         for s in held["storages"]:
             least[g, storages.index(s["name"])] = s["soc_min"] * s["capacity_kwh"]
-    usable = (
-        rows.column("energy_kwh").to_numpy()
-        - least[group, codes_of(rows.column("storage"), storages)]
+    held_kwh = rows.column("energy_kwh").to_numpy()
+    usable = held_kwh - least[group, codes_of(rows.column("storage"), storages)]
+    there = [strategy_within("smart_homes", name) != WITHOUT_STORAGES for name in data.strategies]
+    usable = np.where(
+        np.array(there)[codes_of(rows.column("strategy"), data.strategies)], usable, held_kwh
     )
     total = np.zeros((len(data.strategies), len(settings), data.steps))
     where = (

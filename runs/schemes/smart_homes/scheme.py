@@ -18,6 +18,9 @@ SCHEME = SchemeDescriptor(
         StrategyDescriptor("mpfa_sg", "MPFA/SG", "#56B4E9"),
         StrategyDescriptor("mpfa_mg", "MPFA/MG", "#0072B2"),
         StrategyDescriptor("mpfa_sg_shifting", "MPFA/SG with shifting", "#009E73"),
+        StrategyDescriptor(
+            "no_home_storage", "homes without storages", "#8C8C8C", plural=True, on_request=True
+        ),
         StrategyDescriptor("mpfa_mg_shifting", "MPFA/MG with shifting", "#CC79A7"),
     ),
     section=".section:SmartHomesSettings",
@@ -48,5 +51,7 @@ SCHEME = SchemeDescriptor(
     ),
     live=".live:SmartHomesLive",
     size_note=".size:size_note",
+    pays="home",
     prosumer_part=ProsumerPart("home", "homes", ".section:HomeGroupSettings", {"connected": True}),
+    outages_in_part=True,
 )

@@ -25,6 +25,7 @@ from hmesh.runs.scenarios.base import (
     refuse,
     within_limits,
 )
+from hmesh.runs.scenarios.economics_section import HomeEconomics
 from hmesh.runs.scenarios.preferences import FromFile, PositivePreference
 from hmesh.runs.scenarios.price_response_section import PriceResponse
 
@@ -311,6 +312,11 @@ class SmartHomesSettings(SchemeSection):
         default=Sizing(), description="how the capacity that each group needs is worked out"
     )
 
+    economics: HomeEconomics | None = Field(
+        default=None,
+        description="what storages of homes cost, for their payback and net present value, or null",
+    )
+
     price_response: PriceResponse | None = Field(
         default=None,
         description="what storages of connected homes value energy at where what their homes leave "
@@ -360,6 +366,9 @@ class SmartHomesSettings(SchemeSection):
         }
         if self.weather is not None:
             used[self.weather] = (*used.get(self.weather, ()), "weather")
+        tariff = None if self.economics is None else self.economics.tariff
+        if tariff is not None and tariff.dataset is not None:
+            used[tariff.dataset] = (*used.get(tariff.dataset, ()), "market")
         return used
 
     @check("weather")
@@ -376,6 +385,15 @@ class SmartHomesSettings(SchemeSection):
             message = "no home is connected, so that no price reaches any"
             allowed = "null, or a group with connected: true"
             problems.append(Problem("price_response", message, allowed))
+        problems += [
+            Problem(
+                f"groups.{g}.connected",
+                f"economics values what {group.name} draw from the grid, and they draw nothing",
+                "connected: true, or economics: null",
+            )
+            for g, group in enumerate(self.groups)
+            if self.economics is not None and not group.connected
+        ]
         return problems + [
             Problem(
                 f"groups.{g}.appliances.{a}.comfort",

@@ -43,7 +43,13 @@ from hmesh.runs.schemes.smart_homes.sources import (
 )
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
+from hmesh.runs.world.tariff import stated_prices
 
+# What adds up over the steps of a run, for every group and for all of them.
+SUMS = (
+    "generation_kwh", "wanted_kwh", "served_kwh", "direct_kwh", "charged_kwh", "discharged_kwh",
+    "losses_kwh", "curtailed_kwh", "imported_kwh", "exported_kwh",
+)  # fmt: skip
 KINDS: Mapping[str, type[HomeDevice]] = MappingProxyType(
     {
         "photovoltaics": Photovoltaics,
@@ -130,10 +136,13 @@ class SmartHomeSetting:
         Their settings in the scenario.
     groups : tuple of HomeGroup
         The homes.
+    tariff : array, shape (steps,), optional
+        The prices at which energy is valued, where they are not those paid [money/kWh].
     """
 
     settings: SmartHomesSettings
     groups: tuple[HomeGroup, ...]
+    tariff: NDArray[np.float64] | None = None
 
 
 def make_smart_home_setting(settings: SmartHomesSettings, setting: Setting) -> SmartHomeSetting:
@@ -150,7 +159,11 @@ def make_smart_home_setting(settings: SmartHomesSettings, setting: Setting) -> S
     for index, group in enumerate(settings.groups):
         node = grid.node_index.get(f"{group.community}/{group.name}", -1)
         groups.append(maker.group(index, group, communities.index(group.community), node))
-    return SmartHomeSetting(settings, tuple(groups))
+    tariff = None
+    if settings.economics is not None and settings.economics.tariff is not None:
+        place = "smart_homes.economics.tariff"
+        tariff = stated_prices(settings.economics.tariff, setting.scenario, setting.calendar, place)
+    return SmartHomeSetting(settings, tuple(groups), tariff)
 
 
 class _Maker:

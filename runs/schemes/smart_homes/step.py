@@ -11,7 +11,6 @@ from hmesh.agents.smart_homes import SmartHomes
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.smart_homes.group_agents import agents_of, begin_day
 from hmesh.runs.schemes.smart_homes.group_flows import (
-    SUMS,
     GroupOfAStep,
     refused_slots,
     settle_group,
@@ -22,7 +21,8 @@ from hmesh.runs.schemes.smart_homes.records import (
     write_homes,
     write_step,
 )
-from hmesh.runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
+from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup, SmartHomeSetting
+from hmesh.runs.schemes.smart_homes.worth import cost_of_step, cost_of_storages
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
@@ -67,6 +67,7 @@ class SmartHomeSharing(Scheme):
             agents_of(simulation, group, self.strategy, self.setting.settings)
             for group in self.setting.groups
         ]
+        self._first_kwh = [homes.storages.population["energy_kwh"].sum() for homes in self.groups]
         self.first_step = self.steps = 0
         self.planned = False
         self._refused: list[Mask] = [np.empty((0, 0, 0), np.bool_)] * len(self.groups)
@@ -109,7 +110,7 @@ class SmartHomeSharing(Scheme):
             return
         self.answer_nodes = self.answers.answer_nodes
         left = [
-            homes.room_left(of_group.flows)
+            homes.room_left(of_group.flows, float(self.simulation.supplied_part[group.community]))
             for group, homes, of_group in zip(
                 self.setting.groups, self.groups, self.of_step, strict=True
             )
@@ -137,8 +138,9 @@ class SmartHomeSharing(Scheme):
             self.setting.groups, self.groups, self._refused, strict=True
         ):
             connected = group.node >= 0 and bool(simulation.supplied[group.community])
+            part = float(simulation.supplied_part[group.community]) if connected else 0.0
             clear = simulation.chance.clearness[group.community]
-            of_group = settle_group(group, homes, refused[t], t, clear, connected=connected)
+            of_group = settle_group(group, homes, refused[t], t, clear, part)
             self.of_step.append(of_group)
             sums = self._sums[group.settings.name]
             for what, energy in of_group.totals_kwh.items():
@@ -180,7 +182,7 @@ class SmartHomeSharing(Scheme):
     def pay(self) -> None:
         """Let connected homes pay for what they draw, and be paid for what they feed in."""
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
-        imported, exported = self._traded()
+        imported, exported = self.traded_kwh()
         price = self.simulation.market.decision.community_price
         connected = {group.community for group in self.setting.groups if group.node >= 0}
         for m in sorted(connected.intersection(self.simulation.supplied_communities)):
@@ -191,7 +193,7 @@ class SmartHomeSharing(Scheme):
         if self.answers is not None:
             self.answers.pay()
 
-    def _traded(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what homes of each community draw from the grid and feed into it [kWh]."""
         imported = np.zeros(len(self.simulation.setting.communities))
         exported = np.zeros_like(imported)
@@ -260,8 +262,9 @@ class SmartHomeSharing(Scheme):
             f"home_{what}": sum(of_group.totals_kwh[what] for of_group in self.of_step)
             for what in SUMS
         }
-        imported, exported = self._traded()
+        imported, exported = self.traded_kwh()
         sums["home_bill"] = float((self.simulation.paid_price() * (imported - exported)).sum())
+        sums |= cost_of_step(self)
         return sums if self.answers is None else sums | self.answers.sums()
 
     def counts(self) -> dict[str, int]:
@@ -309,14 +312,13 @@ class SmartHomeSharing(Scheme):
     def summary(self) -> dict[str, Any]:
         """Return the totals of each group, and what storages hold more than at first."""
         change = sum(
-            float(
-                homes.storages.population["energy_kwh"].sum() - group.storages["energy_kwh"].sum()
-            )
-            for group, homes in zip(self.setting.groups, self.groups, strict=True)
+            float(homes.storages.population["energy_kwh"].sum() - first)
+            for first, homes in zip(self._first_kwh, self.groups, strict=True)
         )
         return {
             "home_stored_change_kwh": change,
             "homes": {name: dict(sums) for name, sums in self._sums.items()},
+            **cost_of_storages(self),
         }
 
     def state(self) -> dict[str, Any]:

@@ -15,9 +15,13 @@ STRATEGIES: Mapping[str, tuple[Assignment, bool]] = MappingProxyType(
         "mpfa_sg": ("mpfa_sg", False),
         "mpfa_mg": ("mpfa_mg", False),
         "mpfa_sg_shifting": ("mpfa_sg", True),
+        # Generators feed all appliances, and nothing is kept.
+        "no_home_storage": ("mpfa_mg", False),
         "mpfa_mg_shifting": ("mpfa_mg", True),
     }
 )
+
+WITHOUT_STORAGES = "no_home_storage"
 
 
 def control_of(strategy: str, settings: SmartHomesSettings) -> ControlSettings:

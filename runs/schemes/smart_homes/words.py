@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, one, share
 
@@ -59,6 +60,18 @@ def rows(every: Sequence[Totals]) -> list[Row]:
             if anything(totals["peak_kw"])
             else []
         ),
+        *_whether_it_pays(every),
+    ]
+
+
+def _whether_it_pays(every: Sequence[Totals]) -> list[Row]:
+    """Return rows for what storages of homes cost and save; none without prices."""
+    if "home_running_cost" not in every[0]:
+        return []
+    return [
+        ("homes' running cost [{currency}]", lambda t: t["home_running_cost"], money, True),
+        ("price of homes' storages [{currency}]", lambda t: t["home_investment"], money, False),
+        *investment_rows(every, "home", "homes' storages, "),
     ]
 
 

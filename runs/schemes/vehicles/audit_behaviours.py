@@ -12,50 +12,115 @@ from hmesh.runs.audits.reference.vehicle_behaviours import by_thresholds, off_an
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
+from hmesh.runs.schemes.vehicles.audit_learning import OF_ALL, REPLAYS, Replay, Seen
 from hmesh.runs.schemes.vehicles.audit_scenario_travel import Travel
+from hmesh.runs.schemes.vehicles.audit_whereabouts import Whereabouts
 from hmesh.runs.world.behaving_rows import BehavingRows, choices_of
 
 # Behaviours that choose one of several thresholds.
 CHOOSE = ("regret_matching", "q_learning", "imitate")
+_STATELESS = ("typical", "threshold", "misreport")
+_TERMS = "charge_efficiency", "discharge_efficiency", "wanted_kwh", "miss_weight"
 
 
 class BehaviourAudit:
-    """Compares exchanges with what thresholds, constants and claims ask for, step by step.
+    """Compares exchanges with what behaviours ask for, step by step.
 
-    Which threshold a learner plays is its own; what it exchanges must be what one of them says.
+    What a behaviour remembers is followed from the first step on by a second implementation, from
+    its draws and from what was written down. Where vehicles that it compares are not written down,
+    an exchange must be what one of its thresholds asks for.
 
     Parameters
     ----------
-    inputs, fleet
-        What the scenario settles of the vehicles, and what each is like.
+    inputs, fleet, hours
+        What the scenario settles of the vehicles, what each is like, and the columns of
+        hours.parquet.
     """
 
-    def __init__(self, inputs: VehicleRunInputs, fleet: Columns) -> None:
-        self.inputs, self._fleet = inputs, fleet
+    def __init__(self, inputs: VehicleRunInputs, fleet: Columns, hours: Columns) -> None:
+        self.inputs, self._fleet, self._hours = inputs, fleet, hours
         known = inputs.setting is not None and inputs.reliable
         choices = choices_of(inputs.setting, "vehicles") if known and inputs.setting else []
-        checked = ("typical", "threshold", "misreport", *CHOOSE)
-        self._choices = [each for each in choices if each.name in checked]
+        self._replays: dict[tuple[int, int], Replay] = {}
+        self._choices: dict[int, BehavingRows] = {}
+        self._notes: dict[str, str] = {}
+        for k, choice in enumerate(choices):
+            if choice.name in _STATELESS or self._replayed(k, choice) or choice.name in CHOOSE:
+                self._choices[k] = choice
         self._tallies = {
             each.name: Tally(f"behaviour: {each.name} by its own rule", EXACT, "kWh")
-            for each in self._choices
+            for each in self._choices.values()
         }
+        for name, note in self._notes.items():
+            if name in self._tallies:
+                self._tallies[name].note(note)
 
-    def add(self, first: int, rows: Columns, travel: Travel | None) -> None:
+    def _replayed(self, k: int, choice: BehavingRows) -> bool:
+        """Return whether what vehicles of a choice remember can be followed, and begin to."""
+        inputs = self.inputs
+        if choice.name not in REPLAYS:
+            return False
+        if choice.name in OF_ALL and (choice.rows >= inputs.recorded).any():
+            self._notes[choice.name] = "what it compares is not all written down"
+            return False
+        if choice.name == "foresight" and inputs.scenario.expected_price.of_a_plugin:
+            return False
+        for s, strategy in enumerate(inputs.vehicle_strategies):
+            if strategy != "typical" and not inputs.own_rule(s):
+                prices = self._hours["community_price"][:, s]
+                self._replays[k, s] = REPLAYS[choice.name](inputs, choice, self._fleet, prices)
+        return True
+
+    def add(self, first: int, rows: Columns, where: Whereabouts, travel: Travel | None) -> None:
         """Check some steps, columns of shape (steps, strategies, vehicles)."""
+        shape = rows["price"].shape
+        # At a stop on its way nobody is asked a price.
+        asked = (rows["plugged"] == 1) & ~np.isnan(rows["price"])
+        asked &= np.broadcast_to(where.way_kwh, shape) < 0.0
         for s, strategy in enumerate(self.inputs.vehicle_strategies):
             if strategy == "typical" or self.inputs.own_rule(s):
                 continue
-            for choice in self._choices:
+            for k, choice in self._choices.items():
                 mine = choice.rows[choice.rows < self.inputs.recorded]
                 seen = {name: values[:, s, mine] for name, values in rows.items()}
                 home = None if travel is None else travel.finished[:, mine]
-                off = self._off(choice, seen, mine, home)
-                if off is None or not len(mine):
+                here, replay = asked[:, s, mine], self._replays.get((k, s))
+                if not len(mine):
                     continue
-                label = self._label(first, strategy, mine)
-                apart = np.where(seen["plugged"] == 1, off, 0.0)[:, None]
-                self._tallies[choice.name].add(apart, label, first)
+                if replay is None:
+                    off = self._off(choice, seen, mine, home)
+                else:
+                    off = self._followed(replay, first, seen, mine, home, here)
+                if off is not None:
+                    apart = np.where(here, off, 0.0)[:, None]
+                    label = self._label(first, strategy, mine)
+                    self._tallies[choice.name].add(apart, label, first)
+
+    def _followed(
+        self,
+        replay: Replay,
+        first: int,
+        seen: Columns,
+        mine: NDArray[np.intp],
+        home: NDArray[np.bool_] | None,
+        asked: NDArray[np.bool_],
+    ) -> NDArray[np.float64]:
+        """Return how far each exchange is from what its behaviour remembers [kWh]."""
+        off = np.zeros(asked.shape)
+        for k in range(len(off)):
+            here = np.flatnonzero(asked[k])
+            if len(here):
+                now = {name: values[k, here] for name, values in seen.items()}
+                stores = AnsweringStores(
+                    now["lam"], now["theta"], now["usable_kwh"], now["min_kwh"], now["max_kwh"],
+                    *(self._fleet[name][mine[here]] for name in _TERMS),
+                )  # fmt: skip
+                finished = None if home is None else home[k, here]
+                place = np.maximum(now["community"].astype(np.intp), 0)
+                given = now["price"], now["energy_kwh"], stores, finished, place
+                off[k, here] = replay.step(Seen(first + k, here, *given))
+            replay.end(first + k)
+        return off
 
     def _label(self, first: int, strategy: str, mine: NDArray[np.intp]) -> Label:
         """Return the label of numbers of some vehicles, by the numbers of all."""
@@ -75,8 +140,7 @@ class BehaviourAudit:
         lower, upper = seen["min_kwh"], seen["max_kwh"]
         price = np.where(seen["plugged"] == 1, price, 0.0)
         if choice.name == "misreport":
-            names = "charge_efficiency", "discharge_efficiency", "wanted_kwh", "miss_weight"
-            store = [self._fleet[name][mine] for name in names]
+            store = [self._fleet[name][mine] for name in _TERMS]
             factor = choice.columns["factor"][: len(mine)]
             lam = seen["lam"] * factor
             claims = AnsweringStores(lam, seen["theta"], seen["usable_kwh"], lower, upper, *store)

@@ -14,7 +14,7 @@ from hmesh.runs.audits.event_rows import EventRows
 from hmesh.runs.audits.reference.outages import Span, times_out
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.descriptor import OWN_RULE
+from hmesh.runs.schemes.descriptor import LEADERS, OWN_RULE
 from hmesh.runs.strategy_names import strategies_within
 from hmesh.runs.world.travel import growth_of
 
@@ -55,8 +55,11 @@ class VehicleRunInputs(RunInputs):
         return tuple(strategies_within("vehicles", self.strategies))
 
     def own_rule(self, strategy: int) -> bool:
-        """Whether a rule of a plugin decides under a strategy, given by its number."""
-        return self.pricing[strategy] == OWN_RULE
+        """Whether a rule of a plugin decides under a strategy, given by its number.
+
+        Leaders that come with hMESH set prices alone, which vehicles answer as they do any.
+        """
+        return self.pricing[strategy] == OWN_RULE and self.strategies[strategy] != LEADERS
 
     @property
     def there(self) -> NDArray[np.int64]:

@@ -22,6 +22,7 @@ from hmesh.runs.audits.run_inputs import BOUNDS, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sale, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.descriptor import OWN_RULE
 from hmesh.runs.schemes.vehicles.audit import AT_BOUND, VehicleAudit
 from hmesh.runs.schemes.vehicles.audit_adoption import check_adoption
 from hmesh.runs.schemes.vehicles.audit_behaviours import BehaviourAudit
@@ -98,7 +99,7 @@ class VehicleSchemeAudit(SchemeAudit):
         self._charger_events = None
         if record.events and inputs.all_recorded:
             self._charger_events = self.vehicles.chargers.events(run)
-        self.own_ways = BehaviourAudit(inputs, fleet)
+        self.own_ways = BehaviourAudit(inputs, fleet, self._hours)
         self.departures = None
         if inputs.scenario.vehicles.departures:
             by = {"strategy": inputs.strategies}
@@ -118,7 +119,7 @@ class VehicleSchemeAudit(SchemeAudit):
         travel = None if self._given is None else self._given.block(first, last)
         where = self.traffic.block(first, last, rows, travel)
         self.vehicles.add(first, rows, where, travel)
-        self.own_ways.add(first, rows, travel)
+        self.own_ways.add(first, rows, where, travel)
         if self.departures is not None:
             self.departures.block(first, last, rows, where, travel)
         self._rows, self._first, self._where = rows, first, where
@@ -126,10 +127,12 @@ class VehicleSchemeAudit(SchemeAudit):
     def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
         """Return the vehicles of a step under a game, and check its equilibrium."""
         bargains = self.inputs.vehicle_strategies[strategy] != "typical"
-        bargains &= not self.inputs.own_rule(strategy) and not self._behaving
+        bargains &= self.inputs.pricing[strategy] != OWN_RULE and not self._behaving
         if self.grid is None or not self.inputs.all_recorded:
             return None
         if not bargains and self._welfare is None:
+            return None
+        if not self.inputs.plays(step):
             return None
         others = [each.others(step, strategy) for each in self.beside]
         known = [each for each in others if each is not None]
@@ -274,7 +277,7 @@ class VehicleSchemeAudit(SchemeAudit):
         cost, invests = self._of_chargers(price)
         by_step |= cost
         solver = inputs.scenario.game.solver
-        if solver == "exact" and self._behaving:
+        if solver == "exact" and (self._behaving or inputs.played):
             pass  # Only the equilibrium shows how often the utility's best price is unattained.
         elif solver == "exact" and inputs.all_recorded:
             by_step["counts.unattained_optima"] = self.equilibrium.unattained

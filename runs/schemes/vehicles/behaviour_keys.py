@@ -247,6 +247,26 @@ class Misreport(BehaviourKeys):
     factor: NotNegativePreference = Field(description="multiple of lam that it claims [-]")
 
 
+class JoinAndLeave(BehaviourKeys):
+    """Best-responds while it is a member of its aggregator, and else charges as it comes home."""
+
+    name: Literal["join_and_leave"] = Field(description="name of the behaviour")
+    first_share: Share = Field(
+        default=1.0, description="probability with which it is a member at first [-]"
+    )
+    cost: Money = Field(
+        default=0.0,
+        description="what membership costs in a month, in time and trouble that is paid to nobody "
+        "[money]",
+    )
+    sensitivity: NotNegative = Field(
+        description="how strongly savings count beyond what membership costs [1/money]"
+    )
+    reconsiders: Share = Field(
+        default=1.0, description="probability with which it chooses again in a month [-]"
+    )
+
+
 KEYS: dict[str, type[BehaviourKeys]] = {
     "typical": Typical,
     "threshold": Threshold,
@@ -256,6 +276,7 @@ KEYS: dict[str, type[BehaviourKeys]] = {
     "q_learning": QLearning,
     "imitate": Imitate,
     "misreport": Misreport,
+    "join_and_leave": JoinAndLeave,
 }
 
 
@@ -308,6 +329,7 @@ Behaving = Annotated[
     | Annotated[QLearning, Tag("q_learning")]
     | Annotated[Imitate, Tag("imitate")]
     | Annotated[Misreport, Tag("misreport")]
+    | Annotated[JoinAndLeave, Tag("join_and_leave")]
     | Annotated[OfPlugin, Tag("plugin")],
     Discriminator(_form),
     BeforeValidator(_named),

@@ -52,6 +52,7 @@ SCHEME = SchemeDescriptor(
     row_place=20,
     title="vehicles",
     plans_over="step",
+    outages_in_part=True,
     parameters=(
         ("vehicles.count", "vehicles"),
         ("vehicles.capacity_kwh", "battery of a vehicle [kWh]"),
@@ -98,6 +99,7 @@ SCHEME = SchemeDescriptor(
             ("q_learning", "threshold_vehicles:QLearningVehicle", "QLearning"),
             ("imitate", "threshold_vehicles:ImitatingVehicle", "Imitate"),
             ("misreport", "planning_vehicles:MisreportingVehicle", "Misreport"),
+            ("join_and_leave", "joining_vehicles:JoiningVehicle", "JoinAndLeave"),
         )
     ),
 )

@@ -61,6 +61,8 @@ def measured_days(folder: Path, houses: tuple[str, ...]) -> tuple[str, ...]:
         f"step_h={step_h:g}",
         f"communities.homes.members=[{members}]",
         f"location={{latitude: {LATITUDE:g}, longitude: {longitude:g}}}",
+        # What was measured has its own noise.
+        "chance.demand_noise={}",
     ]
     sun = profiles.values.get("pv_kwh")
     if sun is not None and (lit := np.flatnonzero(~np.isnan(sun).all(axis=0)).tolist()):

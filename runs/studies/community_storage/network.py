@@ -30,7 +30,8 @@ def measured_series(folder: Path) -> tuple[dict[str, NDArray[np.float64]], int]:
     Returns
     -------
     series : dict
-        Mean power in every interval by name, NaN where none was measured, shape (intervals,) [kW].
+        Mean power in every interval by name, NaN where none was measured, shape (intervals,) [kW];
+        members have no series of what was never measured.
     day_slots : int
 
     Raises
@@ -54,7 +55,9 @@ def measured_series(folder: Path) -> tuple[dict[str, NDArray[np.float64]], int]:
         for name, what in (("load_kwh", "load"), ("pv_kwh", "photovoltaics"))
         if name in profiles.values
     }
-    return dict(list(series.items())[:MOST_SERIES]), slots_by_clock(step_h)
+    # Nothing can be learned of what no meter measured, such as the sun of a house without modules.
+    measured = [name for name, readings in series.items() if np.isfinite(readings).any()]
+    return {name: series[name] for name in measured[:MOST_SERIES]}, slots_by_clock(step_h)
 
 
 def refuse_unlearnable(folder: Path) -> None:
