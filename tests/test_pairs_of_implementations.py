@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "runs" / "audits" / "reference"
 TESTS = {path.name: path.read_text() for path in sorted((ROOT / "tests").glob("test_*.py"))}
@@ -47,3 +49,13 @@ def test_faults_are_injected_into_the_rules_of_every_scheme() -> None:
     assert all(name in injected for name in used.values())
     places = re.findall(r"\bInjected\(", injected)
     assert len(places) > 100
+
+
+def test_mutants_without_effect_are_of_lines_that_stand() -> None:
+    kept = yaml.safe_load((ROOT / "benchmarks" / "equivalent_mutants.yaml").read_text())
+    for each in kept:
+        module = ROOT / (each["module"].replace(".", "/") + ".py")
+        lines = [line.strip() for line in module.read_text().splitlines()]
+        assert each["before"] in lines, each["before"]
+        assert each["before"] not in each["after"]
+        assert each["reason"]
