@@ -86,6 +86,8 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self.groups = groups
         # What behaviours drew in the step, by purpose and step.
         self._drawn: dict[tuple[str, int], NDArray[np.float64]] = {}
+        # What vehicles of a class have worked out in the step, by row; NaN where they have not.
+        self._worked_out: dict[tuple[type[ElectricVehicle], str], NDArray[np.float64]] = {}
 
     def uniform_draws(
         self, streams: Streams, purpose: str, agent_type: str, day: int = 0
@@ -102,6 +104,13 @@ class Fleet(AgentGroup[ElectricVehicle]):
             streams = self.model.streams
             self._drawn[key] = self.uniform_draws(streams, purpose, AGENT_TYPE, step)
         return self._drawn[key]
+
+    def worked_out(self, kind: type[ElectricVehicle], name: str) -> NDArray[np.float64]:
+        """Return what vehicles of a class have worked out in the step, NaN for nothing yet."""
+        key = kind, name
+        if key not in self._worked_out:
+            self._worked_out[key] = np.full(len(self), np.nan)
+        return self._worked_out[key]
 
     def belongs(self, name: str) -> NDArray[np.bool_]:
         """Return which vehicles belong to a group."""
@@ -121,6 +130,8 @@ class Fleet(AgentGroup[ElectricVehicle]):
     def begin_step(self) -> None:
         """Forget the prices of the step before."""
         self._drawn.clear()
+        for held in self._worked_out.values():
+            held[:] = np.nan
         self.population.heard["price"] = HeardPrices(len(self))
         self.population.heard["unpriced"] = False
 

@@ -17,13 +17,14 @@ from hmesh.markets.tariff_control import (
     SiteBatteries,
     StepTariff,
     best_exchange,
+    exchange_limits,
     lowest_peak_kw,
     self_consumption,
     worth_of_stored,
 )
 
 type Each = NDArray[np.float64]
-type Control = Literal["idle", "self_consumption", "tariff"]
+type Control = Literal["idle", "self_consumption", "tariff", "given"]
 
 # From how many days before, at most, a site expects what it will draw.
 DAYS_KNOWN = 7
@@ -120,8 +121,8 @@ class MeteredSites:
         Columns of `MeteredSite`.
     connection : Connection
         What their connections allow.
-    control : {"idle", "self_consumption", "tariff"}
-        How batteries decide.
+    control : {"idle", "self_consumption", "tariff", "given"}
+        How batteries decide; ``given``: they exchange what they heard, as far as limits allow.
 
     Attributes
     ----------
@@ -236,6 +237,9 @@ class MeteredSites:
         connection = replace(connection, **limits)
         if self.control == "idle":
             exchange = np.zeros(len(load))
+        elif self.control == "given":
+            low, high = exchange_limits(energy, load, sun, batteries, connection, step_h)
+            exchange = np.clip(self.population.heard["wanted_kwh"][rows], low, high)
         elif self.control == "self_consumption" or not len(self.worth):
             exchange = self_consumption(energy, load, sun, batteries, connection, step_h)
         else:

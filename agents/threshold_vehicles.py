@@ -12,7 +12,7 @@ from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
 from hmesh.markets.answer_curves import threshold_curves
-from hmesh.markets.answers import Answers, two_threshold_answers
+from hmesh.markets.answers import Answers, chosen_threshold_answers, two_threshold_answers
 from hmesh.markets.departure_value import gain_of_exchange, worth_before_departure
 from hmesh.markets.imitation import best_of, fermi
 from hmesh.markets.q_learning import choose, exploration_after, value_learned
@@ -120,8 +120,23 @@ class _Chooser(_Plain):
     def prices(cls, vehicles: VehicleRows) -> tuple[Any, Any]:
         """Return the prices of the strategy that each has chosen."""
         below, above = cls.thresholds()
-        chosen = cls.chosen(vehicles)
+        chosen = cls.chosen_now(vehicles)
         return below[chosen], above[chosen]
+
+    @classmethod
+    def chosen_now(cls, vehicles: VehicleRows) -> NDArray[np.intp]:
+        """Return the strategy of each in this step, worked out once."""
+        held = vehicles.population.group.worked_out(cls, "chosen")
+        known = held[vehicles.rows]
+        if np.isnan(known).any():
+            known = held[vehicles.rows] = cls.chosen(vehicles)
+        return np.asarray(known, dtype=np.intp)
+
+    @classmethod
+    def answers_rows(cls, vehicles: VehicleRows) -> Answers:
+        """Return all jumps together, one for each threshold."""
+        energies = cls.energies(vehicles)
+        return chosen_threshold_answers(*cls.thresholds(), cls.chosen_now(vehicles), *energies)
 
     @classmethod
     def gains(cls, vehicles: VehicleRows, price: Array) -> Array:
@@ -129,12 +144,14 @@ class _Chooser(_Plain):
         stores = vehicles.stores()
         below, above = cls.thresholds()
         lower, upper = cls.energies(vehicles)
-        asked = price[:, None]
-        gains = np.where(asked <= below, gain_of_exchange(stores, upper, price)[:, None], 0.0)
-        if np.isfinite(above).any():
-            selling = gain_of_exchange(stores, lower, price)[:, None]
-            gains = np.where(asked > above, selling, gains)
-        return gains
+        charging = gain_of_exchange(stores, upper, price)
+        selling = gain_of_exchange(stores, lower, price) if np.isfinite(above).any() else None
+        gains = np.empty((len(below), len(price)))
+        for k, own in enumerate(gains):
+            np.multiply(charging, price <= below[k], out=own)
+            if selling is not None:
+                own[:] = np.where(price > above[k], selling, own)
+        return gains.T
 
 
 def as_price(price: float | None) -> float:
@@ -173,19 +190,21 @@ class RegretVehicle(_Chooser):
     @classmethod
     def learn_rows(cls, vehicles: VehicleRows, settlement: Paid) -> None:
         """Add what every threshold would have brought beyond the one that was played."""
-        chosen, gains = cls.chosen(vehicles), cls.gains(vehicles, settlement.price)
+        chosen, gains = cls.chosen_now(vehicles), cls.gains(vehicles, settlement.price)
         more, count = regret_gained(gains, chosen), gains.shape[1]
-        regret = np.array(vehicles.regret)
         if cls.given.regret == "unconditional":
-            regret[:, :count] += more
+            held = vehicles.population["regret"]
+            for k in range(count):
+                held[vehicles.rows, k] += more[:, k]
         else:
+            regret = np.array(vehicles.regret)
             after = regret[:, : count * count].reshape(-1, count, count)
             after[np.arange(len(chosen)), chosen] += more
             regret[:, : count * count] = after.reshape(-1, count * count)
-        vehicles.regret = regret
+            vehicles.regret = regret
         vehicles.last_choice = chosen
         vehicles.plays = vehicles.plays + 1
-        vehicles.largest_gain = np.maximum(vehicles.largest_gain, np.abs(gains).max(axis=1))
+        vehicles.largest_gain = np.maximum(vehicles.largest_gain, np.abs(gains.T).max(axis=0))
 
 
 class QLearningVehicle(_Chooser):
@@ -229,18 +248,22 @@ class QLearningVehicle(_Chooser):
         """Return what each plays in its state, by its draw of the step."""
         given = cls.given
         explores = exploration_after(given.exploration, given.decay, vehicles.plays)
-        values = cls._values(vehicles, cls.situation(vehicles))
+        state = cls.situation(vehicles)
+        values = cls._values(vehicles, state)
+        for name, found in (("state", state), ("best", values.max(axis=1))):
+            vehicles.population.group.worked_out(cls, name)[vehicles.rows] = found
         return choose(values, explores, vehicles.draw("q learning"))
 
     @classmethod
     def learn_rows(cls, vehicles: VehicleRows, settlement: Paid) -> None:
         """Learn from the play before, whose next state is known now, and keep this one."""
         given, count = cls.given, len(cls.given.thresholds)
-        state, chosen = cls.situation(vehicles), cls.chosen(vehicles)
+        chosen, fleet = cls.chosen_now(vehicles), vehicles.population.group
+        state = fleet.worked_out(cls, "state")[vehicles.rows].astype(np.intp)
         table, last = vehicles.population["q_value"], vehicles.last_cell
         known = last >= 0
         rows, cells = vehicles.rows[known], last[known]
-        best = cls._values(vehicles, state).max(axis=1)[known]
+        best = fleet.worked_out(cls, "best")[rows]
         # What it has now less what it had then and paid: driving in between counts too.
         worth = worth_before_departure(vehicles.stores(), np.zeros(len(vehicles)))
         reward = (worth - vehicles.last_cost)[known]

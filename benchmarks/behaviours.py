@@ -32,6 +32,7 @@ BEHAVIOURS: dict[str, Any] = {
     "q_learning": {"name": "q_learning", **CHOICE},
     "imitate": {"name": "imitate", **CHOICE},
     "misreport": {"name": "misreport", "factor": 1.2},
+    "join_and_leave": {"name": "join_and_leave", "first_share": 0.5, "sensitivity": 0.01},
 }
 
 

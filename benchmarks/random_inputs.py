@@ -214,7 +214,11 @@ def with_results(draw: random.Random, folder: Path, given: Given) -> list[str]:
         if kind == 0:
             path.unlink()
         elif kind == 1 and path.suffix == ".json":
-            value = json.loads(path.read_text())
+            try:
+                value = json.loads(path.read_text())
+            except ValueError:  # torn already
+                path.write_bytes(tear(draw, path.read_bytes()))
+                continue
             if list(spots(value)):
                 change(draw, value)
             path.write_text(json.dumps(value))

@@ -12,6 +12,8 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.moments import moment, step_moment
 
 DAY_H = 24.0
+# What rounding makes of the end of a step whose length is no finite decimal [h].
+_CLOSE_H = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +173,19 @@ def charging_window(
     Returns
     -------
     open, opens : array of bool, shape (steps,)
-        Whether a step starts within the window, and whether it is the first of a night; a window
-        of the whole day opens every day.
+        Whether a step lies within the window, and whether it is the first of a night; a window of
+        the whole day opens every day.
+
+    Notes
+    -----
+    The schedule of a window states an energy for each step, so a step of which a part lies outside
+    the window does not count.
     """
     hours = np.array([calendar.hour_of_day(step) for step in range(steps)])
-    after, before = hours >= from_hour, hours < to_hour
+    after, before = hours >= from_hour, hours + calendar.step_h <= to_hour + _CLOSE_H
     window = (after & before) if from_hour < to_hour else (after | before)
+    if to_hour - from_hour == DAY_H:
+        window = np.ones(steps, dtype=np.bool_)
     night = np.where(window, calendar.days_of(0, steps) - ~after, -2)
     return window, window & (night != np.concatenate(([-3], night[:-1])))
 

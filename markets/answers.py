@@ -302,6 +302,33 @@ def two_threshold_answers(
     return Answers(saturated_kwh, *lines, 0, np.concatenate(jumps), np.concatenate(falls))
 
 
+def chosen_threshold_answers(
+    charge_below: NDArray[np.float64],
+    sell_above: NDArray[np.float64],
+    chosen: NDArray[np.intp],
+    lower_kwh: NDArray[np.float64],
+    upper_kwh: NDArray[np.float64],
+) -> Answers:
+    """Return the answers of many that have chosen among a few pairs of thresholds.
+
+    Parameters
+    ----------
+    charge_below, sell_above : array, shape (pairs,)
+        The prices, as in `two_threshold_answers`.
+    chosen : array of int, shape (n,)
+        Which pair each has chosen.
+    lower_kwh, upper_kwh : array, shape (n,)
+        What each can exchange at least and at most [kWh], ``lower_kwh <= 0 <= upper_kwh``.
+
+    Notes
+    -----
+    All that have chosen the same pair jump together: there are as many jumps as thresholds.
+    """
+    most = np.bincount(chosen, upper_kwh, len(charge_below))
+    least = np.bincount(chosen, lower_kwh, len(charge_below))
+    return two_threshold_answers(charge_below, sell_above, least, most)
+
+
 def sum_of_answers(parts: Sequence[Answers]) -> Answers:
     """Return what all of several answers amount to together."""
 

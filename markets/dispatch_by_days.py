@@ -5,15 +5,17 @@ days share no more than what the storages hold at midnight. Let every day choose
 what all days then cost together is a lower bound, since a constraint more cannot do better. Let all
 days hold what is stated: that is a dispatch, and its cost an upper bound. Where both are the same
 the dispatch is the cheapest, and proved to be. Most days have no binary variable left between 0
-and 1 in the linear relaxation, so only the others are searched, each alone.
+and 1 in the linear relaxation, so only the others are searched (`hmesh.markets.day_branching`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError
+from hmesh.markets.day_branching import Part, RelaxedPart, branch_on_days
 from hmesh.markets.house_dispatch import (
     HouseDemand,
     HouseDevices,
@@ -144,6 +146,49 @@ def worth_at_midnights(
     return worth
 
 
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """What a day does, as `SolvedDays` has it of all."""
+
+    columns: dict[str, Series]
+    begins: Series
+    ends: Series
+    spent: float
+
+
+def _by_day(programme: HouseProgramme, x: Series) -> list[_Solved]:
+    """Return what each day of a solution does."""
+    flows = programme.flows(x)
+    begins, ends = (
+        np.stack([x[columns[level][at]] for level in ("eb", "et")], axis=1)
+        for columns, at in (
+            (programme.previous, programme.first),
+            (programme.of, programme.last),
+        )
+    )
+    spent = np.add.reduceat(running_cost(flows, programme.prices), programme.first)
+    return [
+        _Solved(
+            {name: getattr(flows, name)[first : last + 1] for name in _FLOWS},
+            begins[k], ends[k], float(spent[k]),
+        )
+        for k, (first, last) in enumerate(zip(programme.first, programme.last, strict=True))
+    ]  # fmt: skip
+
+
+def _furthest_open(binary: Series, fractional: NDArray[np.bool_]) -> int | None:
+    """Return which of the binary variables of a day is furthest from 0 and 1."""
+    if not fractional.any():
+        return None
+    return int(np.argmin(np.where(fractional, np.abs(binary - 0.5), np.inf)))
+
+
+def _batches(parts: Sequence[Part]) -> list[Sequence[Part]]:
+    """Return parts of days in batches for one programme each."""
+    rows = np.array_split(np.arange(len(parts)), max(1, -(-len(parts) // DAYS_AT_ONCE)))
+    return [[parts[k] for k in some.tolist()] for some in rows if len(some)]
+
+
 class _Days:
     """The days of a house, each solved for itself."""
 
@@ -207,44 +252,89 @@ class _Days:
         midnights = b"" if reported is None else reported.tobytes()
         if self.memory is not None:
             todo = self.memory.reuse(midnights, self.prices, solved, todo, self.first)
-        hard: list[int] = []
-        for some in np.array_split(todo, max(1, -(-len(todo) // DAYS_AT_ONCE))):
-            if len(some):
-                hard += self._some(solved, some, reported, relaxed=True)
-        for day in hard:
-            self._some(solved, np.array([day]), reported, relaxed=False)
+        solvable: list[RelaxedPart[_Solved]] = []
+        for some in _batches([Part(int(day)) for day in todo]):
+            solvable += self._relax(some, reported)
+        self._write(solved, [each for each in solvable if each.open_variable is None])
+        searched = branch_on_days(
+            [each for each in solvable if each.open_variable is not None],
+            lambda parts: self._relaxed_parts(parts, reported),
+            DAY_GAP,
+        )
+        for day, search in searched.items():
+            if search.complete and search.best is not None:
+                self._write(solved, [search.best])
+                solved.bounds[day] = search.bound
+            else:
+                self._search_alone(solved, day, reported)
         if self.memory is not None:
             self.memory.keep(midnights, self.prices, solved)
         return solved
 
-    def _some(
-        self, solved: SolvedDays, days: NDArray[np.intp], reported: Series | None, *, relaxed: bool
-    ) -> list[int]:
-        """Solve some days; return those of them that a relaxation leaves open."""
+    def _relaxed_parts(
+        self, parts: Sequence[Part], reported: Series | None
+    ) -> list["RelaxedPart[_Solved]"]:
+        """Return the relaxations of parts of days, of those that have a solution."""
+        found = []
+        for some in _batches(parts):
+            try:
+                found += self._relax(some, reported)
+            except InputError:
+                # A setting may leave no solution, and that of one day none for all.
+                for part in some:
+                    try:
+                        found += self._relax([part], reported)
+                    except InputError:
+                        continue
+        return found
+
+    def _relax(
+        self, parts: Sequence[Part], reported: Series | None
+    ) -> list["RelaxedPart[_Solved]"]:
+        """Solve parts of days in one linear programme."""
+        programme = self._programme(np.array([part.day for part in parts]), reported)
+        binary = programme.choices_by_day()
+        for part, columns in zip(parts, binary, strict=True):
+            for variable, value in part.settings:
+                programme.fix(columns[[variable]], value)
+        x = programme.solution(DAY_GAP, relaxed=True).x
+        fractional = programme.fractional(x)
+        return [
+            RelaxedPart(part, cost, _furthest_open(x[columns], fractional[columns]), each)
+            for part, columns, cost, each in zip(
+                parts, binary, programme.cost_by_day(x).tolist(), _by_day(programme, x), strict=True
+            )
+        ]
+
+    def _search_alone(self, solved: SolvedDays, day: int, reported: Series | None) -> None:
+        """Let a general search solve a day of many parts."""
+        programme = self._programme(np.array([day]), reported)
+        solution = programme.solution(DAY_GAP)
+        part = RelaxedPart(Part(day), 0.0, None, _by_day(programme, solution.x)[0])
+        self._write(solved, [part])
+        solved.bounds[day] = float(solution.mip_dual_bound)
+
+    def _programme(self, days: NDArray[np.intp], reported: Series | None) -> HouseProgramme:
+        """Return the programme of days, of which the same may come more than once."""
+        lengths = self.ends[days] - self.first[days]
         steps = np.concatenate([np.arange(self.first[d], self.ends[d]) for d in days])
+        demand = replace(self.demand.of_steps(steps), day=np.repeat(np.arange(len(days)), lengths))
         programme = HouseProgramme(
-            self.demand.of_steps(steps), self.devices, self.prices.of_steps(steps),
-            start=self.start, apart=True,
-        )  # fmt: skip
+            demand, self.devices, self.prices.of_steps(steps), start=self.start, apart=True
+        )
         programme.forbid_at_once()
         self._meet(programme, days, reported)
-        solution = programme.solution(DAY_GAP, relaxed=relaxed)
-        costs = programme.cost_by_day(solution.x)
-        open_days: list[int] = []
-        if relaxed:
-            open_days = days[programme.open_days(solution.x)].tolist()
-        elif programme.binary.any():
-            costs = np.array([float(solution.mip_dual_bound)])
-        flows = programme.flows(solution.x)
-        for name, values in solved.columns.items():
-            values[steps] = getattr(flows, name)
-        for k, level in enumerate(("eb", "et")):
-            solved.begins[days, k] = solution.x[programme.previous[level][programme.first]]
-            solved.ends[days, k] = solution.x[programme.of[level][programme.last]]
-        spent = running_cost(flows, programme.prices)
-        solved.costs[days] = np.add.reduceat(spent, programme.first)
-        solved.bounds[days] = costs
-        return open_days
+        return programme
+
+    def _write(self, solved: SolvedDays, parts: Sequence["RelaxedPart[_Solved]"]) -> None:
+        """Write what days do, and that they cannot cost less than their programme says."""
+        for each in parts:
+            day, solution = each.part.day, each.solution
+            steps = slice(int(self.first[day]), int(self.ends[day]))
+            for name, values in solved.columns.items():
+                values[steps] = solution.columns[name]
+            solved.begins[day], solved.ends[day] = solution.begins, solution.ends
+            solved.costs[day], solved.bounds[day] = solution.spent, each.cost
 
     def _meet(
         self, programme: HouseProgramme, days: NDArray[np.intp], reported: Series | None

@@ -275,12 +275,15 @@ class HouseProgramme(MixedIntegerProgramme):
         self._choices.append((columns, steps))
         return columns
 
-    def open_days(self, values: Series) -> Columns:
-        """Return which days, counted from 0, have a binary variable between 0 and 1."""
-        fractional = self.fractional(values)
-        steps = [at[fractional[columns]] for columns, at in self._choices]
-        found = np.concatenate([np.empty(0, dtype=np.intp), *steps])
-        return np.unique(np.searchsorted(self.last, found))
+    def choices_by_day(self) -> list[Columns]:
+        """Return the columns of each day's binary variables, in one order for the same day."""
+        columns, steps = (
+            np.concatenate([np.empty(0, dtype=np.intp), *(each[k] for each in self._choices)])
+            for k in range(2)
+        )
+        day = np.searchsorted(self.last, steps)
+        order = np.argsort(day, kind="stable")
+        return np.split(columns[order], np.searchsorted(day[order], np.arange(1, len(self.last))))
 
     @property
     def nets(self) -> NDArray[np.bool_]:

@@ -104,7 +104,8 @@ class MixedIntegerProgramme:
             np.concatenate([entry[k] for entry in self._entries]) for k in range(3)
         )
         matrix = sparse.csr_array((values, (rows, columns)), shape=(self.row_count, len(self.cost)))
-        options: dict[str, float] = {"mip_rel_gap": gap}
+        # What presolving a relaxation takes is more than what it saves.
+        options: dict[str, float | bool] = {"mip_rel_gap": gap, "presolve": not relaxed}
         if most_nodes is not None:
             options["node_limit"] = most_nodes
         return milp(

@@ -51,7 +51,9 @@ def play_unconditional(regret: Array, draw: Array) -> NDArray[np.intp]:
     ``D sqrt(strategies / T)`` in expectation: Blackwell's approachability of the negative orthant.
     """
     weights = np.maximum(regret, 0.0)
-    weights[~(weights.sum(axis=1) > 0.0)] = 1.0
+    nothing = ~weights.any(axis=1)
+    if nothing.any():
+        weights[nothing] = 1.0
     return drawn_by_weight(weights, draw)
 
 
@@ -95,7 +97,12 @@ def drawn_by_weight(weights: Array, draw: Array) -> NDArray[np.intp]:
     draw : array, shape (n,)
         A uniform draw of each, 0 <= draw < 1.
     """
-    reached = np.cumsum(weights, axis=1)
+    # Column by column: rows are short, and there are many of them.
+    reached = np.array(weights.T, dtype=np.float64, order="C")
+    for k in range(1, len(reached)):
+        reached[k] += reached[k - 1]
     # The last column takes what rounding leaves.
-    passed = (draw * reached[:, -1])[:, None] >= reached[:, :-1]
-    return passed.sum(axis=1, dtype=np.intp)
+    aim, found = draw * reached[-1], np.zeros(len(draw), dtype=np.intp)
+    for passed in reached[:-1]:
+        found += aim >= passed
+    return found

@@ -241,8 +241,8 @@ def self_consumption(
     energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h
         As in `best_exchange`.
     """
-    lowest, highest = _limits(
-        energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h, 0
+    lowest, highest = exchange_limits(
+        energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h
     )
     return np.clip(generation_kwh - load_kwh, lowest, highest)
 
@@ -309,7 +309,7 @@ def _kept(
     kept = np.ones(peak_kw.shape, dtype=np.bool_)
     eta = (_wide(batteries.charge_efficiency, 1), _wide(batteries.discharge_efficiency, 1))
     for load, sun, counted in zip(load_kwh, generation_kwh, counts.tolist(), strict=True):
-        low, high = _limits(energy, load, sun, batteries, connection, step_h, 1)
+        low, high = exchange_limits(energy, load, sun, batteries, connection, step_h, 1)
         usable = np.minimum(sun, connection.inverter_kw * step_h)
         net = (load - usable)[:, None]
         room = peak_kw * step_h - net
@@ -335,7 +335,9 @@ def _choices(
 ) -> tuple[Each, Each]:
     """Return exchanges to try, and their costs, for energies of shape (sites, held)."""
     held = energy_kwh.shape[1]
-    low, high = _limits(energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h, 1)
+    low, high = exchange_limits(
+        energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h, 1
+    )
     usable = np.minimum(generation_kwh, connection.inverter_kw * step_h)
     lines = [np.zeros_like(usable), usable - load_kwh, generation_kwh - load_kwh]
     lines.append(connection.import_kw * step_h - load_kwh + usable)
@@ -379,16 +381,29 @@ def _between(levels_kwh: Each, worth: Each, energy_kwh: Each) -> Each:
     return worth_there
 
 
-def _limits(
+def exchange_limits(
     energy_kwh: Each,
     load_kwh: Each,
     generation_kwh: Each,
     batteries: SiteBatteries,
     connection: Connection,
     step_h: float,
-    many: int,
+    many: int = 0,
 ) -> tuple[Each, Each]:
-    """Return what store, rating and connection allow, of the shape of the energies."""
+    """Return what store, rating and connection allow, of the shape of the energies [kWh].
+
+    Parameters
+    ----------
+    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h
+        As in `best_exchange`.
+    many : int
+        How many axes the energies held have behind that of the sites.
+
+    Returns
+    -------
+    lowest, highest : array
+        Bounds of the exchange, positive when charging [kWh].
+    """
     own = batteries.bounds(energy_kwh, step_h)
     there = battery_bounds(load_kwh, generation_kwh, connection, step_h)
     low, high = (_wide(each, many) for each in there)

@@ -26,6 +26,7 @@ def compare(
     from rich.console import Console
 
     from hmesh.runs.compared_runs import compare_runs, difference_table
+    from hmesh.runs.printed_text import say
     from hmesh.runs.run_summary import summary_table
     from hmesh.runs.strategy_names import strategy_label
 
@@ -41,9 +42,9 @@ def compare(
         typer.echo(strategy_label(strategy))
         every = dict(zip(compared.names, compared.totals(strategy), strict=True))
         console.print(summary_table(every, compared.currency, label=str))
-    typer.echo(compared.finding())
+    say(compared.finding())
     for note in compared.notes():
-        typer.echo(note)
+        say(note)
     if out is not None:
         write_compared(compared, out)
         typer.echo(f"results: {out / TABLE}, {out / PICTURE}")

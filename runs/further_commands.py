@@ -55,7 +55,7 @@ def branch(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="prices.utility, prices.aggregator, feeders_out or vehicles from then on.",
+            help="Bounds of prices, prices.time_of_use, feeders_out or vehicles from then on.",
         ),
     ] = None,
     until: Annotated[

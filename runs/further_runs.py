@@ -14,7 +14,7 @@ from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.run_plugins import refuse_changed_plugins
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
-from hmesh.runs.scenarios.events_section import ScenarioEvent, hours_since_start
+from hmesh.runs.scenarios.events_section import SETTABLE, ScenarioEvent, hours_since_start
 from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.yaml_reader import read_yaml
@@ -186,7 +186,7 @@ def _event(
     """Return changes as an event of a scenario."""
     event: dict[str, Any] = {"at": at} | ({} if until is None else {"until": until})
     own = [name for name in ScenarioEvent.model_fields if name not in ("at", "until", "set")]
-    keys = ["prices.utility", "prices.aggregator", *own]
+    keys = [*SETTABLE, *own]
     pairs = (
         changes.items()
         if isinstance(changes, Mapping)

@@ -38,6 +38,7 @@ def pairs(
 
     from hmesh.runs import load_scenario, read_run, start_run
     from hmesh.runs.pairs import QUIET, finding_of, interactions, pair_strategies
+    from hmesh.runs.printed_text import say
     from hmesh.runs.results.run_folder import next_folder
     from hmesh.runs.terminal import progress_bar
 
@@ -57,7 +58,7 @@ def pairs(
         heading, table = table_of(each, run.info["currency"])
         typer.echo(f"{heading}\n{finding_of(each)}")
         Console().print(table)
-    typer.echo("Diagonal: a scheme alone; elsewhere: what a pair changes more than both added up.")
+    say("Diagonal: a scheme alone; elsewhere: what a pair changes more than both added up.")
     typer.echo(f"results: {directory}, {TABLE}, {PICTURE}")
 
 

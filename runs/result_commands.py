@@ -36,13 +36,14 @@ def plot(
 
     from hmesh.runs.pictures.picture_form import picture_form
     from hmesh.runs.plots import draw_plots
+    from hmesh.runs.printed_text import say
 
     form = picture_form(format, size, dpi)
     raise_from_now_on()
     with Console(stderr=True).status("drawing the pictures"):
         plots = draw_plots(directory, only=only or (), form=form)
     for drawn in plots:
-        typer.echo(f"{drawn.name}: {drawn.finding}")
+        say(f"{drawn.name}: {drawn.finding}")
     typer.echo(f"pictures: {directory / 'plots'}")
 
 

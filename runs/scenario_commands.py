@@ -9,12 +9,15 @@ from hmesh.runs.command_options import Changes, Plugins, Seed
 
 
 def scenarios() -> None:
-    """List the built-in scenarios."""
-    from hmesh.runs.scenarios.scenario_files import builtin_scenarios
+    """List the built-in scenarios, and those of studies of what emerges."""
+    from hmesh.runs.scenarios.scenario_files import builtin_scenarios, study_scenarios
 
-    found = builtin_scenarios()
-    width = max(len(name) for name, _ in found)
+    found, studies = builtin_scenarios(), study_scenarios()
+    width = max(len(name) for name, _ in (*found, *studies))
     for name, description in found:
+        typer.echo(f"{name:<{width}}  {description}")
+    typer.echo("\nstudies of what emerges, each with a notebook:")
+    for name, description in studies:
         typer.echo(f"{name:<{width}}  {description}")
 
 
@@ -49,6 +52,7 @@ def check(
     """Find every mistake in a scenario and the files it names, in a dataset or a grid."""
     from hmesh.environment.grid_files.read_grid import is_grid, read_grid
     from hmesh.runs.imported_grid import grid_report
+    from hmesh.runs.printed_text import say
     from hmesh.runs.results.size_notes import size_note
     from hmesh.runs.scenarios.check import check_scenario
     from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
@@ -66,14 +70,14 @@ def check(
 
     checked = check_scenario(scenario, changes or (), seed, plugins or ())
     for warning in scenario_warnings(checked):
-        typer.echo(f"warning: {warning}")
+        say(f"warning: {warning}")
     typer.echo(
         f"{checked.name} is fine: {checked.steps:,} steps of {checked.step_h:g} h, "
         f"communities {', '.join(checked.communities)}, {checked.vehicles.count:,} vehicles, "
         f"strategies {', '.join(checked.strategies)}"
     )
     if note := size_note(checked):
-        typer.echo(note)
+        say(note)
 
 
 def _word(path: Path) -> str:

@@ -44,6 +44,7 @@ def sweep(
     """Run a scenario with many values and seeds; given again, go on with what is missing."""
     from rich.console import Console
 
+    from hmesh.runs.printed_text import say
     from hmesh.runs.strategy_names import strategy_label
     from hmesh.runs.sweeps.sweep import run_sweep
     from hmesh.runs.sweeps.sweep_gains import sweep_gains_table
@@ -65,7 +66,7 @@ def sweep(
         typer.echo(f"Gains against {strategy_label(done.ensemble.strategies[0])}")
         Console().print(gains)
     for line in sweep_lines(done):
-        typer.echo(line)
+        say(line)
     typer.echo(f"results: {directory}")
     raise typer.Exit(FAILED if done.failures else DONE)
 

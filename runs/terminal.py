@@ -17,6 +17,7 @@ from rich.progress import (
 
 from hmesh.runs.garbage import look_as_usual
 from hmesh.runs.plots import Plot, draw_plots
+from hmesh.runs.printed_text import say
 from hmesh.runs.progress_lines import lines_to_stderr
 from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.run_notes import notes
@@ -76,12 +77,12 @@ def show_results(directory: Path, plots: Sequence[Plot]) -> None:
     strategies = run.info["scenario"]["strategies"]
     currency = run.info["currency"]
     if compared(run.summary, strategies):
-        typer.echo(gains_sentence(run.summary, currency, strategies))
+        say(gains_sentence(run.summary, currency, strategies))
         Console().print(gains_table(run.summary, currency, strategies))
-        typer.echo(gains_note(run.summary, currency, strategies))
+        say(gains_note(run.summary, currency, strategies))
     Console().print(summary_table(run.summary, currency, strategies))
     for line in notes(run.summary, strategies):
-        typer.echo(line)
+        say(line)
     for plot in plots:
-        typer.echo(f"{plot.name}: {plot.finding}")
+        say(f"{plot.name}: {plot.finding}")
     typer.echo(f"results: {directory}")

@@ -52,6 +52,12 @@ def test_the_rule_is_that_of_the_audit(by_threshold: bool) -> None:
         assert np.flatnonzero(found & ~adopted).tolist() == due
 
 
+def test_who_knows_nobody_sees_nobody_adopt() -> None:
+    known = SocialNetwork.of(3, np.array([[0, 1]], dtype=np.intp))
+    share = share_of_acquaintances(known, np.array([True, True, True]))
+    assert share.tolist() == [1.0, 1.0, 0.0]
+
+
 @pytest.mark.slow
 def test_where_all_know_all_adoption_is_the_curve_of_bass() -> None:
     innovation, imitation, years = 0.03, 0.4, np.arange(1, 13)

@@ -433,3 +433,17 @@ def test_a_thousand_households_and_ten_storages_are_audited(tmp_path: Path) -> N
     start_run(load_scenario(NAME, changes), tmp_path / "run")
     report = audit_run(tmp_path / "run")
     assert report.passed, "\n".join(report.lines())
+
+
+def test_rows_of_two_courses_that_change_places_fail_the_audit(tmp_path: Path) -> None:
+    directory = shutil.copytree(finished(), tmp_path / "run")
+    path = directory / "storage_courses.parquet"
+    rows = pq.read_table(path)
+    ends = np.flatnonzero(np.diff(rows["alpha"].to_numpy()))[0]
+    order = np.arange(rows.num_rows)
+    order[[ends, ends + 1]] = order[[ends + 1, ends]]
+    pq.write_table(rows.take(pa.array(order)), path)
+    info = json.loads((directory / "run.json").read_text())
+    info["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (directory / "run.json").write_text(json.dumps(info))
+    assert not audit_run(directory).passed

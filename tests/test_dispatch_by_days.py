@@ -292,6 +292,6 @@ def test_many_days_that_hang_together_are_solved_block_by_block_and_nearly_as_ch
 def test_no_clock_ends_a_search() -> None:
     rooms = ("environment", "markets", "agents", "runs")
     root = Path(__file__).parents[1]
-    code = [path for room in rooms for path in (root / room).rglob("*.py")]
+    code = [path for room in rooms for path in (root / "hmesh" / room).rglob("*.py")]
     assert len(code) > 300
     assert [path.name for path in code if "time_limit" in path.read_text(encoding="utf-8")] == []

@@ -4,9 +4,11 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from hmesh.environment import extras
 from hmesh.environment.errors import InputError
@@ -14,6 +16,31 @@ from hmesh.environment.errors import InputError
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 OPTIONAL = ("plotly", "pvlib", "pymoo", "sklearn")
+
+
+def core_sizes() -> dict[str, int]:
+    """Return what each package takes on the disk that hMESH needs without any extra [bytes]."""
+    sizes: dict[str, int] = {}
+    waiting = [Requirement(text) for text in PROJECT["project"]["dependencies"]]
+    while waiting:
+        needed = waiting.pop()
+        name = re.sub(r"[-_.]+", "-", needed.name.lower())
+        if name in sizes or (needed.marker and not needed.marker.evaluate({"extra": ""})):
+            continue
+        found = distribution(needed.name)
+        paths = (Path(str(file.locate())) for file in found.files or ())
+        sizes[name] = sum(path.stat().st_size for path in paths if path.suffix != ".pyc"
+                          and path.is_file())  # fmt: skip
+        waiting += map(Requirement, found.requires or ())
+    return sizes
+
+
+@pytest.mark.slow
+def test_the_core_takes_less_than_500_megabytes() -> None:
+    sizes = core_sizes()
+    assert {"numpy", "mesa", "simpy", "pyarrow", "scipy"} <= set(sizes)
+    assert not set(sizes) & {"plotly", "pvlib", "pymoo", "scikit-learn", "numba", "solara"}
+    assert sum(sizes.values()) < 500e6, sizes
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it() -> None:

@@ -209,6 +209,25 @@ def test_an_audit_finds_a_cap_that_was_not_kept(eventful: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_a_tariff_changes_for_some_hours_and_is_audited(tmp_path: Path) -> None:
+    higher = {
+        "at": "2023-01-16T07:00", "until": "2023-01-16T11:00",
+        "set": {"prices.time_of_use.on_peak": 44, "prices.time_of_use.off_peak": 30.5},
+    }  # fmt: skip
+    run = made(tmp_path / "run", strategies=["two_level"], events=[higher])
+    table = pq.read_table(run / "hours.parquet").to_pandas()
+    asked = table[table["community"] == "homes"]["utility_price"].tolist()
+    # The run begins at one; the tariff is on-peak from nine on.
+    assert asked == [23.0] * 6 + [30.5] * 2 + [44.0] * 2 + [36.0] * 10
+    assert audit_run(run).passed
+    branch_run(run, "2023-01-16T12:00", tmp_path / "other", ["prices.time_of_use.on_peak=40"])
+    resume_run(tmp_path / "other")
+    table = pq.read_table(tmp_path / "other" / "hours.parquet").to_pandas()
+    assert table[table["community"] == "homes"]["utility_price"].tolist()[11:] == [40.0] * 9
+    assert audit_run(tmp_path / "other").passed
+
+
+@pytest.mark.slow
 def test_vehicles_join_on_the_day_of_an_event(tmp_path: Path) -> None:
     run = made(tmp_path / "run", events=[JOIN], hours=30)
     summary = read_run(run).summary["three_level"]
@@ -244,6 +263,8 @@ def test_a_run_with_events_that_is_interrupted_is_the_same(eventful: Path, tmp_p
         ({"at": "2023-01-16T05:00", "set": {"prices.aggregator": [0, 52]}}, "force a loss"),
         ({"at": "2023-01-16T05:00", "set": {"prices.agregator": [0, 52]}},
          "'prices.agregator': cannot change in the course of a run"),
+        ({"at": "2023-01-16T05:00", "set": {"prices.time_of_use.on_peak": [1, 2]}}, "a number"),
+        ({"at": "2023-01-16T05:00", "set": {"prices.utility": 5}}, "two numbers in brackets"),
         ({"at": "soon", "feeders_out": ["homes"]}, "events.0.at: 'soon' is no time"),
     ],
 )  # fmt: skip

@@ -290,3 +290,21 @@ def test_a_step_of_one_house_by_hand() -> None:
     done = manage_step(array([0.8]), array([0.9]), array([3.0]), state, rich, none)
     assert done.battery_kwh == pytest.approx([-0.8])
     assert done.export_kwh == pytest.approx([3.0])
+
+
+def test_a_battery_that_the_sun_fills_does_not_serve_the_house_at_once() -> None:
+    # Flat, negative prices: what is stored costs less to take out than feeding in costs now, and
+    # feeding in costs less than buying, so that the sun would be both kept and sold.
+    array = np.array
+    state = HouseState(
+        battery_low_kwh=array([-1.0]), battery_high_kwh=array([0.5]), battery_held_kwh=array([2.0]),
+        tank_low_kwh=array([0.0]), tank_high_kwh=array([0.0]), tank_held_kwh=array([0.0]),
+        pump_kwh=array([1.5]), cop=array([3.0]), battery_efficiency=array([0.9]),
+        tank_efficiency=array([0.98]), battery_wear=array([0.0]), tank_wear=array([0.0]),
+    )  # fmt: skip
+    flat = TariffSignal(
+        purchase=-10.0, feed_in=-9.0, cheap=False, peak_price=-10.0, cheapest=np.inf, cheap_steps=0
+    )
+    none = Targets(battery_kwh=array([0.0]), tank_kwh=array([0.0]))
+    done = manage_step(array([0.8]), array([0.0]), array([3.0]), state, flat, none)
+    assert done.battery_kwh == pytest.approx([0.5])

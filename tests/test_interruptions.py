@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hmesh.environment import InputError
-from hmesh.environment.safe_files import sha256
+from hmesh.environment.safe_files import sha256, write_json
 from hmesh.runs import interruptions, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.results.folder_lock import LOCK
@@ -102,6 +102,32 @@ def end_by(error: BaseException) -> Callable[[], None]:
         raise error
 
     return act
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, int, int]] = []
+    replace, fsync = os.replace, os.fsync
+
+    def waited(handle: int) -> None:
+        state = os.fstat(handle)
+        done.append(("waited for", state.st_ino, 0 if os.path.isdir(handle) else state.st_size))
+        fsync(handle)
+
+    def renamed(old: Path, new: Path) -> None:
+        done.append(("renamed", old.stat().st_ino, old.stat().st_size))
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", waited)
+    monkeypatch.setattr(os, "replace", renamed)
+    write_json(tmp_path / "state.json", {"steps": 3})
+    file = (tmp_path / "state.json").stat()
+    assert done == [
+        ("waited for", file.st_ino, file.st_size),
+        ("renamed", file.st_ino, file.st_size),
+        ("waited for", tmp_path.stat().st_ino, 0),
+    ]
 
 
 # Every file that is written is waited for by fsync: the first two are run.json and its folder.

@@ -1,15 +1,18 @@
 """Leaders that learn, mark up or form a cartel, against exact prices and brute force."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hmesh.environment import InputError
 from hmesh.markets.answers import demand_at
 from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
 from hmesh.markets.three_level_game import follow_exact
-from hmesh.runs import load_scenario
+from hmesh.runs import audit_run, load_scenario, start_run
 from hmesh.runs.world.market import game_of
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -202,3 +205,28 @@ def test_leaders_keep_the_limits_of_lines_where_some_price_does(
     assert decision.unlimited_price == pytest.approx(free.market.decision.community_price, rel=1e-6)
     moved = np.abs(decision.community_price - decision.unlimited_price)
     assert np.nanmax(moved) > 0.01
+
+
+@pytest.mark.slow
+def test_an_audit_follows_the_rules_of_leaders(tmp_path: Path) -> None:
+    out = {"at": "2023-01-16T13:00", "until": "2023-01-16T15:00", "feeders_out": ["malls"]}
+    for number, leaders in enumerate((
+        {"utility": {"rule": "fixed_markup", "markup": 0.2}, "aggregators": {"rule": "cartel"}},
+        {"utility": {"rule": "welfare"}, "aggregators": {"rule": "fixed_markup", "markup": 0.1}},
+        {"utility": {"rule": "tariff"}},
+    )):  # fmt: skip
+        changes = SOME | {"game.leaders": leaders, "grid.limits": "count", "events": [out]}
+        folder = tmp_path / str(number)
+        start_run(load_scenario("three-communities", changes), folder)
+        report = audit_run(folder)
+        assert report.passed, report.failed
+        own = [check.name for check in report.checks if check.name.startswith("leaders: ")]
+        assert len(own) == (2 if number == 1 else 1)
+        assert "vehicles: none does better by another exchange" in {c.name for c in report.checks}
+        table = pq.read_table(folder / "hours.parquet").to_pandas()
+        for column in ("utility_price", "community_price"):
+            table.loc[table["step"] == 4, column] -= 0.5
+        schema = pq.read_schema(folder / "hours.parquet")
+        pq.write_table(pa.Table.from_pandas(table, schema), folder / "hours.parquet")
+        failed = {check.name for check in audit_run(folder).checks if check.passed is False}
+        assert failed & set(own)

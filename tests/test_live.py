@@ -82,6 +82,15 @@ def test_every_built_in_scenario_can_be_watched(name: str) -> None:
     assert "data-figure" in now_html(world)
 
 
+def test_measures_of_what_emerges_are_shown() -> None:
+    named = "record.measures=[price_settled_h, price_distance]"
+    world = lived("three-communities", 2, named, "vehicles.count=30", "game.solver=exact")
+    shown = figures(world)
+    assert shown["metric_price_settled_h"] == "0"
+    assert shown["metric_price_distance"].startswith("homes ")
+    assert "price settled h" in now_html(world)
+
+
 def test_what_is_shown_is_what_the_simulation_does() -> None:
     world = lived("three-communities", 9)
     scenario = load_scenario("three-communities")

@@ -10,6 +10,7 @@ from scipy.sparse import csc_matrix
 
 from hmesh.markets.load_levelling import Cycle, Equipment, Windows, answer_to_prices, level_load
 from hmesh.markets.valley_filling import fill_valley, within_steps
+from hmesh.markets.water_filling import basin
 
 HOURS = np.arange(24.0)
 WINDOWS = Windows.of_clock(HOURS)
@@ -233,3 +234,23 @@ def test_windows_of_other_days_and_steps() -> None:
     assert not level_load(np.ones(6), 9.0, Equipment(), evening, "full").exchange_kwh.any()
     with pytest.raises(ValueError, match="charged before"):
         Windows.of_clock(HOURS, (12, 20), (8, 12))
+
+
+@pytest.mark.parametrize(
+    ("energy_kwh", "level_kwh", "per_kwh"),
+    [
+        (0.0, 0.0, 1.0),  # the lowest hour alone
+        (0.5, 0.5, 1.0),
+        (1.0, 1.0, 0.5),  # where the second one begins
+        (2.0, 1.5, 0.5),
+        (3.5, 2.5, 1.0),  # the lowest hour is full
+        (4.0, 7.0, 1.0),  # two hours are full: the highest level that holds as much
+        (5.0, 8.0, 1.0),
+        (6.0, 9.0, 0.0),  # all are
+    ],
+)
+def test_levels_by_hand(energy_kwh: float, level_kwh: float, per_kwh: float) -> None:
+    filled = basin(np.array([[7.0, 0.0, 1.0]]), np.array([[2.0, 2.0, 2.0]]))
+    assert filled.room_kwh.tolist() == [6.0]
+    found = [float(value[0]) for value in filled.piece(np.array([energy_kwh]))]
+    assert found == [level_kwh, per_kwh]

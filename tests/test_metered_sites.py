@@ -263,6 +263,11 @@ def test_a_resumed_run_is_an_uninterrupted_one(files: Path) -> None:
             "connection.export_share_of_pv needs the peak power of what was measured",
         ),
         (group(load="") + ", tariff: {bands: [{price: 0.3}]}", "nothing is given to follow"),
+        (
+            group() + ", tariff: {bands: [{price: 0.3}], "
+            "demand_charges: [{price_per_kw: 9, interval: 17}]}",
+            "17 is not allowed (allowed: 15, 30, 60",
+        ),
         (group(load="annual_kwh: 5, profile: g7") + ", tariff: {bands: [{price: 1}]}", "g7"),
         (
             group().replace("community: works", "community: work")

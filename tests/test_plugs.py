@@ -1,5 +1,6 @@
 """Few plugs: nobody charges on the road, no plug holds two, and the first to come is first."""
 
+import shutil
 from collections import defaultdict
 from math import inf
 from pathlib import Path
@@ -14,6 +15,7 @@ from hmesh.environment.plugs import ChargerKind, Visits, plug_in
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
 from hmesh.runs.audits.reference.plugs import Kind, Visit, give_plugs
 from tests.interrupted_runs import interrupted_run
+from tests.test_audit_tampering import edit
 from tests.test_travel_runs import CHANGES, scenario_file
 
 BEGIN, END = 100, 110
@@ -117,6 +119,19 @@ def test_a_crowded_run_resumes_to_the_same_bytes_and_passes_its_audit(crowded: P
     assert not [check for check in checks if check.passed is False]
     made = {check.name.split(":")[0] for check in checks if check.passed}
     assert {"chargers", "sessions", "events of vehicles", "events of messages"} <= made
+
+
+@pytest.mark.slow
+def test_a_message_that_is_said_to_be_a_vehicle_fails_the_audit(
+    crowded: Path, tmp_path: Path
+) -> None:
+    damaged = shutil.copytree(crowded / "whole", tmp_path / "run")
+    subjects = read_run(damaged).table("events").to_pandas()["subject"]
+    message = int(np.flatnonzero(subjects == "message")[0])
+    edit(damaged, "events", "vehicle", lambda row, value: 3 if row == message else value)
+    assert "events of messages: each is heard, lost or late, and counted" in (
+        audit_run(damaged).failed
+    )
 
 
 def test_events_of_a_vehicle_follow_each_other_as_they_can(crowded: Path) -> None:

@@ -394,7 +394,7 @@ def test_mistakes_in_a_layout_are_reported_at_once() -> None:
 
 
 def test_mistakes_in_storages_are_reported_at_once() -> None:
-    with pytest.raises(InputError, match="no storage"):
+    with pytest.raises(InputError, match=r"a home has no storage \(allowed: at least one\)"):
         StorageBank.of((3, 0), capacity_kwh=1.0)
     with pytest.raises(InputError) as error:
         StorageBank.of((1, 2), capacity_kwh=[4.0, -1.0], power_kw=0.0, charge_efficiency=1.1)

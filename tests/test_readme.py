@@ -172,8 +172,9 @@ def test_every_command_line_is_one_that_hmesh_takes() -> None:
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", text)
-    assert targets
+    targets = re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)|<img src=\"([^\"]+)", text)
+    targets = ["".join(found) for found in targets]
+    assert "docs/pictures/load.png" in targets
     for target in targets:
         assert (ROOT / target).is_file(), target
 
@@ -203,7 +204,7 @@ def test_the_package_page_has_no_link_or_picture_that_needs_the_repository() -> 
 
 def test_the_package_page_names_the_files_that_the_readme_links_to() -> None:
     readme, page = (ROOT / "README.md").read_text(encoding="utf-8"), package_page()
-    linked = re.findall(r"\]\((?!https:|#)([^)#]+)", readme)
+    linked = re.findall(r"(?:\]\(|<img src=\")(?!https:|#)([^)\"#]+)", readme)
     assert linked
     assert re.findall(r"\(`([^`]+)`\)", page) == linked
 

@@ -88,6 +88,15 @@ def test_the_map_fits_zooms_and_filters(visit: Visit, page: Path, width: int, th
     visit.check(page)
 
 
+def test_the_page_of_a_run_on_roads_opens_with_its_map(visit: Visit, page: Path) -> None:
+    # `Visit` shows all parts; a page just opened shows one.
+    visit.page.reload()
+    visit.wait("document.documentElement.dataset.ready === 'yes'")
+    assert visit.run("hmesh.tabs.name") == "moving"
+    assert visit.run(f"{MAP}.canvas.getBoundingClientRect().height") > 100
+    visit.show("all")
+
+
 def test_places_have_one_scale_and_north_is_up(visit: Visit, run: Path) -> None:
     visit.page.set_viewport_size({"width": 1280, "height": 900})
     geometry = geometry_of_run(RunData(read_run(run)), ON_SCREEN)

@@ -1,4 +1,5 @@
 import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from hmesh.runs import load_scenario, notes, start_run, summary_table
+from hmesh.runs.printed_text import say
 from hmesh.runs.run_notes import COUNTS
 
 TYPICAL: dict[str, Any] = {
@@ -90,6 +92,17 @@ def test_three_strategies_fit_a_terminal_of_80_characters() -> None:
     assert max(map(len, lines)) <= 80
     assert "vehicles' bill [M JPY]" in row(lines, "vehicles' bill")
     assert not any("…" in line for line in lines)
+
+
+def test_notes_break_between_words_in_a_terminal_and_not_in_a_pipe() -> None:
+    note = "Buses that cannot reach their round [in time] wait: " + "a word and another, " * 8
+    for terminal in (True, False):
+        console = Console(file=StringIO(), width=80, force_terminal=terminal, color_system=None)
+        say(note.strip(), console)
+        lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+        assert len(lines) == (3 if terminal else 1)
+        assert max(map(len, lines)) <= 80 or not terminal
+        assert " ".join(line.strip() for line in lines) == note.strip()
 
 
 def test_what_is_undefined_is_a_dash() -> None:

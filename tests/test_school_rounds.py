@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.school_rounds import SchoolRounds, charging_window
 from hmesh.environment.school_terms import SchoolTerms
+from hmesh.runs import load_scenario
+from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
 
 ROUNDS = ((6.0, 8.0), (15.0, 17.0))
 
@@ -105,3 +107,25 @@ def test_a_round_within_the_charging_window_counts_unless_it_never_closes() -> N
     window, opens = charging_window(calendar, 48, 0.0, 24.0)
     found = SchoolRounds.of(calendar, 48, rounds, opens, window)
     assert found.ahead[:24].tolist() == [2] * 10 + [1] * 2 + [0] * 12
+
+
+@pytest.mark.parametrize("step_h", [1.0, 0.5, 0.25])
+def test_steps_of_a_window_lie_within_it(step_h: float) -> None:
+    calendar = Calendar("2024-03-11", "Europe/Berlin", step_h)
+    steps = round(48 / step_h)
+    for opens_h, closes_h in ((22.3, 6.6), (11.5, 13.2), (0.25, 23.75)):
+        window, opens = charging_window(calendar, steps, opens_h, closes_h)
+        night = closes_h < opens_h
+        spans = [(24 * day + opens_h, 24 * (day + night) + closes_h) for day in range(-1, 3)]
+        due = [
+            any(first <= step * step_h and (step + 1) * step_h <= last for first, last in spans)
+            for step in range(steps)
+        ]
+        assert window.tolist() == due
+        assert 2 <= opens.sum() <= 3
+
+
+def test_a_window_without_a_step_is_reported() -> None:
+    scenario = load_scenario("school-buses", ("school_buses.charging_window=[22, 22.5]",))
+    warnings = [str(each) for each in scenario_warnings(scenario)]
+    assert any("no step of 1 h lies within it" in each for each in warnings), warnings

@@ -176,6 +176,18 @@ def test_one_changed_value_fails_though_the_digest_was_mended(
 
 
 @pytest.mark.slow
+def test_a_capacity_that_stands_twice_fails_the_audit(tmp_path: Path) -> None:
+    directory = shutil.copytree(finished(), tmp_path / "run")
+    path = directory / "home_capacities.parquet"
+    rows = pq.read_table(path)
+    pq.write_table(rows.take(pa.array([0, *range(rows.num_rows)])), path)
+    info = json.loads((directory / "run.json").read_text())
+    info["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (directory / "run.json").write_text(json.dumps(info))
+    assert not audit_run(directory).passed
+
+
+@pytest.mark.slow
 def test_only_some_homes_may_be_written_down() -> None:
     directory = finished("record.homes=3")
     report = audit_run(directory)

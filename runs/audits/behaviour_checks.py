@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.plugins.registered import BEHAVIOURS
+from hmesh.runs.strategy_names import is_own
 from hmesh.runs.world.behaving_rows import behaving_rows
 
 
@@ -52,3 +53,25 @@ def by_design(
         yield Check(
             f"behaviour: {who} follow {name}", None, np.nan, 0.0, "", note=note, by_design=True
         )
+
+
+def rules_by_design(
+    strategies: Sequence[str], sets: str, inapplicable: Sequence[str]
+) -> Iterator[Check]:
+    """Yield for each strategy of a plugin that it does not best-respond by design.
+
+    Parameters
+    ----------
+    strategies
+        What the scheme does under each strategy of the run.
+    sets
+        What such a rule decides, in words.
+    inapplicable
+        The checks that do not apply to it, in words.
+    """
+    count = len(inapplicable)
+    checks = f"{count} check{' does' if count == 1 else 's do'} not apply"
+    note = f"does not best-respond by design: {checks} ({', '.join(inapplicable)})"
+    for strategy in filter(is_own, dict.fromkeys(strategies)):
+        name = f"rule: {strategy} sets {sets}"
+        yield Check(name, None, np.nan, 0.0, "", note=note, by_design=True)

@@ -86,6 +86,8 @@ class CongestionAudit:
             return []
         if not {"two_level", "three_level"}.intersection(self.follows):
             return []
+        if self.inputs.played:
+            self._prices.note(self.inputs.played)
         if self.unknown:
             self._prices.note(self.unknown)
         check = self._prices.check()

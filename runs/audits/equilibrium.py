@@ -129,6 +129,8 @@ class EquilibriumAudit:
         """Return what was found."""
         checks = []
         if "planner" in self.follows:
+            if self.inputs.played:
+                self._planned.note(self.inputs.played)
             if self.unknown:
                 self._planned.note(self.unknown)
             checks.append(self._planned.check())
@@ -145,6 +147,8 @@ class EquilibriumAudit:
                         f"equally good at another price in {len(steps)} steps, "
                         f"first {self.inputs.places.step(steps[0])}"
                     )
+                if self.inputs.played:
+                    tally.note(self.inputs.played)
                 if self.unknown:
                     tally.note(self.unknown)
                 if tally is self._utility and self._lost > 0:

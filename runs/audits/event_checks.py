@@ -53,6 +53,8 @@ def _messages(run: Run, inputs: RunInputs) -> Iterator[Check]:
     kept = Tally("events of messages: sent as messages.parquet states", EXACT, "h")
     travel = Tally("events of messages: heard once the latency has passed", EXACT)
     ends = Tally("events of messages: given up by patience or deadline", EXACT)
+    # No message is a vehicle.
+    fate.add(np.abs(rows["vehicle"] + 1.0), lambda at: f"row {at[0]}", None)
     for s, strategy in enumerate(inputs.strategies):
         of = {name: some & (rows["strategy"] == s) for name, some in kinds.items()}
         stated = run.summary[strategy]["messages"].values()

@@ -22,18 +22,31 @@ HOUR_MS = 3_600_000
 
 def price_ranges(scenario: Scenario) -> list[PriceRange]:
     """Return what may be asked in each step."""
-    ranges = []
+    prices = scenario.prices
+    values = _values(
+        scenario, {"prices.utility": prices.utility, "prices.aggregator": prices.aggregator}
+    )
+    return [PriceRange(*each["prices.utility"], *each["prices.aggregator"]) for each in values]
+
+
+def tariffs(scenario: Scenario) -> NDArray[np.float64]:
+    """Return the prices of the tariff in each step, on-peak and off-peak, shape (steps, 2)."""
+    names = ("on_peak", "off_peak")
+    given = {f"prices.time_of_use.{n}": getattr(scenario.prices.time_of_use, n) for n in names}
+    return np.array([[each[name] for name in given] for each in _values(scenario, given)])
+
+
+def _values(scenario: Scenario, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return in each step the values of some keys, where no event sets them those given."""
+    found = []
     for moment in _moments(scenario):
-        values: dict[str, tuple[float, float]] = {
-            "prices.utility": scenario.prices.utility,
-            "prices.aggregator": scenario.prices.aggregator,
-        }
+        values = dict(given)
         # In the order of their beginnings, so that the last that began is what remains.
         for event in sorted(scenario.events, key=lambda each: _moment(scenario, each.at)):
             if _in_force(scenario, event, moment):
-                values.update(_plain(dict(event.set)))
-        ranges.append(PriceRange(*values["prices.utility"], *values["prices.aggregator"]))
-    return ranges
+                values.update({str(key): value for key, value in dict(event.set).items()})
+        found.append(values)
+    return found
 
 
 def lost_parts(scenario: Scenario) -> NDArray[np.float64]:
@@ -124,10 +137,6 @@ def _ends(scenario: Scenario, event: ScenarioEvent, never: datetime) -> datetime
     if event.lasts is not None:
         return _moment(scenario, event.at) + timedelta(hours=event.lasts)
     return never if event.until is None else _moment(scenario, event.until)
-
-
-def _plain(given: Mapping[Any, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-    return {str(key): (low, high) for key, (low, high) in given.items()}
 
 
 def _moment(scenario: Scenario, time: str) -> datetime:

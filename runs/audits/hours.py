@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.leader_prices import check_leaders
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.run_inputs import BOUNDS, EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import SchemeAudit, parts, total
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.descriptor import OWN_RULE, PLANNER, RETAIL, TWO_LEVEL
+from hmesh.runs.schemes.descriptor import LEADERS, OWN_RULE, PLANNER, RETAIL, TWO_LEVEL
 
 
 def read_hours(run: Run, inputs: RunInputs) -> Columns:
@@ -135,12 +136,17 @@ def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None)
     retail = Tally("prices: the retail rule (typical)", EXACT, "of the price")
     asked, there = hours["utility_price"], supplied(hours)
     one.add(asked - asked.min(axis=2, keepdims=True), inputs.places.label(inputs.communities))
-    follows = inputs.pricing
+    follows, leaders = inputs.pricing, list[Check]()
     for s, strategy in enumerate(follows):
         label = inputs.places.label(inputs.communities, strategies=[inputs.strategies[s]])
         q = asked[:, s : s + 1]
         # Where there is no supply there is no price either, and the utility's stands for it.
         p = np.where(there[:, s : s + 1], hours["community_price"][:, s : s + 1], q)
+        if inputs.strategies[s] == LEADERS:
+            beyond = _outside(p, bounds["aggregator_lower"], bounds["aggregator_upper"])
+            within.add(np.where(there[:, s : s + 1], beyond, 0.0), label)
+            before = hours if shed is None else hours | {"net_kwh": hours["net_kwh"] + shed}
+            leaders += check_leaders(inputs, before, s, there[:, s])
         if strategy in (OWN_RULE, PLANNER):
             continue
         if strategy == RETAIL:
@@ -167,19 +173,22 @@ def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None)
         else:
             within.add(_outside(q, bounds["utility_lower"], bounds["utility_upper"]), label)
     tallies = [one]
-    tallies += [within] if set(follows) - {RETAIL, OWN_RULE, PLANNER} else []
+    bounded = set(follows) - {RETAIL, OWN_RULE, PLANNER} or LEADERS in inputs.strategies
+    tallies += [within] if bounded else []
     tallies += [tariff] if TWO_LEVEL in follows else []
     tallies += [retail] if RETAIL in follows else []
     by_design = [
         Check(
             f"rule: {strategy} sets prices and exchanges", None, np.nan, 0.0, "", by_design=True,
-            note="does not best-respond by design: 3 checks do not apply (price bounds, best "
+            note="does not best-respond by design: 1 check does not apply (equilibrium)"
+            if strategy == LEADERS
+            else "does not best-respond by design: 3 checks do not apply (price bounds, best "
             "response of each vehicle, equilibrium)",
         )
         for strategy, rule in zip(inputs.strategies, follows, strict=True)
         if rule == OWN_RULE
     ]  # fmt: skip
-    return [*(tally.check() for tally in tallies), *by_design]
+    return [*(tally.check() for tally in tallies), *leaders, *by_design]
 
 
 def _outside(

@@ -158,6 +158,8 @@ class MessageAudit:
         self._sent_by.add(self._misplaced(rows)[None, None, :], _line(label), step)
         self._add_decisions(step, strategy, rows, label)
         if found is not None and self.inputs.reliable:
+            if self.inputs.played:
+                self._answers.note(self.inputs.played)
             seen, game = found
             off = [
                 *self._leaders_answers(rows, seen.community_price, game),

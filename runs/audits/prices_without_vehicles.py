@@ -55,6 +55,8 @@ class PricesAudit(SchemeAudit):
         if any(each.answers_by_design for each in self.beside if isinstance(each, SchemeAudit)):
             self._forget("some answer by behaviours of plugins")
             return None
+        if not self.inputs.plays(step):
+            return None
         others = [each.others(step, strategy) for each in self.beside]
         known = [each for each in others if each is not None]
         if len(known) < len(others):
@@ -102,7 +104,7 @@ class PricesAudit(SchemeAudit):
     def figures(self) -> tuple[Figures, Figures]:
         """Return how often the utility's best price is not attained, where that is known."""
         solver = self.inputs.scenario.game.solver
-        if self.unknown_answers or self.grid is None:
+        if self.unknown_answers or self.grid is None or self.inputs.played:
             return {}, {}
         if solver == "exact":
             return {"counts.unattained_optima": self.equilibrium.unattained}, {}

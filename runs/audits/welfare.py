@@ -46,9 +46,13 @@ def check_welfare(
         for tally in (worth, most):
             tally.note(why or "who answers to prices is not known")
     else:
+        again = [inputs.plays(step) for step in range(inputs.steps)]
         for tally, reported, due in ((worth, done, expected[0]), (most, planned, expected[1])):
+            if inputs.played:
+                tally.note(inputs.played)
             scale = np.maximum(np.maximum(np.abs(reported), np.abs(due)), 1.0)
-            tally.add(np.abs(reported - due) / scale, label)
+            off = np.abs(reported - due) / scale
+            tally.add(np.where(np.array(again)[:, None], off, 0.0), label)
     loss = planned - done
     sums.add(np.abs(welfare["welfare_loss"] - loss) / np.maximum(np.abs(planned), 1.0), label)
     ratio = ratios(planned, done)

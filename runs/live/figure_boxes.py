@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from math import isnan
 from typing import TYPE_CHECKING
 
 from hmesh.runs.live.chart_style import ENERGY_NAMES, amount
@@ -66,7 +67,23 @@ def figures_now(world: LiveWorld) -> list[CurrentFigure]:
     if world.on_the_road is not None:
         there = f"{world.on_the_road.vehicles:,}"
         figures.append(CurrentFigure("on_the_road", "vehicles on the road", there))
+    names = list(world.given.communities)
+    for name, values in reading.metrics.items():
+        wording = _metric_text(values.tolist(), names)
+        figures.append(CurrentFigure(f"metric_{name}", name.replace("_", " "), wording))
     return figures
+
+
+def _metric_text(values: float | list[float], communities: Sequence[str]) -> str:
+    """Return a measure, or that of each community, in words."""
+
+    def text(value: float) -> str:
+        return "not known" if isnan(value) else f"{value:.4g}"
+
+    if isinstance(values, float):
+        return text(values)
+    pairs = zip(communities, values, strict=True)
+    return ", ".join(f"{name} {text(value)}" for name, value in pairs)
 
 
 def now_html(world: LiveWorld) -> str:

@@ -69,6 +69,8 @@ class Reading:
         otherwise, of each community where members share in the step [money/kWh].
     within : dict of float
         What happens within those who may live without a grid, by what it is called [kWh].
+    metrics : dict of array, shape () or (communities,)
+        Measures of what emerges, and metrics of plugins, of a world that records them.
     """
 
     step: int
@@ -83,6 +85,7 @@ class Reading:
     local_kwh: dict[str, float] = field(default_factory=dict)
     local_prices: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     within: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Energies] = field(default_factory=dict)
 
     def price(self, community: int) -> float | None:
         """Return what a community pays [money/kWh]; None where it is without supply."""
@@ -148,6 +151,7 @@ def read(world: Simulation) -> Reading:
         utility_price=float(decision.utility_price),
         loading=world.loading.copy(),
         soc=_soc(world),
+        metrics=dict(world.metrics.values),
         paid={
             k: v
             for name, each in world.schemes.items()

@@ -79,7 +79,9 @@ def strategy[C: type](
     callable
         A decorator of the class. A rule of the vehicles is one of the market: its ``decide`` takes
         a `Simulation`, changes nothing in it, and returns a `Decision`. A rule of the school buses
-        takes a `SchoolBusSharing` and returns a `SchoolDecision`.
+        takes a `SchoolBusSharing` and returns a `SchoolDecision`. One of batteries of buildings or
+        of metered sites takes a `BatterySharingScheme` or a `MeteredSitesScheme` and returns what
+        each battery takes, negative to give [kWh].
 
     Raises
     ------

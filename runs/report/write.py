@@ -20,6 +20,7 @@ from hmesh.runs.report.local_trade import local_trade
 from hmesh.runs.report.map_selection import thinning, window_of
 from hmesh.runs.report.packing import Packer, compressed
 from hmesh.runs.report.payload import payload
+from hmesh.runs.results.road_lines import read_roads
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.results.unfinished_run import read_any_run
 
@@ -83,6 +84,8 @@ def write_report(
     page = Template(_text("page.html")).substitute(
         title=escape(" and ".join(dict.fromkeys(names))),
         description=escape(_description(datas)),
+        # Who gave a road network wants to see first what happens on it.
+        opens="moving" if all(_on_roads(data) for data in datas) else "outcome",
         arrangement="outcome" if len(runs) == 1 and few else "stacked",
         gains=_cells("gains", blocks, len(runs) > 1),
         headlines=_cells("headlines", blocks, len(runs) > 1),
@@ -102,6 +105,11 @@ def write_report(
     with beside(Path(out)) as new:
         new.write_text(page, encoding="utf-8")
     return reported
+
+
+def _on_roads(data: RunData) -> bool:
+    """Return whether a run has places on a road network."""
+    return read_roads(data.run.directory, data.scenario) is not None
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

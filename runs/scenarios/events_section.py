@@ -10,14 +10,16 @@ from pydantic import Field, ValidationError, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
-from hmesh.runs.scenarios.base import AS_TUPLE, Interval, Section, refuse
+from hmesh.runs.scenarios.base import AS_TUPLE, Interval, Money, Section, refuse
 from hmesh.runs.scenarios.durations import AS_HOURS
 from hmesh.runs.scenarios.price_sections import PriceRules
 from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.time_span import existing_time
 from hmesh.runs.schemes.registry import scheme
 
-SETTABLE = ("prices.utility", "prices.aggregator")
+BOUNDS = ("prices.utility", "prices.aggregator")
+TARIFF = ("prices.time_of_use.on_peak", "prices.time_of_use.off_peak")
+SETTABLE = (*BOUNDS, *TARIFF)
 _CLOSE = 1e-9
 
 
@@ -34,10 +36,10 @@ class ScenarioEvent(Section):
         default=None,
         description="how long it lasts, in place of until: hours, or text as 20 min [h]",
     )
-    set: dict[str, Interval] = Field(
+    set: dict[str, Interval | Money] = Field(
         default={},
-        description="prices.utility and prices.aggregator, and their bounds from then on "
-        "[money/kWh]",
+        description="prices.utility and prices.aggregator, and their bounds from then on; "
+        "prices.time_of_use.on_peak and .off_peak, and the tariff from then on [money/kWh]",
     )
     feeders_out: Annotated[tuple[str, ...], AS_TUPLE] = Field(
         default=(), description="communities whose feeder is out"
@@ -64,6 +66,10 @@ class ScenarioEvent(Section):
             for key in given
             if key not in SETTABLE
         ]
+        for key, value in given.items():
+            if key in SETTABLE and isinstance(value, tuple) != (key in BOUNDS):
+                allowed = "two numbers in brackets" if key in BOUNDS else "a number"
+                problems.append(Problem(f"'{key}'", f"{value} is not allowed", allowed))
         if problems:
             raise InputError(problems)
         return given
@@ -133,20 +139,24 @@ def event_problems(scenario: Any) -> Iterator[Problem]:
                 )
         if event.vehicles and "vehicles" not in scenario.schemes:
             yield Problem(f"{here}.vehicles", "no vehicles take part", "a section vehicles")
+        for key in TARIFF:
+            if key in event.set and scenario.prices.time_of_use.dataset is not None:
+                message = "the market of a dataset sets the tariff"
+                yield Problem(f"{here}.set.'{key}'", message, "prices.time_of_use.dataset: null")
     if not any(event.set for event in scenario.events):
         return
     for number in _places_of_change(scenario):
         yield from _price_problems(scenario, number)
 
 
-def prices_set(scenario: Any, at_h: float) -> Mapping[str, tuple[float, float]]:
+def prices_set(scenario: Any, at_h: float) -> Mapping[str, Any]:
     """Return the values that events give to keys at a time from the start of the run [h].
 
     Of several events that set a key, the one that began last counts, of those that began at once
     the last in the list.
     """
     began: dict[str, float] = {}
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, tuple[float, float] | float] = {}
     for event in scenario.events:
         begins, ends = span_of(scenario, event)
         if begins > at_h + _CLOSE or ends <= at_h + _CLOSE:
@@ -206,12 +216,15 @@ def _places_of_change(scenario: Any) -> Iterator[float]:
 
 def _price_problems(scenario: Any, at_h: float) -> Iterator[Problem]:
     """Yield what is wrong with the prices that are in force from a time on."""
-    changed = {key.removeprefix("prices."): v for key, v in prices_set(scenario, at_h).items()}
+    changed = prices_set(scenario, at_h)
     if not changed:
         return
     when = f"events ({at_h:g} h after the start)"
+    given = scenario.prices.model_dump()
+    given |= {key.removeprefix("prices."): changed[key] for key in BOUNDS if key in changed}
+    given["time_of_use"] |= {key.split(".")[-1]: changed[key] for key in TARIFF if key in changed}
     try:
-        prices = PriceRules.model_validate(scenario.prices.model_dump() | changed)
+        prices = PriceRules.model_validate(given)
     except ValidationError as error:
         yield from problems_of(error, PriceRules, lambda keys: f"{when}: prices.{'.'.join(keys)}")
         return

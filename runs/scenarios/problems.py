@@ -162,7 +162,7 @@ def _expected(annotation: Any, metadata: tuple[Any, ...]) -> str:
         number = "a whole number" if annotation is int else "a number"
         words = " ".join((number, *_range(metadata)))
     elif get_origin(annotation) is Literal:
-        words = ", ".join(arguments)
+        words = ", ".join(map(str, arguments))
     elif get_origin(annotation) in (Union, types.UnionType):
         words = " or ".join(filter(None, (_expected(option, ()) for option in arguments)))
     elif get_origin(annotation) is tuple:

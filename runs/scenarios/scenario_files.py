@@ -11,12 +11,22 @@ from hmesh.runs.plugins.loading import Plugin, load_plugins
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml
 
 BUILT_IN = Path(__file__).parent / "built_in"
+STUDIES = BUILT_IN / "studies"
 
 
 def builtin_scenarios() -> list[tuple[str, str]]:
     """Return the name and the description of every scenario that comes with hMESH."""
+    return _described(BUILT_IN)
+
+
+def study_scenarios() -> list[tuple[str, str]]:
+    """Return the name and the description of every scenario of a study of what emerges."""
+    return _described(STUDIES)
+
+
+def _described(folder: Path) -> list[tuple[str, str]]:
     found = []
-    for path in sorted(BUILT_IN.glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml")):
         given = read_yaml(path.read_text(encoding="utf-8"), path.name)
         found.append((path.stem, str(given["description"])))
     return found
@@ -52,15 +62,16 @@ def find_scenario(name_or_path: str) -> Path:
     InputError
         When there is none, with the nearest name.
     """
-    built_in = BUILT_IN / f"{name_or_path}.yaml"
-    if built_in in BUILT_IN.glob("*.yaml"):
-        return built_in
+    for folder in (BUILT_IN, STUDIES):
+        built_in = folder / f"{name_or_path}.yaml"
+        if built_in in folder.glob("*.yaml"):
+            return built_in
     path = Path(name_or_path)
     if reason := impossible_path(path):
         raise InputError([Problem(name_or_path, f"cannot be opened: {reason}", "a YAML file")])
     if path.is_file():
         return path
-    names = [name for name, _ in builtin_scenarios()]
+    names = [name for name, _ in (*builtin_scenarios(), *study_scenarios())]
     suggestion = nearest(name_or_path, names)
     if path.suffix in (".yaml", ".yml") and path.parent.is_dir():
         beside = {entry.name for entry in path.parent.glob(f"*{path.suffix}")}

@@ -285,7 +285,7 @@ def time_of_use_price(simulation: "Simulation") -> float:
     """Return the utility's tariff in the step, its market's or by the clock [money/kWh]."""
     if simulation.setting.tariff is not None:
         return float(simulation.setting.tariff[simulation.step_index])
-    tariff = simulation.setting.scenario.prices.time_of_use
+    tariff = simulation.time_of_use
     hour = simulation.calendar.hour_of_day(simulation.step_index)
     if tariff.from_hour <= tariff.to_hour:
         on_peak = tariff.from_hour <= hour < tariff.to_hour

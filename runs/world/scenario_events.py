@@ -4,7 +4,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from hmesh.markets.three_level_game import PriceBounds
-from hmesh.runs.scenarios.events_section import prices_set, span_of
+from hmesh.runs.scenarios.events_section import TARIFF, prices_set, span_of
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -68,5 +68,7 @@ class ScenarioEvents:
             *given.get("prices.aggregator", prices.aggregator),
         )
         world.bounds = world.utility.bounds = bounds
+        tariff = {key.split(".")[-1]: given[key] for key in TARIFF if key in given}
+        world.time_of_use = prices.time_of_use.model_copy(update=tariff)
         for aggregator in world.aggregators:
             aggregator.bounds = bounds

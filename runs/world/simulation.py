@@ -141,6 +141,7 @@ class Simulation(World):
         super().__init__(setting.calendar, setting.grid, setting.roads, setting.streams, bus)
         self.setting = setting
         self.bounds = setting.bounds
+        self.time_of_use = setting.scenario.prices.time_of_use
         self.strategy = strategy
         self.write_record = record
         self.replace_loads: Callable[[Simulation], None] | None = None

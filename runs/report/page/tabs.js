@@ -17,7 +17,7 @@ class Tabs {
   follow() {
     const asked = location.hash.slice(1);
     const known = this.links.some((link) => link.hash === `#${asked}`);
-    this.show(known ? asked : this.links[0].hash.slice(1));
+    this.show(known ? asked : document.querySelector('nav').dataset.opens);
   }
 
   show(name) {

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores, KnownStores
 from hmesh.runs.audits.audit_report import Check, Tally, relative
-from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -151,6 +151,8 @@ class BatteryAudit(SchemeAudit):
         prices = "priced_battery" in self.strategies
         checks = ["answer of each of them to the prices of the day"] if prices else []
         yield from by_design(self.behaving, "batteries", checks)
+        of_rules = ["closed form of the day", "sum of what was not followed"]
+        yield from rules_by_design(self.strategies, "what batteries exchange", of_rules)
 
     def _lost_kwh(self, answered: Figures) -> NDArray[np.float64]:
         """Return what batteries lose of what they exchange at prices [kWh]."""
@@ -324,7 +326,7 @@ class BatteryAudit(SchemeAudit):
             if not np.array_equal(rows[name], expected):
                 raise DamagedTableError("batteries", f"column {name} is out of order")
         nothing = np.zeros(len(setting.names))
-        shares = any(name in ("shared_battery", "priced_battery") for name in self.strategies)
+        shares = any(name not in ("no_battery", "own_battery") for name in self.strategies)
         alone = "own_battery" in self.strategies
         for name, size in (
             ("shared_capacity_kwh", setting.shared_kwh if shares else nothing),

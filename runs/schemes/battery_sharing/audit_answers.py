@@ -11,6 +11,7 @@ from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.battery_sharing.audit_days import BatteryDay, served_by_building
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.strategy_names import is_own
 
 
 def check_answers(
@@ -47,7 +48,7 @@ def check_answers(
             part = served_by_building(inputs, setting)[inside]
             mine = {name: values[inside, s] for name, values in at.items()}
             ahead = np.zeros((len(day), 0))
-            if strategy != "priced_battery":
+            if strategy != "priced_battery" and not is_own(strategy):
                 ahead = _schedule(inputs, setting, strategy, s, day, mine, capacity)
             done = mine["charged_kwh"] - mine["own_kwh"] - mine["sent_kwh"]
             left = [

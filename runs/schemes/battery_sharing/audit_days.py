@@ -14,6 +14,7 @@ from hmesh.runs.audits.reference.levelling import DayPlan, Store, answer_to_pric
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.strategy_names import is_own
 
 # The linear programme keeps its equations to this.
 NEAR = 1e-6
@@ -77,7 +78,10 @@ def check_days(
     )
     result = Clipped(
         [plan, least, match],
-        inputs.reliable and not setting.rules.least_exchange and not own_way.any(),
+        inputs.reliable
+        and not setting.rules.least_exchange
+        and not own_way.any()
+        and not any(map(is_own, strategies)),
         np.zeros(at["load_kwh"].shape[:2]),
         np.zeros(at["load_kwh"].shape[:2], dtype=np.int64),
     )
@@ -93,7 +97,7 @@ def check_days(
         of_day = setting.windows(day)
         windows = of_day.charge, of_day.discharge
         for s, strategy in enumerate(strategies):
-            if strategy == "no_battery":
+            if strategy == "no_battery" or is_own(strategy):
                 continue
             skipped = own_way & (strategy == "priced_battery")
             one = BatteryDay(

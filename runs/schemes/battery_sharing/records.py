@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import first_recorded, write_rows
-from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.strategy_names import is_own, strategies_within
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.battery_sharing.step import BatterySharingScheme
 
-SHARING = {"shared_battery", "priced_battery"}
+
+def shares(strategy: str) -> bool:
+    """Return whether batteries serve other buildings too: those of a plugin do."""
+    return strategy in ("shared_battery", "priced_battery") or is_own(strategy)
 
 
 def write_batteries(writer: RowWriter, sharing: "BatterySharingScheme") -> None:
@@ -27,7 +30,7 @@ def write_batteries(writer: RowWriter, sharing: "BatterySharingScheme") -> None:
             "building": np.arange(len(shared.names)),
             "name": Coded(np.arange(len(shared.names)), list(shared.names)),
             "community": Coded(sharing.community, list(sharing.setting.communities)),
-            "shared_capacity_kwh": shared.shared_kwh if followed & SHARING else nothing,
+            "shared_capacity_kwh": shared.shared_kwh if any(map(shares, followed)) else nothing,
             "own_capacity_kwh": shared.own_kwh if "own_battery" in followed else nothing,
         },
     )

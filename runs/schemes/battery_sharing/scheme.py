@@ -39,6 +39,7 @@ SCHEME = SchemeDescriptor(
         ("battery_sharing.line_loss_rate", "lost between two buildings"),
     ),
     live=".live:BatterySharingLive",
+    rules=".own_rules:RULES",
     pays="battery",
     deciding="hmesh.agents.building_battery:BuildingBattery",
     outages_in_part=True,

@@ -19,9 +19,11 @@ from hmesh.markets.battery_exchange import Orders, own_load_first
 from hmesh.markets.load_levelling import Windows, level_load
 from hmesh.markets.store_remainder import left_of_schedule
 from hmesh.runs.investment_rows import investment_figures
+from hmesh.runs.schemes.battery_sharing.own_rules import RULES, BatteryRule
 from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.step_rows import BATTERY, first_recorded
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
@@ -48,7 +50,8 @@ class BatterySharingScheme(Scheme):
     Attributes
     ----------
     strategy : str
-        ``no_battery``, ``own_battery``, ``shared_battery`` or ``priced_battery``.
+        ``no_battery``, ``own_battery``, ``shared_battery``, ``priced_battery``, or the rule of a
+        plugin.
     batteries : Population
         Columns of all batteries, one row for each building.
     coordinators : list of BatteryCoordinator
@@ -69,6 +72,8 @@ class BatterySharingScheme(Scheme):
         self.setting = setting
         self.shared: BatterySetting = setting.schemes["battery_sharing"]
         self.strategy = strategy_within("battery_sharing", simulation.strategy)
+        own = RULES.get(self.strategy)
+        self._rule: BatteryRule | None = None if own is None else own()
         self.batteries = self._batteries()
         self._group = AgentGroup(simulation, BuildingBattery, self.batteries)
         self.banks = [BatteryBank(self._group, rows) for rows in self.shared.communities]
@@ -138,6 +143,9 @@ class BatterySharingScheme(Scheme):
         if self.strategy != "no_battery":
             if self._day is None or step not in self._day:
                 self._begin_day(step)
+            if self._rule is not None:
+                decided = decided_kwh(self.strategy, self._rule.decide(self), count)
+                self.batteries.heard["planned_kwh"] = decided
             for place in simulation.supplied_communities:
                 if len(self.banks[place]):
                     self._share(place)
@@ -185,6 +193,8 @@ class BatterySharingScheme(Scheme):
             self._plan_kwh = self._alone(forecast, windows)
             return
         self._plan_kwh = np.zeros_like(forecast)
+        if self._rule is not None:
+            return
         for coordinator, rows in zip(self.coordinators, self.shared.communities, strict=True):
             if rows.stop == rows.start:
                 continue
@@ -229,6 +239,9 @@ class BatterySharingScheme(Scheme):
         assert self._day is not None
         simulation, rows = self.simulation, self.shared.communities[place]
         at = simulation.step_index - self._day.start
+        if self._rule is not None:
+            decided: NDArray[np.float64] = self.batteries.heard["planned_kwh"][rows]
+            return decided
         if self.strategy != "priced_battery":
             planned: NDArray[np.float64] = self._plan_kwh[rows, at]
             self.batteries.heard["planned_kwh"][rows] = planned

@@ -26,8 +26,7 @@ from hmesh.runs.schemes.community_storage.audit_messages import check_messages
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables, read_storage_tables
 from hmesh.runs.schemes.community_storage.audit_units import StorageChecks
 from hmesh.runs.schemes.community_storage.section import CONNECTION, CommunityStorage
-from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
-from hmesh.runs.schemes.community_storage.step import UNUSED
+from hmesh.runs.schemes.community_storage.setting import UNUSED, CommunityStorageSetting
 from hmesh.runs.schemes.step_rows import STORAGE
 from hmesh.runs.strategy_names import strategies_within
 

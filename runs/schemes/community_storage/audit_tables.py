@@ -83,6 +83,8 @@ def read_storage_tables(
     same = np.ones(max(len(courses["step"]) - 1, 0), dtype=bool)
     for name in ("strategy", "storage", "alpha"):
         same &= np.diff(courses[name]) == 0
-    if (same & (np.diff(courses["step"]) != 1)).any():
+    whose = np.stack([courses[name] for name in ("strategy", "storage", "alpha")], axis=1)
+    apart = len(np.unique(whose, axis=0)) != len(whose) - np.count_nonzero(same)
+    if apart or (same & (np.diff(courses["step"]) != 1)).any():
         raise DamagedTableError("storage_courses", "steps of a plan do not follow each other")
     return StorageTables(of_storages, of_households, plans, courses)

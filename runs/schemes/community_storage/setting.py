@@ -24,6 +24,9 @@ from hmesh.runs.world.members import make_members
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.tariff import stated_prices
 
+UNUSED, NORMAL, OPTIMAL = (
+    "no_community_storage", "community_storage_normal", "community_storage_optimal",
+)  # fmt: skip
 STORAGE_COLUMNS = (
     "capacity_kwh", "soc_min", "soc_max", "charge_efficiency", "discharge_efficiency",
     "dischargers", "charge_above_kw",

@@ -19,7 +19,12 @@ from hmesh.runs.schemes.community_storage.records import (
     write_plans,
     write_storages,
 )
-from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.schemes.community_storage.setting import (
+    NORMAL,
+    OPTIMAL,
+    UNUSED,
+    CommunityStorageSetting,
+)
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.step_rows import STORAGE
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
@@ -33,9 +38,6 @@ AT_BOUND = 1e-9
 ANSWERING = StoreNames(
     "community_storage", "storages", "storages", "community_storage", "shared_storage_kwh"
 )
-UNUSED, NORMAL, OPTIMAL = (
-    "no_community_storage", "community_storage_normal", "community_storage_optimal",
-)  # fmt: skip
 
 
 class CommunityStorageSharing(Scheme):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.scheme_audit import Payments
 from hmesh.runs.audits.stated_bills import BillAudit, amounts_of_ledger
-from hmesh.runs.schemes.composite_storage.step import CREDITS, STATE, UNTAXED
+from hmesh.runs.schemes.composite_storage.setting import CREDITS, STATE, UNTAXED
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.composite_storage.audit import CompositeStorageAudit

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmesh.runs.audits.scheme_audit import Figures
-from hmesh.runs.schemes.composite_storage.step import CREDITS, ENERGIES, OF_EVERY_BILL
+from hmesh.runs.schemes.composite_storage.setting import CREDITS, ENERGIES, OF_EVERY_BILL
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.composite_storage.audit import CompositeStorageAudit

@@ -31,6 +31,16 @@ from hmesh.runs.world.stated_bill import no_bill, stated_bill
 type Series = NDArray[np.float64]
 
 SCHEME = "composite_storage"
+STATE = "state"
+# Payments that every bill has, and those that value added tax is not put on.
+OF_EVERY_BILL = ("house_purchase", "house_feed_in", "house_base_charge", "carbon_tax")
+CREDITS = ("house_net_metering",)
+UNTAXED = ("house_feed_in", "house_net_metering", "carbon_tax")
+# What adds up over a run, by its name in the tables and in the totals.
+ENERGIES = (
+    "appliances_kwh", "heat_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh",
+    "discharge_kwh", "heat_pump_kwh", "tank_charge_kwh", "tank_discharge_kwh", "unmet_heat_kwh",
+)  # fmt: skip
 NO_STORAGE, *WITH_STORAGE = STRATEGIES_OF[SCHEME]
 # The share of a dispatch's cost by which a plan may miss the cheapest where it needs binaries.
 PLAN_GAP = 1e-6

@@ -13,7 +13,13 @@ from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
 from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
-from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.schemes.composite_storage.setting import (
+    CREDITS,
+    OF_EVERY_BILL,
+    STATE,
+    UNTAXED,
+    CompositeStorageSetting,
+)
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames
 from hmesh.runs.strategy_names import strategy_within
@@ -25,18 +31,8 @@ if TYPE_CHECKING:
 
 type Each = NDArray[np.float64]
 
-STATE = "state"
 ANSWERING = StoreNames("composite_storage", "houses", "houses", "house", "home_storage_kwh")
 YEAR_H = 8760.0
-# Payments that every bill has, and those that value added tax is not put on.
-OF_EVERY_BILL = ("house_purchase", "house_feed_in", "house_base_charge", "carbon_tax")
-CREDITS = ("house_net_metering",)
-UNTAXED = ("house_feed_in", "house_net_metering", "carbon_tax")
-# What adds up over a run, by its name in the tables and in the totals.
-ENERGIES = (
-    "appliances_kwh", "heat_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh",
-    "discharge_kwh", "heat_pump_kwh", "tank_charge_kwh", "tank_discharge_kwh", "unmet_heat_kwh",
-)  # fmt: skip
 
 
 class CompositeStorageHouses(Scheme):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.behaviour_checks import rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -20,8 +21,13 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.metered_sites.audit_plans import PlanAudit
 from hmesh.runs.schemes.metered_sites.audit_rows import RowAudit
 from hmesh.runs.schemes.metered_sites.section import MeteredSites
-from hmesh.runs.schemes.metered_sites.setting import MeteredSitesSetting, SiteLayout
-from hmesh.runs.schemes.metered_sites.step import ENERGIES, STATE, UNTAXED, YEAR_H
+from hmesh.runs.schemes.metered_sites.setting import (
+    ENERGIES,
+    UNTAXED,
+    YEAR_H,
+    MeteredSitesSetting,
+    SiteLayout,
+)
 from hmesh.runs.strategy_names import strategies_within
 
 PREFIX = "metered sites: "
@@ -45,6 +51,9 @@ class MeteredSitesAudit(SchemeAudit):
         rows = TableReader(run, "site_sums", named, inputs.start_ms).rest()
         keys: dict[str, range | Sequence[str]] = {"step": range(inputs.steps), **named}
         self.sums = framed("site_sums", rows, keys)
+        if not self.sums["export_kwh"].any():
+            # Where nothing is delivered no amount depends on what deliveries are paid.
+            self.not_covered = ["run.scenario.metered_sites.tariff.feed_in"]
 
     @cached_property
     def rows(self) -> RowAudit | None:
@@ -164,7 +173,7 @@ class MeteredSitesAudit(SchemeAudit):
         if tariff.value_added_tax:
             taxed = sum((p.amount for p in due if p.kind not in UNTAXED), none)
             amount = tariff.value_added_tax * taxed
-            due.append(Payments("site_value_added_tax", sites, STATE, none, amount, there))
+            due.append(Payments("site_value_added_tax", sites, "state", none, amount, there))
         return due
 
     def figures(self) -> tuple[Figures, Figures]:
@@ -248,6 +257,10 @@ class MeteredSitesAudit(SchemeAudit):
         there = supplied(self.hours)
         yield from rows.checks(there, self.sums)
         yield from PlanAudit(rows, there).checks()
+        of_plans = ["no exchange costs less"]
+        of_plans += ["lowest power that can be kept"] if setting.charges_power else []
+        what = "what batteries of sites exchange"
+        yield from rules_by_design(self.strategies, what, of_plans)
 
     def _balances(self) -> Iterator[Check]:
         sums, own = self.sums, self.settings.battery

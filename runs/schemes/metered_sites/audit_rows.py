@@ -12,13 +12,14 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.metered_sites.setting import (
+    ENERGIES,
     ON_TARIFF,
     POOLED,
     SELF_CONSUMING,
+    YEAR_H,
     MeteredSitesSetting,
     SiteLayout,
 )
-from hmesh.runs.schemes.metered_sites.step import ENERGIES, YEAR_H
 from hmesh.runs.schemes.step_rows import first_recorded
 
 type Values = NDArray[np.float64]
@@ -191,10 +192,10 @@ class RowAudit:
             return
         if self.complete:
             yield self._added_up(sums)
+        yield self._begins()
         yield self._capacities()
         yield self._targets()
-        if self.setting.settings.tariff.tiers:
-            yield self._tiers()
+        yield self._tiers()
         yield self._meters(there)
 
     def _named(self) -> Check:
@@ -232,6 +233,16 @@ class RowAudit:
                 for g in range(len(groups)):
                     added[:, s, g] = self.of(s, name)[:, layout.group == g].sum(axis=1)
             tally.add(relative(sums[name], added), label)
+        return tally.check()
+
+    def _begins(self) -> Check:
+        """Check that batteries begin at their lowest state of charge."""
+        tally = Tally(f"{PREFIX}batteries begin empty", EXACT, "of the energy")
+        lowest = self.setting.settings.battery.soc_min
+        for s, strategy in enumerate(self.strategies):
+            size = self.setting.battery_kwh(strategy)[: self.count[s]]
+            off = relative(self.of(s, "stored_kwh")[:1], lowest * size)
+            tally.add(off[:, None], self._label(s))
         return tally.check()
 
     def _capacities(self) -> Check:

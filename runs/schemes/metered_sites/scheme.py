@@ -38,6 +38,7 @@ SCHEME = SchemeDescriptor(
     live=".live:MeteredSitesLive",
     warnings=".warnings:site_warnings",
     size_note=".size:size_note",
+    rules=".own_rules:RULES",
     pays="site",
     outages_in_part=True,
 )

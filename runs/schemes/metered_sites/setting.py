@@ -12,6 +12,7 @@ from hmesh.environment.retail_tariff import base_charge
 from hmesh.environment.tariff_bands import month_of_steps
 from hmesh.markets.connection import Connection, export_limit_kw
 from hmesh.markets.tariff_control import StepTariff
+from hmesh.runs.schemes.metered_sites.own_rules import RULES
 from hmesh.runs.schemes.metered_sites.section import MeteredSites
 from hmesh.runs.schemes.metered_sites.sources import GroupSeries, SiteSources
 from hmesh.runs.world.setting import Setting
@@ -20,6 +21,13 @@ from hmesh.runs.world.stated_bill import stated_bill
 type Series = NDArray[np.float64]
 
 PREFIX = "site"
+YEAR_H = 8760.0
+# Payments that value added tax is not put on.
+UNTAXED = ("site_feed_in", "site_net_metering")
+ENERGIES = (
+    "load_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh",
+    "curtailed_kwh", "unserved_kwh",
+)  # fmt: skip
 BARE, SUNNY, SELF_CONSUMING, ON_TARIFF, POOLED = (
     "sites_without_devices", "sites_with_sun", "self_consuming_sites", "sites_on_tariff",
     "pooled_sites",
@@ -166,6 +174,8 @@ class MeteredSitesSetting:
         """Return how batteries decide under a strategy."""
         if strategy in (BARE, SUNNY):
             return "idle"
+        if strategy in RULES:
+            return "given"
         return "self_consumption" if strategy == SELF_CONSUMING else "tariff"
 
     def battery_kwh(self, strategy: str) -> Series:

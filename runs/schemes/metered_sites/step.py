@@ -8,26 +8,19 @@ from numpy.typing import NDArray
 
 from hmesh.agents.metered_sites import MeteredSites
 from hmesh.markets.connection import ConnectionFlows
+from hmesh.runs.schemes.metered_sites.own_rules import RULES, SiteRule
 from hmesh.runs.schemes.metered_sites.records import write_sites, write_step
-from hmesh.runs.schemes.metered_sites.setting import PREFIX, MeteredSitesSetting
+from hmesh.runs.schemes.metered_sites.setting import PREFIX, YEAR_H, MeteredSitesSetting
+from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
-from hmesh.runs.world.meter_bills import STATE as STATE
 from hmesh.runs.world.meter_bills import MeterBills, NetMetering, PartOfBill
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 type Each = NDArray[np.float64]
-
-YEAR_H = 8760.0
-# Payments that value added tax is not put on.
-UNTAXED = ("site_feed_in", "site_net_metering")
-ENERGIES = (
-    "load_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh", "discharge_kwh",
-    "curtailed_kwh", "unserved_kwh",
-)  # fmt: skip
 
 
 class MeteredSitesScheme(Scheme):
@@ -44,11 +37,15 @@ class MeteredSitesScheme(Scheme):
         What sites have, and how their batteries decide.
     sites : MeteredSites
         The agents.
+    load_kwh, sun_kwh : array, shape (sites,)
+        What is to be used and could be generated in the step [kWh].
     energies_kwh : dict of array, shape (sites,)
         The energies of the step by the names of `ENERGIES` [kWh].
     """
 
     flows: ConnectionFlows
+    load_kwh: Each
+    sun_kwh: Each
     energies_kwh: dict[str, Each]
 
     def __init__(self, simulation: "Simulation") -> None:
@@ -56,6 +53,8 @@ class MeteredSitesScheme(Scheme):
         self.simulation, self.setting = simulation, setting
         self.strategy = strategy_within("metered_sites", simulation.strategy)
         self.layout = setting.layout(self.strategy)
+        own = RULES.get(self.strategy)
+        self._rule: SiteRule | None = None if own is None else own()
         self.sites = MeteredSites(
             simulation, setting.population(self.strategy), setting.connection(self.layout),
             setting.control(self.strategy),
@@ -82,11 +81,17 @@ class MeteredSitesScheme(Scheme):
         part = simulation.supplied_part[self.layout.community]
         load = np.where(self.there, part * self.layout.load_kwh[step], 0.0)
         sun = np.where(self.there, part * self._generation[step], 0.0)
+        self.load_kwh, self.sun_kwh = load, sun
         tariff = setting.tariffs[step]
         self.sites.population.heard |= {
             "step": step, "loads_kwh": load, "suns_kwh": sun, "tariff": tariff,
             "supplied_part": part,
         }  # fmt: skip
+        if self._rule is not None:
+            wanted = self._rule.decide(self)
+            self.sites.population.heard["wanted_kwh"] = decided_kwh(
+                self.strategy, wanted, len(load)
+            )
         # Without supply a site has no exchange: its meter is dark, and its battery idle.
         flows = self.sites.decide(step, load, sun, tariff)
         battery = np.where(self.there, flows.battery_kwh, 0.0)

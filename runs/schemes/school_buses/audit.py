@@ -16,7 +16,7 @@ from hmesh.runs.audits.answers_of_stores import (
     answered_kwh,
 )
 from hmesh.runs.audits.audit_report import Check
-from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.investments import invested, valued_at
@@ -32,7 +32,7 @@ from hmesh.runs.schemes.school_buses.records import recorded_schools
 from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.step_rows import BATTERY
-from hmesh.runs.strategy_names import is_own, strategies_within
+from hmesh.runs.strategy_names import strategies_within
 
 
 class SchoolAudit(SchemeAudit):
@@ -177,13 +177,11 @@ class SchoolAudit(SchemeAudit):
         priced = "optimal_energy_price" in self.strategies
         checks = ["best response of schools", "incentive price that costs the utility least"]
         yield from by_design(self.behaving, "schools", checks if priced else [])
-        for strategy in filter(is_own, self.strategies):
-            note = (
-                "does not best-respond by design: 5 checks do not apply (schedule of the night, "
-                "prices outside critical hours, incentive price, best response, messages)"
-            )
-            name = f"rule: {strategy} sets what schools charge and sell"
-            yield Check(name, None, np.nan, 0.0, "", note=note, by_design=True)
+        of_rules = [
+            "schedule of the night", "prices outside critical hours", "incentive price",
+            "best response", "messages",
+        ]  # fmt: skip
+        yield from rules_by_design(self.strategies, "what schools charge and sell", of_rules)
 
     def _read_answers(self, run: Run, setting: SchoolSetting | None) -> None:
         """Read what buses answer to prices; of each where all schools are written down."""

@@ -46,8 +46,9 @@ def _of_terms(scenario: Scenario) -> list[Problem]:
     calendar = calendar_of(scenario)
     terms = calendar.school_terms
     if terms is None:
-        return list(_never_driven(scenario))
+        return [*_never_driven(scenario), *_window(scenario)]
     return [
+        *_window(scenario),
         *_outside(scenario, calendar, terms),
         *_idle(scenario),
         *_weekends(scenario, terms),
@@ -115,6 +116,17 @@ def _weekends(scenario: Scenario, terms: SchoolTerms) -> Iterator[Problem]:
             "have no school"
         )
         yield Problem("school_terms.gtfs", message, "dates in calendar_dates.txt, or extra_days")
+
+
+def _window(scenario: Scenario) -> Iterator[Problem]:
+    """Warn of a charging window that is shorter than a step, in which no bus is charged."""
+    buses = scenario.school_buses
+    if buses is None:
+        return
+    opens, closes = buses.charging_window
+    if 0.0 < (closes - opens) % DAY_H < scenario.step_h:
+        message = f"from {opens:g} to {closes:g} no step of {scenario.step_h:g} h lies within it"
+        yield Problem("school_buses.charging_window", message, "a longer window, or shorter steps")
 
 
 def _while_charging(scenario: Scenario) -> Iterator[Problem]:

@@ -20,10 +20,10 @@ from hmesh.runs.strategy_names import strategies_within
 type Energies = NDArray[np.float64]
 
 # How many days of homes of a group are judged, under each strategy.
-MOST_DAYS = 200
+MOST_DAYS = 60
 # Slots agreed on are compared with all choices where these are few, elsewhere with those one slot
 # away, of so many days of homes and choices in all.
-MOST_CHOICES, MOST_TRIED = 200, 4_000
+MOST_CHOICES, MOST_TRIED = 200, 1_000
 # Less than this is no improvement.
 _GAIN_KWH = 1e-6
 
@@ -219,6 +219,8 @@ def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
         (row["strategy"], row["home"], row["storage"]): (row["published_kwh"], row["dynamic_kwh"])
         for row in reported
     }
+    if len(rows) < len(reported):
+        raise DamagedTableError("home_capacities", "a row stands twice")
     settings: SmartHomesSettings = inputs.scenario.smart_homes
     assert settings is not None
     follows = strategies_within("smart_homes", inputs.strategies)

@@ -16,7 +16,7 @@ from hmesh.runs.strategy_names import strategies_within
 type Energies = NDArray[np.float64]
 
 # In this many homes and steps of a group at most, under each strategy, flows are settled again.
-MOST_SETTLED = 20_000
+MOST_SETTLED = 3_000
 # Which power flow each strategy assigns, and whether it shifts loads.
 ASSIGNMENTS = {
     "spfa_s": ("spfa_s", False),

@@ -18,10 +18,9 @@ from hmesh.runs.audits.table_reader import (
     refuse_mixed,
 )
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.smart_homes.group_flows import SUMS
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
-from hmesh.runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
+from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup, SmartHomeSetting
 from hmesh.runs.strategy_names import strategies_within
 
 type Energies = NDArray[np.float64]

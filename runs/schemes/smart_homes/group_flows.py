@@ -7,17 +7,11 @@ from numpy.typing import NDArray
 
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.markets.power_flow_assignment import StepFlows
-from hmesh.runs.schemes.smart_homes.setting import HomeGroup
+from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup
 from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
-
-# What adds up over the steps of a run, for every group and for all of them.
-SUMS = (
-    "generation_kwh", "wanted_kwh", "served_kwh", "direct_kwh", "charged_kwh", "discharged_kwh",
-    "losses_kwh", "curtailed_kwh", "imported_kwh", "exported_kwh",
-)  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -45,6 +45,11 @@ from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.tariff import stated_prices
 
+# What adds up over the steps of a run, for every group and for all of them.
+SUMS = (
+    "generation_kwh", "wanted_kwh", "served_kwh", "direct_kwh", "charged_kwh", "discharged_kwh",
+    "losses_kwh", "curtailed_kwh", "imported_kwh", "exported_kwh",
+)  # fmt: skip
 KINDS: Mapping[str, type[HomeDevice]] = MappingProxyType(
     {
         "photovoltaics": Photovoltaics,

@@ -11,7 +11,6 @@ from hmesh.agents.smart_homes import SmartHomes
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.smart_homes.group_agents import agents_of, begin_day
 from hmesh.runs.schemes.smart_homes.group_flows import (
-    SUMS,
     GroupOfAStep,
     refused_slots,
     settle_group,
@@ -22,7 +21,7 @@ from hmesh.runs.schemes.smart_homes.records import (
     write_homes,
     write_step,
 )
-from hmesh.runs.schemes.smart_homes.setting import HomeGroup, SmartHomeSetting
+from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup, SmartHomeSetting
 from hmesh.runs.schemes.smart_homes.worth import cost_of_step, cost_of_storages
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames
 from hmesh.runs.strategy_names import strategy_within

@@ -132,6 +132,8 @@ class VehicleSchemeAudit(SchemeAudit):
             return None
         if not bargains and self._welfare is None:
             return None
+        if not self.inputs.plays(step):
+            return None
         others = [each.others(step, strategy) for each in self.beside]
         known = [each for each in others if each is not None]
         if len(known) < len(others):
@@ -275,7 +277,7 @@ class VehicleSchemeAudit(SchemeAudit):
         cost, invests = self._of_chargers(price)
         by_step |= cost
         solver = inputs.scenario.game.solver
-        if solver == "exact" and self._behaving:
+        if solver == "exact" and (self._behaving or inputs.played):
             pass  # Only the equilibrium shows how often the utility's best price is unattained.
         elif solver == "exact" and inputs.all_recorded:
             by_step["counts.unattained_optima"] = self.equilibrium.unattained

@@ -1,0 +1,21 @@
+"""Strategies that plugins add to the metered sites."""
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from hmesh.runs.schemes.metered_sites.step import MeteredSitesScheme
+
+
+class SiteRule(Protocol):
+    """Decides what the batteries of all sites of a world are to exchange in a step."""
+
+    def decide(self, scheme: "MeteredSitesScheme") -> NDArray[np.float64]:
+        """Return what each battery is to take, negative to give, shape (sites,) [kWh]."""
+        ...
+
+
+# The rule of each strategy of a plugin, by its name.
+RULES: dict[str, type[SiteRule]] = {}
