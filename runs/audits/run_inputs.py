@@ -45,6 +45,8 @@ class RunInputs:
     served_part
         For which part of each step communities are supplied, shape (steps, communities); 1 where
         one is without supply for all of a step, in which nobody takes part.
+    plays_every
+        Of how many steps one has its games of prices played again.
     files
         The files that the scenario names and that still hold what the run read.
     setting
@@ -60,6 +62,7 @@ class RunInputs:
     setting: Setting | None
     ranges: tuple[PriceRange, ...] | None
     served_part: NDArray[np.float64]
+    plays_every: int
 
     def bounds_at(self, step: int) -> PriceRange:
         """Return what may be asked in a step."""
@@ -103,17 +106,6 @@ class RunInputs:
     def steps(self) -> int:
         """Number of steps."""
         return self.scenario.steps
-
-    @property
-    def plays_every(self) -> int:
-        """Of how many steps one has its games played again, no part of a day's number of steps."""
-        games = sum(rule not in (OWN_RULE, RETAIL) for rule in self.pricing)
-        if self.scenario.welfare_recorded:
-            games = len(self.strategies)
-        every = max(-(-self.steps * games // MOST_GAMES), 1)
-        while every > 1 and gcd(every, round(24 / self.step_h)) > 1:
-            every += 1
-        return every
 
     def plays(self, step: int) -> bool:
         """Return whether the games of a step are played again."""
@@ -200,7 +192,19 @@ def run_inputs_of(run: Run) -> RunInputs:
         setting=make_setting(scenario) if all_files else None,
         ranges=ranges,
         served_part=served_parts(scenario),
+        plays_every=_plays_every(scenario),
     )
+
+
+def _plays_every(scenario: Scenario) -> int:
+    """Return of how many steps one has its games played again: no part of those of a day."""
+    games = sum(pricing_of(name) not in (OWN_RULE, RETAIL) for name in scenario.strategies)
+    if scenario.welfare_recorded:
+        games = len(scenario.strategies)
+    every = max(-(-scenario.steps * games // MOST_GAMES), 1)
+    while every > 1 and gcd(every, round(24 / scenario.step_h)) > 1:
+        every += 1
+    return every
 
 
 def _unchanged(run: Run, scenario: Scenario, file: str) -> bool:

@@ -54,7 +54,10 @@ def best_prices(demand: Demand, utility_price: float) -> BestPrices:
     most = float(profit.max())
     margin = max(abs(demand.highest - utility_price), abs(demand.lowest - utility_price))
     rounding = ROUNDINGS * float(np.finfo(np.float64).eps) * margin * demand.moved_kwh
-    tied = np.unique(np.nonzero(profit >= most - rounding)[1])
+    tied = np.flatnonzero((profit >= most - rounding).any(axis=0))
+    if len(tied) == 1:
+        place = int(np.argmax(profit[:, tied[0]]))
+        return BestPrices(price[place, tied], energy[place, tied], tied, most, rounding)
     chosen_price, chosen_energy, lines = [], [], []
     for together in np.split(tied, np.flatnonzero(np.diff(tied) > 1) + 1):
         place = int(np.argmax(profit[:, together].T))

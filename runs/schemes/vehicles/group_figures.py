@@ -5,8 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.compiled import compiled_for
+from hmesh.environment.group_kernel import add_to_groups
+
 if TYPE_CHECKING:
     from hmesh.runs.schemes.vehicles.step import VehicleSharing
+
+type Each = NDArray[np.float64]
 
 # Figures of a group are called as those of all vehicles, with its name after an @.
 BY_GROUP = (
@@ -20,14 +25,9 @@ def group_sums(sharing: "VehicleSharing") -> dict[str, float]:
     if not groups.names[0]:
         return {}
     fleet, count = sharing.fleet.population, len(groups.names)
-    exchange = sharing.exchange_kwh()
-    price = np.append(sharing.simulation.paid_price(), 0.0)
-    own = price[np.maximum(fleet["community"], -1)]
     drivers = groups.group[sharing.drivers]
     values = (
-        np.bincount(groups.group, np.maximum(exchange, 0.0), count),
-        np.bincount(groups.group, np.maximum(-exchange, 0.0), count),
-        np.bincount(groups.group, exchange * own, count),
+        *_exchanged(sharing, count),
         np.bincount(drivers, fleet["driven_km"][sharing.drivers], count),
         np.bincount(drivers, sharing.unmet_kwh, count),
     )
@@ -37,6 +37,23 @@ def group_sums(sharing: "VehicleSharing") -> dict[str, float]:
         for name, each in found.items()
         for number, group in enumerate(groups.names)
     }
+
+
+def _exchanged(sharing: "VehicleSharing", count: int) -> tuple[Each, Each, Each]:
+    """Return what each group charges, discharges and pays for it."""
+    group, fleet = sharing.vehicles.groups.group, sharing.fleet.population
+    exchange = sharing.exchange_kwh()
+    price = np.append(sharing.simulation.paid_price(), 0.0)
+    if compiled_for(len(exchange)):
+        charged, discharged, paid = (np.zeros(count) for _ in range(3))
+        add_to_groups(group, fleet["community"], exchange, price, charged, discharged, paid)
+        return charged, discharged, paid
+    own = price[np.maximum(fleet["community"], -1)]
+    return (
+        np.bincount(group, np.maximum(exchange, 0.0), count),
+        np.bincount(group, np.maximum(-exchange, 0.0), count),
+        np.bincount(group, exchange * own, count),
+    )
 
 
 def _trips(sharing: "VehicleSharing", count: int) -> dict[str, NDArray[np.intp]]:
