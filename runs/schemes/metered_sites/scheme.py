@@ -39,5 +39,6 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:site_warnings",
     size_note=".size:size_note",
     pays="site",
+    without_devices=("sites_without_devices", "sites_with_sun"),
     outages_in_part=True,
 )
