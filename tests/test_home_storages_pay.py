@@ -9,6 +9,7 @@ import pytest
 
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
+from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
 from hmesh.runs.schemes.smart_homes import step
 from hmesh.runs.schemes.smart_homes.words import rows
 from tests.interrupted_runs import interrupted_run
@@ -120,6 +121,13 @@ def test_homes_without_a_grid_have_no_bill_to_save(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cabin draw from the grid") as found:
         load_scenario(str(path))
     assert "smart_homes.groups.1.connected" in str(found.value)
+
+
+def test_prices_that_nothing_is_compared_with_are_warned_of(run: Path) -> None:
+    place = "smart_homes.economics"
+    for changes, warned in (([], False), (["strategies=[spfa_gs, mpfa_sg]"], True)):
+        found = scenario_warnings(load_scenario(run.parent / "street.yaml", changes))
+        assert (place in {each.place for each in found}) == warned
 
 
 def test_a_year_in_closed_form() -> None:

@@ -232,6 +232,8 @@ class SchemeDescriptor:
         A line where its tables get very long, a function of the scenario.
     pays
         Prefix of the figures by which its devices pay, as `hmesh.runs.investment_rows` reads them.
+    without_devices
+        Its strategies that need none of these devices; its first one where none is named.
     rules
         The table to which a strategy of a plugin adds its rule, where the scheme takes any.
     deciding
@@ -281,6 +283,7 @@ class SchemeDescriptor:
     searches_price: Part = ()
     size_note: Part = ()
     pays: str = ""
+    without_devices: tuple[str, ...] = ()
     rules: Part = ()
     deciding: Part = ()
     behaviours: tuple[BehaviourDescriptor, ...] = ()

@@ -40,5 +40,6 @@ SCHEME = SchemeDescriptor(
     size_note=".size:size_note",
     rules=".own_rules:RULES",
     pays="site",
+    without_devices=("sites_without_devices", "sites_with_sun"),
     outages_in_part=True,
 )

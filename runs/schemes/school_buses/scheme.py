@@ -47,4 +47,5 @@ SCHEME = SchemeDescriptor(
     deciding="hmesh.agents.school:School",
     outages_in_part=True,
     pays="school",
+    without_devices=("charge_after_use", "valley_charging"),
 )

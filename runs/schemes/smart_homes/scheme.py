@@ -52,6 +52,7 @@ SCHEME = SchemeDescriptor(
     live=".live:SmartHomesLive",
     size_note=".size:size_note",
     pays="home",
+    without_devices=("no_home_storage",),
     prosumer_part=ProsumerPart("home", "homes", ".section:HomeGroupSettings", {"connected": True}),
     outages_in_part=True,
 )
