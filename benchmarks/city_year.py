@@ -5,7 +5,8 @@ households and 100 houses with storages under ``everybody_shares``: limits kept,
 welfare of every hour and accounts of all members; of single members nothing else is written. Prints
 processor and wall seconds, and an hour of the city over one of 2,000 vehicles alone in the
 three-level game, measured in the same run. With ``--json FILE`` it writes the figures, with
-``--year`` it measures the year alone, in a process of its own.
+``--year`` it measures the year alone, in a process of its own. ``--fewer`` leaves out houses with
+storages, prosumers, the community storage and local exchange.
 """
 
 import argparse
@@ -35,9 +36,19 @@ SIZE = (
     "school_buses.groups.0.buses=10",
     "vehicles.count=2000",
 )
+# Homes, buildings, schools, vehicles and households alone.
+FEWER = (
+    "communities.suburb.members=[{kind: household, name: neighbours, count: 60, annual_kwh: 4800, "
+    "profile: h0, elasticity: "
+    "{value: 0.5, reference_price: 21, lower_share: 0.4, upper_share: 1.3}}]",
+    "communities.suburb.local_exchange=null",
+    "communities.street.local_exchange=null",
+    "composite_storage=null",
+    "community_storage=null",
+    "record.local_members=false",
+)
 SMALL = (
     "smart_homes.groups.0.count=20",
-    "composite_storage.groups.0.count=10",
     "communities.homes.members.0.count=100",
     "school_buses.groups.0.schools=2",
     "vehicles.count=50",
@@ -102,8 +113,9 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="two days of a small city")
     parser.add_argument("--weeks", action="store_true", help="the weeks alone, not the year")
     parser.add_argument("--year", action="store_true", help="the year alone, not the weeks")
+    parser.add_argument("--fewer", action="store_true", help="fewer kinds of members")
     given = parser.parse_args()
-    size = SMALL if given.smoke else SIZE
+    size = (*(SMALL if given.smoke else SIZE), *(FEWER if given.fewer else ()))
     if given.year:
         year = city("2023-01-01", 48 if given.smoke else YEAR_H, size)
         Console().print(table_of([year]))

@@ -55,6 +55,15 @@ def test_a_fault_in_the_rule_of_connections_fails(
     assert any(check in name for name in report.failed)
 
 
+@pytest.mark.parametrize("recorded", ["none", "2"])
+def test_connections_are_not_judged_where_not_all_homes_are_written_down(recorded: str) -> None:
+    few = prosumers(f"record.homes={recorded}", f"record.houses={recorded}")
+    report = audit_run(few.directory)
+    assert report.passed
+    (check,) = (each for each in report.checks if "the room of their connections" in each.name)
+    assert "written down" in check.note
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["houses", "homes"])
 def test_an_account_that_leaves_a_part_out_fails(

@@ -155,8 +155,10 @@ class HomeAudit(SchemeAudit):
 
     def answers_due(self, group: str) -> AnswersDue | str:
         """Return what storages of the homes of a group have left."""
-        if self.answers_of is None or self.tables is None:
-            return NO_ANSWERS if self.answers_of is None else self.note
+        if self.answers_of is None:
+            return NO_ANSWERS
+        if self.tables is None or not self.tables.complete:
+            return self.note
         held = next(each for each in self.tables.groups if each.group.settings.name == group)
         last = held.first + held.homes
         keys = self.answers_of.stores.keys
