@@ -1,5 +1,6 @@
 """A fault in any rule of chargers, outages, stays and adoption fails the audit of a fresh run."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from hmesh.runs import audit_run
+from hmesh.runs.world.adoption import joining_months
 from tests.quick_cases import quick
 from tests.test_injected_faults import Injected, given, result, run_with
 from tests.test_travel_runs import CHANGES, scenario_file
@@ -128,6 +130,14 @@ FAULTS = {
         "vehicles: bounds as rating and store allow", CURVED,
     )),
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def forgotten_adoption() -> Iterator[None]:
+    """Leave what a faulty rule of adoption gave to no other test."""
+    joining_months.cache_clear()
+    yield
+    joining_months.cache_clear()
 
 
 @pytest.mark.parametrize("name", quick(["vehicles sell at a higher price than theirs"], FAULTS))
