@@ -69,12 +69,12 @@ def test_connections_are_not_judged_where_not_all_homes_are_written_down(recorde
 def test_an_account_that_leaves_a_part_out_fails(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entered = world.Prosumers.pay
+    entered = world.Prosumers.pay_all
 
-    def pay(self: world.Prosumers) -> None:
-        entered(self)
+    def pay_all(self: world.Prosumers, paid: Any) -> None:
+        entered(self, paid)
         self.parts[part] = {name: 0.0 * values for name, values in self.parts[part].items()}
 
-    monkeypatch.setattr(world.Prosumers, "pay", pay)
+    monkeypatch.setattr(world.Prosumers, "pay_all", pay_all)
     report = audit_run(run_of(scenario_of()).directory)
     assert "prosumers: parts trade as their schemes have it" in report.failed
