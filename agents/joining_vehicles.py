@@ -9,7 +9,7 @@ from hmesh.agents.electric_vehicle import VehicleRows
 from hmesh.agents.planning_vehicles import NowAndThenVehicle
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
-from hmesh.markets.departure_value import worth_before_departure
+from hmesh.markets.departure_value import gain_since
 from hmesh.markets.membership import chance_to_take_part, savings_beside_others
 
 type Array = NDArray[np.float64]
@@ -50,10 +50,9 @@ class JoiningVehicle(NowAndThenVehicle):
     @classmethod
     def learn_rows(cls, vehicles: VehicleRows, settlement: Paid) -> None:
         """Add what the step has brought, what driving has taken since the last one included."""
-        stores, last = vehicles.stores(), vehicles.worth_before
-        now = worth_before_departure(stores, np.zeros(len(vehicles)))
-        after = worth_before_departure(stores, settlement.energy_kwh)
-        gain = after - np.where(np.isnan(last), now, last) - settlement.paid
+        gain, after = gain_since(
+            vehicles.stores(), settlement.energy_kwh, settlement.paid, vehicles.worth_before
+        )
         vehicles.month_gain = vehicles.month_gain + gain
         vehicles.worth_before = after
 

@@ -13,7 +13,7 @@ from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
 from hmesh.markets.answer_curves import threshold_curves
 from hmesh.markets.answers import Answers, chosen_threshold_answers, two_threshold_answers
-from hmesh.markets.departure_value import gain_of_exchange, worth_before_departure
+from hmesh.markets.departure_value import gain_of_exchange, gain_since, worth_before_departure
 from hmesh.markets.imitation import best_of, fermi
 from hmesh.markets.q_learning import choose, exploration_after, value_learned
 from hmesh.markets.regret_matching import play_conditional, play_unconditional, regret_gained
@@ -314,11 +314,9 @@ class ImitatingVehicle(_Chooser):
     @classmethod
     def learn_rows(cls, vehicles: VehicleRows, settlement: Paid) -> None:
         """Add what the step has brought."""
-        stores, last = vehicles.stores(), vehicles.last_worth
-        now = worth_before_departure(stores, np.zeros(len(vehicles)))
-        after = worth_before_departure(stores, settlement.energy_kwh)
-        # What driving has taken since the last exchange counts too.
-        gain = after - np.where(np.isnan(last), now, last) - settlement.paid
+        gain, after = gain_since(
+            vehicles.stores(), settlement.energy_kwh, settlement.paid, vehicles.last_worth
+        )
         vehicles.earned = vehicles.earned + gain
         vehicles.last_worth = after
         vehicles.asked = vehicles.asked + 1

@@ -180,6 +180,34 @@ def worth_before_departure(stores: StoreColumns, exchange_kwh: Array) -> Array:
     return np.asarray(worth + stores.miss_weight * np.minimum(held, stores.wanted_kwh))
 
 
+def gain_since(
+    stores: StoreColumns, exchange_kwh: Array, paid: Array, worth_before: Array
+) -> tuple[Array, Array]:
+    """Return what each has gained since its last exchange, and what its energy is worth now.
+
+    Parameters
+    ----------
+    stores : StoreColumns
+        The stores before the exchange.
+    exchange_kwh, paid : array, shape (n,)
+        What each exchanges [kWh], and pays for it [money].
+    worth_before : array, shape (n,)
+        Worth of what each held after its last exchange, NaN for none [money]; so that what driving
+        has taken since then counts too.
+
+    Returns
+    -------
+    array, shape (n,)
+        The gain [money].
+    array, shape (n,)
+        The worth after the exchange [money].
+    """
+    now = worth_before_departure(stores, np.zeros(len(exchange_kwh)))
+    after = worth_before_departure(stores, exchange_kwh)
+    gain = after - np.where(np.isnan(worth_before), now, worth_before) - paid
+    return gain, after
+
+
 def wanted_usable_kwh(
     departure_soc: FloatOrArray, soc_min: FloatOrArray, capacity_kwh: FloatOrArray
 ) -> Array:
