@@ -23,7 +23,7 @@ from hmesh.markets.answer_curves import COLUMNS, SATURATED, sum_of_curves
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
 from hmesh.markets.price_limits import price_limits, prices_within
-from hmesh.markets.response_on_bins import ResponseOnBins, many
+from hmesh.markets.response_of_many import many, response_of_many
 from hmesh.markets.three_level_game import PriceBounds
 
 type Bids = Literal["prices", "curves"]
@@ -74,7 +74,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._parts: dict[str, slice]
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
-        self._answers: ResponseMap | ResponseOnBins | ResponseOnDemand | None = None
+        self._answers: ResponseMap | ResponseOnDemand | None = None
         self._limits_kwh: tuple[float, float] | None = None
         self._held = False
         # What it asks, where somebody outside of the world decides that.
@@ -163,7 +163,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             if self._limits_kwh is not None:
                 asked = prices_within(learned.kinks, lowest, highest, *self._limits_kwh)
             self._held = asked != (lowest, highest)
-            self._answers = ResponseOnBins(learned.kinks, *asked)
+            self._answers = response_of_many(learned.kinks, *asked)
             return
         curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         if self._limits_kwh is not None:
