@@ -43,13 +43,13 @@ def order_kinks(starts: Each, ends: Each, order: Counts, price: Each) -> None:
     end_of = np.zeros(buckets + 1, np.int64)
     for each in (starts, ends):
         for k in range(len(each)):
-            end_of[min(np.int64((each[k] - low) * scale), buckets - 1) + 1] += 1
+            end_of[min(int((each[k] - low) * scale), buckets - 1) + 1] += 1
     for k in range(buckets):
         end_of[k + 1] += end_of[k]
     # Where the next kink of a bucket goes, and in the end where the bucket ends.
     for k in range(count):
         here = starts[k] if k < begun else ends[k - begun]
-        bucket = min(np.int64((here - low) * scale), buckets - 1)
+        bucket = min(int((here - low) * scale), buckets - 1)
         at = end_of[bucket]
         order[at], price[at] = k, here
         end_of[bucket] = at + 1

@@ -269,10 +269,10 @@ def _by_kernel(
     below = above = 0.0
     # Some vehicles at a time, whose answers stay in the processor's cache.
     for start in range(0, count, LOOKED_AT):
-        rows = slice(start, start + LOOKED_AT)
+        here = slice(start, start + LOOKED_AT)
         what, from_price, to_price = learn_lines(
-            prices, answers_of_rows(answers, rows), *(each[rows] for each in states), AGREEMENT,
-            *(each[rows] for each in columns),
+            prices, answers_of_rows(answers, here), *(each[here] for each in states), AGREEMENT,
+            *(each[here] for each in columns),
         )  # fmt: skip
         if what != DONE:
             return None, HiddenLines(np.empty(0, dtype=np.intp))
