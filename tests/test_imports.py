@@ -18,7 +18,7 @@ ROLES = {
         "audit_tallies.py",
         "charts.py", "live.py", "money.py", "own_rules.py", "pictures.py", "records.py",
         "scheme.py", "section.py", "sentences.py", "setting.py", "size.py", "sources.py", "step.py",
-        "step_sums.py", "strategies.py", "tables.py", "warnings.py", "words.py", "worth.py",
+        "strategies.py", "sums_and_counts.py", "tables.py", "warnings.py", "words.py", "worth.py",
     },
     "studies": {"claims.py", "figures.py", "inputs.py", "sensitivity.py", "study.py"},
 }  # fmt: skip

@@ -23,7 +23,7 @@ from hmesh.runs.schemes.battery_sharing.own_rules import RULES, BatteryRule
 from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
-from hmesh.runs.schemes.battery_sharing.step_sums import counts_of, summary_of, sums_of
+from hmesh.runs.schemes.battery_sharing.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.step_rows import BATTERY, first_recorded

@@ -27,7 +27,7 @@ from hmesh.runs.schemes.vehicles.records import (
     write_trips,
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
-from hmesh.runs.schemes.vehicles.step_sums import counts_of, summary_of, sums_of
+from hmesh.runs.schemes.vehicles.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
 
