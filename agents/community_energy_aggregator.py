@@ -15,7 +15,6 @@ from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.aggregator_response import (
     ResponseMap,
-    ResponseOnDemand,
     best_price,
     response_map,
 )
@@ -23,9 +22,10 @@ from hmesh.markets.answer_curves import COLUMNS, SATURATED, sum_of_curves
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
+from hmesh.markets.price_game import PriceBounds
 from hmesh.markets.price_limits import price_limits, prices_within
 from hmesh.markets.response_of_many import many, response_of_many
-from hmesh.markets.three_level_game import PriceBounds
+from hmesh.markets.response_on_demand import ResponseOnDemand
 
 type Bids = Literal["prices", "curves"]
 

@@ -8,10 +8,8 @@ the best profit is a convex function of ``q``, the upper envelope of one such fu
 and two pieces never change order more than once.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,20 +17,15 @@ from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.demand_curve import DemandCurve
-from hmesh.markets.envelope_kernel import affine_pieces, best_piece, envelope
+from hmesh.markets.envelope_kernel import affine_pieces, envelope
 
 FEW_ROUNDS = 16
 # To find where an arc ends takes as long as some tens of operations on a row.
 ROWS_OF_AN_ARC = 50
-# Pieces of a demand curve that are passed over together, and the share of a profit that may be
-# rounding.
-BLOCK, ROUNDING = 64, 1e-11
-# Of no more pieces all are compared at once.
-FEW_PIECES = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class _Arcs:
+class Arcs:
     """One parabola of profit per piece of the demand curve; all arrays have one shape."""
 
     low: NDArray[np.float64]
@@ -42,8 +35,8 @@ class _Arcs:
     price_offset: NDArray[np.float64]
     price_gain: NDArray[np.float64]
 
-    def __getitem__(self, chosen: Any) -> "_Arcs":
-        return _Arcs(
+    def __getitem__(self, chosen: Any) -> "Arcs":
+        return Arcs(
             self.low[chosen],
             self.high[chosen],
             self.intercept[chosen],
@@ -59,7 +52,7 @@ class _Arcs:
             self.low, self.high, self.intercept, self.slope, self.price_offset, self.price_gain
         )  # fmt: skip
 
-    def pairs(self, left: NDArray[np.intp]) -> "_Arcs":
+    def pairs(self, left: NDArray[np.intp]) -> "Arcs":
         """Return arcs and the ones right of them, in arrays of shape (2, n)."""
         return self[np.stack((left, left + 1))]
 
@@ -79,7 +72,8 @@ class _Arcs:
         return first, (self.high - self.price_offset) / self.price_gain
 
 
-def _arcs(curve: DemandCurve) -> _Arcs:
+def arcs_of(curve: DemandCurve) -> Arcs:
+    """Return the parabola of profit of every piece of a demand curve."""
     low, high = curve.edges[:-1], curve.highs
     flat = curve.slope == 0
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -90,7 +84,7 @@ def _arcs(curve: DemandCurve) -> _Arcs:
         curve.intercept[flat] > 0, np.inf, np.where(curve.intercept[flat] < 0, -np.inf, 0.0)
     )
     gain = np.where(flat & (curve.intercept == 0), 1.0, 0.5)
-    return _Arcs(low, high, curve.intercept, curve.slope, offset, gain)
+    return Arcs(low, high, curve.intercept, curve.slope, offset, gain)
 
 
 def best_price(curve: DemandCurve, utility_price: float) -> float:
@@ -113,7 +107,7 @@ def best_price(curve: DemandCurve, utility_price: float) -> float:
     Source: Khwanrit (2024), eq. (5.20), corrected for bounds: the profit is compared on every
     piece.
     """
-    arcs = _arcs(curve)
+    arcs = arcs_of(curve)
     q = np.float64(utility_price)
     best = int(np.argmax(arcs.profit(q)))  # type: ignore[arg-type]
     return float(arcs.price(q)[best])  # type: ignore[arg-type]
@@ -161,91 +155,6 @@ class ResponseMap:
         return self.demand_offset[k] + self.demand_gain[k] * utility_price
 
 
-class ResponseOnDemand:
-    """Best answers of an aggregator, each found when the utility asks a price.
-
-    For some tens of prices that is faster than a `ResponseMap`, which knows them all. The more
-    expensive the utility, the more expensive the best piece of the demand; so only pieces are
-    compared that lie between the best ones of the two nearest prices that were asked before.
-
-    Parameters
-    ----------
-    curve : DemandCurve
-        Demand of the community over the prices the aggregator may ask.
-    """
-
-    def __init__(self, curve: DemandCurve) -> None:
-        self.curve = curve
-        self._pieces: tuple[NDArray[np.float64], ...] = (
-            curve.edges[:-1], curve.highs, curve.intercept, curve.slope
-        )  # fmt: skip
-        self._asked: list[float] = []
-        self._best: list[int] = []
-
-    @cached_property
-    def _arcs(self) -> _Arcs:
-        return _arcs(self.curve)
-
-    @cached_property
-    def _blocks(self) -> tuple[NDArray[np.float64], ...]:
-        """Ends of blocks of pieces, and demands there."""
-        low, high, intercept, slope = self._pieces
-        firsts = np.arange(0, len(low), BLOCK)
-        lasts = np.minimum(firsts + BLOCK, len(low)) - 1
-        most = intercept[firsts] - slope[firsts] * low[firsts]
-        least = intercept[lasts] - slope[lasts] * high[lasts]
-        return low[firsts], high[lasts], most, least
-
-    def _answer(self, utility_price: float) -> tuple[int, float]:
-        """Return the best piece and the best price on it."""
-        place = bisect_left(self._asked, utility_price)
-        first = self._best[place - 1] if place else 0
-        last = self._best[place] if place < len(self._best) else len(self.curve.slope) - 1
-        piece, price = self._best_between(first, last, utility_price)
-        if place == len(self._asked) or self._asked[place] != utility_price:
-            self._asked.insert(place, utility_price)
-            self._best.insert(place, piece)
-        return piece, price
-
-    def _best_between(self, first: int, last: int, utility_price: float) -> tuple[int, float]:
-        """Return the first of some pieces that earns most, and the best price on it."""
-        if compiled_for(len(self.curve.slope)):
-            return best_piece(
-                *self._pieces, BLOCK, *self._blocks, first, last, utility_price, ROUNDING
-            )
-        places = np.arange(first, last + 1)
-        arcs = self._arcs
-        if len(places) > FEW_PIECES:
-            places = self._reaching(first, last, utility_price)
-        if len(places) < len(arcs.low):
-            arcs = arcs[places]
-        q = np.float64(utility_price)
-        prices = arcs.price(q)  # type: ignore[arg-type]
-        best = int(np.argmax((prices - q) * (arcs.intercept - arcs.slope * prices)))
-        return int(places[best]), float(prices[best])
-
-    def _reaching(self, first: int, last: int, q: float) -> NDArray[np.intp]:
-        """Return the pieces of blocks that may earn as much as some piece does for certain."""
-        blocks = slice(first // BLOCK, last // BLOCK + 1)
-        low, high, most, least = (each[blocks] for each in self._blocks)
-        certain = float(((low[1:] - q) * most[1:]).max(initial=-np.inf))
-        margin = ROUNDING * max(abs(most[0]), abs(least[-1]))
-        margin *= max(abs(low[0] - q), abs(high[-1] - q))
-        ends = [(price - q) * demand for price in (low, high) for demand in (most, least)]
-        reaching = np.flatnonzero(np.max(ends, axis=0) >= certain - margin) + blocks.start
-        places = (reaching[:, None] * BLOCK + np.arange(BLOCK)).ravel()
-        return places[(places >= first) & (places <= last)]
-
-    def price(self, utility_price: float) -> float:
-        """Best community price [money/kWh]; the lowest of equally good ones."""
-        return self._answer(utility_price)[1]
-
-    def demand_kwh(self, utility_price: float) -> float:
-        """Demand [kWh] at the best community price."""
-        piece, price = self._answer(utility_price)
-        return float(self.curve.intercept[piece] - self.curve.slope[piece] * price)
-
-
 def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) -> ResponseMap:
     """Best answer of an aggregator to every utility price within bounds.
 
@@ -271,7 +180,7 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
     """
     if lowest_price == highest_price:
         return _single_response(curve, lowest_price)
-    arcs = _arcs(curve)
+    arcs = arcs_of(curve)
     if compiled_for(ROWS_OF_AN_ARC * len(arcs.low)):
         kept, starts = _passed(arcs, lowest_price, highest_price, FEW_ROUNDS, envelope)
         columns = np.empty((5, 3 * len(kept)))
@@ -288,7 +197,7 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
 
 
 def _passed(
-    arcs: _Arcs, lowest: float, highest: float, rounds: int, envelope: Callable[..., int]
+    arcs: Arcs, lowest: float, highest: float, rounds: int, envelope: Callable[..., int]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the places of arcs that have passed the stack, and from which prices each is best."""
     kept, starts = np.empty(len(arcs.low), np.int64), np.empty(len(arcs.low))
@@ -297,8 +206,8 @@ def _passed(
 
 
 def _few_rounds(
-    arcs: _Arcs, lowest_price: float, highest_price: float
-) -> tuple[_Arcs, NDArray[np.float64], bool]:
+    arcs: Arcs, lowest_price: float, highest_price: float
+) -> tuple[Arcs, NDArray[np.float64], bool]:
     """Return the arcs that are left after a few rounds, where each begins, and if none has to go.
 
     Where some still have to, the starts say nothing.
@@ -327,7 +236,7 @@ def _single_response(curve: DemandCurve, utility_price: float) -> ResponseMap:
     return ResponseMap(starts, utility_price, price, constant, curve.demand_kwh(price), constant)
 
 
-def _crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
+def _crossings(pairs: Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
     """Return the utility price at which each right arc overtakes the left one, within bounds."""
     first, last = pairs.turning_points()
     # Where the price sticks at a common kink both arcs earn the same from the end of the left arc
@@ -340,7 +249,7 @@ def _crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float6
     return crossing
 
 
-def _searched_crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
+def _searched_crossings(pairs: Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
     """Return where the falling lead of each left arc over its right one ends.
 
     The lead is a parabola between the turning points of both arcs.
@@ -365,7 +274,7 @@ def _searched_crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[
     return np.where(overtaken, start + root * (end - start), highest)
 
 
-def _lead(pairs: _Arcs, q: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lead(pairs: Arcs, q: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what each left arc earns more than its right one at utility prices, (k, n)."""
     profit = pairs.profit(q[:, None, :])
     lead: NDArray[np.float64] = profit[:, 0] - profit[:, 1]
@@ -386,7 +295,7 @@ def _falling_root(
 
 
 def _affine_pieces(
-    arcs: _Arcs, starts: NDArray[np.float64], ends: NDArray[np.float64]
+    arcs: Arcs, starts: NDArray[np.float64], ends: NDArray[np.float64]
 ) -> ResponseMap:
     """Cut every arc into its lower end, its inside and its upper end, and drop what is empty."""
     first, last = arcs.turning_points()

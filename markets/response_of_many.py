@@ -6,9 +6,9 @@ costs little however many members there are. A whole response map would cost mor
 that are asked.
 """
 
-from hmesh.markets.aggregator_response import ResponseOnDemand
 from hmesh.markets.answers import Answers
 from hmesh.markets.demand_curve import bends_of, merged
+from hmesh.markets.response_on_demand import ResponseOnDemand
 
 # Answers of more lines than this are merged: the last digits of prices differ then.
 MANY_LINES = 2**15

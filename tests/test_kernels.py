@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hmesh.agents import fleet
+from hmesh.agents import parked_vehicles
 from hmesh.environment import compiled
 from hmesh.environment.compiled import compiled_for, kernel
 from hmesh.markets import learned_demand, price_windows
@@ -360,7 +360,7 @@ def test_answers_looked_at_later_are_those_of_all_at_once(
     }  # fmt: skip
     found = []
     for many, on in ((10**9, False), (0, False), (0, True)):
-        monkeypatch.setattr(fleet, "MANY", many)
+        monkeypatch.setattr(parked_vehicles, "MANY", many)
         # Some at a time, and not all parts of the same size.
         monkeypatch.setattr(learned_demand, "LOOKED_AT", 7)
         kernels(on=on)
@@ -371,7 +371,7 @@ def test_answers_looked_at_later_are_those_of_all_at_once(
 def test_messages_that_are_kept_or_changed_are_worked_out_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fleet, "MANY", 0)
+    monkeypatch.setattr(parked_vehicles, "MANY", 0)
     found = {}
     for keep in ("none", "all"):
         scenario = load_scenario(

@@ -7,12 +7,13 @@ import pytest
 
 from hmesh.agents import community_energy_aggregator
 from hmesh.environment import compiled
-from hmesh.markets import aggregator_response
-from hmesh.markets.aggregator_response import ResponseOnDemand, response_map
+from hmesh.markets import response_on_demand
+from hmesh.markets.aggregator_response import response_map
 from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.demand_curve import bends_of, demand_curve, merged
 from hmesh.markets.price_windows import demand_bins
 from hmesh.markets.response_of_many import response_of_many
+from hmesh.markets.response_on_demand import ResponseOnDemand
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -50,8 +51,8 @@ def test_answers_are_those_of_the_map_and_alike_without_kernels(
     as_python: None, monkeypatch: pytest.MonkeyPatch, clustered: bool, losses: bool
 ) -> None:
     # Blocks are passed over in short arrays too.
-    monkeypatch.setattr(aggregator_response, "FEW_PIECES", 0)
-    monkeypatch.setattr(aggregator_response, "BLOCK", 16)
+    monkeypatch.setattr(response_on_demand, "FEW_PIECES", 0)
+    monkeypatch.setattr(response_on_demand, "BLOCK", 16)
     answers = members(7, clustered=clustered, losses=losses)
     curve = demand_curve(answers, LOW, HIGH)
     every = response_map(curve, 0.0, 70.0)
@@ -77,8 +78,8 @@ def test_blocks_that_are_passed_over_hold_no_better_piece(
     found = []
     for rows, block in ((0, 16), (0, 10**6), (10**15, 16)):
         monkeypatch.setattr(compiled, "FROM_ROWS", rows)
-        monkeypatch.setattr(aggregator_response, "BLOCK", block)
-        monkeypatch.setattr(aggregator_response, "FEW_PIECES", 0)
+        monkeypatch.setattr(response_on_demand, "BLOCK", block)
+        monkeypatch.setattr(response_on_demand, "FEW_PIECES", 0)
         # Each from all pieces: none has been asked before.
         found.append([ResponseOnDemand(curve).price(q) for q in asked])
     assert found[0] == found[1] == found[2]
