@@ -192,6 +192,35 @@ def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
     Numbers are added in the order of `numpy.sum`: pairs of halves, and blocks of at most 128
     numbers by eight sums side by side.
     """
+
+    def part(energy: float, kind: int) -> float:
+        if kind == 0:
+            return energy
+        if kind == 1:
+            return energy if energy > 0.0 else 0.0
+        return -energy if energy < 0.0 else 0.0
+
+    def leaf(exchange: Each, begin: int, end: int, kind: int) -> float:
+        k, total = begin, 0.0
+        if end - begin >= 8:
+            one = two = three = four = five = six = seven = eight = 0.0
+            whole = end - (end - begin) % 8
+            while k < whole:
+                one += part(exchange[k], kind)
+                two += part(exchange[k + 1], kind)
+                three += part(exchange[k + 2], kind)
+                four += part(exchange[k + 3], kind)
+                five += part(exchange[k + 4], kind)
+                six += part(exchange[k + 5], kind)
+                seven += part(exchange[k + 6], kind)
+                eight += part(exchange[k + 7], kind)
+                k += 8
+            total = ((one + two) + (three + four)) + ((five + six) + (seven + eight))
+        while k < end:
+            total += part(exchange[k], kind)
+            k += 1
+        return total
+
     total = charged = discharged = 0.0
     # A stack of halves that are still to be added; each half of them is on it at most once.
     begins, ends = np.empty(64, np.int64), np.empty(64, np.int64)
@@ -201,7 +230,6 @@ def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
     waiting = done = 0
     begins[0], ends[0], depth[0] = 0, len(exchange), 0
     waiting = 1
-    side = np.empty((8, 3))
     while waiting:
         waiting -= 1
         begin, end, level = begins[waiting], ends[waiting], depth[waiting]
@@ -214,33 +242,10 @@ def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
             begins[waiting], ends[waiting], depth[waiting] = begin, begin + half, level + 1
             waiting += 1
             continue
-        total = charged = discharged = 0.0
-        k = begin
-        if count >= 8:
-            side[:] = 0.0
-            whole = end - count % 8
-            while k < whole:
-                for j in range(8):
-                    energy = exchange[k + j]
-                    side[j, 0] += energy
-                    side[j, 1] += energy if energy > 0.0 else 0.0
-                    side[j, 2] += -energy if energy < 0.0 else 0.0
-                k += 8
-            total = ((side[0, 0] + side[1, 0]) + (side[2, 0] + side[3, 0])) + (
-                (side[4, 0] + side[5, 0]) + (side[6, 0] + side[7, 0])
-            )
-            charged = ((side[0, 1] + side[1, 1]) + (side[2, 1] + side[3, 1])) + (
-                (side[4, 1] + side[5, 1]) + (side[6, 1] + side[7, 1])
-            )
-            discharged = ((side[0, 2] + side[1, 2]) + (side[2, 2] + side[3, 2])) + (
-                (side[4, 2] + side[5, 2]) + (side[6, 2] + side[7, 2])
-            )
-        while k < end:
-            energy = exchange[k]
-            total += energy
-            charged += energy if energy > 0.0 else 0.0
-            discharged += -energy if energy < 0.0 else 0.0
-            k += 1
+        total, charged, discharged = (
+            leaf(exchange, begin, end, 0), leaf(exchange, begin, end, 1),
+            leaf(exchange, begin, end, 2),
+        )  # fmt: skip
         # A half whose other half is known already is added to it.
         while done and levels[done - 1] == level:
             done -= 1
