@@ -12,11 +12,17 @@ from hmesh.environment.compiled import kernel
 type Each = NDArray[np.float64]
 
 
-@kernel("f8[] f8[] f8[] f8[] f8[] f8[]! f8[]!")
+@kernel("f8[] f8[] f8[]= f8[]= f8[]= f8[]! f8[]!")
 def one_line(
     lam: Each, theta: Each, usable: Each, lower: Each, upper: Each, full: Each, empty: Each
 ) -> None:
     """Write the prices at which the lines of batteries without losses begin and end."""
+    if lam.strides[0] == 0 and theta.strides[0] == 0 and len(full) > 0:
+        value, falls = lam[0], theta[0]
+        for k in range(len(full)):
+            full[k] = value - (usable[k] + upper[k]) * falls
+            empty[k] = value - (usable[k] + lower[k]) * falls
+        return
     for k in range(len(full)):
         full[k] = lam[k] - (usable[k] + upper[k]) * theta[k]
         empty[k] = lam[k] - (usable[k] + lower[k]) * theta[k]
@@ -59,11 +65,18 @@ def two_lines(
     return True
 
 
-@kernel("f8 f8[] f8[] f8[] f8[] f8[] f8[]!")
+@kernel("f8 f8[] f8[] f8[]= f8[]= f8[]= f8[]!")
 def respond_lossless(
     price: float, lam: Each, theta: Each, usable: Each, lower: Each, upper: Each, energy: Each
 ) -> None:
     """Write the best exchanges of batteries without losses at a price."""
+    if lam.strides[0] == 0 and theta.strides[0] == 0 and len(energy) > 0:
+        most = (lam[0] - price) / theta[0]
+        for k in range(len(energy)):
+            wanted = most - usable[k]
+            wanted = wanted if wanted > lower[k] else lower[k]
+            energy[k] = wanted if wanted < upper[k] else upper[k]
+        return
     for k in range(len(energy)):
         wanted = (lam[k] - price) / theta[k] - usable[k]
         wanted = wanted if wanted > lower[k] else lower[k]
@@ -135,15 +148,14 @@ def respond_with_losses(
     return True
 
 
-@kernel("f8[] f8[] f8[] f8[]")
+@kernel("f8[]= f8[]= f8[]= f8[]=")
 def bounded(exchange: Each, lower: Each, upper: Each, usable: Each) -> tuple[int, int]:
     """Count those that would exchange more if bounds allowed it, and those that hold too little."""
     at_bound = below = 0
     for k in range(len(exchange)):
-        if (exchange[k] <= lower[k] or exchange[k] >= upper[k]) and lower[k] < upper[k]:
-            at_bound += 1
-        if usable[k] < -1e-9:
-            below += 1
+        ends = (exchange[k] <= lower[k]) | (exchange[k] >= upper[k])
+        at_bound += 1 if ends & (lower[k] < upper[k]) else 0
+        below += 1 if usable[k] < -1e-9 else 0
     return at_bound, below
 
 
@@ -185,7 +197,7 @@ def pay_for_exchange(
             received[row] += price * -energy
 
 
-@kernel("f8[]")
+@kernel("f8[]=")
 def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
     """Return the sums of exchanges, of what of them is charged, and of what is discharged.
 
