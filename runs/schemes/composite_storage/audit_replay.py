@@ -39,9 +39,9 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
         tally.note(f"decided again by {len(chosen)} of {houses.recorded:,} houses")
     names = [f"house {house}" for house in chosen.tolist()]
     first = np.diff(houses.setting.day, prepend=houses.setting.day[0]) != 0
-    for s, strategy in enumerate(houses.strategies):
+    for s in houses.by_rules:
         stated, answers = houses.tariffs(s), houses.answers(s)
-        own, shape = houses.devices(strategy), (houses.inputs.steps, len(chosen))
+        own, shape = houses.devices(houses.strategies[s]), (houses.inputs.steps, len(chosen))
         at_cop = [
             own
             if (c, lost) == (own.cop, own.tank_loss_per_h)
