@@ -27,6 +27,10 @@ from packaging.version import InvalidVersion, Version
 LOCK = Path(__file__).parents[1] / "uv.lock"
 ENDINGS = (".yaml", ".yml", ".json")
 MOST_BYTES = 2**22
+WANTED = (
+    "DATABASE must name a folder of advisories in the format of OSV, such as a clone of "
+    "https://github.com/pypa/advisory-database"
+)
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -79,10 +83,7 @@ def advisories(folder: Path) -> Iterator[Mapping[str, Any]]:
         If there is no such folder, none holds an advisory, or one cannot be read.
     """
     if not folder.is_dir():
-        raise UnreadableError(
-            f"no folder {folder}: DATABASE must be a folder of advisories in the format of OSV, "
-            "such as a clone of https://github.com/pypa/advisory-database"
-        )
+        raise UnreadableError(f"no folder {folder}: {WANTED}")
     count = 0
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in ENDINGS or not path.is_file():
@@ -198,13 +199,16 @@ def free(version: str, affected: Mapping[str, Any]) -> str:
 def main() -> int:
     """Print what is affected."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("database", type=Path, help="folder of advisories in the format of OSV")
+    parser.add_argument("database", help="folder of advisories in the format of OSV")
     parser.add_argument("--lock", type=Path, default=LOCK, help="uv.lock, or another one")
     given = parser.parse_args()
+    if not given.database:
+        print(f"no folder is named: {WANTED}", file=sys.stderr)
+        return 2
     packages = locked(given.lock)
     count, newest, found = 0, "", list[Affected]()
     try:
-        for advisory in advisories(given.database):
+        for advisory in advisories(Path(given.database)):
             count += 1
             newest = max(newest, str(advisory.get("modified") or ""))
             try:
