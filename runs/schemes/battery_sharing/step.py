@@ -14,11 +14,12 @@ from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import charged
 from hmesh.environment.battery_messages import MeterReading
+from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.environment.population import Population
 from hmesh.markets.battery_exchange import Orders, own_load_first
 from hmesh.markets.load_levelling import Windows, level_load
 from hmesh.markets.store_remainder import left_of_schedule
-from hmesh.runs.investment_rows import investment_figures
+from hmesh.runs.investment_rows import fade_figures, investment_figures
 from hmesh.runs.schemes.battery_sharing.own_rules import RULES, BatteryRule
 from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
@@ -75,6 +76,11 @@ class BatterySharingScheme(Scheme):
         own = RULES.get(self.strategy)
         self._rule: BatteryRule | None = None if own is None else own()
         self.batteries = self._batteries()
+        self.new_kwh = self.batteries["capacity_kwh"].copy()
+        own_keys = self.shared.given
+        self.fade = FadingCapacity.where_asked(
+            self.new_kwh, own_keys.calendar_fade, own_keys.cycle_fade
+        )
         self._group = AgentGroup(simulation, BuildingBattery, self.batteries)
         self.banks = [BatteryBank(self._group, rows) for rows in self.shared.communities]
         self._everybody = BatteryBank(self._group, slice(0, len(self.batteries)))
@@ -187,6 +193,9 @@ class BatterySharingScheme(Scheme):
     def _begin_day(self, step: int) -> None:
         """Let buildings forecast, and coordinators plan, what is left of the date of a step."""
         self._day = self.shared.forecast.day(step)
+        if self.fade is not None:
+            left = self.fade.age(step * self.shared.step_h)
+            self.shared.resize(self.batteries, left)
         windows = self._windows = self.shared.windows(self._day)
         forecast = self.shared.forecast.load_kwh(step)
         if self.strategy == "own_battery":
@@ -368,8 +377,7 @@ class BatterySharingScheme(Scheme):
 
     def counts(self) -> dict[str, int]:
         """Count what could not be followed, given or heard in the step."""
-        capacity = self.batteries["capacity_kwh"]
-        noticeable = 1e-9 * np.maximum(capacity, 1.0)
+        noticeable = 1e-9 * np.maximum(self.new_kwh, 1.0)
         return {
             "battery_clipped": int(np.count_nonzero(self.unfollowed_kwh > noticeable)),
             "battery_unplaced": int(np.count_nonzero(self.unplaced_kwh > noticeable)),
@@ -395,6 +403,8 @@ class BatterySharingScheme(Scheme):
         if self.answers is not None:
             exchange = exchange + self.response_kwh
         self._everybody.move(exchange)
+        if self.fade is not None:
+            self.fade.exchange(exchange)
         net = float(self.simulation.net_kwh.sum())
         self.deviation.add(net, ends_day=ends_day)
         day = self.shared.forecast.day(self.simulation.step_index)
@@ -406,12 +416,12 @@ class BatterySharingScheme(Scheme):
     def summary(self) -> dict[str, Any]:
         """Return how uneven the load is, the capacity, and what batteries hold more than first."""
         held = float(self.batteries["energy_kwh"].sum())
-        capacity = float(self.batteries["capacity_kwh"].sum())
-        further: dict[str, Any] = {}
+        capacity = float(self.new_kwh.sum())
+        hours = self.setting.scenario.steps * self.shared.step_h
+        further: dict[str, Any] = fade_figures("battery", self.fade, hours)
         if self._measured_days is not None:
-            further = {f"measured_{k}": v for k, v in self._measured.summary().items()}
+            further |= {f"measured_{k}": v for k, v in self._measured.summary().items()}
         if (economics := self.shared.given.economics) is not None:
-            hours = self.setting.scenario.steps * self.shared.step_h
             price = economics.battery_price_per_kwh
             further |= investment_figures("battery", economics, price * capacity, hours)
         return {
@@ -430,11 +440,15 @@ class BatterySharingScheme(Scheme):
             "deviation": self.deviation.state(),
             **({} if self._measured_days is None else {"measured": self._measured.state()}),
             "exchanged": self._exchanged.state(),
+            **({} if self.fade is None else {"fade": self.fade.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         self.batteries.restore(state["batteries"])
+        if self.fade is not None:
+            self.fade.restore(state["fade"])
+            self.shared.resize(self.batteries, self.fade.left_kwh)
         self._plan_kwh = state["plan_kwh"]
         if state["day"] is not None:
             self._day = range(*state["day"])
