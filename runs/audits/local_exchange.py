@@ -37,9 +37,8 @@ class LocalExchangeAudit(SchemeAudit):
 
     Parameters
     ----------
-    run, inputs, hours, energies, out
-        The run, what its scenario settles, the columns of hours.parquet, what members use, and
-        which communities have no supply.
+    run, inputs, hours, energies
+        The run, what its scenario settles, the columns of hours.parquet, and what members use.
 
     Attributes
     ----------

@@ -5,21 +5,21 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores, KnownStores
-from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
+from hmesh.runs.audits.audit_report import Check, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
+from hmesh.runs.audits.investments import faded
+from hmesh.runs.audits.known_stores import KnownStores
+from hmesh.runs.audits.reference.capacity_fade import capacity_by_step, loss_per_year
+from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_answers import check_answers
-from hmesh.runs.schemes.battery_sharing.audit_days import (
-    check_days,
-    places_of,
-    served_by_building,
-)
+from hmesh.runs.schemes.battery_sharing.audit_days import check_days, places_of, served_by_building
 from hmesh.runs.schemes.battery_sharing.audit_figures import deviations_of_run, economics_of_run
+from hmesh.runs.schemes.battery_sharing.audit_tallies import BatteryTallies
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.step_rows import BATTERY, first_recorded
@@ -50,7 +50,7 @@ class BatteryAudit(SchemeAudit):
             "grid",
         ]  # fmt: skip
         self.strategies = strategies_within("battery_sharing", inputs.strategies)
-        self.tallies = _Tallies()
+        self.tallies = BatteryTallies()
         self.behaving = behaviours_of(inputs, "battery_sharing")
         shape = hours["net_kwh"].shape
         self.charged, self.covered, self.received = np.zeros((3, *shape))
@@ -269,9 +269,45 @@ class BatteryAudit(SchemeAudit):
             ]
         )
 
+    def _discharged(self, at: Columns) -> NDArray[np.float64]:
+        """Return what every battery discharges at its plug [kWh]."""
+        done = at["charged_kwh"] - at["own_kwh"] - at["sent_kwh"] + self._response_of(at)
+        return np.maximum(0.0 - done, 0.0)
+
+    def _by_step(self, at: Columns, new: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the capacity of every battery in each step, of the shape of the columns [kWh]."""
+        given, inputs = self.given, self.inputs
+        shape = at["load_kwh"].shape
+        if not given.fades:
+            return np.broadcast_to(new, shape)
+        days, discharged = inputs.calendar.days_of(0, inputs.steps), self._discharged(at)
+        return np.stack(
+            [
+                capacity_by_step(
+                    new[s], discharged[:, s], days, inputs.step_h,
+                    given.calendar_fade, given.cycle_fade,
+                )
+                for s in range(shape[1])
+            ],
+            axis=1,
+        )  # fmt: skip
+
+    def _faded(self, at: Columns, new: NDArray[np.float64], size: NDArray[np.float64]) -> Figures:
+        """Return what is left of batteries that lose capacity."""
+        given, discharged = self.given, self._discharged(at).sum(axis=0)
+        if not given.fades:
+            return {}
+        hours = self.inputs.steps * self.inputs.step_h
+        loss = [
+            loss_per_year(new[s], discharged[s], hours, given.calendar_fade, given.cycle_fade)
+            for s in range(len(new))
+        ]
+        return faded("battery", new.sum(axis=1), size[-1].sum(axis=1), np.array(loss))
+
     def _check(self, run: Run, at: Columns) -> None:
         """Check every building, and who gave what to whom."""
-        capacity = self.capacities()
+        new = self.capacities()
+        capacity = self._by_step(at, new)
         self._check_capacities(run, self.setting)
         self._check_loads(at)
         self._check_physics(at, capacity)
@@ -289,14 +325,15 @@ class BatteryAudit(SchemeAudit):
         if clipped.known:
             self.by_step["battery_unfollowed_kwh"] = clipped.unfollowed_kwh
             self.by_step["counts.battery_clipped"] = clipped.clipped
-        noticeable = 1e-9 * np.maximum(capacity, 1.0)
+        noticeable = 1e-9 * np.maximum(new, 1.0)
         self.by_step["counts.battery_unplaced"] = np.count_nonzero(
             at["unplaced_kwh"] > noticeable, axis=2
         )
         held = self._after(at)[-1].sum(axis=1)
-        started = self.given.soc_min * capacity.sum(axis=1)
+        started = self.given.soc_min * new.sum(axis=1)
         self.of_run = {
-            "battery_capacity_kwh": capacity.sum(axis=1),
+            **self._faded(at, new, capacity),
+            "battery_capacity_kwh": new.sum(axis=1),
             "battery_stored_change_kwh": held - started,
         }
 
@@ -357,11 +394,12 @@ class BatteryAudit(SchemeAudit):
         charged, own, sent = at["charged_kwh"], at["own_kwh"], at["sent_kwh"]
         load, received = np.maximum(at["load_kwh"], 0.0), at["received_kwh"]
         after = self._after(at)
-        first = np.broadcast_to(given.soc_min * capacity, after[:1].shape)
+        first = given.soc_min * capacity[:1]
         before = np.concatenate([first, after[:-1]])
         tallies.store.add(relative(at["stored_kwh"], before), label)
-        most, least = given.soc_max * capacity, given.soc_min * capacity
-        beyond = np.maximum(after - most, least - after)
+        # A battery that has lost capacity keeps what it held.
+        most = np.maximum(given.soc_max * capacity, at["stored_kwh"])
+        beyond = np.maximum(after - most, given.soc_min * capacity - after)
         rated = given.power_per_capacity * self.inputs.step_h * capacity
         rated = rated * served_by_building(self.inputs, self.setting)[:, None]
         response = self._response_of(at)
@@ -413,34 +451,6 @@ class BatteryAudit(SchemeAudit):
             self.tallies.matrix.add(off, where, None)
         pair = relative(rows["received_kwh"], (1.0 - self.given.line_loss_rate) * rows["sent_kwh"])
         self.tallies.matrix.add(pair, lambda place: f"row {place[0]} of exchanges.parquet", None)
-
-
-class _Tallies:
-    """One line for each thing checked of batteries."""
-
-    def __init__(self) -> None:
-        name = "batteries: "
-        self.capacity = Tally(f"{name}as large as sized again", EXACT, "of the capacity")
-        self.load = Tally(f"{name}buildings use what they should", EXACT, "of the load")
-        self.store = Tally(f"{name}stores change by what is exchanged", EXACT, "of the energy")
-        self.limits = Tally(f"{name}within stores and ratings", EXACT, "of the capacity")
-        self.both = Tally(f"{name}none charges and discharges at once", 0.0, "kWh")
-        self.own_first = Tally(f"{name}own load first, nothing fed back", EXACT, "of the load")
-        self.lines = Tally(f"{name}lines lose their share", EXACT, "of the energy")
-        self.matrix = Tally(f"{name}exchanges of a day add up", EXACT, "of the energy")
-        self.days: list[Tally] = []
-
-    def _all(self) -> list[Tally]:
-        return [*(t for t in vars(self).values() if isinstance(t, Tally)), *self.days]
-
-    def note(self, note: str) -> None:
-        """Add a note to every line."""
-        for tally in self._all():
-            tally.note(note)
-
-    def checks(self) -> list[Check]:
-        """Return what was found."""
-        return [tally.check() for tally in self._all()]
 
 
 def _of_buildings[T](of_kinds: Mapping[type, T]) -> T:
