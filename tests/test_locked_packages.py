@@ -144,7 +144,7 @@ def test_a_locked_version_with_a_known_vulnerability_is_listed(tmp_path: Path) -
 
 def test_versions_are_affected_as_the_format_of_advisories_has_it() -> None:
     (affected,) = yaml.safe_load(ADVISORY)["affected"]
-    versions = "0.1 1.4.9 1.5 1.9rc1 1.9 2.0a1 2.0 2.4.1.dev0 2.4.1".split()
+    versions = ["0.1", "1.4.9", "1.5", "1.9rc1", "1.9", "2.0a1", "2.0", "2.4.1.dev0", "2.4.1"]
     hit = [version for version in versions if advisories.is_affected(version, affected)]
     assert hit == ["0.1", "1.4.9", "1.9rc1", "2.0", "2.4.1.dev0"]
     until = {
