@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Self
 
 from hmesh.environment.safe_files import beside, own_folder, write_json
@@ -22,6 +23,10 @@ WIDTH = 100
 SHORT = 34
 # Between columns.
 GAP = 2
+# Neighbours differ in lightness and hatches, curves in marks and dashes, so that they survive grey.
+COLOURS = ("#332288", "#E69F00", "#0072B2", "#88CCEE", "#D55E00", "#AA4499")
+HATCHES = ("", "", "///", "...", "xxx", "---")
+MARKS, STROKES = ("o", "s", "^", "D", "v", "P"), ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +287,7 @@ def _draw(section: ReportSection, bars: Bars, path: Path) -> None:
     figure = Figure(figsize=(8, height), layout="constrained")
     axes = figure.add_subplot()
     (_draw_curves if bars.curves else _draw_bars)(axes, section, bars)
-    axes.set_title(section.title, fontsize="medium")
+    axes.set_title("\n".join(wrap(section.title, 88)), fontsize="medium", loc="left")
     figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(path, format="png", dpi=150)
 
@@ -295,7 +300,10 @@ def _draw_bars(axes: "Axes", section: ReportSection, bars: Bars) -> None:
     height = 0.8 / len(bars.values)
     for at, name in enumerate(bars.values):
         values = [cell if isinstance(cell, int | float) else 0 for cell in section.column(name)]
-        axes.barh(where + (at - (len(bars.values) - 1) / 2) * height, values, height, label=name)
+        axes.barh(
+            where + (at - (len(bars.values) - 1) / 2) * height, values, height, label=name,
+            color=COLOURS[at % len(COLOURS)], hatch=HATCHES[at % len(HATCHES)], edgecolor="white",
+        )  # fmt: skip
     axes.set_yticks(where, labels)
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
@@ -305,13 +313,16 @@ def _draw_bars(axes: "Axes", section: ReportSection, bars: Bars) -> None:
 
 def _draw_curves(axes: "Axes", section: ReportSection, bars: Bars) -> None:
     places = section.column(bars.label)
-    for name in bars.values:
+    for at, name in enumerate(bars.values):
         points = [
             (place, cell)
             for place, cell in zip(places, section.column(name), strict=True)
             if isinstance(cell, int | float)
         ]
-        axes.plot(*zip(*points, strict=True), marker="o", markersize=3.5, label=name)
+        axes.plot(
+            *zip(*points, strict=True), marker=MARKS[at % len(MARKS)], markersize=4, label=name,
+            color=COLOURS[at % len(COLOURS)], linestyle=STROKES[at % len(STROKES)],
+        )  # fmt: skip
     axes.set_xlabel(bars.label)
     axes.set_ylabel(bars.axis)
     axes.set_xlim(left=0)

@@ -145,8 +145,12 @@ def _three_households() -> ReportSection:
         f"{_of(rows, 'noise of sigma 1', 1):.0f} %, and costs less than the day before, which "
         f"misses them by {_of(rows, 'the day before', 1):.0f} %.",
     )
+    title = (
+        f"A forecast as good as published delivers {_of(rows, PUBLISHED, 3):.0f} % of what a "
+        f"perfect one does, and gives {_of(rows, PUBLISHED, 4):.0f} % to other households"
+    )
     return ReportSection(
-        "forecast_quality", "Does a better forecast help?", columns, tuple(rows), text,
+        "forecast_quality", title, columns, tuple(rows), text,
         Bars("forecast", ("total [% of perfect]", "goes to others [%]"), "share of the energy [%]"),
     )  # fmt: skip
 
@@ -192,6 +196,7 @@ def _many_households() -> list[ReportSection]:
         "serves its own households.",
     )
     every = [value for values in totals.values() for value in values]
+    published = [values[0] for values in moved.values()]
     wording = ", ".join(f"{max(values):.0f} % with {_size(size)}" for size, values in moved.items())
     return [
         ReportSection(
@@ -199,13 +204,17 @@ def _many_households() -> list[ReportSection]:
             text,
         ),
         _by_size(
-            "total_by_size", "How much is delivered, by forecast and number of households",
+            "total_by_size",
+            f"Whatever the forecast and the number of households, {min(every):.0f} to "
+            f"{max(every):.0f} % is delivered of what a perfect forecast delivers",
             "share of what a perfect forecast delivers [%]", wanted, totals,
             f"The total stays within {min(every):.0f} and {max(every):.0f} % of that of a perfect "
             "forecast, whatever the number.",
         ),
         _by_size(
-            "others_by_size", "Who gets it: what goes to others than with a perfect forecast",
+            "others_by_size",
+            f"With errors as published {min(published):.0f} to {max(published):.0f} % of the "
+            "energy goes to other households than with a perfect forecast, whatever their number",
             "share of the energy [%]", wanted, moved,
             f"At most goes to others: {wording}. A better forecast decides less how much is "
             "delivered than who gets it.",
