@@ -17,7 +17,8 @@ from .driven_battery import DrivenBattery as DrivenBattery
 from .electric_school_bus import ElectricSchoolBus as ElectricSchoolBus
 from .electric_vehicle import ElectricVehicle as ElectricVehicle
 from .fleet import Fleet as Fleet
-from .fleet import ParkedVehicles as ParkedVehicles
+from .home_controller import ControlSettings as ControlSettings
+from .home_controller import HomeController as HomeController
 from .home_devices import AirConditioner as AirConditioner
 from .home_devices import Appliance as Appliance
 from .home_devices import Appliances as Appliances
@@ -35,14 +36,13 @@ from .house_devices import RooftopPhotovoltaics as RooftopPhotovoltaics
 from .house_devices import ThermalTank as ThermalTank
 from .house_populations import HousePopulations as HousePopulations
 from .metered_sites import MeteredSite as MeteredSite
+from .parked_vehicles import ParkedVehicles as ParkedVehicles
 from .row_agent import AgentGroup as AgentGroup
 from .row_agent import Column as Column
 from .row_agent import RowAgent as RowAgent
 from .school import School as School
 from .school_district import SchoolDistrict as SchoolDistrict
 from .served_households import ServedHouseholds as ServedHouseholds
-from .smart_homes import ControlSettings as ControlSettings
-from .smart_homes import HomeController as HomeController
 from .smart_homes import SmartHomes as SmartHomes
 from .storage_controllers import StorageControllers as StorageControllers
 from .storage_household import HomeEnergyManager as HomeEnergyManager

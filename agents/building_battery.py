@@ -11,12 +11,7 @@ from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup, Column
 from hmesh.environment.ask_and_answer import Heard, Who
 from hmesh.environment.battery import charged, exchange_bounds
-from hmesh.environment.battery_messages import (
-    BatteryState,
-    MeterReading,
-    PeakSignal,
-    TransferOrder,
-)
+from hmesh.environment.battery_messages import BatteryState, MeterReading, PeakSignal, TransferOrder
 from hmesh.environment.population import Population
 from hmesh.markets.battery_exchange import Orders, OwnLoadFirst
 from hmesh.markets.load_levelling import answer_to_prices

@@ -22,9 +22,9 @@ from hmesh.markets.aggregator_response import (
 from hmesh.markets.answer_curves import COLUMNS, SATURATED, sum_of_curves
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
+from hmesh.markets.price_game import PriceBounds
 from hmesh.markets.price_limits import price_limits, prices_within
 from hmesh.markets.response_on_bins import ResponseOnBins, many
-from hmesh.markets.three_level_game import PriceBounds
 
 type Bids = Literal["prices", "curves"]
 

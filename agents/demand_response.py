@@ -13,14 +13,7 @@ from numpy.typing import NDArray
 from hmesh.agents.community_energy_aggregator import Bids
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.agents.utility_company import UtilityCompany
-from hmesh.environment.ask_and_answer import (
-    MOST_ATTEMPTS,
-    Conversation,
-    Heard,
-    Party,
-    Who,
-    rows_of,
-)
+from hmesh.environment.ask_and_answer import MOST_ATTEMPTS, Conversation, Heard, Party, Who, rows_of
 from hmesh.environment.curve_messages import SupplyCurveBid, SupplyCurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import (

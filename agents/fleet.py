@@ -1,41 +1,25 @@
 """All vehicles of a world, and those parked in one community, deciding at once."""
 
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.heard_prices import HeardPrices
+from hmesh.agents.parked_vehicles import ParkedVehicles, PerVehicle
 from hmesh.agents.row_agent import AgentGroup
-from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
 from hmesh.environment.compiled import compiled_for, whole
-from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.parked_kernel import count_parked, park
 from hmesh.environment.plug_habits import AGENT_TYPE
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
-from hmesh.markets.answer_kernels import exchange_energy
-from hmesh.markets.answers import Answers, inelastic_answer, sum_of_answers
-from hmesh.markets.departure_value import (
-    StoreColumns,
-    answers_before_departure,
-    best_response_before_departure,
-    curves_before_departure,
-    worth_before_departure,
-)
 
 VEHICLES = "vehicles"
-
-type PerVehicle = float | NDArray[np.float64]
-# Vehicles of one behaviour among some: its class, their places there, and their rows.
-type Behaving = tuple[type[ElectricVehicle], NDArray[np.intp], VehicleRows]
 
 
 class Fleet(AgentGroup[ElectricVehicle]):
@@ -325,175 +309,3 @@ class Fleet(AgentGroup[ElectricVehicle]):
         held = charged(self.energy_at_plug_kwh(rows), exchange_kwh, into, out_of)
         used = np.minimum(after, held)
         return held - used, unmet + (after - used)
-
-
-@dataclass(frozen=True, slots=True)
-class ParkedVehicles(AnsweringStores):
-    """What the vehicles of a community know of themselves, and nobody else.
-
-    Attributes
-    ----------
-    fleet : Fleet
-        All vehicles.
-    energy_kwh : array, shape (n,)
-        Stored energy [kWh].
-    behaving : tuple of Behaving
-        Those of them that have a behaviour.
-    departure : tuple of two arrays, shape (n,), or None
-        Usable energy that each wants at its next departure [kWh], and what a kWh below it is worth
-        more [money/kWh]; None where nobody wants any.
-    """
-
-    fleet: Fleet = field(kw_only=True)
-    energy_kwh: NDArray[np.float64] = field(kw_only=True)
-    behaving: tuple[Behaving, ...] = ()
-    departure: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(
-        kw_only=True, default=None
-    )
-
-    def within(
-        self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]
-    ) -> "ParkedVehicles":
-        """Return the same vehicles within narrower bounds [kWh]."""
-        model, population = self.fleet.model, self.fleet.population
-        behaving = tuple(
-            (kind, k, VehicleRows(model, population, self.rows[k], (lower_kwh[k], upper_kwh[k])))
-            for kind, k, _ in self.behaving
-        )
-        return replace(self, lower_kwh=lower_kwh, upper_kwh=upper_kwh, behaving=behaving)
-
-    def answers(self, fixed_kwh: float) -> Answers:
-        """Return what they would exchange at every price, and a load beside them [kWh]."""
-        lines = [each for each in self.behaving if each[0].by_rows("curve")]
-        if lines:
-            others = np.ones(len(self), dtype=np.bool_)
-            parts = [inelastic_answer(fixed_kwh)]
-            for kind, places, vehicles in lines:
-                others[places] = False
-                parts.append(kind.answers_rows(vehicles))
-            if others.any():
-                parts[0] = self.plain().some(np.flatnonzero(others)).answers(fixed_kwh)
-            return sum_of_answers(parts)
-        stores = self._stores
-        if stores is None:
-            return AnsweringStores.answers(self, fixed_kwh)
-        return answers_before_departure(fixed_kwh, stores)
-
-    def plain(self) -> "ParkedVehicles":
-        """Return the same vehicles as if all best-responded."""
-        return replace(self, behaving=()) if self.behaving else self
-
-    def some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
-        """Return some of them, by their places in ascending order."""
-
-        def of(column: PerVehicle) -> Any:
-            return column[places] if isinstance(column, np.ndarray) else column
-
-        behaving = tuple(
-            (kind, np.flatnonzero(np.isin(places, k)), vehicles)
-            for kind, k, vehicles in self.behaving
-        )
-        wanted = None if self.departure is None else (of(self.departure[0]), of(self.departure[1]))
-        return replace(
-            self, rows=self.rows[places], usable_kwh=self.usable_kwh[places],
-            lower_kwh=self.lower_kwh[places], upper_kwh=self.upper_kwh[places],
-            lam=of(self.lam), theta=of(self.theta), charge_efficiency=of(self.charge_efficiency),
-            discharge_efficiency=of(self.discharge_efficiency), behaving=behaving,
-            energy_kwh=self.energy_kwh[places], departure=wanted,
-        )  # fmt: skip
-
-    def best_kwh(self, price: float) -> NDArray[np.float64]:
-        """Return the exchange of each that it values most at ``price`` [kWh]."""
-        stores = self._stores
-        if stores is None:
-            return AnsweringStores.best_kwh(self, price)
-        return best_response_before_departure(price, stores)
-
-    def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
-        """Return what all of them value that they hold after an exchange [money]."""
-        stores = self._stores
-        if stores is None:
-            return AnsweringStores.worth(self, exchange_kwh)
-        return float(worth_before_departure(stores, exchange_kwh).sum())
-
-    @property
-    def columns(self) -> StoreColumns:
-        """What each is as a store, whether or not it wants energy at its departure."""
-        stores = self._stores
-        if stores is None:
-            nothing = np.zeros(len(self))
-            stores = StoreColumns(
-                self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
-                self.charge_efficiency, self.discharge_efficiency, nothing, nothing,
-            )  # fmt: skip
-        return stores
-
-    @property
-    def _stores(self) -> StoreColumns | None:
-        """Their columns where some of them want energy at their departure, else None."""
-        if self.departure is None:
-            return None
-        wanted, weight = self.departure
-        return StoreColumns(
-            self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
-            self.charge_efficiency, self.discharge_efficiency, wanted, weight,
-        )  # fmt: skip
-
-    def curves(self, request: CurveRequest) -> NDArray[np.float64]:
-        """Return the answers of each as a row; those with a behaviour state their own."""
-        stores = self._stores
-        curves = (
-            AnsweringStores.curves(self, request)
-            if stores is None
-            else curves_before_departure(stores)
-        )
-        for kind, places, vehicles in self.behaving:
-            if kind.by_rows("curve"):
-                curves[places] = vehicles.curves(kind)
-                continue
-            for k in places.tolist():
-                vehicle = self.fleet[int(self.rows[k])]
-                curves[k] = vehicle.curve(request.lowest_price, request.highest_price)
-        return curves
-
-    def remember(self, price: float, who: Who) -> None:
-        """Keep the price that some of them heard."""
-        self.fleet.population.heard["price"].remember(self.rows, price, who)
-
-    def respond(self, price: float) -> NDArray[np.float64]:
-        """Return what every vehicle exchanges at ``price`` [kWh], above 0 when charging."""
-        energy = self.best_kwh(price)
-        self._decide_alone(price, energy)
-        return energy
-
-    def _decide_alone(self, price: float, energy_kwh: NDArray[np.float64]) -> None:
-        """Replace the answers of vehicles with decision rules of their own by what they want."""
-        for kind, places, vehicles in self.behaving:
-            if kind.by_rows("respond"):
-                answers = np.asarray(kind.respond_rows(vehicles, price), dtype=np.float64)
-                if answers.shape != places.shape:
-                    raise ValueError(
-                        f"{kind.__name__}.respond_rows returns an array of shape {answers.shape} "
-                        f"for {len(places)} vehicles"
-                    )
-            else:
-                each = (self.fleet[row].respond(price) for row in vehicles.rows.tolist())
-                answers = np.fromiter(each, np.float64, len(places))
-            lower, upper = vehicles.exchange_bounds()
-            within = (answers >= lower - 1e-9) & (answers <= upper + 1e-9)
-            if not within.all():
-                k = int(np.argmin(within))
-                raise ValueError(
-                    f"{kind.__name__} {vehicles.rows[k]} answers {answers[k]} kWh, outside its "
-                    f"bounds from {lower[k]} to {upper[k]} kWh"
-                )
-            energy_kwh[places] = answers
-
-    def move(self, exchange_kwh: NDArray[np.float64]) -> None:
-        """Let the batteries exchange energy at their plugs, above 0 charging [kWh]."""
-        energy = self.fleet.population["energy_kwh"]
-        if compiled_for(len(self)):
-            plug = whole(self.charge_efficiency, self), whole(self.discharge_efficiency, self)
-            exchange_energy(self.rows, self.energy_kwh, exchange_kwh, *plug, energy)
-        else:
-            energy[self.rows] = self.stored_kwh(self.energy_kwh, exchange_kwh)

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
-from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.agents.fleet import Fleet
+from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.agents.step_payment import StepPayment
 
 # Vehicles of a class in one community: which, their places among those parked there, their rows.

@@ -5,161 +5,28 @@ nevertheless a Mesa agent with its own devices.
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.home_devices import (
-    Appliance,
-    Appliances,
-    Generators,
-    HomeGenerator,
-    HomeStorage,
-    Storages,
-)
+from hmesh.agents.home_controller import ControlSettings, HomeController
+from hmesh.agents.home_devices import Appliances, Generators, Storages
 from hmesh.agents.row_agent import MOST_OBJECTS
 from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import usable_kwh
-from hmesh.environment.home_messages import (
-    Registration,
-    SlotCommitment,
-    SlotOffer,
-    SlotSchedule,
-)
-from hmesh.environment.light_mesa import mesa
+from hmesh.environment.home_messages import Registration, SlotCommitment, SlotOffer, SlotSchedule
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import Message
 from hmesh.environment.storage_bank import StorageBank
-from hmesh.markets.admission_control import (
-    DayPlan,
-    Offer,
-    negotiate_slots,
-    schedule_day,
-    scheduled_day,
-)
+from hmesh.markets.admission_control import DayPlan, Offer, negotiate_slots, scheduled_day
 from hmesh.markets.home_day import Homes
-from hmesh.markets.home_layout import Assignment, HomeLayout
-from hmesh.markets.load_shifting import MOST_CANDIDATES
+from hmesh.markets.home_layout import HomeLayout
 from hmesh.markets.power_flow_assignment import StepFlows, settle_step
 from hmesh.markets.store_remainder import room_left
 
 type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class ControlSettings:
-    """How controllers decide.
-
-    Attributes
-    ----------
-    assignment
-        Who feeds whom.
-    shifts
-        Whether other slots are offered to shiftable appliances.
-    most_candidates
-        Up to how many choices of slots all are tried.
-    most_rounds
-        How often a home is offered slots at most.
-    """
-
-    assignment: Assignment
-    shifts: bool = False
-    most_candidates: int = MOST_CANDIDATES
-    most_rounds: int = 3
-
-
-class HomeController(mesa.Agent[Any]):
-    """The controller of one home.
-
-    Parameters
-    ----------
-    homes : SmartHomes
-        The group its home belongs to.
-    home : int
-        Number of its home.
-    registered : bool
-        Whether the model keeps it; one made on access is not kept.
-
-    Attributes
-    ----------
-    flows : StepFlows or None
-        The power flow of its home, as it settled it last in `step`.
-    """
-
-    def __init__(self, homes: "SmartHomes", home: int, *, registered: bool = False) -> None:
-        if registered:
-            super().__init__(homes.model)
-        else:
-            self.model = homes.model
-            self.unique_id = None
-            self.pos = None
-        self.homes = homes
-        self.home = home
-        self.flows: StepFlows | None = None
-
-    @property
-    def generators(self) -> dict[str, HomeGenerator]:
-        """The generators of its home, by name."""
-        return {group.name: group[self.home] for group in self.homes.generators}
-
-    @property
-    def appliances(self) -> dict[str, Appliance]:
-        """The appliances of its home, by name."""
-        return {group.name: group[self.home] for group in self.homes.appliances}
-
-    @property
-    def storages(self) -> list[HomeStorage]:
-        """The storages of its home."""
-        first = self.home * self.homes.layout.storages
-        return self.homes.storages[first : first + self.homes.layout.storages]
-
-    def step(self) -> None:
-        """Hear its devices, settle the power flow of its home, and inform the storages."""
-        homes, home = self.homes, self.home
-        generation = [group.population.delivered_kwh[home] for group in homes.generators]
-        demand = [group.population.committed_kwh[homes.t, home] for group in homes.appliances]
-        self.flows = self.settle(np.array(generation), np.array(demand))
-        rows = slice(home * homes.layout.storages, (home + 1) * homes.layout.storages)
-        heard = homes.storages.population.heard
-        heard["charge_kwh"][rows] = self.flows.charge_kwh[0]
-        heard["discharge_kwh"][rows] = self.flows.discharge_kwh[0]
-
-    def schedule(self) -> Energies:
-        """Return what its home can serve of what its appliances want (F2).
-
-        Returns
-        -------
-        array, shape (steps, appliances)
-            Energies granted [kWh].
-        """
-        rows = slice(self.home, self.home + 1)
-        generation, demand = self.homes.known()
-        return schedule_day(self.homes.day(generation).rows(rows), demand[:, rows])[:, 0]
-
-    def settle(self, generation_kwh: Energies, demand_kwh: Energies) -> StepFlows:
-        """Return the power flow of its home in one step, without letting it happen.
-
-        Parameters
-        ----------
-        generation_kwh : array, shape (generators,)
-            What its generators deliver [kWh].
-        demand_kwh : array, shape (appliances,)
-            What its appliances want [kWh].
-        """
-        homes = self.homes
-        rows = slice(self.home, self.home + 1)
-        return settle_step(
-            homes.control.assignment,
-            homes.layout,
-            generation_kwh[None],
-            demand_kwh[None],
-            homes.energy_kwh[rows],
-            homes.bank.rows(rows),
-            homes.model.step_h,
-        )
 
 
 class SmartHomes:

@@ -1,6 +1,6 @@
 """The controllers of all storages of a world: what they hear, grant and move."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,9 @@ from hmesh.agents.community_storage import CommunityStorage
 from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.served_households import ServedHouseholds
-from hmesh.environment.ask_and_answer import Conversation
+from hmesh.agents.storage_conversation import StorageConversation
 from hmesh.environment.battery import charged
-from hmesh.environment.message_bus import MessageBus
-from hmesh.environment.messages import Message
 from hmesh.environment.population import Population
-from hmesh.environment.storage_messages import (
-    DemandForecast,
-    DemandOutlook,
-    DemandStatus,
-    DischargeGrant,
-    GenerationReport,
-    GridPurchase,
-    StorageDraw,
-)
 from hmesh.markets.community_storage import (
     Sharing,
     SlotExchange,
@@ -36,8 +25,6 @@ from hmesh.markets.community_storage import (
     exchange,
     served_by_storage,
 )
-
-GRID = "grid"
 
 
 class StorageControllers(AgentGroup[CommunityStorage]):
@@ -73,6 +60,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         What the storages do in this step.
     grid_kwh : array, shape (storages,)
         What they charge from the grid by the clock in this step [kWh].
+    talk : StorageConversation
+        The messages of this step.
     unheard : int
         Households that stated no average in this step.
     """
@@ -106,112 +95,20 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         """What storages are able to do in the step, of which their feeder may work in a part."""
         return ratings_of(self.population)
 
-    @property
-    def bus(self) -> MessageBus:
-        """What carries the messages."""
-        bus: MessageBus = self.model.bus
-        return bus
-
     def begin_step(self) -> None:
         """Forget what was counted in the step before."""
         self.unheard = 0
-        self._talk = Conversation(self.bus, "controllers", self.model.step_index, keeps_waits=0)
+        self.talk = StorageConversation(
+            self.model.bus, self.names, self.households, self.model.step_index
+        )
 
     @property
     def fallbacks(self) -> int:
         """Messages of this step that were not heard."""
-        return self._talk.unreached
-
-    def send_forecasts(
-        self, step: int, left_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Let the forecasters send households what is left of the day.
-
-        Parameters
-        ----------
-        step : int
-            The step.
-        left_kwh : array, shape (steps, households)
-            What is forecast [kWh].
-
-        Returns
-        -------
-        left_kwh : array, shape (steps, households)
-            The forecasts as they are heard [kWh].
-        heard : array of bool, shape (households,)
-            Who hears one.
-        """
-        reported = left_kwh.copy()
-        heard = self._sent_by_storage(
-            lambda at, rows, count: DemandForecast(
-                step=step,
-                round=0,
-                sender=f"forecasters@{self.names[at]}",
-                receiver=f"households@{self.names[at]}",
-                count=count,
-                energy_kwh=_known(left_kwh[:, rows]),
-                steps_kwh=left_kwh[:, rows],
-            ),
-            lambda rows, message: np.copyto(reported[:, rows], message.steps_kwh),
-        )
-        return reported, heard
-
-    def hear_outlooks(
-        self, step: int, demand_kwh: NDArray[np.float64], generation_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Let households and plants state what they expect up to the end of the plan.
-
-        Parameters
-        ----------
-        step : int
-            The step.
-        demand_kwh : array, shape (steps, households)
-            What households expect [kWh]; NaN where nothing is known.
-        generation_kwh : array, shape (steps, storages)
-            What plants expect [kWh]; NaN where nothing is known.
-
-        Returns
-        -------
-        demand_kwh, generation_kwh : array
-            What the controllers count on: nothing of those not heard or not known [kWh].
-        """
-        demand, generation = demand_kwh.copy(), generation_kwh.copy()
-        heard = self._sent_by_storage(
-            lambda at, rows, count: DemandOutlook(
-                step=step,
-                round=1,
-                sender=f"households@{self.names[at]}",
-                receiver=self.names[at],
-                count=count,
-                energy_kwh=_known(demand_kwh[:, rows]),
-                steps_kwh=demand_kwh[:, rows],
-            ),
-            lambda rows, message: np.copyto(demand[:, rows], message.steps_kwh),
-        )
-        plants = np.ones(len(self), dtype=np.bool_)
-        for at, name in enumerate(self.names):
-            expected = generation_kwh[:, at : at + 1]
-            reported = self._talk.say(
-                DemandOutlook(
-                    step=step,
-                    round=1,
-                    sender=f"plant@{name}",
-                    receiver=name,
-                    energy_kwh=_known(expected),
-                    steps_kwh=expected,
-                )
-            )
-            plants[at] = reported.heard
-            generation[:, at : at + 1] = reported.message.steps_kwh
-        self.bus.wait()
-        return (
-            np.where(heard, np.nan_to_num(demand), 0.0),
-            np.where(plants, np.nan_to_num(generation), 0.0),
-        )
+        return self.talk.fallbacks
 
     def act(
         self,
-        step: int,
         average_kwh: NDArray[np.float64],
         least_kwh: NDArray[np.float64],
         most_kwh: NDArray[np.float64],
@@ -221,8 +118,6 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
         Parameters
         ----------
-        step : int
-            The step.
         average_kwh : array, shape (households,)
             What each expects of the rest of the day [kWh]; NaN where nothing is known.
         least_kwh, most_kwh : array, shape (households,)
@@ -232,9 +127,10 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         """
         own = self.population
         self._seen = (least_kwh, most_kwh, supplied)
-        generation = self._hear_plants(step)
+        generation = self.talk.hear_plants(own["generation_kwh"])
         own.heard["generation_kwh"] = generation
-        demand, average = self._hear_households(step, average_kwh)
+        demand, average = self.talk.hear_households(average_kwh)
+        self.unheard += int(np.count_nonzero(np.isnan(average)))
         self.average_kwh, self.heard_kwh = average_kwh, demand
         self._reported = demand, average
         average = np.where(supplied[self.households.storage_of], average, np.nan)
@@ -248,7 +144,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         offered = self._exchange(generation, bright, self.allowed_kwh)
         granted = np.zeros(len(self.households))
         granted[self.served[there]] = offered.discharge_kwh[there]
-        self.granted_kwh = self._send_grants(step, granted)
+        self.granted_kwh = self.talk.send_grants(granted)
         self.households.population.heard["granted_kwh"] = self.granted_kwh
         # A storage gives no more than it granted, whatever was heard of that.
         self.drawn_kwh = np.minimum(self.households.draws(self.granted_kwh), granted)
@@ -260,7 +156,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             self.drawn_kwh[self.served[there]] = drawn[there]
         self.done = SlotExchange(charge, own["generation_kwh"] - charge, drawn)
         self.households.population.heard["drawn_kwh"] = self.drawn_kwh.copy()
-        self._send_draws(step)
+        self.talk.send_draws(self.drawn_kwh)
 
     def step_of(self, row: int) -> None:
         """Let one storage decide by what its controller heard, and move: as `act` and `move` do.
@@ -377,108 +273,6 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         drawn = dealt_kwh(drawn_kwh, charge_kwh + most_out, self.sharing)
         return np.minimum(charge_kwh, drawn.sum(axis=1) + most_in), drawn
 
-    def _hear_plants(self, step: int) -> NDArray[np.float64]:
-        """Return what controllers hear of their plants: 0 where they hear nothing [kWh]."""
-        generation = self.population["generation_kwh"].copy()
-        for at, name in enumerate(self.names):
-            report = GenerationReport(
-                step=step,
-                round=2,
-                sender=f"plant@{name}",
-                receiver=name,
-                energy_kwh=float(generation[at]),
-            )
-            reported = self._talk.say(report)
-            generation[at] = reported.message.energy_kwh if reported.heard else 0.0
-        return generation
-
-    def _hear_households(
-        self, step: int, average_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return demands and averages that controllers hear of; NaN where they hear nothing."""
-        demand, average = np.full((2, len(self.households)), np.nan)
-
-        def hear(rows: slice, message: DemandStatus) -> None:
-            demand[rows], average[rows] = message.energy_kwh, message.average_kwh
-
-        heard = self._sent_by_storage(
-            lambda at, rows, count: self.households.status(
-                rows,
-                average_kwh[rows],
-                step=step,
-                round=2,
-                sender=f"households@{self.names[at]}",
-                receiver=self.names[at],
-                count=count,
-            ),
-            hear,
-        )
-        self.bus.wait()
-        average = np.where(heard, average, np.nan)
-        self.unheard += int(np.count_nonzero(np.isnan(average)))
-        return np.where(heard, demand, np.nan), average
-
-    def _send_grants(self, step: int, granted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what households hear that they may draw [kWh]; 0 where they hear nothing."""
-        reported = np.zeros_like(granted_kwh)
-
-        def hear(rows: slice, message: DischargeGrant) -> None:
-            reported[rows] = message.energy_kwh
-
-        heard = self._sent_by_storage(
-            lambda at, rows, count: DischargeGrant(
-                step=step,
-                round=3,
-                sender=self.names[at],
-                receiver=f"households@{self.names[at]}",
-                count=count,
-                energy_kwh=granted_kwh[rows],
-            ),
-            hear,
-        )
-        self.bus.wait()
-        return np.where(heard, reported, 0.0)
-
-    def _send_draws(self, step: int) -> None:
-        """Let households state what they draw; what flows does not depend on these messages."""
-        bought = self.households.bought_kwh(self.drawn_kwh)
-        for at, name in enumerate(self.names):
-            rows = self.households.of_storage[at]
-            count = rows.stop - rows.start
-            if count == 0:
-                continue
-            households = f"households@{name}"
-            drawn = StorageDraw(
-                step=step, round=4, sender=households, receiver=name, count=count,
-                energy_kwh=self.drawn_kwh[rows],
-            )  # fmt: skip
-            self.bus.send(drawn)
-            purchase = GridPurchase(
-                step=step, round=4, sender=households, receiver=GRID, count=count,
-                energy_kwh=bought[rows],
-            )  # fmt: skip
-            self.bus.send(purchase)
-        self.bus.wait()
-
-    def _sent_by_storage[M: Message](
-        self,
-        message: Callable[[int, slice, int], M],
-        hear: Callable[[slice, M], None],
-    ) -> NDArray[np.bool_]:
-        """Send a message to or from the households of every storage; whom of them it reaches.
-
-        ``hear`` takes the rows of the households and the message as it is heard; what is in it of
-        those whom it does not reach is not to be used.
-        """
-        heard = np.ones(len(self.households), dtype=np.bool_)
-        for at, rows in enumerate(self.households.of_storage):
-            count = rows.stop - rows.start
-            if count:
-                reported = self._talk.say(message(at, rows, count))
-                heard[rows] = reported.heard
-                hear(rows, reported.message)
-        return heard
-
 
 def ratings_of(storages: Population, row: int | None = None) -> StorageRatings:
     """Return what storages, or one of them, are able to do in the step.
@@ -493,8 +287,3 @@ def ratings_of(storages: Population, row: int | None = None) -> StorageRatings:
         return StorageRatings(power_kw=power, **{name: storages[name] for name in names})
     own = {name: float(storages[name][row]) for name in names}
     return StorageRatings(power_kw=float(power[row]), **own)
-
-
-def _known(energy_kwh: NDArray[np.float64]) -> float:
-    """Return the sum of what is known [kWh]."""
-    return float(np.nansum(energy_kwh))

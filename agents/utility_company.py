@@ -15,9 +15,9 @@ from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
+from hmesh.markets.price_game import PriceBounds
 from hmesh.markets.price_search import SearchedPrice, search_price
 from hmesh.markets.search_on_lines import search_price_on_lines
-from hmesh.markets.three_level_game import PriceBounds
 
 
 @dataclass(frozen=True, slots=True)

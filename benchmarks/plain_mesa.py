@@ -27,7 +27,8 @@ from vehicle_study import simulation_of
 
 from hmesh.environment import compiled
 from hmesh.markets.answers import Answers
-from hmesh.markets.three_level_game import Game, solve_exact
+from hmesh.markets.price_game import Game
+from hmesh.markets.three_level_game import solve_exact
 from hmesh.runs.world.simulation import Simulation
 
 SIZES = (1_000, 10_000, 100_000)

@@ -31,6 +31,8 @@ from .capacity_allocation import allocate_capacity as allocate_capacity
 from .capacity_allocation import capacity_rule_kwh as capacity_rule_kwh
 from .capacity_allocation import exchanged_kwh as exchanged_kwh
 from .capacity_allocation import least_exchange as least_exchange
+from .closed_form_game import follow_closed_form as follow_closed_form
+from .closed_form_game import solve_closed_form as solve_closed_form
 from .closing_days import closing_day_loss_kwh as closing_day_loss_kwh
 from .closing_days import given_away_share as given_away_share
 from .community_storage import SlotExchange as SlotExchange
@@ -115,6 +117,9 @@ from .power_flow_assignment import storage_edges as storage_edges
 from .present_value import annuity_factor as annuity_factor
 from .present_value import break_even_income as break_even_income
 from .present_value import net_present_value as net_present_value
+from .price_game import Game as Game
+from .price_game import Outcome as Outcome
+from .price_game import PriceBounds as PriceBounds
 from .price_limits import allowed_prices as allowed_prices
 from .price_limits import price_limits as price_limits
 from .price_search import SearchedPrice as SearchedPrice
@@ -137,12 +142,7 @@ from .tariff_control import best_exchange as best_exchange
 from .tariff_control import lowest_peak_kw as lowest_peak_kw
 from .tariff_control import worth_of_stored as worth_of_stored
 from .taut_string import most_level_load as most_level_load
-from .three_level_game import Game as Game
-from .three_level_game import Outcome as Outcome
-from .three_level_game import PriceBounds as PriceBounds
-from .three_level_game import follow_closed_form as follow_closed_form
 from .three_level_game import follow_exact as follow_exact
-from .three_level_game import solve_closed_form as solve_closed_form
 from .three_level_game import solve_exact as solve_exact
 from .three_level_game import solve_grid as solve_grid
 from .utility_profit import best_on_line as best_on_line

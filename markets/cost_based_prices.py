@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from hmesh.markets.aggregator_response import response_map
 from hmesh.markets.demand_curve import DemandCurve, demand_curve
+from hmesh.markets.price_game import Game, Outcome
 from hmesh.markets.shared_limits import TOLERANCE_KWH
-from hmesh.markets.three_level_game import Game, Outcome
 
 type Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hmesh.markets.demand_curve import DemandCurve, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.three_level_game import Game, Outcome
+from hmesh.markets.price_game import Game, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,7 @@ from hmesh.markets.grid_losses import Feed
 from hmesh.markets.price_limits import allowed_prices
 
 if TYPE_CHECKING:
-    from hmesh.markets.three_level_game import Followers, Game, Outcome
-
-# A shared line may be over its limit by this much, which is rounding [kWh].
+    from hmesh.markets.price_game import Followers, Game, Outcome
 TOLERANCE_KWH = 1e-9
 
 

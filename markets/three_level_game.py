@@ -1,203 +1,24 @@
 """The price game of a utility, its aggregators and their vehicles: who asks which price.
 
 The utility asks ``q`` of every aggregator, aggregator ``m`` asks ``p_m`` of its community, every
-vehicle buys or sells what suits it best. Three ways to the outcome from what everybody knows of
-themselves stand here; the fourth, by messages alone, is `hmesh.markets.price_search`.
+vehicle buys or sells what suits it best. Two ways to the outcome from what everybody knows of
+themselves stand here; the third is `hmesh.markets.closed_form_game`, the fourth, by messages alone,
+`hmesh.markets.price_search`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
-from hmesh.markets.answers import Answers, unbounded_line
+from hmesh.markets.closed_form_game import clipped_aggregators
 from hmesh.markets.demand_curve import Bends, bends_of, demand_curve
-from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.grid_losses import Feed
-from hmesh.markets.price_limits import prices_within
+from hmesh.markets.price_game import Followers, Game, Outcome
 from hmesh.markets.price_windows import narrowed
 from hmesh.markets.shared_limits import within_shared_limits
 from hmesh.markets.utility_profit import best_on_line, best_with_losses, utility_profit
-
-WithoutVehicles = Literal["pass_through", "profit_max"]
-# From prices of the utility to prices and demands of the communities, shape (communities, prices).
-type Followers = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
-
-MOST_BRANCHES = 50
-
-
-@dataclass(frozen=True, slots=True)
-class PriceBounds:
-    """Prices the utility and the aggregators may ask [money/kWh].
-
-    Raises
-    ------
-    ValueError
-        If a bound is not finite, a lower one is above its upper one, or the utility may ask more
-        than the aggregators may, which would force them to a loss.
-    """
-
-    utility_lower: float
-    utility_upper: float
-    aggregator_lower: float
-    aggregator_upper: float
-
-    def __post_init__(self) -> None:
-        bounds = (
-            self.utility_lower, self.utility_upper, self.aggregator_lower, self.aggregator_upper
-        )  # fmt: skip
-        if not np.isfinite(bounds).all():
-            raise ValueError(f"price bounds must be finite, got {bounds}")
-        if self.utility_lower > self.utility_upper or self.aggregator_lower > self.aggregator_upper:
-            raise ValueError(f"a lower price bound is above its upper one: {bounds}")
-        if self.utility_upper > self.aggregator_upper:
-            raise ValueError(
-                f"the utility may ask up to {self.utility_upper}, the aggregators only up to "
-                f"{self.aggregator_upper}: they would be forced to a loss"
-            )
-
-    def for_utility(self, lower: float, upper: float) -> "PriceBounds":
-        """Return these bounds with others for the utility [money/kWh]."""
-        return PriceBounds(lower, upper, self.aggregator_lower, self.aggregator_upper)
-
-
-@dataclass(frozen=True, slots=True)
-class Game:
-    """Everything that decides the prices of one step.
-
-    Attributes
-    ----------
-    kinks : tuple of Answers
-        One per community; in a community without vehicles nobody answers.
-    cost : GenerationCost
-        What the utility pays.
-    bounds : PriceBounds
-        What may be asked.
-    without_vehicles : {"pass_through", "profit_max"}
-        How a community that cannot answer is priced: at the utility's price, or at the upper price
-        bound.
-    feed : Feed or None
-        The lines as the utility knows them, with their losses and with the limits of those that
-        communities share; None where it prices as if nothing was lost or limited.
-    limits_kwh : pair of array, shape (communities,), or None
-        Least and most that the own lines of every community let it draw [kWh]; None where its
-        aggregator keeps no limit.
-    """
-
-    kinks: tuple[Answers, ...]
-    cost: GenerationCost
-    bounds: PriceBounds
-    without_vehicles: WithoutVehicles = "pass_through"
-    feed: Feed | None = None
-    limits_kwh: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
-
-    def answering(self) -> NDArray[np.bool_]:
-        """Whether anybody in each community answers to its price, shape (communities,)."""
-        return np.array([answers.answering for answers in self.kinks], dtype=bool)
-
-    def lost_kwh(self, demand_kwh: NDArray[np.float64]) -> float | NDArray[np.float64]:
-        """Return what is generated more than is sold, as far as the utility knows [kWh].
-
-        Parameters
-        ----------
-        demand_kwh : array, shape (communities, k)
-            Demand of every community [kWh].
-        """
-        if self.feed is None or self.feed.loss_free:
-            return 0.0
-        return self.feed.generation_kwh(demand_kwh) - demand_kwh.sum(axis=0)
-
-    def aggregator_bounds(self, community: int) -> tuple[float, float]:
-        """Lowest and highest price that an aggregator may ask, its limits kept [money/kWh]."""
-        lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
-        kinks = self.kinks[community]
-        if self.limits_kwh is None or not kinks.answering:
-            return lower, upper
-        limits = (float(limit[community]) for limit in self.limits_kwh)
-        return prices_within(kinks, lower, upper, *limits)
-
-    def captive_price(self, utility_price: float) -> float:
-        """Price of a community without vehicles at ``utility_price`` [money/kWh]."""
-        if self.without_vehicles == "profit_max":
-            return self.bounds.aggregator_upper
-        lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
-        return min(max(utility_price, lower), upper)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Prices of one step.
-
-    Attributes
-    ----------
-    utility_price : float
-        What the utility asks of every aggregator [money/kWh].
-    community_price : array, shape (communities,)
-        What every aggregator asks of its community [money/kWh].
-    demand_kwh : array, shape (communities,)
-        What every community buys at these prices [kWh].
-    attained_lowest : bool
-        False where the utility's best price is reached only if aggregators that are indifferent
-        between two prices choose as the utility likes.
-    unlimited_price : float or None
-        What the utility would ask if no line that communities share had a limit [money/kWh]; None
-        where that is its price.
-    """
-
-    utility_price: float
-    community_price: NDArray[np.float64]
-    demand_kwh: NDArray[np.float64]
-    attained_lowest: bool = True
-    unlimited_price: float | None = None
-
-
-def solve_closed_form(game: Game) -> Outcome:
-    """Prices by the closed forms, clipped to their bounds; the equilibrium where nothing binds.
-
-    Batteries with losses have two lines, and a closed form holds for one of each: all begin on
-    their charging lines, and each is taken on the line that is nearer to the prices found, until
-    these do not move any more (``MOST_BRANCHES`` times at most). Where a battery stays idle, its
-    dead band binds as a bound does.
-
-    Notes
-    -----
-    Source: Khwanrit (2024), eq. (5.20) and (5.30)-(5.33), corrected: only communities that hold
-    vehicles answer to prices; extended by losses.
-    """
-    outcome = _closed_form(game, np.full(len(game.kinks), -np.inf))
-    if any(answers.dead_bands or len(answers.jump_price) for answers in game.kinks):
-        for _ in range(MOST_BRANCHES):
-            before, outcome = outcome, _closed_form(game, outcome.community_price)
-            if np.array_equal(before.community_price, outcome.community_price):
-                break
-    return outcome
-
-
-def _closed_form(game: Game, near_price: NDArray[np.float64]) -> Outcome:
-    """Return the closed forms of the lines on which everybody is at some community prices."""
-    answers = game.answering()
-    fixed, steepness, wanted = _interior_sums(game, near_price)
-    passive = float(fixed[~answers].sum())
-    alpha = float(steepness.sum())
-    total = float(wanted[answers].sum())
-    lower, upper = game.bounds.utility_lower, game.bounds.utility_upper
-    a, b = game.cost.quadratic, game.cost.linear
-    if alpha > 0:
-        price = ((a * alpha + 1) * (total + 2 * passive) + b * alpha) / (alpha * (a * alpha + 2))
-        price = min(max(price, lower), upper)
-    else:
-        price = upper if passive > 0 else lower
-    community_price, demand = _clipped_aggregators(game, np.array([price]), near_price)
-    return Outcome(price, community_price[:, 0], demand[:, 0])
-
-
-def follow_closed_form(game: Game, utility_price: float) -> Outcome:
-    """Return the closed-form answers of the aggregators to a price of the utility, clipped."""
-    community_price, demand = _clipped_aggregators(game, np.array([utility_price]))
-    return Outcome(utility_price, community_price[:, 0], demand[:, 0])
 
 
 def follow_exact(game: Game, utility_price: float) -> Outcome:
@@ -296,7 +117,7 @@ def _answers_of(game: Game, maps: Sequence[ResponseMap | None] | None) -> Follow
     """Return how the aggregators answer prices of the utility: exactly, or clipped without maps."""
     if maps is not None:
         return lambda q: _mapped_aggregators(game, q, maps)
-    return lambda q: _clipped_aggregators(game, q)
+    return lambda q: clipped_aggregators(game, q)
 
 
 def solve_grid(
@@ -367,66 +188,6 @@ def _passive_load(game: Game) -> float:
 def _passive_loads(game: Game) -> NDArray[np.float64]:
     """Return the demand of each community without vehicles, 0 for the others [kWh]."""
     return np.array([0.0 if k.answering else k.saturated_kwh for k in game.kinks])
-
-
-def _interior_sums(
-    game: Game, near_price: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return inelastic load, slope and demand at price 0 of every community, unbounded."""
-    fixed, steepness, wanted = [], [], []
-    for answers, price in zip(game.kinks, near_price.tolist(), strict=True):
-        intercept, slope = unbounded_line(answers, price)
-        fixed.append(answers.saturated_kwh)
-        steepness.append(slope)
-        wanted.append(intercept)
-    return np.array(fixed), np.array(steepness), np.array(wanted)
-
-
-def _clipped_aggregators(
-    game: Game, q: NDArray[np.float64], near_price: NDArray[np.float64] | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return clipped closed-form answers to ``q``: prices and demands (communities, len(q)).
-
-    Those are on the lines near some community prices, or where none are given near the answers
-    themselves.
-    """
-    prices = np.empty((len(game.kinks), len(q)))
-    demands = np.empty_like(prices)
-    for m, answers in enumerate(game.kinks):
-        if not answers.answering:
-            prices[m] = [game.captive_price(price) for price in q]
-            demands[m] = answers.saturated_kwh
-            continue
-        start = -np.inf if near_price is None else float(near_price[m])
-        bounds = game.aggregator_bounds(m)
-        prices[m] = _clipped_price(answers, q, start, bounds)
-        if near_price is None and (answers.dead_bands or len(answers.jump_price)):
-            prices[m] = [
-                _settled_price(answers, *pair, bounds)
-                for pair in zip(q.tolist(), prices[m].tolist(), strict=True)
-            ]
-        curve = demand_curve(answers, *bounds)
-        demands[m] = curve.demand_kwh(prices[m])
-    return prices, demands
-
-
-def _clipped_price(
-    answers: Answers, q: NDArray[np.float64], near_price: float, bounds: tuple[float, float]
-) -> NDArray[np.float64]:
-    """Return the clipped closed-form prices at ``q`` of those on their lines near a price."""
-    intercept, slope = unbounded_line(answers, near_price)
-    # Who only jumps has no line; its aggregator takes the price that it pays.
-    choke = intercept / slope if slope > 0 else q
-    return np.clip((q + choke) / 2, *bounds)
-
-
-def _settled_price(answers: Answers, q: float, price: float, bounds: tuple[float, float]) -> float:
-    """Return the clipped closed-form price of those on their lines near this price itself."""
-    for _ in range(MOST_BRANCHES):
-        before, price = price, float(_clipped_price(answers, np.array([q]), price, bounds)[0])
-        if price == before:
-            break
-    return price
 
 
 def _mapped_aggregators(

@@ -14,7 +14,7 @@ from hmesh.markets.answers import (
     threshold_answers,
 )
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.three_level_game import PriceBounds
+from hmesh.markets.price_game import PriceBounds
 from tests.games import SEEDS, Community, Players
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.demand_curve import DemandCurve, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.three_level_game import Game, Outcome, PriceBounds, WithoutVehicles
+from hmesh.markets.price_game import Game, Outcome, PriceBounds, WithoutVehicles
 
 SEEDS = st.integers(0, 2**32 - 1)
 WIDE = PriceBounds(-300.0, 400.0, -300.0, 400.0)

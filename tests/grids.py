@@ -11,7 +11,7 @@ from hmesh.markets.demand_limits import demand_limits
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
 from hmesh.markets.line_tree import Places, Tree, places_of
-from hmesh.markets.three_level_game import Game, Outcome, PriceBounds
+from hmesh.markets.price_game import Game, Outcome, PriceBounds
 from tests.games import SEEDS, Community, Players, players
 
 

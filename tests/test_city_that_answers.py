@@ -216,7 +216,7 @@ def test_houses_pay_the_price_that_is_set_and_plan_on_the_expected_one(tmp_path:
         assert signal.purchase == pytest.approx(expected[places] + tax)
         assert signal.feed_in == pytest.approx(0.5 * expected[places])
         price = city.market.decision.community_price
-        paid = {kind: row for kind, *row in houses._payments}  # type: ignore[attr-defined]
+        paid = {kind: row for kind, *row in houses.payments.of_step}  # type: ignore[attr-defined]
         assert (paid["house_purchase"][2] == price).all()
         assert (paid["house_feed_in"][2] == 0.5 * price).all()
         if step >= 24:

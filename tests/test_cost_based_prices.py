@@ -10,7 +10,8 @@ from hmesh.markets.answers import battery_answers
 from hmesh.markets.cost_based_prices import solve_at_cost
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.leader_learning import price_at_cost
-from hmesh.markets.three_level_game import Game, Outcome, PriceBounds, follow_exact
+from hmesh.markets.price_game import Game, Outcome, PriceBounds
+from hmesh.markets.three_level_game import follow_exact
 from tests.answer_games import lossy_players
 from tests.games import SEEDS, Players, players
 

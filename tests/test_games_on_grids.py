@@ -6,18 +6,11 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 
 from hmesh.markets import price_windows
+from hmesh.markets.closed_form_game import follow_closed_form, solve_closed_form
 from hmesh.markets.grid_losses import Feed
+from hmesh.markets.price_game import Game, Outcome
 from hmesh.markets.search_on_lines import search_price_on_lines
-from hmesh.markets.three_level_game import (
-    Game,
-    Outcome,
-    follow_closed_form,
-    follow_exact,
-    response_maps,
-    solve_closed_form,
-    solve_exact,
-    solve_grid,
-)
+from hmesh.markets.three_level_game import follow_exact, response_maps, solve_exact, solve_grid
 from tests.grids import OnGrid, community_of_equals, needed_kwh, on_grids
 
 SOLVERS = (solve_exact, solve_grid, solve_closed_form)

@@ -12,7 +12,7 @@ from hmesh.environment.retail_tariff import BASE_CHARGE_PER_MONTH
 from hmesh.markets.storage_capacity import published_capacity
 from hmesh.runs import load_scenario
 from hmesh.runs.studies.community_storage.options import _averages
-from hmesh.runs.studies.community_storage.study import StorageStudy
+from hmesh.runs.studies.community_storage.storage_study import StorageStudy
 from hmesh.runs.studies.published_figures import published_figures
 from hmesh.runs.studies.smart_homes.study import LOSS, study_days
 from hmesh.runs.world.setting import make_setting

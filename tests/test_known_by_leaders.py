@@ -13,13 +13,14 @@ from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BatteryBank
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.demand_response import DemandResponse
-from hmesh.agents.fleet import ParkedVehicles
 from hmesh.agents.home_devices import Appliances, DevicesOfADay, Generators, Storages
 from hmesh.agents.house_conversation import HouseConversation
+from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.agents.storage_controllers import StorageControllers
+from hmesh.agents.storage_conversation import StorageConversation
 from hmesh.agents.storage_houses import StorageHouses
 from hmesh.agents.utility_company import UtilityCompany
 from hmesh.environment.population import Population
@@ -31,7 +32,8 @@ LEADERS: list[tuple[type, tuple[str, ...]]] = [
     (CommunityEnergyAggregator, ("begin_step", "announce")),
     (DemandResponse, ("negotiate", "order", "fill_valley")),
     (BatteryCoordinator, ("send_schedule", "send_prices", "exchange")),
-    (StorageControllers, ("act", "hear_outlooks")),
+    (StorageControllers, ("act",)),
+    (StorageConversation, ("hear_outlooks",)),
     (SmartHomes, ("plan_day",)),
     (StorageHouses, ("_manage",)),
     (HouseConversation, ("order",)),

@@ -8,21 +8,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hmesh.markets.aggregator_response import best_price, response_map
+from hmesh.markets.closed_form_game import follow_closed_form, solve_closed_form
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.learned_demand import learn_demand
+from hmesh.markets.price_game import Game, Outcome, PriceBounds
 from hmesh.markets.price_search import search_price
 from hmesh.markets.price_windows import narrowed
-from hmesh.markets.three_level_game import (
-    Game,
-    Outcome,
-    PriceBounds,
-    follow_closed_form,
-    follow_exact,
-    solve_closed_form,
-    solve_exact,
-    solve_grid,
-)
+from hmesh.markets.three_level_game import follow_exact, solve_exact, solve_grid
 from hmesh.markets.utility_profit import utility_profit
 from hmesh.markets.vehicle_response import best_response
 from tests.answer_games import (

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from hmesh.markets.closed_form_game import solve_closed_form
 from hmesh.markets.planner import solve_planner
-from hmesh.markets.three_level_game import follow_exact, solve_closed_form, solve_exact, solve_grid
+from hmesh.markets.three_level_game import follow_exact, solve_exact, solve_grid
 from hmesh.markets.welfare import price_of_anarchy, satisfaction
 from tests.grids import OnGrid, community_of_equals, on_grids
 

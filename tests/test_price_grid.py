@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.three_level_game import PriceBounds, follow_exact, solve_exact, solve_grid
+from hmesh.markets.price_game import PriceBounds
+from hmesh.markets.three_level_game import follow_exact, solve_exact, solve_grid
 from tests.games import Community, Players, players
 
 BOUNDS = PriceBounds(0.0, 70.0, 0.0, 70.0)

@@ -23,18 +23,19 @@ from hmesh.runs.studies.community_storage.forecasts import (
 from hmesh.runs.studies.community_storage.network import measured_series, network_section
 from hmesh.runs.studies.community_storage.openings import OPENINGS, openings_section
 from hmesh.runs.studies.community_storage.options import options_section
-from hmesh.runs.studies.community_storage.study import (
+from hmesh.runs.studies.community_storage.ranked_by_network import with_network
+from hmesh.runs.studies.community_storage.served_tables import arithmetic, compared
+from hmesh.runs.studies.community_storage.storage_study import (
     HOUSES,
     StorageStudy,
-    arithmetic,
-    bounds_section,
-    by_household,
-    compared,
-    found_of,
-    run_time,
     scaled_case,
     study_setting,
-    with_network,
+)
+from hmesh.runs.studies.community_storage.study import (
+    bounds_section,
+    by_household,
+    found_of,
+    run_time,
 )
 from hmesh.runs.studies.published_figures import published_figures
 from hmesh.runs.studies.replicate import STUDIES, replicate
@@ -347,7 +348,7 @@ def test_the_network_ranks_households_of_own_data_by_the_command(
     """`hmesh replicate community_storage --only network --data FOLDER`, with small networks."""
     monkeypatch.setenv("HMESH_FORECASTERS", str(tmp_path / "networks"))
     small = ("community_storage.forecaster={kind: lstm, window: 24, units: 4, epochs: 2}",)
-    monkeypatch.setattr("hmesh.runs.studies.community_storage.study.NETWORK", small)
+    monkeypatch.setattr("hmesh.runs.studies.community_storage.ranked_by_network.NETWORK", small)
     held = three_homes(tmp_path / "homes")
     words = ["replicate", "community_storage", "--only", "network", "--no-progress"]
     words += ["--data", str(tmp_path / "homes"), "--out", str(tmp_path / "out")]

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.three_level_game import Game, PriceBounds, follow_exact, solve_exact
+from hmesh.markets.price_game import Game, PriceBounds
+from hmesh.markets.three_level_game import follow_exact, solve_exact
 from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.audits.reference.aggregator import best_prices
 from hmesh.runs.audits.reference.demand import Demand, demand_of

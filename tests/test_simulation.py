@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hmesh.markets.three_level_game import PriceBounds, follow_exact
+from hmesh.markets.price_game import PriceBounds
+from hmesh.markets.three_level_game import follow_exact
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.market import game_of
 from hmesh.runs.world.setting import make_setting

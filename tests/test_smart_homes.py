@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hmesh.agents import smart_homes
+from hmesh.agents.home_controller import ControlSettings
 from hmesh.agents.home_devices import (
     AirConditioner,
     Appliance,
@@ -18,7 +19,7 @@ from hmesh.agents.home_devices import (
     HomeStorage,
     Storages,
 )
-from hmesh.agents.smart_homes import ControlSettings, SmartHomes
+from hmesh.agents.smart_homes import SmartHomes
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.population import Population
 from hmesh.environment.storage_bank import StorageBank

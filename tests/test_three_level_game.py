@@ -8,16 +8,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hmesh.markets import price_windows
+from hmesh.markets.closed_form_game import solve_closed_form
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.three_level_game import (
-    Outcome,
-    PriceBounds,
-    follow_exact,
-    response_maps,
-    solve_closed_form,
-    solve_exact,
-    solve_grid,
-)
+from hmesh.markets.price_game import Outcome, PriceBounds
+from hmesh.markets.three_level_game import follow_exact, response_maps, solve_exact, solve_grid
 from tests.games import Community, Players, interior_players, players
 
 CONTINUOUS = players(with_ties=False)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.known_stores import NO_STORES, Energies, KnownStores
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, Payments
@@ -16,54 +17,8 @@ from hmesh.runs.audits.table_reader import Columns, TableReader, framed, names_i
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 
-type Energies = NDArray[np.float64]
-
 ENERGIES = ("usable_kwh", "lower_kwh", "upper_kwh", "exchange_kwh")
 SUMS = ("charged_kwh", "discharged_kwh")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownStores:
-    """The stores of a scheme that are written down, as its scenario has them.
-
-    Attributes
-    ----------
-    keys : sequence of tuple
-        Number of the owner of each, and which of its storages it is.
-    pair : array of int, shape (stores,)
-        The group of each among those of `AnswersOfStores`, -1 where not all of it are written down.
-    community, nodes : array of int, shape (stores,)
-        Where each stands, and its node of the grid.
-    lam, theta : float or array, shape (stores,)
-        What each values energy at [money/kWh, money/kWh^2].
-    charge_efficiency, discharge_efficiency : array, shape (stores,)
-        Losses of each [-].
-    complete : bool
-        Whether all stores are written down.
-    behind : array of bool, shape (stores,), or False
-        Which are behind a connection that has a limit, so that what they have left is not all that
-        bounds them.
-    """
-
-    keys: Sequence[tuple[int, str]]
-    pair: NDArray[np.intp]
-    community: NDArray[np.intp]
-    nodes: NDArray[np.intp]
-    lam: float | Energies
-    theta: float | Energies
-    charge_efficiency: Energies
-    discharge_efficiency: Energies
-    complete: bool
-    behind: NDArray[np.bool_] | bool = False
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-
-_NONE = np.empty(0, dtype=np.intp)
-NO_STORES = KnownStores(
-    (), _NONE, _NONE, _NONE, 0.0, 1.0, np.empty(0), np.empty(0), complete=False
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,85 +336,3 @@ class AnswersOfStores:
     def _label(self, strategy: int, first: int = 0) -> Label:
         names = [f"{storage} of {owner}" for owner, storage in self.stores.keys]
         return self.inputs.places.label(names, first, [self.inputs.strategies[strategy]])
-
-
-def answered_kwh(run: Run, inputs: RunInputs, but: str) -> Energies:
-    """Return what stores of all schemes but one exchange at prices [kWh].
-
-    Returns
-    -------
-    array, shape (steps, strategies)
-    """
-    found = np.zeros((inputs.steps, len(inputs.strategies)))
-    schemes = list(inputs.scenario.schemes)
-    if not any(inputs.scenario.section(name).stores_answer for name in schemes if name != but):
-        return found
-    lists = {"strategy": inputs.strategies, "scheme": schemes}
-    rows = TableReader(run, "store_answer_sums", lists, inputs.start_ms).rest()
-    inside = (rows["step"] >= 0) & (rows["step"] < inputs.steps) & (rows["strategy"] >= 0)
-    if but in schemes:
-        inside &= rows["scheme"] != schemes.index(but)
-    net = rows["charged_kwh"] - rows["discharged_kwh"]
-    np.add.at(found, (rows["step"][inside], rows["strategy"][inside]), net[inside])
-    return found
-
-
-def whole_pairs(
-    pairs: Sequence[tuple[str, str]],
-    keys: Sequence[tuple[int, str]],
-    groups: Sequence[tuple[str, int, int]],
-    recorded: Sequence[int],
-) -> NDArray[np.intp]:
-    """Return the pair to which each store belongs, -1 where its group is not all written down.
-
-    Parameters
-    ----------
-    pairs, keys
-        As of `AnswersOfStores` and `KnownStores`.
-    groups
-        Name of each group, its first owner, and how many it has.
-    recorded
-        How many of each group are written down.
-    """
-    found = []
-    for owner, storage in keys:
-        pair = -1
-        for (name, first, count), there in zip(groups, recorded, strict=True):
-            if first <= owner < first + count and there == count:
-                pair = pairs.index((name, storage))
-        found.append(pair)
-    return np.array(found, dtype=np.intp)
-
-
-def room_beside(
-    energy_kwh: Energies,
-    least_kwh: Energies,
-    most_kwh: Energies,
-    rated_kwh: Energies,
-    charged_kwh: Energies,
-    discharged_kwh: Energies,
-    charge_efficiency: Energies,
-    discharge_efficiency: Energies,
-) -> tuple[Energies, Energies, Energies]:
-    """Return what stores hold once their own rule has acted, and could give and take beside it.
-
-    Parameters
-    ----------
-    energy_kwh, least_kwh, most_kwh, rated_kwh
-        Stored before the step, its limits, and the rating of the step at the plug [kWh].
-    charged_kwh, discharged_kwh
-        What the rule has them do, at the plug [kWh].
-    charge_efficiency, discharge_efficiency
-        Losses [-].
-
-    Returns
-    -------
-    usable, give, take
-        Energy above the least, and what each could give and take besides; all of one shape [kWh].
-    """
-    after = energy_kwh + charge_efficiency * charged_kwh - discharged_kwh / discharge_efficiency
-    more = np.minimum(rated_kwh - charged_kwh, (most_kwh - after) / charge_efficiency)
-    less = np.minimum(rated_kwh - discharged_kwh, (after - least_kwh) * discharge_efficiency)
-    take = np.where(discharged_kwh > 0, 0.0, np.maximum(more, 0.0))
-    give = np.where(charged_kwh > 0, 0.0, np.maximum(less, 0.0))
-    return after - least_kwh, give, take

@@ -5,19 +5,16 @@ that no code of `hmesh.runs.world` that composes them is used.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH
-from hmesh.environment.streams import Streams
 from hmesh.runs.audits.audit_report import Check, Tally, relative
-from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.member_bills import MemberBills
-from hmesh.runs.audits.member_energies import Energies, each_load
-from hmesh.runs.audits.reference.loads import LoadsWithElasticity
+from hmesh.runs.audits.member_energies import Energies
+from hmesh.runs.audits.prosumer_households import ProsumerGroup, household_flows, household_range
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import (
     NO_ANSWERS,
@@ -30,37 +27,12 @@ from hmesh.runs.audits.scheme_audit import (
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.member_groups import ProsumerMembers
-from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 from hmesh.runs.schemes.registry import prosumer_parts
 
 type Values = NDArray[np.float64]
 
 HOUSEHOLDS = "households"
 FLOWS = ("bought_kwh", "sold_kwh", "paid", "received")
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """The prosumers of a group: their community, its number, and the first of them."""
-
-    community: str
-    place: int
-    members: ProsumerMembers
-    first: int
-
-    @property
-    def all(self) -> NDArray[np.intp]:
-        return self.first + np.arange(self.members.count)
-
-    def owning(self, seed: int, key: str) -> NDArray[np.intp]:
-        """Return which of them own a part."""
-        if key not in self.members.owns:
-            return np.empty(0, dtype=np.intp)
-        whom = f"{self.community}/{self.members.name} {key}"
-        draws = Streams(seed).generator("what prosumers own", whom).random(self.members.count)
-        share, each = (self.members.owns[key].get(name, 1) for name in ("share", "each"))
-        own = [k for k in self.all.tolist() if draws[k - self.first] < share]
-        return np.array([k for k in own for _ in range(each)], dtype=np.intp)
 
 
 class ProsumerAudit(SchemeAudit):
@@ -86,12 +58,12 @@ class ProsumerAudit(SchemeAudit):
     ) -> None:
         self.run, self.inputs, self.hours = run, inputs, hours
         self._energies, self._schemes = energies, schemes
-        self.groups: list[_Group] = []
+        self.groups: list[ProsumerGroup] = []
         for name, community in inputs.scenario.communities.items():
             for members in community.members:
                 if isinstance(members, ProsumerMembers):
                     place = inputs.communities.index(name)
-                    self.groups.append(_Group(name, place, members, len(self)))
+                    self.groups.append(ProsumerGroup(name, place, members, len(self)))
 
     def __len__(self) -> int:
         return sum(group.members.count for group in self.groups)
@@ -102,7 +74,7 @@ class ProsumerAudit(SchemeAudit):
         return bool(self.groups)
 
     @cached_property
-    def owning(self) -> dict[str, list[tuple[_Group, NDArray[np.intp]]]]:
+    def owning(self) -> dict[str, list[tuple[ProsumerGroup, NDArray[np.intp]]]]:
         """By kind of part, the groups with those of them that own one."""
         seed, found = self.inputs.scenario.seed, {HOUSEHOLDS: [(g, g.all) for g in self.groups]}
         for key, descriptor in prosumer_parts().items():
@@ -116,7 +88,8 @@ class ProsumerAudit(SchemeAudit):
     @cached_property
     def parts(self) -> dict[str, MemberFlows | str]:
         """What the parts of each kind trade, a column for each part; text says why not known."""
-        found: dict[str, MemberFlows | str] = {HOUSEHOLDS: self._households()}
+        of_households = household_flows(self.inputs, self.hours, self._energies, self.groups)
+        found: dict[str, MemberFlows | str] = {HOUSEHOLDS: of_households}
         for _, kind, audit in self._owned_schemes():
             flows: list[MemberFlows] = []
             for group, _ in self.owning[kind]:
@@ -147,54 +120,6 @@ class ProsumerAudit(SchemeAudit):
         for k, prosumer in enumerate(self.who(kind).tolist()):
             added[:, :, prosumer] += values[:, :, k]
         return added
-
-    def _households(self) -> MemberFlows | str:
-        """Return what each buys for its own load, and sells of its own photovoltaics."""
-        inputs, scenario = self.inputs, self.inputs.scenario
-        if scenario.grid.shed:
-            return "how much of each member's load was shed is not written down"
-        storages = getattr(scenario.section("community_storage"), "storages", ())
-        served = {each.community for each in storages}
-        if any(group.community in served for group in self.groups):
-            return "what a community storage delivered to each is not compared"
-        elastic = any(group.members.elasticity is not None for group in self.groups)
-        if elastic and (not inputs.reliable or OWN_RULE in inputs.pricing):
-            return "what elastic loads heard is not known"
-        there = supplied(self.hours)
-        price = np.where(there, self.hours["community_price"], 0.0)
-        held = {key: loads for key, kind, _, loads in each_load(inputs) if kind == "prosumer"}
-        shape = (inputs.steps, len(inputs.strategies), len(self))
-        bought, sold = np.zeros((2, *shape))
-        paid, received = np.zeros((2, *shape))
-        answers = np.array([rule != RETAIL for rule in inputs.pricing])
-        for group in self.groups:
-            m, rows = group.place, slice(group.first, group.first + group.members.count)
-            key = (group.community, group.members.name)
-            energy = self._energies[key]
-            assert energy is not None
-            sun = energy.generated / group.members.count
-            for step, load in enumerate(held[key]):
-                used = np.where(there[step, :, m, None], load, 0.0)
-                used += self._more_kwh(group, load, step) * answers[:, None]
-                bought[step, :, rows] = used
-                sold[step, :, rows] = np.where(there[step, :, m, None], sun[step], 0.0)
-            paid[:, :, rows] = price[:, :, m, None] * bought[:, :, rows]
-            received[:, :, rows] = price[:, :, m, None] * sold[:, :, rows]
-        place = np.concatenate([np.full(g.members.count, g.place) for g in self.groups])
-        return MemberFlows(bought, sold, paid, received, np.broadcast_to(place, shape))
-
-    def _more_kwh(self, group: _Group, load: Values, step: int) -> Values:
-        """Return what an elastic load uses more at the prices of a step, (strategies, members)."""
-        given, price = group.members.elasticity, self.hours["community_price"][step, :, group.place]
-        if given is None:
-            return np.zeros((len(price), len(load)))
-        loads = LoadsWithElasticity(
-            np.maximum(load, 0.0),
-            *(np.full(len(load), value) for value in (
-                given.value, given.reference_price, given.lower_share, given.upper_share,
-            )),
-        )  # fmt: skip
-        return np.array([np.zeros(len(load)) if np.isnan(p) else loads.more_kwh(p) for p in price])
 
     @property
     def unknown(self) -> str:
@@ -349,23 +274,9 @@ class ProsumerAudit(SchemeAudit):
 
     def _committed(self) -> tuple[Values, Values] | str:
         """Return what each draws at least and at most beside its stores [kWh], or why not known."""
-        shape = (self.inputs.steps, len(self.inputs.strategies), len(self))
         if isinstance(self.parts[HOUSEHOLDS], str):
             return self.unknown
-        least, most = np.zeros((2, *shape))
-        there = supplied(self.hours)
-        for group in self.groups:
-            key, m, rows = (group.community, group.members.name), group.place, group.all
-            energy, given = self._energies[key], group.members.elasticity
-            assert energy is not None
-            sun = energy.generated / group.members.count
-            loads = next(loads for k, _, _, loads in each_load(self.inputs) if k == key)
-            low, high = (1.0, 1.0) if given is None else (given.lower_share, given.upper_share)
-            for step, load in enumerate(loads):
-                on = there[step, :, m, None]
-                used = np.where(load > 0, load, 0.0)
-                least[step][:, rows] += np.where(on, load + (low - 1) * used - sun[step], 0.0)
-                most[step][:, rows] += np.where(on, load + (high - 1) * used - sun[step], 0.0)
+        least, most = household_range(self.inputs, self.hours, self._energies, self.groups)
         for _, kind, audit in self._owned_schemes():
             for group, own in self.owning[kind]:
                 drawn = audit.committed_kwh(group.members.name)

@@ -1,18 +1,13 @@
 """How vehicles travel: by day plans, drawn for every day, or dealt from people's diaries."""
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
-from hmesh.environment import distributions
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.scenarios.base import (
-    AS_TUPLE,
     NotNegative,
     Positive,
     Section,
@@ -22,123 +17,20 @@ from hmesh.runs.scenarios.base import (
     refuse,
 )
 from hmesh.runs.scenarios.places_section import RoadFile
-from hmesh.runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
+from hmesh.runs.scenarios.travel_numbers import Distribution, Hour, Shares, not_negative, some_share
 
 TABLES = (".csv", ".parquet")
 KINDS = ("plans", "drawn", "diaries", "trips", "sessions")
 
-Number = Annotated[float, Field(ge=-1e6, le=1e6)]
-Hour = Annotated[float, Field(ge=0, le=24)]
-Numbers = Annotated[tuple[Number, ...], AS_TUPLE]
-Shares = Annotated[tuple[NotNegative, ...], AS_TUPLE]
 Destinations = dict[str, NotNegative]
 Kind = Literal["weekday", "saturday", "sunday", "holiday", "school_holiday", "every"]
-
-
-def _some(shares: tuple[float, ...]) -> tuple[float, ...]:
-    """Refuse shares of nothing."""
-    if sum(shares) <= 0:
-        raise refuse("no share is above 0")
-    return shares
 
 
 def _towards(shares: Destinations) -> Destinations:
     """Refuse shares of nothing where some are given."""
     if shares:
-        _some(tuple(shares.values()))
+        some_share(tuple(shares.values()))
     return shares
-
-
-class Gamma(Section):
-    """A gamma distribution, above 0."""
-
-    distribution: Literal["gamma"] = Field(description="name of the distribution")
-    mean: Positive = Field(description="mean of the values, in the unit of the quantity")
-    deviation: Positive = Field(
-        description="standard deviation of the values, in the unit of the quantity"
-    )
-
-    @property
-    def lowest(self) -> float:
-        """Lowest value possible."""
-        return 0.0
-
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return a value for each uniform draw."""
-        return distributions.gamma(u, self.mean, self.deviation)
-
-
-class Bins(Section):
-    """Shares of the values between edges, spread evenly within each bin."""
-
-    distribution: Literal["histogram"] = Field(description="name of the distribution")
-    edges: Numbers = Field(description="edges of the bins, ascending, in the unit of the quantity")
-    shares: Shares = Field(description="share of the values in each bin, of any sum [-]")
-
-    @check("edges")
-    @classmethod
-    def _ascending(cls, edges: tuple[float, ...]) -> tuple[float, ...]:
-        if len(edges) < 2 or any(b <= a for a, b in pairwise(edges)):
-            raise refuse("the edges do not ascend", allowed="two or more, each above the last")
-        return edges
-
-    @check("shares")
-    @classmethod
-    def _one_each(cls, shares: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
-        bins = len(info.data.get("edges", ())) - 1
-        if bins > 0 and len(shares) != bins:
-            raise refuse(f"there are {len(shares)} shares of {bins} bins", allowed=f"{bins}")
-        return _some(shares)
-
-    @property
-    def lowest(self) -> float:
-        """Lowest value possible."""
-        return self.edges[0]
-
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return a value for each uniform draw."""
-        return distributions.histogram(u, np.array(self.edges), np.array(self.shares))
-
-
-NAMES = ("constant", "uniform", "normal", "lognormal", "triangular", "gamma", "histogram")
-
-
-def _form(value: object) -> str:
-    if isinstance(value, Mapping):
-        return str(value.get("distribution"))
-    return str(getattr(value, "distribution", "number"))
-
-
-def _known(value: object) -> object:
-    if isinstance(value, Mapping) and value.get("distribution") not in NAMES:
-        name = str(value.get("distribution"))
-        message = f"there is no distribution {name!r}"
-        near = nearest(name, NAMES)
-        raise refuse(message, place="distribution", allowed=", ".join(NAMES), suggestion=near)
-    return value
-
-
-Distribution = Annotated[
-    Annotated[float, Tag("number")]
-    | Annotated[Constant, Tag("constant")]
-    | Annotated[Uniform, Tag("uniform")]
-    | Annotated[Normal, Tag("normal")]
-    | Annotated[Lognormal, Tag("lognormal")]
-    | Annotated[Triangular, Tag("triangular")]
-    | Annotated[Gamma, Tag("gamma")]
-    | Annotated[Bins, Tag("histogram")],
-    Discriminator(_form),
-    BeforeValidator(_known),
-]
-
-
-def _not_negative(value: Any) -> Any:
-    """Refuse a distribution whose values may be below 0."""
-    lowest = getattr(value, "lowest", value if isinstance(value, float) else 0.0)
-    if lowest < 0:
-        shown = "without bound" if lowest == -np.inf else f"{lowest:g}"
-        raise refuse(f"the lowest value is {shown}", allowed="a lowest value of at least 0")
-    return value
 
 
 class PurposeSettings(Section):
@@ -161,7 +53,7 @@ class PurposeSettings(Section):
         default={}, description="shares of destinations by origin, in place of to [-]"
     )
 
-    _stay = check("stay_h")(_not_negative)
+    _stay = check("stay_h")(not_negative)
     _to = check("to")(_towards)
 
     @check("between")
@@ -197,9 +89,9 @@ class TravelDaySettings(Section):
     def _few(cls, stops: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if stops is not None and len(stops) > 20:
             raise refuse(f"there are {len(stops)} numbers of stops", allowed="at most 20")
-        return None if stops is None else _some(stops)
+        return None if stops is None else some_share(stops)
 
-    _length = check("trip_km")(_not_negative)
+    _length = check("trip_km")(not_negative)
 
 
 class FitSettings(Section):

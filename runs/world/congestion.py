@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.markets.closed_form_game import follow_closed_form
 from hmesh.markets.planner import prices_at
-from hmesh.markets.three_level_game import Game, Outcome, follow_closed_form, follow_exact
+from hmesh.markets.price_game import Game, Outcome
+from hmesh.markets.three_level_game import follow_exact
 
 
 def unlimited_prices(

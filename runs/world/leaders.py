@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from hmesh.markets.answers import demand_at
 from hmesh.markets.cost_based_prices import solve_at_cost
 from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
+from hmesh.markets.price_game import Game, Outcome
 from hmesh.markets.price_search import search_price
 from hmesh.markets.shared_limits import within_shared_limits
-from hmesh.markets.three_level_game import Game, Outcome, follow_exact
+from hmesh.markets.three_level_game import follow_exact
 from hmesh.runs.scenarios.leader_section import LeaderLearning, Leaders
 
 if TYPE_CHECKING:

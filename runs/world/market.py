@@ -9,18 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering, answers_of
-from hmesh.agents.fleet import VEHICLES, ParkedVehicles
+from hmesh.agents.fleet import VEHICLES
+from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.agents.utility_company import KnownLines
+from hmesh.markets.closed_form_game import follow_closed_form, solve_closed_form
 from hmesh.markets.planner import solve_planner
-from hmesh.markets.three_level_game import (
-    Game,
-    Outcome,
-    follow_closed_form,
-    follow_exact,
-    solve_closed_form,
-    solve_exact,
-    solve_grid,
-)
+from hmesh.markets.price_game import Game, Outcome
+from hmesh.markets.three_level_game import follow_exact, solve_exact, solve_grid
 from hmesh.runs.schemes.descriptor import LEADERS, PLANNER, RETAIL, THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import pricing_of

@@ -3,7 +3,7 @@
 from math import inf
 from typing import TYPE_CHECKING
 
-from hmesh.markets.three_level_game import PriceBounds
+from hmesh.markets.price_game import PriceBounds
 from hmesh.runs.scenarios.events_section import TARIFF, prices_set, span_of
 
 if TYPE_CHECKING:

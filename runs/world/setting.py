@@ -15,7 +15,7 @@ from hmesh.environment.road_map import RoadMap
 from hmesh.environment.roads import RoadNetwork
 from hmesh.environment.streams import Streams
 from hmesh.markets.generation_cost import GenerationCost
-from hmesh.markets.three_level_game import PriceBounds
+from hmesh.markets.price_game import PriceBounds
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.registry import scheme

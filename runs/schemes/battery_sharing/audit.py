@@ -5,21 +5,19 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores, KnownStores
-from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
+from hmesh.runs.audits.audit_report import Check, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
+from hmesh.runs.audits.known_stores import KnownStores
+from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_answers import check_answers
-from hmesh.runs.schemes.battery_sharing.audit_days import (
-    check_days,
-    places_of,
-    served_by_building,
-)
+from hmesh.runs.schemes.battery_sharing.audit_days import check_days, places_of, served_by_building
 from hmesh.runs.schemes.battery_sharing.audit_figures import deviations_of_run, economics_of_run
+from hmesh.runs.schemes.battery_sharing.audit_tallies import BatteryTallies
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.step_rows import BATTERY, first_recorded
@@ -50,7 +48,7 @@ class BatteryAudit(SchemeAudit):
             "grid",
         ]  # fmt: skip
         self.strategies = strategies_within("battery_sharing", inputs.strategies)
-        self.tallies = _Tallies()
+        self.tallies = BatteryTallies()
         self.behaving = behaviours_of(inputs, "battery_sharing")
         shape = hours["net_kwh"].shape
         self.charged, self.covered, self.received = np.zeros((3, *shape))
@@ -413,34 +411,6 @@ class BatteryAudit(SchemeAudit):
             self.tallies.matrix.add(off, where, None)
         pair = relative(rows["received_kwh"], (1.0 - self.given.line_loss_rate) * rows["sent_kwh"])
         self.tallies.matrix.add(pair, lambda place: f"row {place[0]} of exchanges.parquet", None)
-
-
-class _Tallies:
-    """One line for each thing checked of batteries."""
-
-    def __init__(self) -> None:
-        name = "batteries: "
-        self.capacity = Tally(f"{name}as large as sized again", EXACT, "of the capacity")
-        self.load = Tally(f"{name}buildings use what they should", EXACT, "of the load")
-        self.store = Tally(f"{name}stores change by what is exchanged", EXACT, "of the energy")
-        self.limits = Tally(f"{name}within stores and ratings", EXACT, "of the capacity")
-        self.both = Tally(f"{name}none charges and discharges at once", 0.0, "kWh")
-        self.own_first = Tally(f"{name}own load first, nothing fed back", EXACT, "of the load")
-        self.lines = Tally(f"{name}lines lose their share", EXACT, "of the energy")
-        self.matrix = Tally(f"{name}exchanges of a day add up", EXACT, "of the energy")
-        self.days: list[Tally] = []
-
-    def _all(self) -> list[Tally]:
-        return [*(t for t in vars(self).values() if isinstance(t, Tally)), *self.days]
-
-    def note(self, note: str) -> None:
-        """Add a note to every line."""
-        for tally in self._all():
-            tally.note(note)
-
-    def checks(self) -> list[Check]:
-        """Return what was found."""
-        return [tally.check() for tally in self._all()]
 
 
 def _of_buildings[T](of_kinds: Mapping[type, T]) -> T:

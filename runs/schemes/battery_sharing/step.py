@@ -15,14 +15,15 @@ from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import charged
 from hmesh.environment.battery_messages import MeterReading
 from hmesh.environment.population import Population
-from hmesh.markets.battery_exchange import Orders, own_load_first
+from hmesh.markets.battery_exchange import own_load_first
 from hmesh.markets.load_levelling import Windows, level_load
 from hmesh.markets.store_remainder import left_of_schedule
-from hmesh.runs.investment_rows import investment_figures
+from hmesh.runs.schemes.battery_sharing.orders_of_day import OrdersOfDay
 from hmesh.runs.schemes.battery_sharing.own_rules import RULES, BatteryRule
 from hmesh.runs.schemes.battery_sharing.records import write_batteries, write_exchanges, write_step
 from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviation
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
+from hmesh.runs.schemes.battery_sharing.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.step_rows import BATTERY, first_recorded
@@ -88,8 +89,8 @@ class BatterySharingScheme(Scheme):
         self.deviation = RunningDeviation()
         # Days over which it is taken too, where the scenario chooses some.
         days = self.shared.measured_days
-        self._measured_days = None if days is None else {day.start: day for day in days}
-        self._measured = RunningDeviation()
+        self.measured_days = None if days is None else {day.start: day for day in days}
+        self.measured = RunningDeviation()
         self.started_kwh = float(self.batteries["energy_kwh"].sum())
         count = len(self.batteries)
         self.answers: StoreAnswers | None = None
@@ -104,7 +105,7 @@ class BatterySharingScheme(Scheme):
         self._plan_kwh = np.zeros((count, 0))
         self._day: range | None = None
         self._windows = self.shared.windows(range(0))
-        self._exchanged = _DayOfOrders(count)
+        self._exchanged = OrdersOfDay(count)
 
     def _batteries(self) -> Population:
         if self.strategy == "no_battery":
@@ -270,7 +271,8 @@ class BatterySharingScheme(Scheme):
         day = self.shared.forecast.day(self.simulation.step_index)
         return self.simulation.step_index == day.stop - 1
 
-    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums of a quantity of buildings over each community."""
         return np.bincount(self.community, values, len(self.setting.communities))
 
     def pay(self) -> None:
@@ -286,9 +288,9 @@ class BatterySharingScheme(Scheme):
         if self.answers is not None:
             self.answers.pay()
         charged, received = (
-            self._of_communities(energy) for energy in (self.charged_kwh, self.received_kwh)
+            self.of_communities(energy) for energy in (self.charged_kwh, self.received_kwh)
         )
-        covered = self._of_communities(self.own_kwh) + received
+        covered = self.of_communities(self.own_kwh) + received
         for m in simulation.supplied_communities:
             name = self.setting.communities[m]
             price = float(simulation.market.decision.community_price[m])
@@ -326,55 +328,11 @@ class BatterySharingScheme(Scheme):
 
     def sums(self) -> dict[str, float]:
         """Return the energies, the losses and the bill of the step."""
-        price, given = self.simulation.paid_price(), self.shared.given
-        charged, sent = float(self.charged_kwh.sum()), float(self.sent_kwh.sum())
-        discharged = float(self.own_kwh.sum()) + sent
-        conversion = (1.0 - given.charge_efficiency) * charged
-        conversion += (1.0 / given.discharge_efficiency - 1.0) * discharged
-        answered: dict[str, float] = {}
-        if self.answers is not None:
-            answered = self.answers.sums()
-            answered["battery_sharing_response_loss_kwh"] = self._lost_kwh(self.response_kwh)
-        drawn = self.charged_kwh - self.own_kwh - self.received_kwh
-        return {
-            "battery_charged_kwh": charged,
-            "battery_discharged_kwh": discharged,
-            "battery_exchanged_kwh": sent,
-            "battery_line_loss_kwh": sent - float(self.received_kwh.sum()),
-            "battery_conversion_loss_kwh": conversion,
-            "battery_unplaced_kwh": float(self.unplaced_kwh.sum()),
-            "battery_unfollowed_kwh": float(self.unfollowed_kwh.sum()),
-            "battery_bill": float((price * self._of_communities(drawn)).sum()),
-            **self._cost(drawn),
-            **answered,
-        }
-
-    def _cost(self, drawn_kwh: NDArray[np.float64]) -> dict[str, float]:
-        """Return what batteries pay for energy at the prices that value it, less what they save."""
-        if self.shared.given.economics is None:
-            return {}
-        price, tariff = self.simulation.paid_price(), self.shared.tariff
-        if tariff is not None:
-            price = np.full_like(price, tariff[self.simulation.step_index])
-        drawn = self._of_communities(drawn_kwh + self.response_kwh)
-        return {"battery_running_cost": float((price * drawn).sum())}
-
-    def _lost_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
-        """Return what batteries lose of an exchange at their plugs [kWh]."""
-        given = self.shared.given
-        into = (1.0 - given.charge_efficiency) * float(np.maximum(exchange_kwh, 0.0).sum())
-        out_of = 1.0 / given.discharge_efficiency - 1.0
-        return into + out_of * float(np.maximum(-exchange_kwh, 0.0).sum())
+        return sums_of(self)
 
     def counts(self) -> dict[str, int]:
         """Count what could not be followed, given or heard in the step."""
-        capacity = self.batteries["capacity_kwh"]
-        noticeable = 1e-9 * np.maximum(capacity, 1.0)
-        return {
-            "battery_clipped": int(np.count_nonzero(self.unfollowed_kwh > noticeable)),
-            "battery_unplaced": int(np.count_nonzero(self.unplaced_kwh > noticeable)),
-            "fallbacks": self.fallbacks,
-        }
+        return counts_of(self)
 
     def record_start(self, writer: RowWriter) -> None:
         """Write the capacities."""
@@ -398,28 +356,14 @@ class BatterySharingScheme(Scheme):
         net = float(self.simulation.net_kwh.sum())
         self.deviation.add(net, ends_day=ends_day)
         day = self.shared.forecast.day(self.simulation.step_index)
-        if self._measured_days is not None and day.start in self._measured_days:
-            self._measured.add(net, ends_day=ends_day)
+        if self.measured_days is not None and day.start in self.measured_days:
+            self.measured.add(net, ends_day=ends_day)
         if ends_day:
             self._exchanged.clear()
 
     def summary(self) -> dict[str, Any]:
         """Return how uneven the load is, the capacity, and what batteries hold more than first."""
-        held = float(self.batteries["energy_kwh"].sum())
-        capacity = float(self.batteries["capacity_kwh"].sum())
-        further: dict[str, Any] = {}
-        if self._measured_days is not None:
-            further = {f"measured_{k}": v for k, v in self._measured.summary().items()}
-        if (economics := self.shared.given.economics) is not None:
-            hours = self.setting.scenario.steps * self.shared.step_h
-            price = economics.battery_price_per_kwh
-            further |= investment_figures("battery", economics, price * capacity, hours)
-        return {
-            **self.deviation.summary(),
-            **further,
-            "battery_capacity_kwh": capacity,
-            "battery_stored_change_kwh": held - self.started_kwh,
-        }
+        return summary_of(self)
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""
@@ -428,7 +372,7 @@ class BatterySharingScheme(Scheme):
             "plan_kwh": self._plan_kwh,
             "day": None if self._day is None else [self._day.start, self._day.stop],
             "deviation": self.deviation.state(),
-            **({} if self._measured_days is None else {"measured": self._measured.state()}),
+            **({} if self.measured_days is None else {"measured": self.measured.state()}),
             "exchanged": self._exchanged.state(),
         }
 
@@ -442,55 +386,6 @@ class BatterySharingScheme(Scheme):
             if self._plan_kwh.shape[1] != len(self._day):
                 raise ValueError("the plan of a day and its steps differ in length")
         self.deviation = RunningDeviation.restored(state["deviation"])
-        if self._measured_days is not None:
-            self._measured = RunningDeviation.restored(state["measured"])
+        if self.measured_days is not None:
+            self.measured = RunningDeviation.restored(state["measured"])
         self._exchanged.restore(state["exchanged"])
-
-
-class _DayOfOrders:
-    """Who gave how much to whom since a day began.
-
-    Parameters
-    ----------
-    buildings : int
-        How many there are.
-    """
-
-    def __init__(self, buildings: int) -> None:
-        self.buildings = buildings
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget all orders."""
-        self._pair: list[NDArray[np.int64]] = []
-        self._sent: list[NDArray[np.float64]] = []
-        self._received: list[NDArray[np.float64]] = []
-
-    def add(self, orders: Orders, first: int) -> None:
-        """Add orders between buildings that are counted from a first one."""
-        if orders.giver.size:
-            self._pair.append((orders.giver + first) * self.buildings + orders.taker + first)
-            self._sent.append(orders.sent_kwh)
-            self._received.append(orders.received_kwh)
-
-    def total(self) -> tuple[NDArray[Any], ...]:
-        """Return giver, taker, sent and received energy of each pair that exchanged anything."""
-        if not self._pair:
-            return tuple(np.empty(0, dtype=np.int64) for _ in range(4))
-        pairs, place = np.unique(np.concatenate(self._pair), return_inverse=True)
-        giver, taker = np.divmod(pairs, self.buildings)
-        energies = (
-            np.bincount(place, np.concatenate(parts), len(pairs))
-            for parts in (self._sent, self._received)
-        )
-        return giver, taker, *energies
-
-    def state(self) -> dict[str, Any]:
-        """Return what was added."""
-        giver, taker, sent, received = self.total()
-        return {"giver": giver, "taker": taker, "sent_kwh": sent, "received_kwh": received}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from an earlier `state`."""
-        self.clear()
-        self.add(Orders(**{name: np.asarray(state[name]) for name in state}), 0)

@@ -140,7 +140,7 @@ class CommunityStorageSharing(Scheme):
         if step in (0, self._day.start):
             self._begin_day(step)
         least = self.shared.least_kwh[slot_by_clock(self.shared.calendar, step)]
-        self.controllers.act(step, self._averages(step), least, self.shared.most_kwh, self.supplied)
+        self.controllers.act(self._averages(step), least, self.shared.most_kwh, self.supplied)
         if (night := self.rules.night_charging) is not None:
             charges = self.supplied & night.holds(self.shared.calendar.hour_of_day(step))
             level = night.soc * self.controllers.population["capacity_kwh"]
@@ -184,7 +184,7 @@ class CommunityStorageSharing(Scheme):
         forecast = self.shared.demand_forecaster.forecast(past, ahead, step)
         used = past[len(past) - (step - self._day.start) :].sum(axis=0)
         today = forecast[: len(days[0])]
-        lines, heard = self.controllers.send_forecasts(step, today)
+        lines, heard = self.controllers.talk.send_forecasts(today)
         self.simulation.bus.wait()
         self.households.begin_day(used, lines, heard)
         if plans:
@@ -203,7 +203,7 @@ class CommunityStorageSharing(Scheme):
             demand = forecast
             latest = self._latest(self._generation, step)
             generation = shared.generation_forecaster.forecast(latest, end - step, step)
-        demand, generation = self.controllers.hear_outlooks(step, demand, generation)
+        demand, generation = self.controllers.talk.hear_outlooks(demand, generation)
         whole = (len(self._day), *(len(day) for day in days[1:]))
         self.plans = plan_allowances(
             shared,

@@ -5,12 +5,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import (
-    AnswersOfStores,
-    KnownStores,
-    room_beside,
-    whole_pairs,
-)
+from hmesh.runs.audits.answers_of_stores import AnswersOfStores
+from hmesh.runs.audits.known_stores import KnownStores, room_beside, whole_pairs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.scenarios.price_response_section import PriceResponse
 from hmesh.runs.schemes.composite_storage.records import RESPONDING

@@ -12,19 +12,17 @@ from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import StorageHouses
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
+from hmesh.runs.schemes.composite_storage.house_payments import HousePayments
 from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import (
     CREDITS,
     OF_EVERY_BILL,
-    STATE,
-    UNTAXED,
     CompositeStorageSetting,
 )
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames
 from hmesh.runs.strategy_names import strategy_within
-from hmesh.runs.world.member_payments import MemberPayments, at_price
-from hmesh.runs.world.meter_bills import NetMetering
+from hmesh.runs.world.member_payments import MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -77,16 +75,7 @@ class CompositeStorageHouses(Scheme):
         self._places = len(simulation.setting.communities)
         self._first = np.array([rows.start for rows in setting.groups])
         self._community = setting.community[self._first]
-        self._inhabited = setting.inhabited
-        self._base = self._in_communities(self.in_groups(np.ones(setting.houses)))
-        monthly = setting.bill.monthly
-        self._month = {} if monthly is None else monthly.begun(setting.houses)
-        self.netting: NetMetering | None = None
-        if setting.settings.tariff.netted:
-            bill = setting.bill
-            self.netting = NetMetering(
-                setting.houses, bill.purchase, bill.feed_in, setting.month_ends
-            )
+        self.payments = HousePayments(self)
 
     def _answers(self) -> StoreAnswers | None:
         """Return what answers to the price of the step: batteries and tanks of all houses."""
@@ -166,7 +155,7 @@ class CompositeStorageHouses(Scheme):
             self.missed = int(np.count_nonzero(off > 1e-6))
         self._add_up(load, heat, generation)
         self._draw(load, generation)
-        self._payments = [] if setting.local else self.payments()
+        self.payments.begin_step()
 
     def _tariff(self, step: int) -> TariffSignal | list[LocalTariff]:
         """Return what the retailer states for a step, or what houses expect communities to ask."""
@@ -198,7 +187,7 @@ class CompositeStorageHouses(Scheme):
         sums: Each = np.add.reduceat(values, self._first)
         return sums
 
-    def _in_communities(self, of_groups: Each) -> Each:
+    def in_communities(self, of_groups: Each) -> Each:
         """Return the sums of a quantity of groups over each community, shape (communities,)."""
         return np.bincount(self._community, of_groups, self._places)
 
@@ -211,93 +200,11 @@ class CompositeStorageHouses(Scheme):
         ):
             self.simulation.draw(name, community, node, energy, direct=not self.setting.local)
 
-    def payments(self) -> list[tuple[str, str, str, Each, Each, Each]]:
-        """Return the payments of the step: kind, payer, payee, prices, energies and amounts.
-
-        Payer and payee are without their community; the arrays have the shape (communities,).
-        """
-        setting, step = self.setting, self.simulation.step_index
-        prices, bill = setting.prices, setting.bill
-        bought = self._in_communities(self.by_group["import_kwh"])
-        sold = self._in_communities(self.by_group["export_kwh"])
-        if (share := setting.settings.tariff.feed_in_share) is None:
-            retailer = "utility"
-            energy = np.full(self._places, bill.energy[step])
-            feed_in = np.full(self._places, bill.feed_in[step])
-        else:
-            retailer = "aggregator"
-            energy = self.simulation.paid_price()
-            feed_in = share * energy
-        base = setting.base_charge[step] * self._base
-        tax = prices.carbon_tax * prices.emission_factor
-        nothing = np.zeros(self._places)
-        monthly = {
-            kind: self._in_communities(self.in_groups(amount))
-            for kind, amount in self._monthly_charges().items()
-        }
-        paid = [
-            ("house_purchase", "houses", retailer, energy, bought, energy * bought),
-            *(
-                (f"house_fee_{name}", "houses", retailer, nothing + fee, bought, fee * bought)
-                for name, fee in bill.fees.items()
-            ),
-            *((kind, "houses", retailer, nothing, nothing, due) for kind, due in monthly.items()),
-            ("house_feed_in", retailer, "houses", feed_in, sold, feed_in * sold),
-            ("house_base_charge", "houses", retailer, nothing, nothing, base),
-            ("carbon_tax", "houses", STATE, nothing + tax, bought, tax * bought),
-        ]
-        if self.netting is not None:
-            credit = self._in_communities(self.in_groups(self._credit()))
-            paid.append(("house_net_metering", retailer, "houses", nothing, nothing, credit))
-        if bill.tax:
-            taxed = sum((amount for kind, *_, amount in paid if kind not in UNTAXED), nothing)
-            due = bill.tax * taxed
-            paid.append(("house_value_added_tax", "houses", STATE, nothing, nothing, due))
-        return paid
-
-    def _credit(self) -> Each:
-        """Return what net metering adds for a month that ends with the step, shape (houses,)."""
-        if self.netting is None:
-            return np.zeros(self.setting.houses)
-        bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
-        return self.netting.credit(self.simulation.step_index, bought, sold)
-
-    def _monthly_charges(self) -> dict[str, Each]:
-        """Return the charges of a month that ends with the step by kind, shape (houses,)."""
-        setting, step = self.setting, self.simulation.step_index
-        monthly = setting.bill.monthly
-        if monthly is None:
-            return {}
-        if not monthly.ends[step]:
-            return dict.fromkeys(monthly.kinds, np.zeros(setting.houses))
-        known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
-        return monthly.charges(known)
-
     def pay(self) -> None:
         """Let houses pay for what they draw and the tax, and be paid for what they deliver."""
-        simulation = self.simulation
         if self.answers is not None:
             self.answers.pay()
-        if self.setting.local:
-            # The price of communities is set after houses have decided.
-            self._payments = self.payments()
-        names, step = simulation.setting.communities, simulation.step_index
-        asked = simulation.paid_price()
-        for kind, payer, payee, prices, energies, amounts in self._payments:
-            for m in self._inhabited:
-                sides = [
-                    f"{side}@{names[m]}" if side in ("houses", "aggregator") else side
-                    for side in (payer, payee)
-                ]
-                energy, amount = float(energies[m]), float(amounts[m])
-                price = float(prices[m])
-                simulation.ledger.pay(step, kind, sides[0], sides[1], energy, price, amount)
-                utility = (payee == "utility") - (payer == "utility")
-                simulation.direct_income += utility * amount
-                if "aggregator" in (payer, payee):
-                    # What the aggregator gets beyond the price of its community.
-                    gets = 1.0 if payee == "aggregator" else -1.0
-                    simulation.aggregator_margin += gets * (amount - float(asked[m]) * energy)
+        self.payments.pay()
 
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each house is."""
@@ -324,25 +231,7 @@ class CompositeStorageHouses(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each house pays for what it draws and the state, and is paid."""
-        prices, bill, step = self.setting.prices, self.setting.bill, self.simulation.step_index
-        bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
-        asked = self.simulation.paid_price()[self.setting.community]
-        tax = prices.carbon_tax * prices.emission_factor
-        if (share := self.setting.settings.tariff.feed_in_share) is None:
-            paid = (float(prices.purchase[step]) + tax) * bought
-            received = float(bill.feed_in[step]) * sold + self._credit()
-        else:
-            paid, received = (asked + tax) * bought, share * asked * sold
-        # The price of energy has fees and value added tax in it, what is due by month has not.
-        due = sum(self._monthly_charges().values(), self.setting.base_charge[step])
-        paid = paid + (1.0 + bill.tax) * due
-        yield MemberPayments("houses", bought, sold, paid, received)
-        if self.answers is not None:
-            exchange = self.answers.exchange_kwh.reshape(2, -1)
-            more, less = np.maximum(exchange, 0.0), np.maximum(0.0 - exchange, 0.0)
-            # Houses have a tariff of their own, and what their stores answer stays with it.
-            more, less = more.sum(axis=0), less.sum(axis=0)
-            yield at_price("houses", asked, more, less, shared=False)
+        return self.payments.member_payments()
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each house holds [kWh]."""
@@ -352,7 +241,7 @@ class CompositeStorageHouses(Scheme):
         """Return the energies, the emissions and the money of the step."""
         prices = self.setting.prices
         sums = {f"house_{name}": float(values.sum()) for name, values in self.by_group.items()}
-        amounts = {kind: float(amount.sum()) for kind, *_, amount in self._payments}
+        amounts = {kind: float(amount.sum()) for kind, *_, amount in self.payments.of_step}
         bill = amounts["house_purchase"] - amounts["house_feed_in"]
         parts = {kind: amount for kind, amount in amounts.items() if kind not in OF_EVERY_BILL}
         bill += sum(-amount if kind in CREDITS else amount for kind, amount in parts.items())
@@ -372,16 +261,7 @@ class CompositeStorageHouses(Scheme):
             "house_upkeep": upkeep,
             "house_carbon_tax": amounts["carbon_tax"],
             "house_running_cost": bill + upkeep + amounts["carbon_tax"],
-            **(self._by_part(amounts) if self.setting.settings.tariff.itemized else {}),
-        }
-
-    @staticmethod
-    def _by_part(amounts: dict[str, float]) -> dict[str, float]:
-        """Return the parts of the bill by their names in the totals."""
-        return {
-            f"house_bill_{kind.removeprefix('house_')}": amount
-            for kind, amount in amounts.items()
-            if kind != "carbon_tax"
+            **(_by_part(amounts) if self.setting.settings.tariff.itemized else {}),
         }
 
     def counts(self) -> dict[str, int]:
@@ -402,15 +282,7 @@ class CompositeStorageHouses(Scheme):
 
     def move(self) -> None:
         """Let the storages do what was decided, and the month go on."""
-        step, monthly = self.simulation.step_index, self.setting.bill.monthly
-        if monthly is not None:
-            begun = monthly.begun(self.setting.houses)
-            known = monthly.after(self._month, step, self.energies_kwh["import_kwh"])
-            for name, values in (begun if monthly.ends[step] else known).items():
-                self._month[name][...] = values
-        if self.netting is not None:
-            bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
-            self.netting.move(step, bought, sold)
+        self.payments.move()
         decided = self.decided
         if self.answers is not None:
             decided = self.houses.with_response(decided, self.answers.exchange_kwh)
@@ -433,14 +305,18 @@ class CompositeStorageHouses(Scheme):
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""
-        month = {"month": self._month} if self._month else {}
-        netted = {} if self.netting is None else {"netted": self.netting.month}
-        return {**self.houses.columns.state(), **month, **netted}
+        return {**self.houses.columns.state(), **self.payments.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
-        for name, values in self._month.items():
-            values[...] = state["month"][name]
-        for name, values in ({} if self.netting is None else self.netting.month).items():
-            values[...] = state["netted"][name]
+        self.payments.restore(state)
         self.houses.columns.restore(state)
+
+
+def _by_part(amounts: dict[str, float]) -> dict[str, float]:
+    """Return the parts of the bill by their names in the totals."""
+    return {
+        f"house_bill_{kind.removeprefix('house_')}": amount
+        for kind, amount in amounts.items()
+        if kind != "carbon_tax"
+    }

@@ -9,17 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.answers_of_stores import (
-    AnswerNames,
-    AnswersOfStores,
-    KnownStores,
-    answered_kwh,
-)
+from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.investments import invested, valued_at
+from hmesh.runs.audits.known_stores import KnownStores, answered_kwh
 from hmesh.runs.audits.line_flows import read_lines
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
@@ -27,7 +23,8 @@ from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableRead
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.audit_days import Timetable
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SCHOOLS, SchoolMessages
-from hmesh.runs.schemes.school_buses.audit_world import SchoolTallies, SchoolWorld
+from hmesh.runs.schemes.school_buses.audit_tallies import SchoolTallies
+from hmesh.runs.schemes.school_buses.audit_world import SchoolWorld
 from hmesh.runs.schemes.school_buses.records import recorded_schools
 from hmesh.runs.schemes.school_buses.section import CONNECTION, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting

@@ -1,12 +1,11 @@
 """The schools of one strategy of a run, simulated again and compared with its results."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.audit_report import Label, relative
 from hmesh.runs.audits.elastic_members import UNMOVED
 from hmesh.runs.audits.reference.school_yard import SchoolYard
 from hmesh.runs.audits.reference.schools import (
@@ -17,7 +16,6 @@ from hmesh.runs.audits.reference.schools import (
     least_cost,
 )
 from hmesh.runs.audits.reference.valleys import flattest
-from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.school_buses.audit_messages import (
     Said,
@@ -26,6 +24,7 @@ from hmesh.runs.schemes.school_buses.audit_messages import (
     planned,
     sent_as_curves,
 )
+from hmesh.runs.schemes.school_buses.audit_night import ChargingWindows
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.strategy_names import is_own
 
@@ -37,66 +36,6 @@ BUS_COLUMNS = (
     "school", "capacity_kwh", "soc_min", "soc_max", "power_kw", "charge_efficiency",
     "discharge_efficiency", "round_km", "consumption_kwh_per_km", "energy_kwh",
 )  # fmt: skip
-
-
-class SchoolTallies:
-    """One line for each thing checked of schools."""
-
-    def __init__(self) -> None:
-        name = "schools: "
-        self.worth = Tally(f"{name}worth of energy never changes", 0.0)
-        self.store = Tally(f"{name}stores change by exchange and driving", EXACT, "of the energy")
-        self.bounds = Tally(
-            f"{name}bounds as rating, stores and rounds allow", EXACT, "of the energy"
-        )
-        self.within = Tally(f"{name}exchange within rating and bounds", EXACT, "kWh")
-        self.unmet = Tally(f"{name}unmet is what stores lack", EXACT, "of the energy")
-        self.soc = Tally(f"{name}no battery below 0 or above 1", EXACT, "1")
-        self.average = Tally(f"{name}average price of what is stored", EXACT, "of the price")
-        self.replaced = Tally(f"{name}what charging replaces", EXACT, "of the energy")
-        self.at_once = Tally(f"{name}charging after use at full power", EXACT, "of the energy")
-        self.flat = Tally(f"{name}no schedule of a night is flatter", EXACT, "of the load")
-        self.full = Tally(f"{name}every school gets what it asked for", EXACT, "of the energy")
-        self.shaved = Tally(f"{name}centralised control shaves most", EXACT, "of the energy")
-        self.best = Tally(f"{name}none sells more than suits it", EXACT, "of the energy")
-        self.price = Tally(f"{name}no incentive price costs the utility less", EXACT, "of the cost")
-        self.one = Tally(f"{name}one incentive price for all", 0.0)
-        self.idle = Tally(f"{name}nothing asked or sold outside critical hours", 0.0)
-        self.said = Tally("messages: of schools, as they must be", EXACT, "of the value")
-
-    def _all(self) -> list[Tally]:
-        return list(vars(self).values())
-
-    def note(self, note: str) -> None:
-        """Add a note to every line."""
-        for tally in self._all():
-            tally.note(note)
-
-    def checks(self) -> list[Check]:
-        """Return what was found."""
-        return [tally.check() for tally in self._all()]
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """A charging window: its steps, their load, what may be drawn in any k of them, and wishes.
-
-    Attributes
-    ----------
-    slots
-        The steps.
-    load_kwh
-        Load expected in each, shape (slots,).
-    within_kwh
-        What all buses may draw in 0, 1, ... steps, shape (slots + 1,).
-    wanted_kwh
-        What each school is to draw in all, shape (schools,).
-    """
-
-    slots: NDArray[np.intp]
-    load_kwh: NDArray[np.float64]
-    within_kwh: NDArray[np.float64]
-    wanted_kwh: NDArray[np.float64]
 
 
 class SchoolWorld:
@@ -134,8 +73,7 @@ class SchoolWorld:
         )  # fmt: skip
         self.figures = {name: np.zeros(inputs.steps) for name in names}
         self._done: NDArray[np.float64] | float = 0.0
-        self._night: Night | None = None
-        self._drawn: list[NDArray[np.float64]] = []
+        self.windows = ChargingWindows(setting, self.yard, audit.tallies, reliable=self.reliable)
 
     def step(self, step: int, rows: Columns) -> None:
         """Check a step and go on to the next."""
@@ -150,7 +88,9 @@ class SchoolWorld:
         deliver = yard.dealt_out(sold, spare)
         self._done = charge - deliver + self._answered(step)
         self._compare(step, rows, charge)
-        self._night_before(step, rows)
+        if self.strategy != "charge_after_use" and not self.own:
+            of_all = self.inputs.places.label("", step, [self.inputs.strategies[self.s]])
+            self.windows.compare(step, rows, self._label(step), of_all)
         most = yard.by_school(np.where(charge > 0, 0.0, yard.sell_kwh))
         game = self._trade(step, rows, most, spare, deliver)
         # A rule of a plugin may say whatever it wants.
@@ -174,11 +114,7 @@ class SchoolWorld:
         if not self.reliable or self.own:
             answers.left.note("schedules are not known")
         else:
-            planned = np.zeros(len(self.yard))
-            if self._night is not None:
-                drawn = sum(self._drawn, np.zeros(len(self.yard)))
-                planned = np.maximum(self._night.wanted_kwh - drawn, 0.0)
-            left = self.yard.left_over(charge, deliver, planned)
+            left = self.yard.left_over(charge, deliver, self.windows.planned_kwh)
             answers.hold(step, self.s, *left, not self.setting.is_critical(step))
         return self._answered(step)
 
@@ -237,49 +173,6 @@ class SchoolWorld:
             at_once = relative(rows["charged_kwh"], by_school(yard.charge_kwh))
             tallies.at_once.add(at_once[None, None], label, step)
 
-    def _night_before(self, step: int, rows: Columns) -> None:
-        """Check the schedule of a charging window once it is over."""
-        tallies, setting = self.audit.tallies, self.setting
-        if self.strategy == "charge_after_use" or self.own:
-            return
-        if setting.opens[step]:
-            slots = setting.valley(step)
-            load = setting.forecast.demand_kwh(slots.tolist())
-            needs, limit, count = self.yard.needs_kwh, self.yard.limit_kwh, len(slots)
-            wanted = self.yard.by_school(np.minimum(needs, count * limit))
-            within = self.yard.within(needs, count)
-            self._night, self._drawn = Night(slots, load, within, wanted), []
-        if not self.reliable:
-            tallies.flat.note("messages may be lost or late, or supply fail")
-            return
-        if self._night is None:
-            return
-        slots = self._night.slots
-        scheduled = len(slots) > len(self._drawn) and slots[len(self._drawn)] == step
-        if scheduled:
-            self._drawn.append(rows["charged_kwh"])
-        else:
-            tallies.full.add(np.abs(rows["charged_kwh"])[None, None], self._label(step), step)
-        if scheduled and len(self._drawn) == len(slots):
-            self._hold_night(step, np.array(self._drawn).T, self._night)
-
-    def _hold_night(self, step: int, drawn: NDArray[np.float64], night: "Night") -> None:
-        """Hold a schedule against the best that ratings and stores allow.
-
-        The sum of squares is least exactly where no other schedule lies downhill; the steepest way
-        down fills the lowest steps first, as much as fits in one, two, ... steps.
-        """
-        tallies = self.audit.tallies
-        due = relative(drawn.sum(axis=1), night.wanted_kwh)
-        tallies.full.add(due[None, None], self._label(step), step)
-        level = night.load_kwh + drawn.sum(axis=0)
-        ascending = np.argsort(level, kind="stable")
-        fits = np.diff(night.within_kwh)
-        gap = float(level @ drawn.sum(axis=0) - level[ascending] @ fits)
-        scale = max(float(np.abs(level) @ np.maximum(fits, 1.0)), 1.0)
-        here = self.inputs.places.label("", step, [self.inputs.strategies[self.s]])
-        tallies.flat.add(np.array([[max(gap, 0.0) / scale]]), here, step)
-
     def _due(self, step: int, rows: Columns, game: tuple[Schools, Purchase] | None) -> list[Said]:
         """Return the messages that should have been sent in a step."""
         schools, due = len(self.yard), []
@@ -287,8 +180,9 @@ class SchoolWorld:
             charge = self.yard.charge_kwh
             buses, energy = int(np.count_nonzero(charge)), float(charge.sum())
             return [Said(0, "BusPlugIn", buses, energy, from_schools=True)] if buses else []
-        if self.setting.opens[step] and self._night is not None:
-            load, wanted = self._night.load_kwh, float(self._night.wanted_kwh.sum())
+        night = self.windows.night
+        if self.setting.opens[step] and night is not None:
+            load, wanted = night.load_kwh, float(night.wanted_kwh.sum())
             due += planned(schools, load, wanted) if schools and len(load) else []
         round_: int | None = 0
         if game is not None and self.inputs.scenario.game.solver == "negotiate":

@@ -4,13 +4,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from hmesh.runs.audits.answers_of_stores import (
-    AnswerNames,
-    AnswersOfStores,
-    KnownStores,
-    room_beside,
-    whole_pairs,
-)
+from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
+from hmesh.runs.audits.known_stores import KnownStores, room_beside, whole_pairs
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run

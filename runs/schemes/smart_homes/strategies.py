@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from hmesh.agents.smart_homes import ControlSettings
+from hmesh.agents.home_controller import ControlSettings
 from hmesh.markets.home_layout import Assignment
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.fleet import ParkedVehicles
 from hmesh.agents.known_tariffs import KnownTariffs
+from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.markets.tariff_response import best_under_tariff
 from hmesh.runs.schemes.vehicles.setting import PAYERS
 from hmesh.runs.world.member_payments import MemberPayments

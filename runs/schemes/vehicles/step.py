@@ -6,39 +6,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.agents.fleet import Fleet, ParkedVehicles
+from hmesh.agents.fleet import Fleet
 from hmesh.agents.fleet_learning import let_learn
+from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.environment.battery import charged
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
-from hmesh.environment.moments import MS_PER_H, step_moment
-from hmesh.environment.outages import Outages
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
-from hmesh.runs.schemes.vehicles.group_figures import group_sums
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
 from hmesh.runs.schemes.vehicles.own_tariffs import VehicleTariffs
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
+from hmesh.runs.schemes.vehicles.plug_supply import PlugSupply
 from hmesh.runs.schemes.vehicles.records import (
-    recorded_vehicles,
     write_departures,
     write_fleet,
     write_step,
     write_trips,
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
-from hmesh.runs.schemes.vehicles.worth import cost_of_chargers, cost_of_step
+from hmesh.runs.schemes.vehicles.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
-from hmesh.runs.world.travel import AGENT_TYPE
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
-
-AT_BOUND = 1e-9
 
 
 class VehicleSharing(Scheme):
@@ -119,26 +114,12 @@ class VehicleSharing(Scheme):
             habits=self.vehicles.habits_of(self.fleet.population, simulation.streams),
             plugs=self.plugs,
         )
-        self.traffic.supply_out = self._no_whole_supply
-        self.charger_outages = self._outages_of_chargers()
-        self._cut_short: NDArray[np.float64] | None = None
+        self.supply = PlugSupply(self)
+        self.traffic.supply_out = self.supply.not_whole
         self.traffic.begin()
         self.started = False
         self.look_around()
         self.started = True
-
-    def _outages_of_chargers(self) -> Outages | None:
-        """Return the failures that chance brings to chargers; None where it brings none."""
-        given, streams = self.setting.scenario.chance.charger_outages, self.simulation.streams
-        if given is None:
-            return None
-        groups = self.vehicles.groups
-        return Outages(
-            len(self.fleet),
-            given.mean_time_between_failures_h,
-            given.mean_time_to_repair_h,
-            lambda day, change: groups.draw(streams, f"charger outages {change}", AGENT_TYPE, day),
-        )
 
     @property
     def deciding(self) -> Fleet:
@@ -147,47 +128,7 @@ class VehicleSharing(Scheme):
 
     def begin_step(self) -> None:
         """Let chargers fail or be repaired, and cut off the vehicles behind them."""
-        fleet, chance = self.fleet.population, self.simulation.chance
-        self._cut_short = None
-        where = fleet["community"]
-        if chance.lost_part.any():
-            self._cut(np.where(where >= 0, 1.0 - chance.lost_part[where], 1.0))
-        if self.charger_outages is not None:
-            # At a stop on the way a vehicle uses no charger of its own.
-            out = np.where(fleet["way_kwh"] < 0.0, self._chargers_out(self.charger_outages), 0.0)
-            fleet["charger_out"][:] = out == 1.0
-            if ((out > 0.0) & (out < 1.0)).any():
-                self._cut(np.where(out < 1.0, 1.0 - out, 1.0))
-        if self.setting.scenario.outages:
-            unsupplied = chance.feeder_out[np.maximum(where, 0)]
-            fleet["cut_off"][:] = (where >= 0) & (fleet["charger_out"] | unsupplied)
-
-    def _cut(self, part: NDArray[np.float64]) -> None:
-        """Let vehicles be plugged in for a part of the time for which they would be."""
-        fleet = self.fleet.population
-        if self._cut_short is None:
-            # Until batteries have moved: who is plugged in all the step stays so.
-            self._cut_short = fleet["plugged_part"].copy()
-        fleet["plugged_part"][:] *= part
-
-    def _chargers_out(self, outages: Outages) -> NDArray[np.float64]:
-        """Return for which part of the step the charger of each vehicle is out."""
-        simulation = self.simulation
-        step, step_h = simulation.step_index, simulation.step_h
-        span = step_moment(step, step_h), step_moment(step + 1, step_h)
-        if simulation.log.wanted:
-            changes = outages.changes_in(*span)
-            recorded = min(recorded_vehicles(self.setting), self.traffic.vehicles_there)
-            for kind, out in (("fails", True), ("repaired", False)):
-                mine = (changes.rows < recorded) & (changes.out == out)
-                simulation.log.note(kind, "charger", changes.at_ms[mine], changes.rows[mine])
-        return outages.parts(*span)
-
-    def _no_whole_supply(self) -> NDArray[np.bool_]:
-        """Return where nobody charges on the way in the step: an outage, if only for a part."""
-        chance = self.simulation.chance
-        out: NDArray[np.bool_] = chance.feeder_out | (chance.lost_part > 0.0)
-        return out
+        self.supply.begin_step()
 
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
@@ -392,89 +333,11 @@ class VehicleSharing(Scheme):
 
     def sums(self) -> dict[str, float]:
         """Return the energies of the step, and the bill with its two parts."""
-        paid, received = self.paid_and_received()
-        own = self.own_tariffs
-        bill = paid - received
-        if own is None:
-            bill = float((self.simulation.paid_price() * self.vehicle_kwh).sum())
-        sums = {
-            "vehicle_kwh": float(self.vehicle_kwh.sum()),
-            "vehicle_charged_kwh": float(self.charged_kwh.sum()),
-            "vehicle_discharged_kwh": float(self.discharged_kwh.sum()),
-            "driven_km": float(self.fleet.population["driven_km"][self.drivers].sum()),
-            "unmet_trip_kwh": float(self.unmet_kwh.sum()),
-            "ev_bill": bill,
-            "ev_charging_bill": paid,
-            "ev_discharging_income": received,
-            **({} if own is None else own.meters.sums()),
-        }
-        if self.traffic.trips.growth is not None:
-            sums["joined_kwh"] = self.traffic.joined_kwh
-        if self.plugs is not None and self.fleet.chargers:
-            sums["waiting_vehicle_h"] = float(self.plugs.waiting_ms.sum()) / MS_PER_H
-        if self.journeys is not None:
-            sums["on_the_way_kwh"] = float(self.way_kwh.sum())
-            sums["late_h"] = self.journeys.delayed_ms / MS_PER_H
-        if self.departing is not None:
-            sums["departure_short_kwh"] = float(self.departing.short_kwh.sum())
-        return sums | cost_of_step(self) | group_sums(self)
+        return sums_of(self)
 
     def counts(self) -> dict[str, int]:
         """Count what was clipped, saturated, unmet or empty in this step."""
-        bounds, decision = self.simulation.bounds, self.simulation.market.decision
-        price = decision.community_price
-        answers = np.array([len(parked) > 0 for parked in self.pay_price])
-        bounded = self.strategy not in ("typical", "planner")
-        at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
-        at_lower = answers & (price <= bounds.aggregator_lower + AT_BOUND) & bounded
-        set_freely = self.strategy == "three_level"
-        utility_at_bound = (
-            decision.utility_price >= bounds.utility_upper - AT_BOUND
-            or decision.utility_price <= bounds.utility_lower + AT_BOUND
-        )
-        saturated, below = np.array(
-            [
-                parked.bounded(energy)
-                for parked, energy in zip(self.parked, self.response_kwh, strict=True)
-            ]
-        ).T
-        market = self.simulation.market
-        captive = market.passive_kwh.copy()
-        for groups in market.answering.values():
-            for m, each in enumerate(groups):
-                if len(each):
-                    captive[m] += each.lower_kwh.sum()
-        return {
-            "community_price_at_upper_bound": int(at_upper.sum()),
-            "community_price_at_lower_bound": int(at_lower.sum()),
-            "utility_price_at_bound": int(set_freely and utility_at_bound),
-            "communities_without_vehicles": int((~answers & self.simulation.supplied).sum()),
-            "communities_with_captive_load": int((answers & (captive > 0)).sum()),
-            "communities_all_saturated": int(
-                ((self.present > 0) & (saturated == self.present)).sum()
-            ),
-            "vehicles_at_bound": int(saturated.sum()),
-            "parked_below_soc_min": int(below.sum()),
-            "vehicles_cut_off": self._cut_off(),
-            "unmet_trips": int((self.unmet_kwh > 0).sum()),
-            **({} if self.departing is None else {"departures_short": self.departing.short}),
-            **self._of_chargers(),
-            **self.traffic.counts,
-            **decision.counts,
-        }
-
-    def _cut_off(self) -> int:
-        """Return how many parked vehicles an outage keeps from their plugs in this step."""
-        if not self.setting.scenario.outages:
-            return 0
-        fleet = self.fleet.population
-        return int(np.count_nonzero(fleet["cut_off"] & (fleet["plugged_part"] > 0)))
-
-    def _of_chargers(self) -> dict[str, int]:
-        """Return how many vehicles found no plug in the step at once, where chargers are named."""
-        if self.plugs is None or not self.fleet.chargers:
-            return {}
-        return {"arrivals_without_plug": int(self.plugs.unplugged.sum())}
+        return counts_of(self)
 
     def worst(self) -> dict[str, float]:
         """Return how much the utility may have missed."""
@@ -503,8 +366,7 @@ class VehicleSharing(Scheme):
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
         self._move_at_stops()
-        if self._cut_short is not None:
-            self.fleet.population["plugged_part"][:] = self._cut_short
+        self.supply.end_step()
         self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
         if self.plugs is not None:
             self.plugs.exchange(self.session_kwh())
@@ -535,16 +397,7 @@ class VehicleSharing(Scheme):
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""
-        fleet = self.fleet.population
-        there = self.traffic.vehicles_there
-        soc = fleet["energy_kwh"][:there] / fleet["capacity_kwh"][:there]
-        return {
-            "final_mean_soc": float(soc.mean()) if len(soc) else None,
-            "stored_change_kwh": float(
-                fleet["energy_kwh"].sum() - self.vehicles.fleet["energy_kwh"].sum()
-            ),
-            **cost_of_chargers(self),
-        }
+        return summary_of(self)
 
     def state(self) -> dict[str, Any]:
         """Return the columns of the fleet, live, and the journeys of those that do not reach.
@@ -554,11 +407,9 @@ class VehicleSharing(Scheme):
         state: dict[str, Any] = {"fleet": self.fleet.population.state()}
         if self.journeys is not None:
             state["journeys"] = self.journeys.state()
-        if self.charger_outages is not None:
-            state["charger_outages"] = self.charger_outages.state()
         if self.own_tariffs is not None:
             state["own_tariffs"] = self.own_tariffs.state()
-        return state
+        return state | self.supply.state()
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
@@ -570,8 +421,7 @@ class VehicleSharing(Scheme):
         self.fleet.population.restore(state["fleet"])
         if self.journeys is not None:
             self.journeys.restore(state["journeys"])
-        if self.charger_outages is not None:
-            self.charger_outages.restore(state["charger_outages"])
+        self.supply.restore(state)
         if self.own_tariffs is not None:
             self.own_tariffs.restore(state["own_tariffs"])
 

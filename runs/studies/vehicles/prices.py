@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.three_level_game import Game, Outcome, solve_exact, solve_grid
+from hmesh.markets.price_game import Game, Outcome
+from hmesh.markets.three_level_game import solve_exact, solve_grid
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.days import DAY_STEPS, case_study, live_day, par_of
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
