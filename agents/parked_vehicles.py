@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
-from hmesh.environment.ask_and_answer import Who
+from hmesh.environment.ask_and_answer import Who, reply_to
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.curve_messages import CurveRequest
+from hmesh.environment.messages import EnergyBid, PriceOffer
 from hmesh.markets.answer_kernels import exchange_energy
 from hmesh.markets.answers import Answers, inelastic_answer, sum_of_answers
 from hmesh.markets.departure_value import (
@@ -20,9 +21,13 @@ from hmesh.markets.departure_value import (
     curves_before_departure,
     worth_before_departure,
 )
+from hmesh.markets.energy_at_prices import EnergyAtPrice
 
 if TYPE_CHECKING:
     from hmesh.agents.fleet import Fleet
+
+# So many vehicles of a community answer when their answers are looked at.
+MANY = 2**14
 
 type PerVehicle = float | NDArray[np.float64]
 # Vehicles of one behaviour among some: its class, their places there, and their rows.
@@ -52,6 +57,15 @@ class ParkedVehicles(AnsweringStores):
     departure: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(
         kw_only=True, default=None
     )
+
+    def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
+        """Answer an offer with the energies of those that hear it, of many when looked at."""
+        if who is not True or len(self) < MANY or self.behaving or self.departure is not None:
+            return AnsweringStores.hear(self, offer, who)
+        if not self.fleet.model.bus.transparent:
+            return AnsweringStores.hear(self, offer, who)
+        later: Any = EnergyAtPrice(offer.price, self._columns, len(self))
+        return EnergyBid(energy_kwh=later, **reply_to(offer, len(self)))
 
     def within(
         self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]
