@@ -41,6 +41,7 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
     first = np.diff(houses.setting.day, prepend=houses.setting.day[0]) != 0
     for s, strategy in enumerate(houses.strategies):
         stated, answers = houses.tariffs(s), houses.answers(s)
+        sizes = houses.battery_kwh(s)
         own, shape = houses.devices(strategy), (houses.inputs.steps, len(chosen))
         at_cop = [
             own
@@ -62,12 +63,15 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
             )
             supplied, answer = there[:, s, h].tolist(), answers[:, :, h].tolist()
             known = stated[int(houses.setting.community[h])]
+            size = sizes[:, h].tolist()
             for step, (load, heat, sun) in enumerate(needs.T.tolist()):
                 if first[step]:
                     house.begin_day()
                 due["stored_kwh"][step, column] = house.stored_kwh
                 due["tank_kwh"][step, column] = house.tank_kwh
                 house.devices = in_part(at_cop[step], float(part[step]))
+                if size[step] != own.battery_kwh:
+                    house.devices = replace(house.devices, battery_kwh=size[step])
                 done = house.step(
                     load, heat, sun, known[step],
                     there=supplied[step], answer_kwh=tuple(answer[step]),

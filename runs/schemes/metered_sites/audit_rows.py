@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.reference.capacity_fade import capacity_by_step
 from hmesh.runs.audits.reference.metered_sites import Price, Site, allowed, settle
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader, framed
@@ -16,7 +17,6 @@ from hmesh.runs.schemes.metered_sites.setting import (
     ON_TARIFF,
     POOLED,
     SELF_CONSUMING,
-    YEAR_H,
     MeteredSitesSetting,
     SiteLayout,
 )
@@ -252,12 +252,11 @@ class RowAudit:
         first = self.setting.first_of_day
         for s, strategy in enumerate(self.strategies):
             new = self.setting.battery_kwh(strategy)[: self.count[s]]
-            given = np.cumsum(self.of(s, "discharge_kwh"), axis=0)
-            before = np.concatenate([np.zeros((1, self.count[s])), given[:-1]])[first]
-            cycles = np.divide(before, new, where=new > 0, out=np.zeros_like(before))
-            years = (first * self.inputs.step_h / YEAR_H)[:, None]
-            left = np.maximum(1.0 - own.calendar_fade * years - own.cycle_fade * cycles, 0.0)
-            off = relative(self.of(s, "capacity_kwh"), new * left)
+            left = capacity_by_step(
+                new, self.of(s, "discharge_kwh"), first, self.inputs.step_h,
+                own.calendar_fade, own.cycle_fade,
+            )  # fmt: skip
+            off = relative(self.of(s, "capacity_kwh"), left)
             tally.add(off[:, None], self._label(s))
         return tally.check()
 
