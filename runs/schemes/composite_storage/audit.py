@@ -247,8 +247,9 @@ class CompositeStorageAudit(SchemeAudit):
         yield from by_design(behaving, "managers", ["managers decide by their rules"])
         if self.answers_of is not None:
             hold_house_answers(
-                self.answers_of, setting, self.strategies, self.replay.rows, self.replay.parts
-            )
+                self.answers_of, setting, self.strategies, self.replay.rows, self.replay.parts,
+                self.replay.battery_kwh,
+            )  # fmt: skip
             yield from self.answers_of.checks()
         asked = self.hours["community_price"]
         yield check_house_messages(
