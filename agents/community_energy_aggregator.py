@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,18 +13,15 @@ from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequ
 from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
-from hmesh.markets.aggregator_response import (
-    ResponseMap,
-    ResponseOnDemand,
-    best_price,
-    response_map,
-)
+from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
 from hmesh.markets.answer_curves import COLUMNS, SATURATED, sum_of_curves
 from hmesh.markets.demand_curve import demand_curve
+from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice
 from hmesh.markets.learned_demand import LearnedDemand, learn_demand
 from hmesh.markets.price_game import PriceBounds
 from hmesh.markets.price_limits import price_limits, prices_within
-from hmesh.markets.response_on_bins import ResponseOnBins, many
+from hmesh.markets.response_of_many import many, response_of_many
+from hmesh.markets.response_on_demand import ResponseOnDemand
 
 type Bids = Literal["prices", "curves"]
 
@@ -74,7 +71,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._parts: dict[str, slice]
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
-        self._answers: ResponseMap | ResponseOnBins | ResponseOnDemand | None = None
+        self._answers: ResponseMap | ResponseOnDemand | None = None
         self._limits_kwh: tuple[float, float] | None = None
         self._held = False
         # What it asks, where somebody outside of the world decides that.
@@ -147,7 +144,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         unexplained = np.isnan(curves[:, SATURATED])
         inelastic = np.zeros(count)
         if unexplained.any():
-            taken = np.nan_to_num(self._ask(0.5 * (lowest + highest)))
+            taken = np.nan_to_num(np.asarray(self._ask(0.5 * (lowest + highest))))
             inelastic = np.where(unexplained, taken, 0.0)
         fixed = self._fixed_kwh + float(inelastic.sum())
         answers = sum_of_curves(fixed, curves[~unexplained])
@@ -163,7 +160,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
             if self._limits_kwh is not None:
                 asked = prices_within(learned.kinks, lowest, highest, *self._limits_kwh)
             self._held = asked != (lowest, highest)
-            self._answers = ResponseOnBins(learned.kinks, *asked)
+            self._answers = response_of_many(learned.kinks, *asked)
             return
         curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         if self._limits_kwh is not None:
@@ -200,16 +197,28 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         """Itself, as the utility addresses it."""
         return Party(self.name, 1, self.hear)
 
-    def _ask(self, price: float) -> NDArray[np.float64]:
+    def _ask(self, price: float) -> Answer:
         """Ask everybody until they have answered; NaN for those that stay silent."""
-        heard = np.full(self._count, np.nan)
+        heard: Answer = np.empty(0)
 
         def hear(answer: Heard[EnergyBid]) -> None:
+            nonlocal heard
+            energy: object = answer.message.energy_kwh
+            if answer.who is True and answer.rows is True and self._from_all(energy):
+                heard = energy
+                return
+            if len(heard) < self._count:
+                heard = np.full(self._count, np.nan)
+            assert isinstance(heard, np.ndarray)
             part = self._parts[answer.message.sender]
-            answer.write(heard[part], np.asarray(answer.message.energy_kwh))
+            answer.write(heard[part], np.asarray(energy))
 
         self._talk.ask(self.parties, lambda about: PriceOffer(price=price, **about), hear)
-        return heard
+        return heard if len(heard) == self._count else np.full(self._count, np.nan)
+
+    def _from_all(self, energy: object) -> TypeGuard[Answer]:
+        """Return whether energies are those of everybody, so that nothing needs to be joined."""
+        return isinstance(energy, np.ndarray | EnergyAtPrice) and len(energy) == self._count
 
     def hear(self, offer: PriceOffer, who: Who = True) -> EnergyBid:
         """Answer the utility's offer with the energy the community would take."""
@@ -296,7 +305,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         """
         price = self.best_price(utility_price)
         for _ in range(MOST_REVISIONS if self.unexplained else 0):
-            self._revise(self._ask(price))
+            self._revise(np.asarray(self._ask(price)))
             revised = self.best_price(utility_price)
             if revised == price:
                 break

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
-from hmesh.environment.ask_and_answer import Who
+from hmesh.environment.ask_and_answer import Who, reply_to
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.curve_messages import CurveRequest
+from hmesh.environment.messages import EnergyBid, PriceOffer
 from hmesh.markets.answer_kernels import exchange_energy
 from hmesh.markets.answers import Answers, inelastic_answer, sum_of_answers
 from hmesh.markets.departure_value import (
@@ -20,9 +21,13 @@ from hmesh.markets.departure_value import (
     curves_before_departure,
     worth_before_departure,
 )
+from hmesh.markets.energy_at_prices import EnergyAtPrice
 
 if TYPE_CHECKING:
     from hmesh.agents.fleet import Fleet
+
+# So many vehicles of a community answer when their answers are looked at.
+MANY = 2**14
 
 type PerVehicle = float | NDArray[np.float64]
 # Vehicles of one behaviour among some: its class, their places there, and their rows.
@@ -53,6 +58,15 @@ class ParkedVehicles(AnsweringStores):
         kw_only=True, default=None
     )
 
+    def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
+        """Answer an offer with the energies of those that hear it, of many when looked at."""
+        if who is not True or len(self) < MANY or self.behaving or self.departure is not None:
+            return AnsweringStores.hear(self, offer, who)
+        if not self.fleet.model.bus.transparent:
+            return AnsweringStores.hear(self, offer, who)
+        later: Any = EnergyAtPrice(offer.price, self._columns, len(self))
+        return EnergyBid(energy_kwh=later, **reply_to(offer, len(self)))
+
     def within(
         self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]
     ) -> "ParkedVehicles":
@@ -74,7 +88,7 @@ class ParkedVehicles(AnsweringStores):
                 others[places] = False
                 parts.append(kind.answers_rows(vehicles))
             if others.any():
-                parts[0] = self._some(np.flatnonzero(others)).answers(fixed_kwh)
+                parts[0] = self.plain().some(np.flatnonzero(others)).answers(fixed_kwh)
             return sum_of_answers(parts)
         stores = self._stores
         if stores is None:
@@ -85,18 +99,22 @@ class ParkedVehicles(AnsweringStores):
         """Return the same vehicles as if all best-responded."""
         return replace(self, behaving=()) if self.behaving else self
 
-    def _some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
-        """Return some of them as vehicles that best-respond."""
+    def some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
+        """Return some of them, by their places in ascending order."""
 
         def of(column: PerVehicle) -> Any:
             return column[places] if isinstance(column, np.ndarray) else column
 
+        behaving = tuple(
+            (kind, np.flatnonzero(np.isin(places, k)), vehicles)
+            for kind, k, vehicles in self.behaving
+        )
         wanted = None if self.departure is None else (of(self.departure[0]), of(self.departure[1]))
         return replace(
             self, rows=self.rows[places], usable_kwh=self.usable_kwh[places],
             lower_kwh=self.lower_kwh[places], upper_kwh=self.upper_kwh[places],
             lam=of(self.lam), theta=of(self.theta), charge_efficiency=of(self.charge_efficiency),
-            discharge_efficiency=of(self.discharge_efficiency), behaving=(),
+            discharge_efficiency=of(self.discharge_efficiency), behaving=behaving,
             energy_kwh=self.energy_kwh[places], departure=wanted,
         )  # fmt: skip
 
@@ -113,6 +131,18 @@ class ParkedVehicles(AnsweringStores):
         if stores is None:
             return AnsweringStores.worth(self, exchange_kwh)
         return float(worth_before_departure(stores, exchange_kwh).sum())
+
+    @property
+    def columns(self) -> StoreColumns:
+        """What each is as a store, whether or not it wants energy at its departure."""
+        stores = self._stores
+        if stores is None:
+            nothing = np.zeros(len(self))
+            stores = StoreColumns(
+                self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+                self.charge_efficiency, self.discharge_efficiency, nothing, nothing,
+            )  # fmt: skip
+        return stores
 
     @property
     def _stores(self) -> StoreColumns | None:

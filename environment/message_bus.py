@@ -245,6 +245,11 @@ class MessageBus:
         """
         return message
 
+    @property
+    def transparent(self) -> bool:
+        """Whether what is said to populations is neither changed on its way nor kept."""
+        return self.keep != "all" and type(self).in_flight is MessageBus.in_flight
+
     def send(self, message: Message) -> NDArray[np.bool_] | bool:
         """Send a message of which nobody needs to hear more than that it was sent.
 

@@ -8,7 +8,6 @@ the best profit is a convex function of ``q``, the upper envelope of one such fu
 and two pieces never change order more than once.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,7 @@ ROWS_OF_AN_ARC = 50
 
 
 @dataclass(frozen=True, slots=True)
-class _Arcs:
+class Arcs:
     """One parabola of profit per piece of the demand curve; all arrays have one shape."""
 
     low: NDArray[np.float64]
@@ -36,8 +35,8 @@ class _Arcs:
     price_offset: NDArray[np.float64]
     price_gain: NDArray[np.float64]
 
-    def __getitem__(self, chosen: Any) -> "_Arcs":
-        return _Arcs(
+    def __getitem__(self, chosen: Any) -> "Arcs":
+        return Arcs(
             self.low[chosen],
             self.high[chosen],
             self.intercept[chosen],
@@ -53,7 +52,7 @@ class _Arcs:
             self.low, self.high, self.intercept, self.slope, self.price_offset, self.price_gain
         )  # fmt: skip
 
-    def pairs(self, left: NDArray[np.intp]) -> "_Arcs":
+    def pairs(self, left: NDArray[np.intp]) -> "Arcs":
         """Return arcs and the ones right of them, in arrays of shape (2, n)."""
         return self[np.stack((left, left + 1))]
 
@@ -73,7 +72,8 @@ class _Arcs:
         return first, (self.high - self.price_offset) / self.price_gain
 
 
-def _arcs(curve: DemandCurve) -> _Arcs:
+def arcs_of(curve: DemandCurve) -> Arcs:
+    """Return the parabola of profit of every piece of a demand curve."""
     low, high = curve.edges[:-1], curve.highs
     flat = curve.slope == 0
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -84,7 +84,7 @@ def _arcs(curve: DemandCurve) -> _Arcs:
         curve.intercept[flat] > 0, np.inf, np.where(curve.intercept[flat] < 0, -np.inf, 0.0)
     )
     gain = np.where(flat & (curve.intercept == 0), 1.0, 0.5)
-    return _Arcs(low, high, curve.intercept, curve.slope, offset, gain)
+    return Arcs(low, high, curve.intercept, curve.slope, offset, gain)
 
 
 def best_price(curve: DemandCurve, utility_price: float) -> float:
@@ -107,7 +107,7 @@ def best_price(curve: DemandCurve, utility_price: float) -> float:
     Source: Khwanrit (2024), eq. (5.20), corrected for bounds: the profit is compared on every
     piece.
     """
-    arcs = _arcs(curve)
+    arcs = arcs_of(curve)
     q = np.float64(utility_price)
     best = int(np.argmax(arcs.profit(q)))  # type: ignore[arg-type]
     return float(arcs.price(q)[best])  # type: ignore[arg-type]
@@ -155,50 +155,6 @@ class ResponseMap:
         return self.demand_offset[k] + self.demand_gain[k] * utility_price
 
 
-class ResponseOnDemand:
-    """Best answers of an aggregator, each found when the utility asks a price.
-
-    For some tens of prices that is faster than a `ResponseMap`, which knows them all. The more
-    expensive the utility, the more expensive the best piece of the demand; so only pieces are
-    compared that lie between the best ones of the two nearest prices that were asked before.
-
-    Parameters
-    ----------
-    curve : DemandCurve
-        Demand of the community over the prices the aggregator may ask.
-    """
-
-    def __init__(self, curve: DemandCurve) -> None:
-        self._arcs = _arcs(curve)
-        self._asked: list[float] = []
-        self._best: list[int] = []
-
-    def _answer(self, utility_price: float) -> tuple[int, float]:
-        """Return the best piece and the best price on it."""
-        place = bisect_left(self._asked, utility_price)
-        first = self._best[place - 1] if place else 0
-        last = self._best[place] if place < len(self._best) else len(self._arcs.low) - 1
-        arcs = (
-            self._arcs if last - first + 1 == len(self._arcs.low) else self._arcs[first : last + 1]
-        )
-        q = np.float64(utility_price)
-        prices = arcs.price(q)  # type: ignore[arg-type]
-        best = int(np.argmax((prices - q) * (arcs.intercept - arcs.slope * prices)))
-        if place == len(self._asked) or self._asked[place] != utility_price:
-            self._asked.insert(place, utility_price)
-            self._best.insert(place, first + best)
-        return first + best, float(prices[best])
-
-    def price(self, utility_price: float) -> float:
-        """Best community price [money/kWh]; the lowest of equally good ones."""
-        return self._answer(utility_price)[1]
-
-    def demand_kwh(self, utility_price: float) -> float:
-        """Demand [kWh] at the best community price."""
-        piece, price = self._answer(utility_price)
-        return float(self._arcs.intercept[piece] - self._arcs.slope[piece] * price)
-
-
 def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) -> ResponseMap:
     """Best answer of an aggregator to every utility price within bounds.
 
@@ -224,7 +180,7 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
     """
     if lowest_price == highest_price:
         return _single_response(curve, lowest_price)
-    arcs = _arcs(curve)
+    arcs = arcs_of(curve)
     if compiled_for(ROWS_OF_AN_ARC * len(arcs.low)):
         kept, starts = _passed(arcs, lowest_price, highest_price, FEW_ROUNDS, envelope)
         columns = np.empty((5, 3 * len(kept)))
@@ -241,7 +197,7 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
 
 
 def _passed(
-    arcs: _Arcs, lowest: float, highest: float, rounds: int, envelope: Callable[..., int]
+    arcs: Arcs, lowest: float, highest: float, rounds: int, envelope: Callable[..., int]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the places of arcs that have passed the stack, and from which prices each is best."""
     kept, starts = np.empty(len(arcs.low), np.int64), np.empty(len(arcs.low))
@@ -250,8 +206,8 @@ def _passed(
 
 
 def _few_rounds(
-    arcs: _Arcs, lowest_price: float, highest_price: float
-) -> tuple[_Arcs, NDArray[np.float64], bool]:
+    arcs: Arcs, lowest_price: float, highest_price: float
+) -> tuple[Arcs, NDArray[np.float64], bool]:
     """Return the arcs that are left after a few rounds, where each begins, and if none has to go.
 
     Where some still have to, the starts say nothing.
@@ -280,7 +236,7 @@ def _single_response(curve: DemandCurve, utility_price: float) -> ResponseMap:
     return ResponseMap(starts, utility_price, price, constant, curve.demand_kwh(price), constant)
 
 
-def _crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
+def _crossings(pairs: Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
     """Return the utility price at which each right arc overtakes the left one, within bounds."""
     first, last = pairs.turning_points()
     # Where the price sticks at a common kink both arcs earn the same from the end of the left arc
@@ -293,7 +249,7 @@ def _crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float6
     return crossing
 
 
-def _searched_crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
+def _searched_crossings(pairs: Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
     """Return where the falling lead of each left arc over its right one ends.
 
     The lead is a parabola between the turning points of both arcs.
@@ -318,7 +274,7 @@ def _searched_crossings(pairs: _Arcs, lowest: float, highest: float) -> NDArray[
     return np.where(overtaken, start + root * (end - start), highest)
 
 
-def _lead(pairs: _Arcs, q: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lead(pairs: Arcs, q: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return what each left arc earns more than its right one at utility prices, (k, n)."""
     profit = pairs.profit(q[:, None, :])
     lead: NDArray[np.float64] = profit[:, 0] - profit[:, 1]
@@ -339,7 +295,7 @@ def _falling_root(
 
 
 def _affine_pieces(
-    arcs: _Arcs, starts: NDArray[np.float64], ends: NDArray[np.float64]
+    arcs: Arcs, starts: NDArray[np.float64], ends: NDArray[np.float64]
 ) -> ResponseMap:
     """Cut every arc into its lower end, its inside and its upper end, and drop what is empty."""
     first, last = arcs.turning_points()

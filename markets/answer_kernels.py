@@ -70,6 +70,32 @@ def respond_lossless(
         energy[k] = wanted if wanted < upper[k] else upper[k]
 
 
+@kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8[,]!")
+def respond_to_prices(
+    prices: Each,
+    lam: Each,
+    theta: Each,
+    usable: Each,
+    lower: Each,
+    upper: Each,
+    energy: NDArray[np.float64],
+) -> None:
+    """Write the best exchanges of batteries without losses at several prices, one row for each."""
+    count = energy.shape[1]
+    # Contiguous copies, so that several batteries are worked on at once.
+    value, fall = np.empty(count), np.empty(count)
+    held, least, most = np.empty(count), np.empty(count), np.empty(count)
+    for k in range(count):
+        value[k], fall[k] = lam[k], theta[k]
+        held[k], least[k], most[k] = usable[k], lower[k], upper[k]
+    for row in range(len(prices)):
+        price, answers = prices[row], energy[row]
+        for k in range(count):
+            wanted = (value[k] - price) / fall[k] - held[k]
+            wanted = wanted if wanted > least[k] else least[k]
+            answers[k] = wanted if wanted < most[k] else most[k]
+
+
 @kernel("f8 f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]!")
 def respond_with_losses(
     price: float,

@@ -12,6 +12,93 @@ type Each = NDArray[np.float64]
 type Counts = NDArray[np.int64]
 
 
+# So many kinks are sorted by insertion.
+SHORT = 24
+
+
+@kernel("f8[] f8[] i8[]! f8[]!")
+def order_kinks(starts: Each, ends: Each, order: Counts, price: Each) -> None:
+    """Write the places of kinks among starts and then ends in order of their prices.
+
+    Kinks are put into buckets of equal width, about four in each, and sorted within these. It is
+    the order of ``argsort(kind="stable")``: of equal prices the first stays the first.
+
+    Parameters
+    ----------
+    starts, ends : array
+        Prices of the kinks, none of which is NaN or infinite [money/kWh].
+    order, price : array, shape (kinks,)
+        Room for the places, and for the prices in their order.
+    """
+    begun, count = len(starts), len(starts) + len(ends)
+    low, high = np.inf, -np.inf
+    for each in (starts, ends):
+        for k in range(len(each)):
+            low = each[k] if each[k] < low else low
+            high = each[k] if each[k] > high else high
+    buckets = max(count // 4, 1)
+    scale = buckets / (high - low) if high > low else 0.0
+    if not np.isfinite(scale):
+        buckets, scale = 1, 0.0
+    end_of = np.zeros(buckets + 1, np.int64)
+    for each in (starts, ends):
+        for k in range(len(each)):
+            end_of[min(int((each[k] - low) * scale), buckets - 1) + 1] += 1
+    for k in range(buckets):
+        end_of[k + 1] += end_of[k]
+    # Where the next kink of a bucket goes, and in the end where the bucket ends.
+    for k in range(count):
+        here = starts[k] if k < begun else ends[k - begun]
+        bucket = min(int((here - low) * scale), buckets - 1)
+        at = end_of[bucket]
+        order[at], price[at] = k, here
+        end_of[bucket] = at + 1
+    other, other_price = np.empty(0, np.int64), np.empty(0)
+    begin = 0
+    for bucket in range(buckets):
+        end = end_of[bucket]
+        ascending = True
+        for k in range(begin + 1, end):
+            ascending = ascending and price[k - 1] <= price[k]
+        if ascending:
+            begin = end
+            continue
+        for first in range(begin, end, SHORT):
+            for k in range(first + 1, min(first + SHORT, end)):
+                here, place = price[k], order[k]
+                at = k
+                while at > first and price[at - 1] > here:
+                    order[at], price[at] = order[at - 1], price[at - 1]
+                    at -= 1
+                order[at], price[at] = place, here
+        # Where many are in a bucket, sorted parts are merged by two, and these again.
+        width = SHORT
+        if end - begin > width and len(other) < end - begin:
+            other, other_price = np.empty(end - begin, np.int64), np.empty(end - begin)
+        while width < end - begin:
+            for first in range(begin, end - width, 2 * width):
+                middle, last = first + width, min(first + 2 * width, end)
+                if price[middle - 1] <= price[middle]:
+                    continue
+                for k in range(width):
+                    other[k], other_price[k] = order[first + k], price[first + k]
+                left, right, at = 0, middle, first
+                while left < width and right < last:
+                    if other_price[left] <= price[right]:
+                        order[at], price[at] = other[left], other_price[left]
+                        left += 1
+                    else:
+                        order[at], price[at] = order[right], price[right]
+                        right += 1
+                    at += 1
+                while left < width:
+                    order[at], price[at] = other[left], other_price[left]
+                    left += 1
+                    at += 1
+            width *= 2
+        begin = end
+
+
 @kernel("i8[] f8[] f8[] i8[] f8[] f8[] i8[] b1 f8 f8[]! f8[]! f8[]! i8[]! i8[]!")
 def sorted_kinks(
     order: Counts,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.answers import Answers
 from hmesh.markets.bin_kernels import merge_kinks
-from hmesh.markets.curve_kernels import lines_of_kinks, sorted_kinks
+from hmesh.markets.curve_kernels import lines_of_kinks, order_kinks, sorted_kinks
 
 # As a share of the prices at hand.
 SAME_PRICE = 1e-14
@@ -189,9 +189,10 @@ class Bends:
     def _compiled_curve(self, inside: "Bends") -> "DemandCurve":
         """Return what `curve` does of kinks inside, none of which is a jump, by kernels."""
         begun = len(inside.starts)
-        order = np.concatenate((inside.starts, inside.ends)).argsort(kind="stable")
-        kinks = len(order)
+        kinks = begun + len(inside.ends)
         price, bend, moment = np.empty((3, kinks))
+        order = np.empty(kinks, dtype=np.int64)
+        order_kinks(inside.starts, inside.ends, order, price)
         step, firsts = np.empty((2, kinks), dtype=np.int64)
         one = np.ndarray((kinks,), np.int64, _ONE, strides=(0,))
         counted = inside.starts_count is not None and inside.ends_count is not None

@@ -200,3 +200,73 @@ def affine_pieces(
             demand_gain[found] = 0.0
             found += 1
     return found
+
+
+@kernel("f8[] f8[] f8[] f8[] i8 f8[] f8[] f8[] f8[] i8 i8 f8 f8")
+def best_piece(
+    low: Each,
+    high: Each,
+    intercept: Each,
+    slope: Each,
+    block: int,
+    block_low: Each,
+    block_high: Each,
+    most_kwh: Each,
+    least_kwh: Each,
+    first: int,
+    last: int,
+    q: float,
+    rounding: float,
+) -> tuple[int, float]:
+    """Return the first piece of a demand curve that earns most, and the best price on it.
+
+    A block of pieces is looked at where it may earn as much as the best piece found: what it earns
+    at most is known from the demand at its ends.
+
+    Parameters
+    ----------
+    low, high, intercept, slope : array, shape (n,)
+        The pieces of a `hmesh.markets.DemandCurve`, and between which prices each holds.
+    block : int
+        Pieces in a block.
+    block_low, block_high, most_kwh, least_kwh : array, shape (blocks,)
+        Between which prices each block holds [money/kWh], and the demands there [kWh].
+    first, last : int
+        Pieces to compare; the last one is among them.
+    q : float
+        Price of the utility [money/kWh].
+    rounding : float
+        Share of a profit that may be rounding [-].
+    """
+    from_block, to_block = first // block, last // block + 1
+    certain = -np.inf
+    for b in range(from_block + 1, to_block):
+        earned = (block_low[b] - q) * most_kwh[b]
+        certain = earned if earned > certain else certain
+    margin = rounding * max(abs(most_kwh[from_block]), abs(least_kwh[to_block - 1]))
+    margin *= max(abs(block_low[from_block] - q), abs(block_high[to_block - 1] - q))
+    found, best, best_at = -1, -np.inf, 0.0
+    for b in range(from_block, to_block):
+        from_low, from_high = block_low[b] - q, block_high[b] - q
+        reach = max(from_low * most_kwh[b], from_low * least_kwh[b])
+        reach = max(reach, from_high * most_kwh[b], from_high * least_kwh[b])
+        if reach < certain - margin:
+            continue
+        for k in range(max(first, b * block), min(last + 1, (b + 1) * block)):
+            falls, offset, gain = slope[k], 0.0, 0.5
+            if falls != 0.0:
+                offset = 0.5 * intercept[k] / falls
+            elif intercept[k] > 0.0:
+                offset = np.inf
+            elif intercept[k] < 0.0:
+                offset = -np.inf
+            else:
+                gain = 1.0
+            price = offset + gain * q
+            price = price if price > low[k] else low[k]
+            price = price if price < high[k] else high[k]
+            profit = (price - q) * (intercept[k] - falls * price)
+            if profit > best:
+                found, best, best_at = k, profit, price
+        certain = best if best > certain else certain
+    return found, best_at

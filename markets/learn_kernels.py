@@ -14,10 +14,12 @@ type Flags = NDArray[np.bool_]
 # What `learn_lines` returns as its first number: all went well; or the array rule has to do it,
 # since somebody was silent or holds more than it values.
 DONE, LEFT = 0, 1
+# More than prices are ever asked.
+SEEN = 2**20
 
 
 @kernel(
-    "f8[] f8[,] f8[] f8[] f8 f8[]! f8[]! f8[]! f8[]! b1[]! f8[]! b1[]! b1[]! "
+    "f8[] f8[,]! f8[] f8[] f8 f8[]! f8[]! f8[]! f8[]! b1[]! f8[]! b1[]! b1[]! "
     "f8[]! f8[]! f8[]! f8[]!"
 )
 def learn_lines(
@@ -77,32 +79,59 @@ def learn_lines(
     middle_row = count // 2
     widest = gap_below = gap_above = 0.0
     asked = np.empty(count)
+    # One price after another for all and without a branch, so that several are looked at at once:
+    # how many answers are the first one or more, how many are above the last one, and how many are
+    # none above the one before.
+    seen = np.zeros(size, np.int64)
+    highest, lowest = answers[0].copy(), answers[count - 1].copy()
+    for k in range(count):
+        row, before_row = answers[k], answers[max(k - 1, 0)]
+        for j in range(size):
+            energy = row[j]
+            seen[j] += (
+                (1 if energy >= highest[j] else 0)
+                + (SEEN if energy > lowest[j] else 0)
+                + (SEEN * SEEN if energy <= before_row[j] else 0)
+            )
+    lines, allowed_of, farthest = np.empty(size, np.int64), np.empty(size), np.zeros(size)
+    line_price, line_kwh = np.empty(size), np.empty(size)
     for j in range(size):
-        for k in range(count):
-            asked[k] = answers[k, j]
-            if asked[k] != asked[k]:
-                return LEFT, 0.0, 0.0
         into, out_of = charge_efficiency[j], discharge_efficiency[j]
         losing = into != 1.0 or out_of != 1.0
-        most, least = asked[0], asked[count - 1]
+        most, least = highest[j], lowest[j]
         points = first = drop = bottom = 0
         last = count - 1
-        constant, bottom_found, largest = True, False, 0.0
-        for k in range(count):
-            energy = asked[k]
-            size_of = energy if energy > 0.0 else -energy
+        constant, largest = True, 0.0
+        if not losing and seen[j] >= count * SEEN * SEEN:
+            # Answers that never rise: places follow from numbers.
+            constant = most == least
+            size_of, largest = most if most > 0.0 else -most, least if least > 0.0 else -least
             largest = size_of if size_of > largest else largest
-            constant = constant and energy == most
-            if not bottom_found and energy <= least:
-                bottom, bottom_found = k, True
-            if energy < most:
-                if drop == 0:
-                    drop = k
-                if energy > least and not (losing and energy == 0.0):
-                    if points == 0:
-                        first = k
-                    last = k
-                    points += 1
+            if not constant:
+                drop, bottom = seen[j] % SEEN, (seen[j] // SEEN) % SEEN
+                points = bottom - drop
+                if points > 0:
+                    first, last = drop, bottom - 1
+        else:
+            bottom_found = False
+            for k in range(count):
+                energy = answers[k, j]
+                if energy != energy:
+                    return LEFT, 0.0, 0.0
+                asked[k] = energy
+                size_of = energy if energy > 0.0 else -energy
+                largest = size_of if size_of > largest else largest
+                constant = constant and energy == most
+                if not bottom_found and energy <= least:
+                    bottom, bottom_found = k, True
+                if energy < most:
+                    if drop == 0:
+                        drop = k
+                    if energy > least and not (losing and energy == 0.0):
+                        if points == 0:
+                            first = k
+                        last = k
+                        points += 1
         before = drop - 1 if drop > 0 else 0
         unknown[j] = points < 2 and most != least
         if unknown[j]:
@@ -122,6 +151,7 @@ def learn_lines(
             if above - below > widest:
                 widest, gap_below, gap_above = above - below, below, above
         unexplained[j], inelastic[j], two[j] = False, 0.0, False
+        lines[j], line_price[j], line_kwh[j], slope[j] = 0, prices[0], most, 1.0
         if losing and points >= 2:
             change_first = asked[first] * into if asked[first] > 0.0 else asked[first] / out_of
             value_first = prices[first] / into if asked[first] > 0.0 else prices[first] * out_of
@@ -152,33 +182,43 @@ def learn_lines(
                     value[j], theta[j] = worth, falls
                     least_kwh[j], most_kwh[j] = lower, upper
                     continue
-        full[j], empty[j], slope[j], taken[j] = prices[0], prices[0], 1.0, most
+        full[j], empty[j], taken[j] = prices[0], prices[0], most
         if constant:
             continue
         anchor = first if points >= 1 else before
+        at_kwh = answers[anchor, j]
         if points >= 2:
-            steep = (asked[first] - asked[last]) / (prices[last] - prices[first])
+            steep = (at_kwh - answers[last, j]) / (prices[last] - prices[first])
         elif points == 1:
-            left = (most - asked[first]) / (prices[first] - prices[before])
-            right = (asked[first] - least) / (prices[bottom] - prices[first])
+            left = (most - at_kwh) / (prices[first] - prices[before])
+            right = (at_kwh - least) / (prices[bottom] - prices[first])
             steep = left if left > right else right
         else:
             steep = (most - least) / (prices[bottom] - prices[before])
-        at_price, at_kwh = prices[anchor], asked[anchor]
-        close = steep > 0.0 and np.isfinite(steep)
-        allowed = agreement * (1.0 + largest)
-        if close:
-            for k in range(count):
-                off = at_kwh - (prices[k] - at_price) * steep
-                off = off if off > least else least
-                off = off if off < most else most
-                off -= asked[k]
-                close = close and (off if off > 0.0 else -off) <= allowed
-        if close:
-            full[j] = at_price - (most - at_kwh) / steep
-            empty[j] = at_price + (at_kwh - least) / steep
-            slope[j] = steep
+        line_price[j], line_kwh[j] = prices[anchor], at_kwh
+        if steep > 0.0 and np.isfinite(steep):
+            lines[j], slope[j] = 1, steep
         else:
+            lines[j] = -1
+        allowed_of[j] = agreement * (1.0 + largest)
+    # What lines say, one price after another again.
+    for k in range(count):
+        row, price = answers[k], prices[k]
+        for j in range(size):
+            off = line_kwh[j] - (price - line_price[j]) * slope[j]
+            off = off if off > lowest[j] else lowest[j]
+            off = off if off < highest[j] else highest[j]
+            off -= row[j]
+            off = off if off > 0.0 else -off
+            farthest[j] = off if off > farthest[j] else farthest[j]
+    for j in range(size):
+        if lines[j] == 0:
+            continue
+        if lines[j] == 1 and farthest[j] <= allowed_of[j]:
+            full[j] = line_price[j] - (highest[j] - line_kwh[j]) / slope[j]
+            empty[j] = line_price[j] + (line_kwh[j] - lowest[j]) / slope[j]
+        else:
+            slope[j] = 1.0
             unexplained[j] = True
-            inelastic[j] = taken[j] = asked[middle_row]
+            inelastic[j] = taken[j] = answers[middle_row, j]
     return DONE, gap_below, gap_above

@@ -7,7 +7,7 @@ answers that are neither bounds nor idleness then fix both of its lines, since t
 value and the fall of that with the energy held.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,8 @@ from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
-from hmesh.markets.heard_answers import (
-    HeardAnswers,
-    HiddenLines,
-    hidden_lines,
-    rows_of_column,
-)
+from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice, answers_of_rows
+from hmesh.markets.heard_answers import HeardAnswers, HiddenLines, hidden_lines, rows_of_column
 from hmesh.markets.learn_kernels import DONE, learn_lines
 from hmesh.markets.price_search import ends_first
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
@@ -29,6 +25,9 @@ FIRST_PROBES = 11
 MOST_PROBES = 200
 AGREEMENT = 1e-9
 CACHED = 2**11
+# Vehicles whose answers a kernel learns from at a time; no power of two, so that answers of one
+# vehicle to several prices do not fall on the same lines of the cache.
+LOOKED_AT = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class LearnedDemand:
 
 
 def learn_demand(
-    ask: Callable[[float], NDArray[np.float64]],
+    ask: Callable[[float], Answer],
     fixed_kwh: float,
     lowest_price: float,
     highest_price: float,
@@ -69,7 +68,7 @@ def learn_demand(
     ----------
     ask : callable
         Sends a price [money/kWh] and returns what every vehicle answers [kWh], shape (n,), NaN
-        where no answer came.
+        where no answer came; or an `EnergyAtPrice`, which is worked out for some at a time.
     fixed_kwh : float
         Load of the community that does not answer to prices [kWh].
     lowest_price, highest_price : float
@@ -93,56 +92,64 @@ def learn_demand(
     narrow = 1e-9 * (highest_price - lowest_price)
     order = np.argsort(prices)
     prices, answers = prices[order], [answers[k] for k in order]
-    energy_kwh = np.array(answers)
-    learned, hidden = _look(prices, energy_kwh, plugs, fixed_kwh)
-    rows, there = hidden.rows, energy_kwh[:, hidden.rows]
+    learned, hidden = _look(prices, answers, plugs, fixed_kwh)
+    rows, there = hidden.rows, answers_of_rows(answers, hidden.rows)
     while hidden.widest > narrow and len(prices) < most_probes:
         learned = None
         place = int(prices.searchsorted(hidden.middle))
         prices = np.insert(prices, place, hidden.middle)
         answers.insert(place, ask(hidden.middle))
-        if np.isnan(answers[place]).all():
+        if _silent(answers[place]):
             break
-        there = np.concatenate((there[:place], answers[place][None, rows], there[place:]))
+        found = answers_of_rows([answers[place]], rows)
+        there = np.concatenate((there[:place], found, there[place:]))
         some = rows_of_column(plugs[0], rows), rows_of_column(plugs[1], rows)
-        _, hidden = _look(prices, there, some, 0.0)
+        _, hidden = _look(prices, list(there), some, 0.0)
         # Who is known stays known.
         rows, there = rows[hidden.rows], there[:, hidden.rows]
     if learned is None:
-        learned = _explained(prices, np.array(answers), plugs, fixed_kwh)
+        learned = _explained(prices, answers, plugs, fixed_kwh)
     return learned
+
+
+def _silent(answer: Answer) -> bool:
+    """Return whether nobody answered."""
+    if isinstance(answer, EnergyAtPrice) or len(answer) == 0 or not np.isnan(answer[0]):
+        return False
+    return bool(np.isnan(answer).all())
 
 
 def _look(
     prices: NDArray[np.float64],
-    energy_kwh: NDArray[np.float64],
+    answers: Sequence[Answer],
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
 ) -> tuple[LearnedDemand | None, HiddenLines]:
     """Return what answers say, where that is found with it, and what they hide."""
-    count = energy_kwh.shape[1]
-    if count == 0 or np.isnan(energy_kwh).all(axis=1).any():
+    count = len(answers[0])
+    if count == 0 or any(_silent(each) for each in answers):
         return None, HiddenLines(np.empty(0, dtype=np.intp))
     # Of each vehicle all answers are looked at.
     if compiled_for(len(prices) * count):
-        learned, hidden = _by_kernel(prices, energy_kwh, plugs, fixed_kwh)
+        learned, hidden = _by_kernel(prices, answers, plugs, fixed_kwh)
         if learned is not None:
             return learned, hidden
-    return None, hidden_lines(prices, energy_kwh, plugs)
+    return None, hidden_lines(prices, answers_of_rows(answers, slice(None)), plugs)
 
 
 def _explained(
     prices: NDArray[np.float64],
-    energy_kwh: NDArray[np.float64],
+    answers: Sequence[Answer],
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
 ) -> LearnedDemand:
     """Return what all answers say together; prices to which nobody answered say nothing."""
-    count = energy_kwh.shape[1]
+    count = len(answers[0])
     if compiled_for(count):
-        learned, _ = _by_kernel(prices, energy_kwh, plugs, fixed_kwh)
+        learned, _ = _by_kernel(prices, answers, plugs, fixed_kwh)
         if learned is not None:
             return learned
+    energy_kwh = answers_of_rows(answers, slice(None))
     if count:
         heard = ~np.isnan(energy_kwh).all(axis=1)
         prices, energy_kwh = prices[heard], energy_kwh[heard]
@@ -244,21 +251,29 @@ def _by_two_lines(heard: HeardAnswers) -> tuple[NDArray[np.intp], Answers]:
 
 def _by_kernel(
     prices: NDArray[np.float64],
-    energy_kwh: NDArray[np.float64],
+    answers: Sequence[Answer],
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
 ) -> tuple[LearnedDemand | None, HiddenLines]:
     """Do as `_explain` and `_gaps`; None where some were silent or hold more than they value."""
-    count = energy_kwh.shape[1]
+    count = len(answers[0])
     full, empty, slope, taken, inelastic, *batteries = np.empty((9, count))
     unexplained, two, unknown = np.empty((3, count), dtype=np.bool_)
-    states = (whole(each, full) for each in plugs)
-    what, below, above = learn_lines(
-        prices, energy_kwh, *states, AGREEMENT, full, empty, slope, taken, unexplained, inelastic,
-        two, unknown, *batteries,
-    )  # fmt: skip
-    if what != DONE:
-        return None, HiddenLines(np.empty(0, dtype=np.intp))
+    states = [whole(each, full) for each in plugs]
+    columns = (full, empty, slope, taken, unexplained, inelastic, two, unknown, *batteries)
+    below = above = 0.0
+    # Some vehicles at a time, whose answers stay in the processor's cache.
+    for start in range(0, count, LOOKED_AT):
+        here = slice(start, start + LOOKED_AT)
+        what, from_price, to_price = learn_lines(
+            prices, answers_of_rows(answers, here), *(each[here] for each in states), AGREEMENT,
+            *(each[here] for each in columns),
+        )  # fmt: skip
+        if what != DONE:
+            return None, HiddenLines(np.empty(0, dtype=np.intp))
+        # The first of the widest gaps.
+        if to_price - from_price > above - below:
+            below, above = from_price, to_price
     hidden = HiddenLines(np.flatnonzero(unknown), below, above)
     if not two.any():
         kinks = Answers(fixed_kwh + float(taken.sum()), full, empty, slope)

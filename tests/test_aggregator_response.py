@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hmesh.markets.aggregator_response import ResponseOnDemand, best_price, response_map
+from hmesh.markets.aggregator_response import best_price, response_map
+from hmesh.markets.response_on_demand import ResponseOnDemand
 from tests.games import Community, communities
 
 LOWEST, HIGHEST = 0.0, 80.0

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hmesh.agents import parked_vehicles
 from hmesh.environment import compiled
 from hmesh.environment.compiled import compiled_for, kernel
-from hmesh.markets import price_windows
+from hmesh.markets import learned_demand, price_windows
 from hmesh.markets.answer_curves import energy_of_curves
 from hmesh.markets.answers import Answers, battery_answers, demand_at
 from hmesh.markets.demand_curve import Bends, bends_of, merged
+from hmesh.markets.energy_at_prices import EnergyAtPrice
 from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.value_of_energy import PlanningStores, planned_answer, value_of_energy
@@ -345,3 +347,50 @@ def test_batteries_that_are_alike_have_the_values_that_each_has_alone() -> None:
     # Those whose bounds allow one energy only answer all the same.
     idle = planned_answer(stores, together, np.ones(count), np.zeros(count), np.zeros(count))
     assert idle.together().answering
+
+
+@pytest.mark.parametrize("losses", [False, True])
+def test_answers_looked_at_later_are_those_of_all_at_once(
+    kernels: Any, monkeypatch: pytest.MonkeyPatch, losses: bool
+) -> None:
+    efficiency = 0.9 if losses else 1.0
+    changes = {
+        "game.solver": "negotiate", "hours": 6,
+        "vehicles.charge_efficiency": efficiency, "vehicles.discharge_efficiency": efficiency,
+    }  # fmt: skip
+    found = []
+    for many, on in ((10**9, False), (0, False), (0, True)):
+        monkeypatch.setattr(parked_vehicles, "MANY", many)
+        # Some at a time, and not all parts of the same size.
+        monkeypatch.setattr(learned_demand, "LOOKED_AT", 7)
+        kernels(on=on)
+        found.append(followed(changes))
+    assert found[0] == found[1] == found[2]
+
+
+def test_messages_that_are_kept_or_changed_are_worked_out_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parked_vehicles, "MANY", 0)
+    found = {}
+    for keep in ("none", "all"):
+        scenario = load_scenario(
+            "three-communities",
+            {
+                "vehicles.count": 60, "strategies": ["three_level"], "plots": False, "hours": 1,
+                "messages.keep": keep,
+            },
+        )  # fmt: skip
+        simulation = Simulation(make_setting(scenario), "three_level")
+        kinds = set()
+        send = simulation.bus.send
+
+        def sent(message: Any, send: Any = send, kinds: set[type] = kinds) -> Any:
+            if message.kind == "EnergyBid" and message.count > 1:
+                kinds.add(type(message.energy_kwh))
+            return send(message)
+
+        monkeypatch.setattr(simulation.bus, "send", sent)
+        simulation.step()
+        found[keep] = kinds
+    assert found == {"none": {EnergyAtPrice}, "all": {np.ndarray}}

@@ -48,6 +48,8 @@ class HouseholdChecks:
         Households that draw by a behaviour of a plugin, by row.
     part : array, shape (steps, storages)
         For which part of each step the community of each storage is supplied.
+    capacity_kwh : array, shape (steps, strategies that use them, storages)
+        Capacity of each storage in every step.
     """
 
     def __init__(
@@ -62,8 +64,9 @@ class HouseholdChecks:
         follows: list[str],
         own_way: NDArray[np.intp],
         part: NDArray[np.float64],
+        capacity_kwh: NDArray[np.float64],
     ) -> None:
-        self.part = part
+        self.part, self.capacity_kwh = part, capacity_kwh
         self.inputs, self.rules, self.shared, self.tables = inputs, rules, shared, tables
         self.demand = demand_kwh
         self.supplied = supplied
@@ -254,7 +257,8 @@ class HouseholdChecks:
             part = float(self.part[step, row])
             bright = there and sun >= rule.charge_above_kw * part * self.inputs.step_h
             held = float(storages["stored_kwh"][step, s, row])
-            charge[row], given = in_part(unit, part).slot(held, sun, wanted, bright=bright)
+            here = in_part(unit, part, float(self.capacity_kwh[step, s, row]))
+            charge[row], given = here.slot(held, sun, wanted, bright=bright)
             place[served], granted[served] = np.arange(1, len(served) + 1), given
             if charge[row] == 0.0 or self.rules.serve_while_charging:
                 lacking = [w - g > AT_BOUND for w, g in zip(wanted, given, strict=True)]
@@ -357,7 +361,7 @@ class HouseholdChecks:
                 found.append(
                     plan(
                         outlook,
-                        unit,
+                        in_part(unit, 1.0, float(self.capacity_kwh[step, s, row])),
                         held,
                         by_delivered=rules.stop_when == "delivered",
                         tolerance_kwh=rules.tolerance_kwh,

@@ -254,8 +254,9 @@ class CompositeStorageAudit(SchemeAudit):
         )
         if self.answers_of is not None:
             hold_house_answers(
-                self.answers_of, setting, self.strategies, self.replay.rows, self.replay.parts
-            )
+                self.answers_of, setting, self.strategies, self.replay.rows, self.replay.parts,
+                self.replay.battery_kwh,
+            )  # fmt: skip
             yield from self.answers_of.checks()
         asked = self.hours["community_price"]
         yield check_house_messages(self.run, self.inputs, setting, self.follows, self.sums, asked)

@@ -4,6 +4,7 @@ By the second implementation of `hmesh.runs.audits.reference`.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +52,10 @@ class CheapestDispatch:
             needs = self.setting.series.of_house(house)
             for s, strategy in enumerate(self.strategies):
                 own = self.houses.devices(strategy)
+                if own.battery_kwh and self.setting.settings.devices.battery_fades:
+                    # Limits as wide as they ever were: no dispatch within them costs less.
+                    last_kwh = float(self.houses.battery_kwh(s)[-1, house])
+                    own = replace(own, soc_min=own.soc_min * last_kwh / own.battery_kwh)
                 mine = {name: self.houses.rows[name][:, s, house] for name in FLOWS}
                 cost = self.prices.cost(mine)
                 kept = (1.0 - self.setting.tank_loss) ** self.inputs.step_h

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.reference.capacity_fade import capacity_by_step
 from hmesh.runs.audits.reference.heat_pumps import rooms_as_store
 from hmesh.runs.audits.reference.house_dispatch import (
     Prices,
@@ -231,6 +232,21 @@ class RecordedHouses:
             tank_wear=0.0,
         )
 
+    def battery_kwh(self, s: int) -> NDArray[np.float64]:
+        """Return the capacity of the battery of each house in every step, (steps, houses) [kWh]."""
+        own, new = self.setting.settings.devices, self.devices(self.strategies[s]).battery_kwh
+        if not own.battery_fades:
+            return np.full((self.inputs.steps, self.recorded), new)
+        return capacity_by_step(
+            np.full(self.recorded, new), self.discharged_kwh(s), self.setting.day,
+            self.inputs.step_h, own.calendar_fade, own.cycle_fade,
+        )  # fmt: skip
+
+    def discharged_kwh(self, s: int) -> NDArray[np.float64]:
+        """Return what the battery of each house discharges in every step, (steps, houses)."""
+        done = self.rows["charge_kwh"][:, s] - self.rows["discharge_kwh"][:, s]
+        return np.maximum(0.0 - (done + self.answers(s)[:, 0]), 0.0)
+
     def tariffs(self, s: int) -> dict[int, list[Tariff]]:
         """Return what managers in each community know of the prices of every step, by community."""
         inhabited = np.unique(self.setting.community).tolist()
@@ -289,14 +305,16 @@ class RecordedHouses:
             later = battery_after(stored, through, own.battery_efficiency)
             kept = (1.0 - self.setting.tank_loss[:, None]) ** step_h
             warm = tank_after(heat, through, own.tank_efficiency, kept)
-            least, most = own.soc_min * own.battery_kwh, own.soc_max * own.battery_kwh
+            size = self.battery_kwh(s)
+            # A battery that has lost capacity keeps what it held.
+            least, most = own.soc_min * size, np.maximum(own.soc_max * size, stored)
             scale = np.maximum(mine["appliances_kwh"] + mine["generation_kwh"], 1.0)
             hours = step_h * self.parts[:, shown]
             rated, piped = own.battery_kw * hours, own.tank_kw * hours
             off = [
                 np.abs(electricity_lacks(mine, mine["appliances_kwh"], mine["generation_kwh"])),
                 np.abs(heat_lacks(mine, mine["heat_kwh"], self.setting.cop[:, None])),
-                np.abs(np.vstack([np.zeros_like(stored[:1]) + least, later[:-1]]) - stored),
+                np.abs(np.vstack([least[:1], later[:-1]]) - stored),
                 np.abs(np.vstack([np.zeros_like(heat[:1]), warm[:-1]]) - heat),
                 np.maximum(least - later, later - most),
                 np.maximum(0.0 - warm, warm - own.tank_kwh),

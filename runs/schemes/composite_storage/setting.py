@@ -291,6 +291,12 @@ class CompositeStorageSetting:
             + sizes.tank_kwh * self.settings.price_of_tanks
         )
 
+    def batteries_part(self, strategy: str) -> float:
+        """Return which part of the price of storages is that of batteries, 0..1."""
+        whole = self.investment(strategy)
+        price = self.sizes(strategy).battery_kwh * self.settings.battery_price_per_kwh
+        return price / whole if whole else 0.0
+
     def populations(self, strategy: str) -> HousePopulations:
         """Return the columns of all houses under a strategy."""
         devices, series = self.devices(strategy), self.series

@@ -11,7 +11,9 @@ from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import StorageHouses
+from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
+from hmesh.runs.investment_rows import fade_figures
 from hmesh.runs.schemes.composite_storage.house_payments import HousePayments
 from hmesh.runs.schemes.composite_storage.own_rules import RULES, HouseRule
 from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
@@ -66,8 +68,8 @@ class CompositeStorageHouses(Scheme):
         self.simulation = simulation
         self.setting = setting
         self.strategy = strategy_within("composite_storage", simulation.strategy)
-        own = RULES.get(self.strategy)
-        self._rule: HouseRule | None = None if own is None else own()
+        rule = RULES.get(self.strategy)
+        self._rule: HouseRule | None = None if rule is None else rule()
         self.houses = StorageHouses(
             simulation, setting.populations(self.strategy), setting.settings.memory
         )
@@ -75,7 +77,11 @@ class CompositeStorageHouses(Scheme):
         self._plans: tuple[Each, Each] | None = None
         if setting.settings.manager == "foresight" and self._rule is None:
             self._plans = setting.plans(self.strategy)
-        self._first_energy = self.houses.columns.batteries["energy_kwh"].sum()
+        batteries, own = self.houses.columns.batteries, setting.settings.devices
+        self._first_energy = batteries["energy_kwh"].sum()
+        self.fade = FadingCapacity.where_asked(
+            batteries["capacity_kwh"], own.calendar_fade, own.cycle_fade
+        )
         self._places = len(simulation.setting.communities)
         self._first = np.array([rows.start for rows in setting.groups])
         self._community = setting.community[self._first]
@@ -130,6 +136,9 @@ class CompositeStorageHouses(Scheme):
         simulation, setting, step = self.simulation, self.setting, self.simulation.step_index
         if step and setting.day[step] != setting.day[step - 1]:
             self.houses.begin_day()
+            if self.fade is not None:
+                left = self.fade.age(step * setting.step_h)
+                self.houses.columns.batteries.set("capacity_kwh", left)
         there = simulation.supplied[setting.community]
         needs, series, columns = setting.series.of_step(step), setting.series, self.houses.columns
         columns.households.heard |= {
@@ -295,6 +304,8 @@ class CompositeStorageHouses(Scheme):
         if self.answers is not None:
             decided = self.houses.with_response(decided, self.answers.exchange_kwh)
         self.houses.move(decided)
+        if self.fade is not None:
+            self.fade.exchange(decided.battery_kwh)
 
     def summary(self) -> dict[str, Any]:
         """Return what storages hold more than at first, and what they cost."""
@@ -309,16 +320,26 @@ class CompositeStorageHouses(Scheme):
             "house_tank_change_kwh": float(columns.tanks["heat_kwh"].sum()),
             "house_investment": setting.investment(self.strategy) * setting.houses,
             "house_interest_rate": setting.settings.interest_rate,
+            **fade_figures(
+                "house",
+                self.fade,
+                setting.steps * setting.step_h,
+                setting.batteries_part(self.strategy),
+            ),
         }
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""
-        return {**self.houses.columns.state(), **self.payments.state()}
+        fade = {} if self.fade is None else {"fade": self.fade.state()}
+        return {**self.houses.columns.state(), **self.payments.state(), **fade}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         self.payments.restore(state)
         self.houses.columns.restore(state)
+        if self.fade is not None:
+            self.fade.restore(state["fade"])
+            self.houses.columns.batteries.set("capacity_kwh", self.fade.left_kwh)
 
 
 def _by_part(amounts: dict[str, float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""An aggregator of very many members answers from bins of prices as it does from a sorted curve."""
+"""An aggregator of very many members answers single prices as it does from a response map."""
 
 from typing import Any
 
@@ -7,12 +7,13 @@ import pytest
 
 from hmesh.agents import community_energy_aggregator
 from hmesh.environment import compiled
-from hmesh.markets import response_on_bins
+from hmesh.markets import response_on_demand
 from hmesh.markets.aggregator_response import response_map
 from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.demand_curve import bends_of, demand_curve, merged
 from hmesh.markets.price_windows import demand_bins
-from hmesh.markets.response_on_bins import ResponseOnBins
+from hmesh.markets.response_of_many import response_of_many
+from hmesh.markets.response_on_demand import ResponseOnDemand
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -46,34 +47,42 @@ def members(seed: int, *, clustered: bool, losses: bool) -> Answers:
 
 @pytest.mark.parametrize("losses", [False, True])
 @pytest.mark.parametrize("clustered", [False, True])
-def test_answers_are_those_of_the_whole_curve(
+def test_answers_are_those_of_the_map_and_alike_without_kernels(
     as_python: None, monkeypatch: pytest.MonkeyPatch, clustered: bool, losses: bool
 ) -> None:
-    monkeypatch.setattr(response_on_bins, "FEW_KINKS", 50)
+    # Blocks are passed over in short arrays too.
+    monkeypatch.setattr(response_on_demand, "FEW_PIECES", 0)
+    monkeypatch.setattr(response_on_demand, "BLOCK", 16)
     answers = members(7, clustered=clustered, losses=losses)
-    on_bins = ResponseOnBins(answers, LOW, HIGH)
     curve = demand_curve(answers, LOW, HIGH)
     every = response_map(curve, 0.0, 70.0)
-    for q in np.random.default_rng(1).uniform(0.0, 70.0, 25).tolist():
-        price, demand = on_bins.price(q), on_bins.demand_kwh(q)
+    asked = np.random.default_rng(1).uniform(0.0, 70.0, 25).tolist()
+    found = []
+    for rows in (0, 10**15):
+        monkeypatch.setattr(compiled, "FROM_ROWS", rows)
+        single = response_of_many(answers, LOW, HIGH)
+        found.append([(single.price(q), single.demand_kwh(q)) for q in asked])
+    assert found[0] == found[1]
+    for q, (price, demand) in zip(asked, found[0], strict=True):
         assert demand == pytest.approx(float(curve.demand_kwh(price)), rel=1e-9, abs=1e-9 * COUNT)
         # No price earns more; where two earn the same up to rounding, either is an answer.
         best = (float(every.price(q)) - q) * float(every.demand_kwh(q))
         assert (price - q) * demand == pytest.approx(best, rel=1e-10, abs=1e-9 * COUNT)
 
 
-def test_many_questions_let_all_be_sorted_once(
+def test_blocks_that_are_passed_over_hold_no_better_piece(
     as_python: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(response_on_bins, "FEW_KINKS", 50)
-    monkeypatch.setattr(response_on_bins, "MOST_LOOKS", 0)
-    answers = members(3, clustered=False, losses=False)
-    on_bins, curve = ResponseOnBins(answers, LOW, HIGH), demand_curve(answers, LOW, HIGH)
-    every = response_map(curve, 0.0, 70.0)
-    asked = np.linspace(1.0, 69.0, 41).tolist()
-    found = [on_bins.price(q) for q in asked]
-    assert len(on_bins._windows) < 5
-    assert found == pytest.approx([float(every.price(q)) for q in asked], abs=1e-6)
+    curve = demand_curve(members(3, clustered=False, losses=False), LOW, HIGH)
+    asked = np.random.default_rng(2).uniform(0.0, 70.0, 40).tolist()
+    found = []
+    for rows, block in ((0, 16), (0, 10**6), (10**15, 16)):
+        monkeypatch.setattr(compiled, "FROM_ROWS", rows)
+        monkeypatch.setattr(response_on_demand, "BLOCK", block)
+        monkeypatch.setattr(response_on_demand, "FEW_PIECES", 0)
+        # Each from all pieces: none has been asked before.
+        found.append([ResponseOnDemand(curve).price(q) for q in asked])
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("losses", [False, True])
@@ -120,7 +129,7 @@ def test_kinks_that_differ_are_not_merged(as_python: None) -> None:
     assert merged(bends) is bends
 
 
-def test_a_world_that_negotiates_on_bins_finds_the_same_prices(
+def test_a_world_whose_aggregators_answer_single_prices_finds_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def prices(many: Any) -> np.ndarray:
