@@ -53,7 +53,7 @@ class HouseBattery(Battery):
         )
         # Rounding leaves it within the limits that bound its exchange.
         least, most = self.soc_min * self.capacity_kwh, self.soc_max * self.capacity_kwh
-        self.energy_kwh = min(max(float(after), least), most)
+        self.energy_kwh = min(max(float(after), least), max(most, self.energy_kwh))
 
     def bounds(self) -> tuple[float, float]:
         """Return what it can exchange in this step at least and at most [kWh]."""

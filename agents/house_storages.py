@@ -190,9 +190,11 @@ def move_storages(columns: HousePopulations, step_h: float, decided: HouseStep) 
     battery, tank = columns.batteries, columns.tanks
     ways = battery["charge_efficiency"], battery["discharge_efficiency"]
     after = charged(battery["energy_kwh"], decided.battery_kwh, *ways)
-    # Rounding leaves no battery beyond the limits that bound its exchange.
+    # Rounding leaves no battery beyond the limits that bound its exchange. What a battery held as
+    # it lost capacity it keeps.
     size = battery["capacity_kwh"]
-    battery["energy_kwh"][:] = np.clip(after, battery["soc_min"] * size, battery["soc_max"] * size)
+    most = np.maximum(battery["soc_max"] * size, battery["energy_kwh"])
+    battery["energy_kwh"][:] = np.clip(after, battery["soc_min"] * size, most)
     left = heat_after(
         tank["heat_kwh"], decided.tank_kwh, step_h, tank["efficiency"],
         tank["loss_per_h"],

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.agents.battery import Battery, supplied_part
 from hmesh.agents.row_agent import AgentGroup, Column
 from hmesh.environment.battery import charged
+from hmesh.environment.capacity_fade import share_left
 from hmesh.environment.population import Population
 from hmesh.markets.connection import Connection, ConnectionFlows, settle_connection
 from hmesh.markets.monthly_charges import surcharge_foreseen
@@ -159,8 +160,7 @@ class MeteredSites:
         column = self.population
         new = column["new_kwh"]
         cycles = np.divide(column["cycled_kwh"], new, where=new > 0, out=np.zeros_like(new))
-        left = np.maximum(1.0 - calendar_fade * years - cycle_fade * cycles, 0.0)
-        column["capacity_kwh"][:] = new * left
+        column["capacity_kwh"][:] = new * share_left(years, cycles, calendar_fade, cycle_fade)
 
     def begin_day(self, step: int, ahead: Ahead | None, least_kw: Each) -> None:
         """Work out what stored energy is worth over the coming steps.

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.capacity_fade import share_left
 from hmesh.markets.present_value import annuity_factor
 
 type Years = NDArray[np.float64]
@@ -132,12 +133,8 @@ def capacity_left(
 
     Notes
     -----
-    ``1 - (f_cal + f_cyc n) t`` at the middle of each year, at least 0: loss by calendar and by
-    cycles are added, each linear, as manufacturers state their warranties. Temperature, depth of
-    discharge and the knee at the end of life are left out.
+    `hmesh.environment.capacity_fade.share_left` at the middle of each year.
     """
-    lost = calendar_fade + cycle_fade * cycles_per_year
     ends = np.array([*range(1, math.ceil(years)), years])
     middle = 0.5 * (ends + np.concatenate([[0.0], ends[:-1]]))
-    left: Years = np.maximum(1.0 - lost * middle, 0.0)
-    return left
+    return share_left(middle, cycles_per_year * middle, calendar_fade, cycle_fade)

@@ -2,13 +2,15 @@
 
 One rule for all schemes: a scheme's totals hold, under its own prefix, `_running_cost` and
 `_investment` [money], `_years` of the run [a], `_interest_rate` [-] and `_lifetime_years` [a]; and
-where its batteries age `_fade_per_year` of what they save [1/a].
+where its batteries lose capacity `_fade_per_year` of what they save [1/a] and `_capacity_left`
+at the end of the run [-].
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.environment.last_digits import anything
 from hmesh.markets.cash_flows import (
     capacity_left,
@@ -17,7 +19,7 @@ from hmesh.markets.cash_flows import (
     worth_today,
 )
 from hmesh.runs.scenarios.economics_section import Economics
-from hmesh.runs.summary_rows import Row, Totals, money, one
+from hmesh.runs.summary_rows import Row, Totals, money, one, two
 
 # Of a year, without which nothing is stated: seasons differ.
 WHOLE_YEAR = 0.98
@@ -110,6 +112,45 @@ def investment_figures(
         f"{prefix}_lifetime_years": economics.lifetime_years,
         f"{prefix}_years": hours / YEAR_H,
     }
+
+
+def fade_figures(
+    prefix: str, fade: FadingCapacity | None, hours: float, part: float = 1.0
+) -> dict[str, float]:
+    """Return what is left of the capacity of a scheme's batteries, and what each year takes.
+
+    Parameters
+    ----------
+    prefix : str
+        Prefix of the scheme's figures.
+    fade : FadingCapacity or None
+        Its batteries; None where they lose nothing.
+    hours : float
+        Length of the run [h].
+    part : float
+        Which part of what is saved is theirs: their part of the price of all devices, 0..1 [-].
+    """
+    if fade is None:
+        return {}
+    return {
+        f"{prefix}_capacity_left": fade.share_left,
+        f"{prefix}_fade_per_year": fade.loss_per_year(hours) * part,
+    }
+
+
+def capacity_rows(every: Sequence[Totals], prefix: str, whose: str) -> list[Row]:
+    """Return the row of the capacity that is left, none where batteries lose nothing."""
+    name = f"{prefix}_capacity_left"
+    if not any(anything(1.0 - t.get(name, 1.0)) for t in every):
+        return []
+
+    def left(totals: Totals) -> float | None:
+        lost = anything(totals.get(f"{prefix}_fade_per_year", 0.0)) or anything(
+            1.0 - totals.get(name, 1.0)
+        )
+        return 100.0 * totals[name] if lost else None
+
+    return [(f"{whose} capacity left [%]", left, two, False)]
 
 
 def investment_rows(every: Sequence[Totals], prefix: str, whose: str = "") -> list[Row]:

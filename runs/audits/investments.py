@@ -10,6 +10,8 @@ from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.scenarios.economics_section import Economics
 
+type Each = NDArray[np.float64]
+
 _YEAR_H = 365 * 24
 
 
@@ -45,6 +47,29 @@ def valued_at(
         )
     assert measured is not None
     return np.broadcast_to(measured[:, None, None], asked.shape)
+
+
+def faded(
+    prefix: str, new_kwh: Each, left_kwh: Each, loss_per_year: Each, part: Each | float = 1.0
+) -> Figures:
+    """Return the figures of the summary of batteries that lose capacity.
+
+    Parameters
+    ----------
+    prefix
+        With which the figures begin.
+    new_kwh, left_kwh
+        Capacity of all batteries at first and at last, shape (strategies,) [kWh].
+    loss_per_year
+        Share of it that a year takes [1/a].
+    part
+        Part of the price of all devices that is theirs [-].
+    """
+    there = new_kwh > 0
+    return {
+        f"{prefix}_capacity_left": np.where(there, left_kwh / np.where(there, new_kwh, 1.0), 1.0),
+        f"{prefix}_fade_per_year": loss_per_year * part,
+    }
 
 
 def invested(

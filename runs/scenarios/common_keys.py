@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hmesh.runs.scenarios.base import Efficiency, NotNegative, Positive, Share, refuse
+from hmesh.runs.scenarios.base import Efficiency, LossRate, NotNegative, Positive, Share, refuse
 
 # Photovoltaics.
 Tilt = Annotated[
@@ -47,6 +47,12 @@ DischargeSocMin = Annotated[Share, Field(description="lowest state of charge for
 ChargeSocMax = Annotated[Share, Field(description="highest state of charge for charging [-]")]
 ChargeEfficiency = Annotated[Efficiency, Field(description="stored per energy charged [-]")]
 DischargeEfficiency = Annotated[Efficiency, Field(description="delivered per energy taken out [-]")]
+CalendarFade = Annotated[
+    LossRate, Field(description="share of the capacity that is lost in a year [1/a]")
+]
+CycleFade = Annotated[
+    LossRate, Field(description="share of the capacity that is lost in a full cycle [-]")
+]
 
 # Which rows are written to the results.
 Recorded = Literal["all", "none"] | Annotated[int, Field(ge=0)]

@@ -256,7 +256,9 @@ class House:
         d = self.devices
         battery = done.charge_kwh - done.discharge_kwh + answer_kwh[0]
         stored = self.stored_kwh + _gained(battery, d.battery_efficiency)
-        self.stored_kwh = min(max(stored, d.soc_min * d.battery_kwh), d.soc_max * d.battery_kwh)
+        # A battery that has lost capacity keeps what it held.
+        most = max(d.soc_max * d.battery_kwh, self.stored_kwh)
+        self.stored_kwh = min(max(stored, d.soc_min * d.battery_kwh), most)
         tank = done.tank_charge_kwh - done.tank_discharge_kwh + d.cop * answer_kwh[1]
         heat = self._kept_heat() + _gained(tank, d.tank_efficiency)
         self.tank_kwh = min(max(heat, 0.0), d.tank_kwh)

@@ -9,7 +9,9 @@ from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.investments import faded
 from hmesh.runs.audits.known_stores import KnownStores
+from hmesh.runs.audits.reference.capacity_fade import capacity_by_step, loss_per_year
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -267,9 +269,45 @@ class BatteryAudit(SchemeAudit):
             ]
         )
 
+    def _discharged(self, at: Columns) -> NDArray[np.float64]:
+        """Return what every battery discharges at its plug [kWh]."""
+        done = at["charged_kwh"] - at["own_kwh"] - at["sent_kwh"] + self._response_of(at)
+        return np.maximum(0.0 - done, 0.0)
+
+    def _by_step(self, at: Columns, new: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the capacity of every battery in each step, of the shape of the columns [kWh]."""
+        given, inputs = self.given, self.inputs
+        shape = at["load_kwh"].shape
+        if not given.fades:
+            return np.broadcast_to(new, shape)
+        days, discharged = inputs.calendar.days_of(0, inputs.steps), self._discharged(at)
+        return np.stack(
+            [
+                capacity_by_step(
+                    new[s], discharged[:, s], days, inputs.step_h,
+                    given.calendar_fade, given.cycle_fade,
+                )
+                for s in range(shape[1])
+            ],
+            axis=1,
+        )  # fmt: skip
+
+    def _faded(self, at: Columns, new: NDArray[np.float64], size: NDArray[np.float64]) -> Figures:
+        """Return what is left of batteries that lose capacity."""
+        given, discharged = self.given, self._discharged(at).sum(axis=0)
+        if not given.fades:
+            return {}
+        hours = self.inputs.steps * self.inputs.step_h
+        loss = [
+            loss_per_year(new[s], discharged[s], hours, given.calendar_fade, given.cycle_fade)
+            for s in range(len(new))
+        ]
+        return faded("battery", new.sum(axis=1), size[-1].sum(axis=1), np.array(loss))
+
     def _check(self, run: Run, at: Columns) -> None:
         """Check every building, and who gave what to whom."""
-        capacity = self.capacities()
+        new = self.capacities()
+        capacity = self._by_step(at, new)
         self._check_capacities(run, self.setting)
         self._check_loads(at)
         self._check_physics(at, capacity)
@@ -287,14 +325,15 @@ class BatteryAudit(SchemeAudit):
         if clipped.known:
             self.by_step["battery_unfollowed_kwh"] = clipped.unfollowed_kwh
             self.by_step["counts.battery_clipped"] = clipped.clipped
-        noticeable = 1e-9 * np.maximum(capacity, 1.0)
+        noticeable = 1e-9 * np.maximum(new, 1.0)
         self.by_step["counts.battery_unplaced"] = np.count_nonzero(
             at["unplaced_kwh"] > noticeable, axis=2
         )
         held = self._after(at)[-1].sum(axis=1)
-        started = self.given.soc_min * capacity.sum(axis=1)
+        started = self.given.soc_min * new.sum(axis=1)
         self.of_run = {
-            "battery_capacity_kwh": capacity.sum(axis=1),
+            **self._faded(at, new, capacity),
+            "battery_capacity_kwh": new.sum(axis=1),
             "battery_stored_change_kwh": held - started,
         }
 
@@ -355,11 +394,12 @@ class BatteryAudit(SchemeAudit):
         charged, own, sent = at["charged_kwh"], at["own_kwh"], at["sent_kwh"]
         load, received = np.maximum(at["load_kwh"], 0.0), at["received_kwh"]
         after = self._after(at)
-        first = np.broadcast_to(given.soc_min * capacity, after[:1].shape)
+        first = given.soc_min * capacity[:1]
         before = np.concatenate([first, after[:-1]])
         tallies.store.add(relative(at["stored_kwh"], before), label)
-        most, least = given.soc_max * capacity, given.soc_min * capacity
-        beyond = np.maximum(after - most, least - after)
+        # A battery that has lost capacity keeps what it held.
+        most = np.maximum(given.soc_max * capacity, at["stored_kwh"])
+        beyond = np.maximum(after - most, given.soc_min * capacity - after)
         rated = given.power_per_capacity * self.inputs.step_h * capacity
         rated = rated * served_by_building(self.inputs, self.setting)[:, None]
         response = self._response_of(at)

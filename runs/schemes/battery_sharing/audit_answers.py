@@ -36,15 +36,15 @@ def check_answers(
         return
     given = setting.given
     for s in answers.used:
-        strategy, capacity = strategies[s], capacity_kwh[s]
+        strategy = strategies[s]
         if strategy == "shared_battery" and setting.rules.least_exchange:
             answers.left.note("schedules of least exchange may differ")
             continue
-        limits = given.soc_min * capacity, given.soc_max * capacity
-        rated = given.power_per_capacity * inputs.step_h * capacity
         efficiencies = given.charge_efficiency, given.discharge_efficiency
         for day in setting.forecast.days():
-            inside = slice(day.start, day.stop)
+            inside, capacity = slice(day.start, day.stop), capacity_kwh[day.start, s]
+            limits = given.soc_min * capacity, given.soc_max * capacity
+            rated = given.power_per_capacity * inputs.step_h * capacity
             part = served_by_building(inputs, setting)[inside]
             mine = {name: values[inside, s] for name, values in at.items()}
             ahead = np.zeros((len(day), 0))

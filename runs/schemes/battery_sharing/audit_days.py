@@ -62,7 +62,7 @@ def check_days(
     at
         What every building and battery did, each of shape (steps, strategies, buildings).
     capacity_kwh
-        Capacity of each, shape (strategies, buildings).
+        Capacity of each in every step, shape (steps, strategies, buildings).
     hours
         The columns of hours.parquet.
     behaving
@@ -101,7 +101,15 @@ def check_days(
                 continue
             skipped = own_way & (strategy == "priced_battery")
             one = BatteryDay(
-                inputs, setting, strategy, s, day, windows, forecast, capacity_kwh[s], skipped
+                inputs,
+                setting,
+                strategy,
+                s,
+                day,
+                windows,
+                forecast,
+                capacity_kwh[day.start, s],
+                skipped,
             )
             one.check(at, there, result, plan, least)
     return result
@@ -133,7 +141,7 @@ def _check_matches(
     discharge = at["own_kwh"] + at["sent_kwh"] + at["unplaced_kwh"]
     for s in range(len(strategies)):
         off = np.zeros_like(at["load_kwh"][:, s])
-        scale = np.maximum(capacity_kwh[s], 1.0)
+        scale = np.maximum(capacity_kwh[:, s], 1.0)
         for rows in setting.communities:
             busy = np.flatnonzero((discharge[:, s, rows] > 0.0).any(axis=1))
             for step in busy.tolist():
@@ -182,7 +190,9 @@ class BatteryDay:
             followed = np.where(self.skipped[rows, None], done, followed)
             scale = np.maximum(self.capacity_kwh[rows], 1.0)[:, None]
             plan.add((np.abs(done - followed) / scale).T[:, None], label, self.day.start)
-            left_out = np.where(up, np.abs(wanted - followed), 0.0)
+            # Answers to prices are made within what a battery can do.
+            asked = followed if self.strategy == "priced_battery" else wanted
+            left_out = np.where(up, np.abs(asked - followed), 0.0)
             result.unfollowed_kwh[inside, self.s] += left_out.sum(axis=0)
             result.clipped[inside, self.s] += np.count_nonzero(left_out > EXACT * scale, axis=0)
 

@@ -70,6 +70,8 @@ class BatterySharing(SchemeSection):
     soc_max: keys.SocMax = 1.0
     charge_efficiency: keys.ChargeEfficiency = 0.9
     discharge_efficiency: keys.DischargeEfficiency = 0.9
+    calendar_fade: keys.CalendarFade = 0.0
+    cycle_fade: keys.CycleFade = 0.0
     line_loss_rate: LossRate = Field(
         default=0.08, description="share of the energy lost between two buildings [-]"
     )
@@ -102,6 +104,11 @@ class BatterySharing(SchemeSection):
         tariff = None if self.economics is None else self.economics.tariff
         named = None if tariff is None else tariff.dataset
         return {} if named is None else {named: ("market",)}
+
+    @property
+    def fades(self) -> bool:
+        """Whether batteries lose capacity."""
+        return self.calendar_fade > 0 or self.cycle_fade > 0
 
     @property
     def depth_of_discharge(self) -> float:

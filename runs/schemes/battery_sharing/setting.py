@@ -167,14 +167,9 @@ class BatterySetting:
         given = self.given
         population = Population(BuildingBattery.attributes(), len(self.names))
         population.set("building", np.arange(len(self.names), dtype=np.int32))
-        population.set("capacity_kwh", capacity_kwh)
-        population.set("power_kw", given.power_per_capacity * capacity_kwh)
-        share = np.zeros(len(self.names))
         for place, rows in enumerate(self.communities):
             population["community"][rows] = place
-            total = float(capacity_kwh[rows].sum())
-            share[rows] = capacity_kwh[rows] / total if total else 0.0
-        population.set("share", share)
+        self.resize(population, capacity_kwh)
         for name in ("soc_min", "soc_max", "charge_efficiency", "discharge_efficiency"):
             population.set(name, getattr(given, name))
         population.set("energy_kwh", given.soc_min * capacity_kwh)
@@ -182,6 +177,16 @@ class BatterySetting:
             population.set("lam", given.price_response.lam)
             population.set("theta", given.price_response.theta)
         return population
+
+    def resize(self, population: Population, capacity_kwh: NDArray[np.float64]) -> None:
+        """Give batteries a capacity, and what comes with it: power, and part of what all do."""
+        population.set("capacity_kwh", capacity_kwh)
+        population.set("power_kw", self.given.power_per_capacity * capacity_kwh)
+        share = np.zeros(len(self.names))
+        for rows in self.communities:
+            total = float(capacity_kwh[rows].sum())
+            share[rows] = capacity_kwh[rows] / total if total else 0.0
+        population.set("share", share)
 
     def _shares(self, rows: slice) -> NDArray[np.float64]:
         """Return the part of the capacity that each building gets before any programme."""

@@ -14,6 +14,7 @@ from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import charged
 from hmesh.environment.battery_messages import MeterReading
+from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.environment.population import Population
 from hmesh.markets.battery_exchange import own_load_first
 from hmesh.markets.load_levelling import Windows, level_load
@@ -76,6 +77,11 @@ class BatterySharingScheme(Scheme):
         own = RULES.get(self.strategy)
         self._rule: BatteryRule | None = None if own is None else own()
         self.batteries = self._batteries()
+        self.new_kwh = self.batteries["capacity_kwh"].copy()
+        own_keys = self.shared.given
+        self.fade = FadingCapacity.where_asked(
+            self.new_kwh, own_keys.calendar_fade, own_keys.cycle_fade
+        )
         self._group = AgentGroup(simulation, BuildingBattery, self.batteries)
         self.banks = [BatteryBank(self._group, rows) for rows in self.shared.communities]
         self._everybody = BatteryBank(self._group, slice(0, len(self.batteries)))
@@ -188,6 +194,9 @@ class BatterySharingScheme(Scheme):
     def _begin_day(self, step: int) -> None:
         """Let buildings forecast, and coordinators plan, what is left of the date of a step."""
         self._day = self.shared.forecast.day(step)
+        if self.fade is not None:
+            left = self.fade.age(step * self.shared.step_h)
+            self.shared.resize(self.batteries, left)
         windows = self._windows = self.shared.windows(self._day)
         forecast = self.shared.forecast.load_kwh(step)
         if self.strategy == "own_battery":
@@ -353,6 +362,8 @@ class BatterySharingScheme(Scheme):
         if self.answers is not None:
             exchange = exchange + self.response_kwh
         self._everybody.move(exchange)
+        if self.fade is not None:
+            self.fade.exchange(exchange)
         net = float(self.simulation.net_kwh.sum())
         self.deviation.add(net, ends_day=ends_day)
         day = self.shared.forecast.day(self.simulation.step_index)
@@ -374,11 +385,15 @@ class BatterySharingScheme(Scheme):
             "deviation": self.deviation.state(),
             **({} if self.measured_days is None else {"measured": self.measured.state()}),
             "exchanged": self._exchanged.state(),
+            **({} if self.fade is None else {"fade": self.fade.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         self.batteries.restore(state["batteries"])
+        if self.fade is not None:
+            self.fade.restore(state["fade"])
+            self.shared.resize(self.batteries, self.fade.left_kwh)
         self._plan_kwh = state["plan_kwh"]
         if state["day"] is not None:
             self._day = range(*state["day"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.investment_rows import investment_figures
+from hmesh.runs.investment_rows import fade_figures, investment_figures
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.battery_sharing.step import BatterySharingScheme
@@ -58,8 +58,7 @@ def _lost_kwh(batteries: "BatterySharingScheme", exchange_kwh: NDArray[np.float6
 
 def counts_of(batteries: "BatterySharingScheme") -> dict[str, int]:
     """Count what could not be followed, given or heard in the step."""
-    capacity = batteries.batteries["capacity_kwh"]
-    noticeable = 1e-9 * np.maximum(capacity, 1.0)
+    noticeable = 1e-9 * np.maximum(batteries.new_kwh, 1.0)
     return {
         "battery_clipped": int(np.count_nonzero(batteries.unfollowed_kwh > noticeable)),
         "battery_unplaced": int(np.count_nonzero(batteries.unplaced_kwh > noticeable)),
@@ -70,12 +69,12 @@ def counts_of(batteries: "BatterySharingScheme") -> dict[str, int]:
 def summary_of(batteries: "BatterySharingScheme") -> dict[str, Any]:
     """Return how uneven the load is, the capacity, and what batteries hold more than first."""
     held = float(batteries.batteries["energy_kwh"].sum())
-    capacity = float(batteries.batteries["capacity_kwh"].sum())
-    further: dict[str, Any] = {}
+    capacity = float(batteries.new_kwh.sum())
+    hours = batteries.setting.scenario.steps * batteries.shared.step_h
+    further: dict[str, Any] = fade_figures("battery", batteries.fade, hours)
     if batteries.measured_days is not None:
-        further = {f"measured_{k}": v for k, v in batteries.measured.summary().items()}
+        further |= {f"measured_{k}": v for k, v in batteries.measured.summary().items()}
     if (economics := batteries.shared.given.economics) is not None:
-        hours = batteries.setting.scenario.steps * batteries.shared.step_h
         price = economics.battery_price_per_kwh
         further |= investment_figures("battery", economics, price * capacity, hours)
     return {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Tally
-from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.known_stores import KnownStores
@@ -100,16 +100,17 @@ class CommunityStorageAudit(SchemeAudit):
         if self.answers_of is None:
             return
         storages, reported = self.rules.storages, self.tables.storages
-        size = np.array([storage.capacity_kwh for storage in storages])
-        least, most = (
-            size * [getattr(storage, name) for storage in storages]
+        size = self._checks().capacity_kwh
+        socs = [
+            np.array([getattr(storage, name) for storage in storages])
             for name in ("soc_min", "soc_max")
-        )
+        ]
         rated = np.array([storage.power_kw or np.inf for storage in storages]) * self.inputs.step_h
         rated = rated * self._parts()
         for k, s in enumerate(self.used):
             done = reported["charge_kwh"][:, k] - reported["delivered_kwh"][:, k]
             stores = self.answers_of.stores
+            least, most = (soc * size[:, k] for soc in socs)
             usable, give, take = left_over(
                 reported["stored_kwh"][:, k], done, least, most, rated,
                 (stores.charge_efficiency, stores.discharge_efficiency),
@@ -205,9 +206,12 @@ class CommunityStorageAudit(SchemeAudit):
         final = np.full(shape[1], first)
         if self.used:
             final[self.used] = self._checks().final_kwh().sum(axis=1)
+        lost: Figures = {}
+        if self.used:
+            lost = self._checks().fade_figures(rules.economics, shape[1], self.used)
         cost, invests = self._economics(delivered)
         return figures | cost, {
-            "storage_final_kwh": final, "storage_change_kwh": final - first, **invests
+            "storage_final_kwh": final, "storage_change_kwh": final - first, **invests, **lost
         }  # fmt: skip
 
     def _economics(self, delivered_kwh: NDArray[np.float64]) -> tuple[Figures, Figures]:
@@ -235,6 +239,8 @@ class CommunityStorageAudit(SchemeAudit):
         self._behaving = behaviours_of(self.inputs, "community_storage")
         yield from self._checks_of_tables()
         yield from by_design(self._behaving, "households", ["draw of all that each may"])
+        not_applying = ["who is served first", "what each is allowed"]
+        yield from rules_by_design(self.follows, "what households may draw", not_applying)
 
     def _checks_of_tables(self) -> Iterator[Check]:
         if not self.used:
@@ -265,6 +271,7 @@ class CommunityStorageAudit(SchemeAudit):
         households = HouseholdChecks(
             self.inputs, self.rules, shared, self.tables, demand,
             self._supplied_storages(), self.used, self.follows, self._own_way(), self._parts(),
+            units.capacity_kwh,
         )  # fmt: skip
         yield from households.checks()
         self._counted = households.counts
@@ -281,6 +288,7 @@ class CommunityStorageAudit(SchemeAudit):
             self._parts(),
             self.tables.storages["grid_kwh"]
             + (0.0 if self.answers_of is None else self.answers_of.exchange_kwh[:, self.used]),
+            self.inputs.calendar.days_of(0, self.inputs.steps),
         )  # fmt: skip
 
     def _parts(self) -> NDArray[np.float64]:

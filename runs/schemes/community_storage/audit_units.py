@@ -1,13 +1,16 @@
 """Whether storages and their plants keep to physics, and how near they are to the best."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.investments import faded
 from hmesh.runs.audits.member_energies import sky_clearness
 from hmesh.runs.audits.reference.batteries import held_after
+from hmesh.runs.audits.reference.capacity_fade import capacity_by_step, loss_per_year
 from hmesh.runs.audits.reference.shared_storage import (
     StorageUnit,
     most_at_once,
@@ -16,7 +19,9 @@ from hmesh.runs.audits.reference.shared_storage import (
     most_wanted,
 )
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.scenarios.economics_section import StorageEconomics
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
 from hmesh.runs.strategy_names import strategy_label
@@ -25,9 +30,11 @@ from hmesh.runs.strategy_names import strategy_label
 MOST_PARTS, WH_PER_KWH = 20_000.0, 1000.0
 
 
-def in_part(unit: StorageUnit, part: float) -> StorageUnit:
+def in_part(unit: StorageUnit, part: float, capacity_kwh: float) -> StorageUnit:
     """Return a storage as it is in a step in a part of which its feeder works."""
-    return unit if part == 1.0 else replace(unit, power_kw=unit.power_kw * part)
+    if part == 1.0 and capacity_kwh == unit.capacity_kwh:
+        return unit
+    return replace(unit, power_kw=unit.power_kw * part, capacity_kwh=capacity_kwh)
 
 
 def storages_of(rules: CommunityStorage, step_h: float) -> list[StorageUnit]:
@@ -48,7 +55,7 @@ def storages_of(rules: CommunityStorage, step_h: float) -> list[StorageUnit]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class StorageChecks:
     """The checks of storages.parquet.
 
@@ -66,6 +73,8 @@ class StorageChecks:
         For which part of each step the community of each is supplied, shape (steps, storages).
     response
         What each exchanges at prices beside plant and households [kWh], likewise.
+    days
+        Number of the day of each step, shape (steps,), where storages may lose capacity.
     """
 
     rules: CommunityStorage
@@ -74,6 +83,47 @@ class StorageChecks:
     step_h: float
     part: NDArray[np.float64]
     response: NDArray[np.float64] | float = 0.0
+    days: NDArray[np.intp] | None = None
+
+    @cached_property
+    def capacity_kwh(self) -> NDArray[np.float64]:
+        """Capacity of each in every step, of the shape of the columns [kWh]."""
+        new, shape = self._each("capacity_kwh"), self.storages["stored_kwh"].shape
+        if self.days is None or not any(storage.fades for storage in self.rules.storages):
+            return np.broadcast_to(new, shape)
+        by_age, by_use = self._each("calendar_fade"), self._each("cycle_fade")
+        found = np.empty(shape)
+        for s in range(shape[1]):
+            found[:, s] = capacity_by_step(
+                new, self.discharged_kwh()[:, s], self.days, self.step_h, by_age, by_use
+            )
+        return found
+
+    def discharged_kwh(self) -> NDArray[np.float64]:
+        """Return what each discharges at its plug, of the shape of the columns [kWh]."""
+        done = self.storages["charge_kwh"] - self.storages["delivered_kwh"] + self.response
+        return np.maximum(0.0 - done, 0.0)
+
+    def fade_figures(
+        self, economics: StorageEconomics | None, strategies: int, used: list[int]
+    ) -> Figures:
+        """Return the figures of the summary of storages that lose capacity."""
+        if not any(storage.fades for storage in self.rules.storages):
+            return {}
+        new, hours = self._each("capacity_kwh"), len(self.storages["stored_kwh"]) * self.step_h
+        by_age, by_use = self._each("calendar_fade"), self._each("cycle_fade")
+        size, left, loss = np.zeros(strategies), np.zeros(strategies), np.zeros(strategies)
+        for k, s in enumerate(used):
+            size[s], left[s] = new.sum(), self.capacity_kwh[-1, k].sum()
+            given = self.discharged_kwh()[:, k].sum(axis=0)
+            loss[s] = loss_per_year(new, given, hours, by_age, by_use)
+        part = 0.0
+        if economics is not None:
+            price = economics.storage_price_per_kwh * float(new.sum())
+            plants = sum(s.pv_kw for s in self.rules.storages if s.sunlit)
+            whole = price + (economics.pv_price_per_kw or 0.0) * plants
+            part = price / whole if whole else 0.0
+        return faded("storage", size, left, loss, part)
 
     def _each(self, name: str) -> NDArray[np.float64]:
         return np.array([getattr(storage, name) for storage in self.rules.storages], np.float64)
@@ -114,10 +164,11 @@ class StorageChecks:
         at_once = self.rules.serve_while_charging
         never = "" if at_once else ", and never both charged and serving"
         tally = Tally(f"storages: within limits{never}", EXACT, "kWh")
-        size = self._each("capacity_kwh")
-        start = self._each("soc_start") * size
+        size = self.capacity_kwh
+        start = self._each("soc_start") * self._each("capacity_kwh")
         lowest = np.minimum(self._each("soc_min") * size, start)
-        highest = np.maximum(self._each("soc_max") * size, start)
+        # A storage that has lost capacity keeps what it held.
+        highest = np.maximum(self._each("soc_max") * size, self.storages["stored_kwh"])
         after = self._after()
         tally.add(np.maximum(np.maximum(lowest - after, after - highest), 0.0), label)
         charge, delivered = self.storages["charge_kwh"], self.storages["delivered_kwh"]
@@ -143,10 +194,11 @@ class StorageChecks:
                 inside = (clock - first) % 24 < ((last - first) % 24 or 24)
                 for row, unit in enumerate(storages_of(self.rules, self.step_h)):
                     for s in np.flatnonzero(inside & self.supplied[step, :, row]).tolist():
-                        here = in_part(unit, float(self.part[step, row]))
+                        size = float(self.capacity_kwh[step, s, row])
+                        here = in_part(unit, float(self.part[step, row]), size)
                         due[step, s, row] = here.from_grid(
                             float(self.storages["stored_kwh"][step, s, row]),
-                            float(passes[step, s, row]), night.soc * unit.capacity_kwh,
+                            float(passes[step, s, row]), night.soc * size,
                         )  # fmt: skip
         tally.add(relative(self.storages["grid_kwh"], due), label)
         return tally.check()
@@ -194,11 +246,16 @@ class StorageChecks:
                 dim = storage.charge_above_kw * self.part[:, row] * self.step_h
                 bright = (generation >= dim) & (self.supplied[:, s, row])
                 served = np.where(self.supplied[:, s, row], wanted, 0.0)
+                if storage.fades:
+                    # Limits as wide as they ever were allow more than any storage had.
+                    last = float(self.capacity_kwh[-1, s, row]) / storage.capacity_kwh
+                    own = replace(own, soc_min=storage.soc_min * last)
                 if self.rules.serve_while_charging:
                     usable = np.where(bright, generation, 0.0)
                     most = loose = most_at_once_and_direct(own, usable, served, start)
                 else:
-                    loose = most_at_once(own, generation, served, start)
+                    most = loose = most_at_once(own, generation, served, start)
+                if not (self.rules.serve_while_charging or storage.fades):
                     most = most_in_turns(own, generation, bright.tolist(), served, start, parts)
                 delivered = float(self.storages["delivered_kwh"][:, s, row].sum())
                 # Every step of the programme is rounded to a part.
@@ -209,12 +266,13 @@ class StorageChecks:
                 done, possible = reached[name]
                 reached[name] = (done + delivered, possible + min(most, loose))
         tally.add(np.array(over), lambda at: where[at[0]], None)
+        direct = self.rules.serve_while_charging or any(s.fades for s in self.rules.storages)
         lines = [
             f"{strategy_label(name)} {100 * done / possible:.0f} %"
             for name, (done, possible) in reached.items()
             if possible > 0
         ]
         if lines:
-            how = "possible" if self.rules.serve_while_charging else "that taking turns allows"
+            how = "possible" if direct else "that taking turns allows"
             tally.note(f"of the most {how}: {', '.join(lines)}")
         return tally.check()

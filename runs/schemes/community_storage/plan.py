@@ -1,6 +1,6 @@
 """The plan of a storage's allowance for the days ahead, made of forecasts or of what will be."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +88,7 @@ def plan_allowances(
     setting: CommunityStorageSetting,
     ahead: Ahead,
     stored_kwh: NDArray[np.float64],
+    capacity_kwh: NDArray[np.float64],
     *,
     static: bool,
 ) -> list[Iterations]:
@@ -101,6 +102,8 @@ def plan_allowances(
         What is expected.
     stored_kwh : array, shape (storages,)
         What each holds now [kWh].
+    capacity_kwh : array, shape (storages,)
+        What is left of their capacity [kWh].
     static : bool
         Whether households are ranked by the static averages.
     """
@@ -129,7 +132,7 @@ def plan_allowances(
             iterate_allowance(
                 horizon,
                 float(stored_kwh[row]),
-                ratings_of(setting.storages, row),
+                replace(ratings_of(setting.storages, row), capacity_kwh=float(capacity_kwh[row])),
                 rules.sharing,
                 rules.stop_when,
                 rules.tolerance_kwh,

@@ -148,6 +148,8 @@ class SharedStorage(Section):
     )
     charge_efficiency: keys.ChargeEfficiency = 1.0
     discharge_efficiency: keys.DischargeEfficiency = 1.0
+    calendar_fade: keys.CalendarFade = 0.0
+    cycle_fade: keys.CycleFade = 0.0
     pv_kw: NotNegative = Field(default=3.0, description="peak power of the plant [kW]")
     pv_tilt: keys.Tilt = 30.0
     pv_azimuth: keys.Azimuth = 180.0
@@ -164,6 +166,11 @@ class SharedStorage(Section):
     charge_above_kw: Positive = Field(
         default=0.02, description="power of the plant from which the storage is charged [kW]"
     )
+
+    @property
+    def fades(self) -> bool:
+        """Whether it loses capacity."""
+        return self.calendar_fade > 0 or self.cycle_fade > 0
 
     @property
     def sunlit(self) -> bool:

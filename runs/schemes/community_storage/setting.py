@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.community_storage import CommunityStorage, ServedHousehold
 from hmesh.environment.calendar import Calendar
+from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.environment.day_slots import slot_by_clock, slots_by_clock
 from hmesh.environment.forecasters import Forecaster
 from hmesh.environment.population import Population
@@ -136,6 +137,24 @@ class CommunityStorageSetting:
             + (economics.pv_price_per_kw or 0.0) * (storage.pv_kw if storage.sunlit else 0.0)
             for storage in self.rules.storages
         )
+
+    @property
+    def storages_part(self) -> float:
+        """Which part of that price is that of storages, 0..1."""
+        whole, economics = self.investment, self.rules.economics
+        if economics is None or not whole:
+            return 0.0
+        size = sum(storage.capacity_kwh for storage in self.rules.storages)
+        return economics.storage_price_per_kwh * size / whole
+
+    def fade(self) -> FadingCapacity | None:
+        """Return what is left of storages from now on; None where none loses capacity."""
+        storages = self.rules.storages
+        by_age, by_use = (
+            np.array([getattr(storage, name) for storage in storages])
+            for name in ("calendar_fade", "cycle_fade")
+        )
+        return FadingCapacity.where_asked(self.storages["capacity_kwh"], by_age, by_use)
 
     def coming_demand_kwh(self, first: int, last: int) -> NDArray[np.float64]:
         """Return what households will use from a step to before another, (steps, households)."""

@@ -11,7 +11,8 @@ from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.storage_controllers import StorageControllers
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
 from hmesh.markets.allowance_iteration import Iterations
-from hmesh.runs.investment_rows import investment_figures
+from hmesh.runs.investment_rows import fade_figures, investment_figures
+from hmesh.runs.schemes.community_storage.own_rules import RULES, StorageRule
 from hmesh.runs.schemes.community_storage.pilot_world import loads_of
 from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
 from hmesh.runs.schemes.community_storage.records import (
@@ -25,6 +26,7 @@ from hmesh.runs.schemes.community_storage.setting import (
     UNUSED,
     CommunityStorageSetting,
 )
+from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.step_rows import STORAGE
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
@@ -51,7 +53,7 @@ class CommunityStorageSharing(Scheme):
     Attributes
     ----------
     strategy : str
-        What the storages do: nothing, normal or optimal operation.
+        What the storages do: nothing, normal or optimal operation, or the rule of a plugin.
     shared : CommunityStorageSetting
         What all strategies share.
     households : ServedHouseholds
@@ -69,6 +71,8 @@ class CommunityStorageSharing(Scheme):
         self.shared: CommunityStorageSetting = setting.schemes["community_storage"]
         self.rules = self.shared.rules
         self.strategy = strategy_within("community_storage", simulation.strategy)
+        rule = RULES.get(self.strategy)
+        self._rule: StorageRule | None = None if rule is None else rule()
         self.households = ServedHouseholds(
             simulation, self.shared.households.fork(), len(self.shared.names)
         )
@@ -81,6 +85,7 @@ class CommunityStorageSharing(Scheme):
             serves_while_charging=self.rules.serve_while_charging,
             grid_charging=self.rules.grid_charging,
         )
+        self.fade = self.shared.fade() if self.used else None
         self.answers: StoreAnswers | None = None
         if self.rules.price_response is not None and self.used:
             names = self.shared.names
@@ -138,9 +143,18 @@ class CommunityStorageSharing(Scheme):
             # The rest of the last day is not simulated, and nobody counts on it.
             self._day = range(whole.start, min(whole.stop, self.setting.scenario.steps))
         if step in (0, self._day.start):
+            if self.fade is not None:
+                left = self.fade.age(step * self.shared.calendar.step_h)
+                self.controllers.population.set("capacity_kwh", left)
             self._begin_day(step)
         least = self.shared.least_kwh[slot_by_clock(self.shared.calendar, step)]
-        self.controllers.act(self._averages(step), least, self.shared.most_kwh, self.supplied)
+        allowed = None
+        if self._rule is not None:
+            found = self._rule.decide(self)
+            allowed = decided_kwh(self.strategy, found, len(self.households))
+        self.controllers.act(
+            self._averages(step), least, self.shared.most_kwh, self.supplied, allowed
+        )
         if (night := self.rules.night_charging) is not None:
             charges = self.supplied & night.holds(self.shared.calendar.hour_of_day(step))
             level = night.soc * self.controllers.population["capacity_kwh"]
@@ -209,6 +223,7 @@ class CommunityStorageSharing(Scheme):
             shared,
             Ahead(step, tuple(len(day) for day in days), whole, used, forecast, demand, generation),
             self.controllers.population["energy_kwh"],
+            self.controllers.population["capacity_kwh"],
             static=self.static,
         )
         self.controllers.population["alpha"][:] = [plan.chosen for plan in self.plans]
@@ -349,18 +364,25 @@ class CommunityStorageSharing(Scheme):
         at = self.simulation.step_index % len(self._demand)
         self._demand[at] = self.households.population["demand_kwh"]
         self._generation[at] = self.controllers.population["generation_kwh"]
-        self.controllers.move(0.0 if self.answers is None else self.answers.exchange_kwh)
+        response = 0.0 if self.answers is None else self.answers.exchange_kwh
+        self.controllers.move(response)
+        if self.fade is not None:
+            controllers = self.controllers
+            self.fade.exchange(controllers.exchange_kwh + controllers.grid_kwh + response)
         self.households.end_step()
 
     def summary(self) -> dict[str, Any]:
         """Return what the storages hold at the end, and how much more than at first."""
         held = float(self.controllers.population["energy_kwh"].sum())
         first = float(self.shared.storages["energy_kwh"].sum())
-        invests: dict[str, float] = {}
+        hours = self.setting.scenario.steps * self.setting.scenario.step_h
+        invests = fade_figures("storage", self.fade, hours, self.shared.storages_part)
+        if self.fade is None and self.shared.fade() is not None:
+            # Under a strategy without storages nothing is lost.
+            invests = {"storage_capacity_left": 1.0, "storage_fade_per_year": 0.0}
         if (economics := self.rules.economics) is not None:
             price = self.shared.investment if self.used else 0.0
-            hours = self.setting.scenario.steps * self.setting.scenario.step_h
-            invests = investment_figures("storage", economics, price, hours)
+            invests |= investment_figures("storage", economics, price, hours)
         return {"storage_final_kwh": held, "storage_change_kwh": held - first, **invests}
 
     def state(self) -> dict[str, Any]:
@@ -371,6 +393,7 @@ class CommunityStorageSharing(Scheme):
             "demand": self._demand,
             "generation": self._generation,
             "planned_until": self._planned_until,
+            **({} if self.fade is None else {"fade": self.fade.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -380,3 +403,6 @@ class CommunityStorageSharing(Scheme):
         self._demand[:] = state["demand"]
         self._generation[:] = state["generation"]
         self._planned_until = state["planned_until"]
+        if self.fade is not None:
+            self.fade.restore(state["fade"])
+            self.controllers.population.set("capacity_kwh", self.fade.left_kwh)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from hmesh.runs.investment_rows import investment_rows
+from hmesh.runs.investment_rows import capacity_rows, investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, one, share
 
@@ -40,8 +40,9 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("  from the storage [kWh]", lambda t: t["storage_delivered_kwh"], loss, False),
         ("  from the storage [%]", _from_storage, one, False),
         ("plants' energy stored [kWh]", lambda t: t["plant_stored_kwh"], loss, False),
-        ("  spilled [kWh]", lambda t: t["plant_spilled_kwh"], loss, False),
+        ("  curtailed [kWh]", lambda t: t["plant_spilled_kwh"], loss, False),
         *_from_grid(every),
+        *capacity_rows(every, "storage", "storages'"),
         ("households' credit [{currency}]", lambda t: t["storage_credit"], money, False),
         *_whether_it_pays(every),
     ]

@@ -1,6 +1,6 @@
 """What batteries and tanks of houses could answer to the price of the step."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ def hold_house_answers(
     strategies: Sequence[str],
     rows: Columns,
     parts: NDArray[np.float64],
+    battery_kwh: Callable[[int], NDArray[np.float64]],
 ) -> None:
     """Compare what storages had left by the tables with what houses leave of them.
 
@@ -69,11 +70,13 @@ def hold_house_answers(
         Columns of house_steps, of shape (steps, strategies, houses written down).
     parts
         For which part of each step houses are supplied, shape (steps, houses).
+    battery_kwh
+        What returns the capacity of their batteries under each strategy, shape (steps, houses).
     """
     if not len(answers.stores):
         return
     for s, name in enumerate(strategies):
-        usable, give, take = _room(setting, name, s, rows, parts)
+        usable, give, take = _room(setting, name, s, rows, parts, battery_kwh(s))
         answers.hold(slice(0, answers.inputs.steps), s, usable, give, take)
 
 
@@ -83,17 +86,19 @@ def _room(
     s: int,
     rows: Columns,
     parts: NDArray[np.float64],
+    battery_kwh: NDArray[np.float64],
 ) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
     """Return what battery and tank hold and can do beside what their house decided."""
     devices = setting.devices(strategy)
+    size = np.broadcast_to(battery_kwh, rows["stored_kwh"][:, s].shape)
     mine = {name: values[:, s] for name, values in rows.items()}
     one = np.ones(mine["stored_kwh"].shape)
     hours = setting.step_h * parts[:, : one.shape[1]]
-    size, tank = devices.battery_kwh, devices.tank_kwh
+    tank = devices.tank_kwh
     eta, eta_tank = devices.battery_efficiency * one, devices.tank_efficiency * one
     battery = room_beside(
-        mine["stored_kwh"], devices.soc_min * size * one, devices.soc_max * size * one,
-        devices.battery_power_per_kwh * size * hours,
+        mine["stored_kwh"], devices.soc_min * size, devices.soc_max * size,
+        devices.battery_power_per_kwh * devices.battery_kwh * hours,
         mine["charge_kwh"], mine["discharge_kwh"], eta, eta,
     )  # fmt: skip
     kept = (1.0 - devices.tank_loss_per_h) ** setting.step_h * mine["tank_kwh"]

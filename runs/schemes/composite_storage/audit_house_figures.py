@@ -4,11 +4,45 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hmesh.runs.audits.investments import faded
+from hmesh.runs.audits.reference.capacity_fade import loss_per_year
 from hmesh.runs.audits.scheme_audit import Figures
-from hmesh.runs.schemes.composite_storage.setting import CREDITS, ENERGIES, OF_EVERY_BILL
+from hmesh.runs.schemes.composite_storage.setting import (
+    CREDITS,
+    ENERGIES,
+    OF_EVERY_BILL,
+    CompositeStorageSetting,
+)
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.composite_storage.audit import CompositeStorageAudit
+
+
+def _of_faded(audit: "CompositeStorageAudit", setting: CompositeStorageSetting) -> Figures:
+    """Return what is left of batteries that lose capacity, where all houses are written down."""
+    own, replay, many = audit.settings.devices, audit.replay, range(len(audit.strategies))
+    if not own.battery_fades or replay is None or replay.recorded < setting.houses:
+        return {}
+    new = [np.full(setting.houses, setting.sizes(s).battery_kwh) for s in audit.strategies]
+    hours = audit.inputs.steps * audit.inputs.step_h
+    loss = [
+        loss_per_year(
+            new[s], replay.discharged_kwh(s).sum(axis=0), hours, own.calendar_fade, own.cycle_fade
+        )
+        for s in many
+    ]
+    price = audit.settings.battery_price_per_kwh
+    part = [
+        price * new[s][0] / whole if (whole := setting.investment(audit.strategies[s])) else 0.0
+        for s in many
+    ]
+    return faded(
+        "house",
+        np.array([each.sum() for each in new]),
+        np.array([replay.battery_kwh(s)[-1].sum() for s in many]),
+        np.array(loss),
+        np.array(part),
+    )
 
 
 def figures_of_houses(audit: "CompositeStorageAudit") -> tuple[Figures, Figures]:
@@ -75,7 +109,7 @@ def figures_of_houses(audit: "CompositeStorageAudit") -> tuple[Figures, Figures]
         held = of_all["tank_kwh"] / houses
         by_step["house_rooms_warmer_kh"] = held / rooms.kwh_per_k * audit.inputs.step_h
     years = audit.inputs.steps * audit.inputs.step_h / 8760.0
-    return by_step, {
+    return by_step, _of_faded(audit, setting) | {
         "house_years": np.full(len(audit.strategies), years),
         "house_lifetime_years": np.full(len(audit.strategies), audit.settings.lifetime_years),
         "house_battery_kwh": np.array([setting.sizes(s).battery_kwh for s in audit.strategies]),

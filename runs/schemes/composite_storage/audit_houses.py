@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.reference.capacity_fade import capacity_by_step
 from hmesh.runs.audits.reference.heat_pumps import rooms_as_store
 from hmesh.runs.audits.reference.house_dispatch import (
     Prices,
@@ -23,11 +24,13 @@ from hmesh.runs.audits.reference.houses import Devices, Tariff, tariffs
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.composite_storage.own_rules import BOTH, equipped_as
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.strategy_names import is_own
 from hmesh.runs.world.expected_price import ExpectedPrice
 
 PREFIX = "houses with storages: "
-TANK_ALONE, BOTH = "thermal_tank", "hybrid_storage"
+TANK_ALONE = "thermal_tank"
 # Of how many houses the cheapest dispatch is found.
 MOST_SOLVED = 4
 FLOWS = (
@@ -89,7 +92,10 @@ class RecordedHouses:
         answers_of: AnswersOfStores | None = None,
     ) -> None:
         self.community_price, self.answers_of = community_price, answers_of
-        self.inputs, self.setting, self.strategies = inputs, setting, strategies
+        self.inputs, self.setting = inputs, setting
+        self.strategies = [equipped_as(strategy) for strategy in strategies]
+        # The numbers of those under which managers decide by rules that are known.
+        self.by_rules = [s for s, strategy in enumerate(strategies) if not is_own(strategy)]
         self.recorded = recorded
         self.sample = sample_of(recorded, [rows.start for rows in setting.groups])
         prices = setting.prices
@@ -226,6 +232,21 @@ class RecordedHouses:
             tank_wear=0.0,
         )
 
+    def battery_kwh(self, s: int) -> NDArray[np.float64]:
+        """Return the capacity of the battery of each house in every step, (steps, houses) [kWh]."""
+        own, new = self.setting.settings.devices, self.devices(self.strategies[s]).battery_kwh
+        if not own.battery_fades:
+            return np.full((self.inputs.steps, self.recorded), new)
+        return capacity_by_step(
+            np.full(self.recorded, new), self.discharged_kwh(s), self.setting.day,
+            self.inputs.step_h, own.calendar_fade, own.cycle_fade,
+        )  # fmt: skip
+
+    def discharged_kwh(self, s: int) -> NDArray[np.float64]:
+        """Return what the battery of each house discharges in every step, (steps, houses)."""
+        done = self.rows["charge_kwh"][:, s] - self.rows["discharge_kwh"][:, s]
+        return np.maximum(0.0 - (done + self.answers(s)[:, 0]), 0.0)
+
     def tariffs(self, s: int) -> dict[int, list[Tariff]]:
         """Return what managers in each community know of the prices of every step, by community."""
         inhabited = np.unique(self.setting.community).tolist()
@@ -284,14 +305,16 @@ class RecordedHouses:
             later = battery_after(stored, through, own.battery_efficiency)
             kept = (1.0 - self.setting.tank_loss[:, None]) ** step_h
             warm = tank_after(heat, through, own.tank_efficiency, kept)
-            least, most = own.soc_min * own.battery_kwh, own.soc_max * own.battery_kwh
+            size = self.battery_kwh(s)
+            # A battery that has lost capacity keeps what it held.
+            least, most = own.soc_min * size, np.maximum(own.soc_max * size, stored)
             scale = np.maximum(mine["appliances_kwh"] + mine["generation_kwh"], 1.0)
             hours = step_h * self.parts[:, shown]
             rated, piped = own.battery_kw * hours, own.tank_kw * hours
             off = [
                 np.abs(electricity_lacks(mine, mine["appliances_kwh"], mine["generation_kwh"])),
                 np.abs(heat_lacks(mine, mine["heat_kwh"], self.setting.cop[:, None])),
-                np.abs(np.vstack([np.zeros_like(stored[:1]) + least, later[:-1]]) - stored),
+                np.abs(np.vstack([least[:1], later[:-1]]) - stored),
                 np.abs(np.vstack([np.zeros_like(heat[:1]), warm[:-1]]) - heat),
                 np.maximum(least - later, later - most),
                 np.maximum(0.0 - warm, warm - own.tank_kwh),

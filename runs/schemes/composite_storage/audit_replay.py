@@ -6,17 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.houses import Devices, House
 from hmesh.runs.audits.run_inputs import EXACT
-from hmesh.runs.schemes.composite_storage.audit_houses import (
-    FLOWS,
-    MOST_SOLVED,
-    NEEDS,
-    PREFIX,
-    RecordedHouses,
-)
+from hmesh.runs.schemes.composite_storage.audit_houses import FLOWS, NEEDS, PREFIX, RecordedHouses
 
-# How many steps of houses decide again, under each strategy.
+# How many steps of houses decide again where houses are many, under each strategy.
 MOST_DECIDED = 40_000
 
 
@@ -35,13 +30,13 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
         tally.note("messages may be lost or late")
         return tally.check()
     chosen = _deciding(houses)
-    if len(chosen) < houses.recorded:
-        tally.note(f"decided again by {len(chosen)} of {houses.recorded:,} houses")
+    tally.note(note_of(len(chosen), houses.recorded, "houses"))
     names = [f"house {house}" for house in chosen.tolist()]
     first = np.diff(houses.setting.day, prepend=houses.setting.day[0]) != 0
-    for s, strategy in enumerate(houses.strategies):
+    for s in houses.by_rules:
         stated, answers = houses.tariffs(s), houses.answers(s)
-        own, shape = houses.devices(strategy), (houses.inputs.steps, len(chosen))
+        sizes = houses.battery_kwh(s)
+        own, shape = houses.devices(houses.strategies[s]), (houses.inputs.steps, len(chosen))
         at_cop = [
             own
             if (c, lost) == (own.cop, own.tank_loss_per_h)
@@ -62,12 +57,15 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
             )
             supplied, answer = there[:, s, h].tolist(), answers[:, :, h].tolist()
             known = stated[int(houses.setting.community[h])]
+            size = sizes[:, h].tolist()
             for step, (load, heat, sun) in enumerate(needs.T.tolist()):
                 if first[step]:
                     house.begin_day()
                 due["stored_kwh"][step, column] = house.stored_kwh
                 due["tank_kwh"][step, column] = house.tank_kwh
                 house.devices = in_part(at_cop[step], float(part[step]))
+                if size[step] != own.battery_kwh:
+                    house.devices = replace(house.devices, battery_kwh=size[step])
                 done = house.step(
                     load, heat, sun, known[step],
                     there=supplied[step], answer_kwh=tuple(answer[step]),
@@ -92,7 +90,7 @@ def in_part(devices: Devices, part: float) -> Devices:
 
 
 def _deciding(houses: RecordedHouses) -> NDArray[np.intp]:
-    """Return the houses that decide again, spread over all that are written down."""
-    most = max(MOST_DECIDED // houses.inputs.steps, MOST_SOLVED)
-    spread = np.linspace(0, houses.recorded - 1, min(most, houses.recorded)).round().astype(np.intp)
-    return np.union1d(spread, houses.sample)
+    """Return the houses that decide again: as many as are enough, more where runs are short."""
+    more, seed = MOST_DECIDED // houses.inputs.steps, houses.inputs.scenario.seed
+    drawn = drawn_part(seed, "houses", houses.recorded, more)
+    return np.union1d(drawn, houses.sample).astype(np.intp)

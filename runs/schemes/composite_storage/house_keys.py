@@ -139,6 +139,8 @@ class HouseDeviceSettings(Section):
         "delivered in a step than is generated in it",
     )
     soc_max: keys.SocMax = 0.9
+    calendar_fade: keys.CalendarFade = 0.0
+    cycle_fade: keys.CycleFade = 0.0
     tank_power_per_kwh: Positive = Field(
         default=1.0, description="heat that flows at most per size of the tank [kW/kWh]"
     )
@@ -161,6 +163,11 @@ class HouseDeviceSettings(Section):
     )
 
     _above_lowest = check("soc_max")(above_lowest)
+
+    @property
+    def battery_fades(self) -> bool:
+        """Whether the battery loses capacity."""
+        return self.calendar_fade > 0 or self.cycle_fade > 0
 
     @property
     def highest_cop(self) -> float:

@@ -119,6 +119,19 @@ class CompositeStorage(SchemeSection):
         return self
 
     @model_validator(mode="after")
+    def _one_capacity_of_plans(self) -> Self:
+        if not self.devices.battery_fades:
+            return self
+        key = "calendar_fade" if self.devices.calendar_fade else "cycle_fade"
+        if self.manager == "foresight":
+            message = "foresight plans the whole run with one capacity"
+            raise refuse(message, place=f"devices.{key}", allowed="0, or manager: rule_based")
+        if self.sizing == "least_cost":
+            message = "sizes are found by dispatches with one capacity"
+            raise refuse(message, place=f"devices.{key}", allowed="0, or sizing: given")
+        return self
+
+    @model_validator(mode="after")
     def _rooms_or_tanks(self) -> Self:
         if self.rooms is None:
             return self

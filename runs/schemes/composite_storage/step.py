@@ -11,14 +11,18 @@ from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import StorageHouses
+from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
+from hmesh.runs.investment_rows import fade_figures
 from hmesh.runs.schemes.composite_storage.house_payments import HousePayments
+from hmesh.runs.schemes.composite_storage.own_rules import RULES, HouseRule
 from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import (
     CREDITS,
     OF_EVERY_BILL,
     CompositeStorageSetting,
 )
+from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames
 from hmesh.runs.strategy_names import strategy_within
@@ -64,14 +68,20 @@ class CompositeStorageHouses(Scheme):
         self.simulation = simulation
         self.setting = setting
         self.strategy = strategy_within("composite_storage", simulation.strategy)
+        rule = RULES.get(self.strategy)
+        self._rule: HouseRule | None = None if rule is None else rule()
         self.houses = StorageHouses(
             simulation, setting.populations(self.strategy), setting.settings.memory
         )
         self.answers = self._answers()
         self._plans: tuple[Each, Each] | None = None
-        if setting.settings.manager == "foresight":
+        if setting.settings.manager == "foresight" and self._rule is None:
             self._plans = setting.plans(self.strategy)
-        self._first_energy = self.houses.columns.batteries["energy_kwh"].sum()
+        batteries, own = self.houses.columns.batteries, setting.settings.devices
+        self._first_energy = batteries["energy_kwh"].sum()
+        self.fade = FadingCapacity.where_asked(
+            batteries["capacity_kwh"], own.calendar_fade, own.cycle_fade
+        )
         self._places = len(simulation.setting.communities)
         self._first = np.array([rows.start for rows in setting.groups])
         self._community = setting.community[self._first]
@@ -126,6 +136,9 @@ class CompositeStorageHouses(Scheme):
         simulation, setting, step = self.simulation, self.setting, self.simulation.step_index
         if step and setting.day[step] != setting.day[step - 1]:
             self.houses.begin_day()
+            if self.fade is not None:
+                left = self.fade.age(step * setting.step_h)
+                self.houses.columns.batteries.set("capacity_kwh", left)
         there = simulation.supplied[setting.community]
         needs, series, columns = setting.series.of_step(step), setting.series, self.houses.columns
         columns.households.heard |= {
@@ -145,9 +158,13 @@ class CompositeStorageHouses(Scheme):
         columns.heat_pumps["cop"][:] = setting.cop[step]
         columns.tanks["loss_per_h"][:] = setting.tank_loss[step]
         self.houses.begin_step(load, heat, generation)
-        if self._plans is None:
+        self.missed = 0
+        if self._rule is not None:
+            found = self._rule.decide(self)
+            battery, tank = decided_kwh(self.strategy, found, 2, len(self.houses))
+            self.decided = self.houses.follow(step, battery, tank, there)
+        elif self._plans is None:
             self.decided = self.houses.decide(step, self._tariff(step), there)
-            self.missed = 0
         else:
             battery, tank = (plan[step] for plan in self._plans)
             self.decided = self.houses.follow(step, battery, tank, there)
@@ -287,6 +304,8 @@ class CompositeStorageHouses(Scheme):
         if self.answers is not None:
             decided = self.houses.with_response(decided, self.answers.exchange_kwh)
         self.houses.move(decided)
+        if self.fade is not None:
+            self.fade.exchange(decided.battery_kwh)
 
     def summary(self) -> dict[str, Any]:
         """Return what storages hold more than at first, and what they cost."""
@@ -301,16 +320,26 @@ class CompositeStorageHouses(Scheme):
             "house_tank_change_kwh": float(columns.tanks["heat_kwh"].sum()),
             "house_investment": setting.investment(self.strategy) * setting.houses,
             "house_interest_rate": setting.settings.interest_rate,
+            **fade_figures(
+                "house",
+                self.fade,
+                setting.steps * setting.step_h,
+                setting.batteries_part(self.strategy),
+            ),
         }
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""
-        return {**self.houses.columns.state(), **self.payments.state()}
+        fade = {} if self.fade is None else {"fade": self.fade.state()}
+        return {**self.houses.columns.state(), **self.payments.state(), **fade}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
         self.payments.restore(state)
         self.houses.columns.restore(state)
+        if self.fade is not None:
+            self.fade.restore(state["fade"])
+            self.houses.columns.batteries.set("capacity_kwh", self.fade.left_kwh)
 
 
 def _by_part(amounts: dict[str, float]) -> dict[str, float]:

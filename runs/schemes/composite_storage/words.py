@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.bill_rows import parts_of_the_bill
-from hmesh.runs.investment_rows import YEAR_H, investment_rows
+from hmesh.runs.investment_rows import YEAR_H, capacity_rows, investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, two
 
@@ -40,6 +40,7 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         *parts_of_the_bill(every, "house_bill_", _CREDITS),
         ("running cost [{currency}]", lambda t: t["house_running_cost"], money, True),
         ("battery of a house [kWh]", lambda t: t["house_battery_kwh"], two, False),
+        *capacity_rows(every, "house", "batteries'"),
         *_heat_store(every),
         ("price of storages [{currency}]", lambda t: t["house_investment"], money, False),
         *investment_rows(every, "house"),

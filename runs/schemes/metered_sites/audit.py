@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.behaviour_checks import rules_by_design
 from hmesh.runs.audits.hours import supplied
+from hmesh.runs.audits.investments import faded
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.stated_bills import BillAudit, amounts_of_ledger
@@ -232,6 +233,9 @@ class MeteredSitesAudit(SchemeAudit):
             "site_interest_rate": np.full(len(many), economics.interest_rate),
             "site_lifetime_years": np.full(len(many), economics.lifetime_years),
         }
+        if rows.complete and own.fades:
+            left = np.array([rows.of(s, "capacity_kwh")[-1].sum() for s in range(len(many))])
+            figures |= faded("site", size, left, fade, part)
         if rows.complete:
             figures["site_highest_kw"] = np.array(
                 [

@@ -10,7 +10,6 @@ from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
-    LossRate,
     Name,
     NotNegative,
     Positive,
@@ -119,12 +118,13 @@ class SiteBattery(Section):
         default=0.0,
         description="cost per energy discharged, which is weighed and paid [money/kWh]",
     )
-    calendar_fade: LossRate = Field(
-        default=0.0, description="share of the capacity that is lost in a year [1/a]"
-    )
-    cycle_fade: LossRate = Field(
-        default=0.0, description="share of the capacity that is lost in a full cycle [-]"
-    )
+    calendar_fade: keys.CalendarFade = 0.0
+    cycle_fade: keys.CycleFade = 0.0
+
+    @property
+    def fades(self) -> bool:
+        """Whether batteries lose capacity."""
+        return self.calendar_fade > 0 or self.cycle_fade > 0
 
     _above_lowest = check("soc_max")(above_lowest)
 

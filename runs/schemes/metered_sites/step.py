@@ -114,7 +114,7 @@ class MeteredSitesScheme(Scheme):
         """Let batteries have aged, and plan the day."""
         setting, sites = self.setting, self.sites
         own = setting.settings.battery
-        if own.calendar_fade or own.cycle_fade:
+        if own.fades:
             sites.age(step * setting.step_h / YEAR_H, own.calendar_fade, own.cycle_fade)
         if sites.control != "tariff":
             return
@@ -269,6 +269,11 @@ class MeteredSitesScheme(Scheme):
             "site_interest_rate": own.economics.interest_rate,
             "site_lifetime_years": own.economics.lifetime_years,
             "site_fade_per_year": fade * part if new else 0.0,
+            **(
+                {"site_capacity_left": float(column["capacity_kwh"].sum()) / new if new else 1.0}
+                if own.battery.fades
+                else {}
+            ),
         }
 
     def state(self) -> dict[str, Any]:

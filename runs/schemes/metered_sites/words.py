@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.bill_rows import parts_of_the_bill
-from hmesh.runs.investment_rows import investment_rows
+from hmesh.runs.investment_rows import capacity_rows, investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, power, two
 
@@ -21,6 +21,7 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         *parts_of_the_bill(every, "site_bill_"),
         *_where_any(every, "  wear of batteries [{currency}]", "site_wear", money),
         ("price of devices [{currency}]", lambda t: t["site_investment"], money, False),
+        *capacity_rows(every, "site", "batteries'"),
         *investment_rows(every, "site"),
         ("sites buy [MWh]", lambda t: t["site_import_kwh"] / 1e3, two, True),
         *_where_any(every, "sites deliver [MWh]", "site_export_kwh", two, 1e-3),

@@ -1,22 +1,25 @@
 """What must hold in every step of every recorded smart home: physics, assignment, admission."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.reference.homes import Home, settle
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.schemes.smart_homes.audit_cheap_slots import bought_by_tariff
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
-from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.schemes.smart_homes.own_rules import assignment_under
+from hmesh.runs.strategy_names import is_own, strategies_within
 
 type Energies = NDArray[np.float64]
 
 # In this many homes and steps of a group at most, under each strategy, flows are settled again.
-MOST_SETTLED = 3_000
+MOST_SETTLED = 3_000  # steps of homes
 # Which power flow each strategy assigns, and whether it shifts loads.
 ASSIGNMENTS = {
     "spfa_s": ("spfa_s", False),
@@ -27,14 +30,25 @@ ASSIGNMENTS = {
     "no_home_storage": ("mpfa_mg", False),
     "mpfa_mg_shifting": ("mpfa_mg", True),
 }
+
 _COLUMNS = (
     "capacity_kwh", "soc_min", "soc_max", "power_kw", "charge_efficiency", "discharge_efficiency",
 )  # fmt: skip
 
 
-def check_rules(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
-    """Check the physics of every home and step, and that its assignment was followed."""
-    rules = _Rules(inputs)
+def flow_of(strategy: str) -> tuple[str, bool]:
+    """Return which power flow a strategy assigns, and whether it shifts loads."""
+    return (assignment_under(strategy), False) if is_own(strategy) else ASSIGNMENTS[strategy]
+
+
+def check_rules(
+    inputs: RunInputs, tables: HomeTables, prices: Mapping[str, Energies]
+) -> Iterator[Check]:
+    """Check the physics of every home and step, and that its assignment was followed.
+
+    ``prices`` are what a kWh bought costs groups with a tariff in each step [money/kWh].
+    """
+    rules = _Rules(inputs, tables.days, prices)
     for held in tables.groups:
         rules.physics(held)
         rules.follow_sources(held)
@@ -46,14 +60,19 @@ def check_rules(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
 class _Rules:
     """One line for each thing that holds within a step."""
 
-    def __init__(self, inputs: RunInputs) -> None:
-        self.inputs = inputs
+    def __init__(
+        self, inputs: RunInputs, days: Sequence[int], prices: Mapping[str, Energies]
+    ) -> None:
+        self.inputs, self.days, self.prices = inputs, days, prices
         self.grid_part = 1.0 - lost_parts(inputs.scenario)
         follows = strategies_within("smart_homes", inputs.strategies)
-        self.assignments = [ASSIGNMENTS[strategy][0] for strategy in follows]
+        self.assignments = [flow_of(strategy)[0] for strategy in follows]
+        self.shifts = [flow_of(strategy)[1] for strategy in follows]
         self.there = there_of(inputs)
         name = "smart homes: "
         self.balance = Tally(f"{name}flows of every device add up", EXACT, "of the energy")
+        about = f"{name}what they do not serve is bought where their tariff is lowest"
+        self.cheapest = Tally(about, EXACT, "of the energy")
         self.whole = Tally(f"{name}an appliance is served whole or not at all", EXACT, "kWh")
         self.limits = Tally(f"{name}storages within limits and rating", 1e-8, "kWh")
         self.stores = Tally(f"{name}storages hold what they took less losses", EXACT, "kWh")
@@ -67,7 +86,7 @@ class _Rules:
             self.balance, self.whole, self.limits, self.stores, self.wanted, self.flows,
             self.refused,
         )  # fmt: skip
-        return (tally.check() for tally in tallies)
+        return (tally.check() for tally in (*tallies, *([self.cheapest] if self.prices else [])))
 
     def _label(self, held: GroupTables, what: str = "home") -> Label:
         name = held.group.settings.name
@@ -119,6 +138,12 @@ class _Rules:
             self.balance, held, relative(held.exported, part * (held.exported + held.curtailed))
         )
         lacks = np.where(a["served_kwh"] > 0.0, 0.0, a["committed_kwh"])
+        name = group.settings.name
+        if name in self.prices:
+            own = self.prices[name]
+            due = bought_by_tariff(self.inputs, held, self.days, own, self.shifts)
+            self._add(self.cheapest, held, relative(a["imported_kwh"], part * (lacks + due)))
+            return
         # What was not committed has been moved, or is refused.
         refused = np.where(a["committed_kwh"] > 0.0, 0.0, a["wanted_kwh"])
         off = relative(a["imported_kwh"], part * lacks)
@@ -146,13 +171,14 @@ class _Rules:
 
     def assigned(self, held: GroupTables, s: int, assignment: str) -> None:
         """Settle steps again from what was stored, generated and committed, home by home."""
-        steps = self.inputs.steps
-        chosen = np.arange(held.homes)
-        if (most := max(MOST_SETTLED // steps, 1)) < held.homes:
-            chosen = np.linspace(0, held.homes - 1, most).round().astype(np.intp)
-            text = f"settled again for {most:,} of {held.homes:,} homes of a group"
+        steps, name = self.inputs.steps, held.group.settings.name
+        count = steps * held.homes
+        drawn = drawn_part(self.inputs.scenario.seed, f"steps of {name}", count, MOST_SETTLED)
+        if text := note_of(len(drawn), count, "steps of homes of a group"):
             self.flows.note(text)
             self.refused.note(text)
+        chosen, column_of = np.unique(drawn % held.homes, return_inverse=True)
+        step_of = drawn // held.homes
         label = self.inputs.places.label(
             [f"home {held.first + h} of {held.group.settings.name}" for h in chosen.tolist()],
             strategies=[self.inputs.strategies[s]],
@@ -160,15 +186,17 @@ class _Rules:
         off, refused = np.zeros((2, steps, 1, len(chosen)))
         for column, h in enumerate(chosen.tolist()):
             home = home_of(held, h, assignment, self.inputs.step_h, there=self.there[s])
+            mine = step_of[column_of == column]
+            at = mine, s, h
             columns = (
-                held.generation[:, s, h], held.appliances["committed_kwh"][:, s, h],
-                held.storages["energy_kwh"][:, s, h], held.appliances["served_kwh"][:, s, h],
-                held.direct[:, s, h], held.drawn[:, s, h].sum(axis=1),
-                held.charged[:, s, h].sum(axis=2), held.exported[:, s, h] + held.curtailed[:, s, h],
-                held.storages["charge_kwh"][:, s, h], held.storages["discharge_kwh"][:, s, h],
+                held.generation[at], held.appliances["committed_kwh"][at],
+                held.storages["energy_kwh"][at], held.appliances["served_kwh"][at],
+                held.direct[at], held.drawn[at].sum(axis=1),
+                held.charged[at].sum(axis=2), held.exported[at] + held.curtailed[at],
+                held.storages["charge_kwh"][at], held.storages["discharge_kwh"][at],
             )  # fmt: skip
-            rows = zip(*(column.tolist() for column in columns), strict=True)
-            for step, (made, wanted, stored, served, *flows) in enumerate(rows):
+            rows = zip(mine.tolist(), *(values.tolist() for values in columns), strict=True)
+            for step, made, wanted, stored, served, *flows in rows:
                 due = settle(home, made, wanted, stored)
                 on = {load for load, energy in enumerate(served) if energy > 0.0}
                 refused[step, 0, column] = len(on ^ due.on)
