@@ -13,7 +13,7 @@ uv_version := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv
 uv_digests := $(shell sed -n '/^name = "uv"$$/,/^\]$$/s/.*hash = "\(sha256:[0-9a-f]*\)".*/--hash=\1/p' uv.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint style types docs bench fuzz kills tampering mutants sbom clean
+.PHONY: help run test test-all lint style types docs bench fuzz kills tampering mutants advisories sbom clean
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -59,6 +59,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/random_kills.py --smoke
 	@$(bin)/python benchmarks/random_inputs.py --smoke
 	@$(bin)/python benchmarks/tampering.py --smoke
+	@$(bin)/python benchmarks/audit_time.py --smoke
 	@echo "== tests, the slow ones too, with newly drawn examples"
 	@HMESH_EXAMPLES=drawn $(bin)/python -m pytest -n $(TEST_WORKERS)
 
@@ -95,6 +96,7 @@ bench: $(synced)  ## time the vehicle study, runs of five years, a city's year a
 	@$(bin)/python benchmarks/composite_storage.py --json results/composite-storage.json
 	@$(bin)/python benchmarks/reading.py --json results/reading.json
 	@$(bin)/python benchmarks/scaling.py --json results/scaling.json --plot results/scaling.png
+	@$(bin)/python benchmarks/audit_time.py --json results/audit-time.json
 
 fuzz: $(synced)  ## give hMESH 10,000 wrong inputs; figures go to results/
 	@mkdir -p results
@@ -111,6 +113,9 @@ tampering: $(synced)  ## change results of every scheme place by place, see whet
 mutants: $(synced)  ## change rules at random places, see whether the quick tests notice; MODULES=... names some
 	@mkdir -p results
 	@$(bin)/python benchmarks/mutants.py $(MODULES) --json results/mutants.json
+
+advisories: $(synced)  ## compare locked packages with known vulnerabilities; DATABASE=... names a folder of advisories
+	@$(bin)/python benchmarks/advisories.py "$(DATABASE)"
 
 sbom: $(synced)  ## list all parts of hMESH with their digests (CycloneDX) in results/sbom.json
 	@mkdir -p results

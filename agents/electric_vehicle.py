@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
+from hmesh.agents.known_tariffs import KnownTariffs
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
@@ -17,6 +18,7 @@ from hmesh.markets.answer_curves import COLUMNS, answer_curve, sum_of_curves
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import StoreColumns, best_response_before_departure
 from hmesh.markets.learned_demand import learn_demand
+from hmesh.markets.tariff_response import best_under_tariff
 from hmesh.markets.vehicle_response import best_response
 
 
@@ -122,6 +124,10 @@ class ElectricVehicle(DrivenBattery):
             return float(self.way_kwh)
         if self.population.heard["unpriced"]:
             return self.exchange_bounds()[1] if self.day_finished else 0.0
+        known: KnownTariffs | None = self.population.heard.get("tariffs")
+        terms = None if known is None else known.of(self.row)
+        if terms is not None:
+            return float(best_under_tariff(self.as_rows().stores(), terms)[0])
         price = float(self.heard("price"))
         return 0.0 if np.isnan(price) else self.respond(price)
 

@@ -88,7 +88,7 @@ class ParkedVehicles(AnsweringStores):
                 others[places] = False
                 parts.append(kind.answers_rows(vehicles))
             if others.any():
-                parts[0] = self._some(np.flatnonzero(others)).answers(fixed_kwh)
+                parts[0] = self.plain().some(np.flatnonzero(others)).answers(fixed_kwh)
             return sum_of_answers(parts)
         stores = self._stores
         if stores is None:
@@ -99,18 +99,22 @@ class ParkedVehicles(AnsweringStores):
         """Return the same vehicles as if all best-responded."""
         return replace(self, behaving=()) if self.behaving else self
 
-    def _some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
-        """Return some of them as vehicles that best-respond."""
+    def some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
+        """Return some of them, by their places in ascending order."""
 
         def of(column: PerVehicle) -> Any:
             return column[places] if isinstance(column, np.ndarray) else column
 
+        behaving = tuple(
+            (kind, np.flatnonzero(np.isin(places, k)), vehicles)
+            for kind, k, vehicles in self.behaving
+        )
         wanted = None if self.departure is None else (of(self.departure[0]), of(self.departure[1]))
         return replace(
             self, rows=self.rows[places], usable_kwh=self.usable_kwh[places],
             lower_kwh=self.lower_kwh[places], upper_kwh=self.upper_kwh[places],
             lam=of(self.lam), theta=of(self.theta), charge_efficiency=of(self.charge_efficiency),
-            discharge_efficiency=of(self.discharge_efficiency), behaving=(),
+            discharge_efficiency=of(self.discharge_efficiency), behaving=behaving,
             energy_kwh=self.energy_kwh[places], departure=wanted,
         )  # fmt: skip
 
@@ -127,6 +131,18 @@ class ParkedVehicles(AnsweringStores):
         if stores is None:
             return AnsweringStores.worth(self, exchange_kwh)
         return float(worth_before_departure(stores, exchange_kwh).sum())
+
+    @property
+    def columns(self) -> StoreColumns:
+        """What each is as a store, whether or not it wants energy at its departure."""
+        stores = self._stores
+        if stores is None:
+            nothing = np.zeros(len(self))
+            stores = StoreColumns(
+                self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh,
+                self.charge_efficiency, self.discharge_efficiency, nothing, nothing,
+            )  # fmt: skip
+        return stores
 
     @property
     def _stores(self) -> StoreColumns | None:

@@ -6,11 +6,16 @@ with their change: each is a test that is missing, or a change without effect. m
 them, in a copy of the repository that is removed again.
 
 Modules are named by their path below the repository, such as ``markets/battery_exchange.py``,
-or by the folder that they lie in. Without names, ``--sample`` modules of markets, environment and
-agents are drawn by ``--seed``. ``--each N`` tries N mutants of each module, drawn by the same seed,
-in place of all. Tests are those whose file names the module, or a name that it defines;
-``--tests`` gives others, and ``--no-runs`` leaves out those that simulate, so that the share is a
-lower bound.
+or by the folder that they lie in; ``steps`` are the steps of all schemes and what they call in the
+folder of their scheme. Without names, ``--sample`` modules of markets, environment and agents are
+drawn by ``--seed``. ``--each N`` tries N mutants of each module, ``--draw N`` N of the mutants of
+all modules together, drawn by the same seed, in place of all. Tests are those whose file names the
+module, or a name that it defines, and for the step of a scheme those that name the scheme. Those
+that simulate follow only where the others notice nothing. ``--tests`` gives other tests, and
+``--no-runs`` leaves out those that simulate, so that the share is a lower bound.
+
+A mutant that no test runs through has survived. The share of a drawn sample is stated with the
+interval that holds the share of all mutants with a probability of 95 % (Wilson).
 
 Survivors that change nothing are kept in ``equivalent_mutants.yaml`` with the reason, and are not
 printed again. With ``--json FILE`` it writes the figures. The exit status is 1 where another mutant
@@ -20,6 +25,7 @@ survived.
 import argparse
 import ast
 import json
+import math
 import os
 import random
 import re
@@ -28,13 +34,17 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("markets", "environment", "agents")
+SCHEMES = "runs/schemes"
+# What a scheme settles before its first step, and what only reads a run.
+NOT_OF_STEPS = ("section", "setting", "scheme", "size", "sources", "tables", "words")
+NOTICED_BY_NO_TEST = ("survived", "no tests")
 CAUGHT = ("killed", "timeout", "segfault", "suspicious")
 EQUIVALENT = Path(__file__).parent / "equivalent_mutants.yaml"
 # What simulates a world or a part of one, for which no rule alone is at fault.
@@ -59,6 +69,7 @@ only_mutate = {modules}
 also_copy = ["docs", "benchmarks", "notebooks", "README.md"]
 pytest_add_cli_args = ["-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist"]
 pytest_add_cli_args_test_selection = {tests}
+timeout_multiplier = 6.0
 """
 
 
@@ -79,12 +90,47 @@ def named(words: Sequence[str]) -> list[str]:
     """Return the modules that are named, one by one or by the folder that they lie in."""
     found = list[str]()
     for word in words:
+        if word == "steps":
+            found += steps()
+            continue
         path = ROOT / word
         within = sorted(path.rglob("*.py")) if path.is_dir() else [path]
         found += [
             each.relative_to(ROOT).as_posix() for each in within if each.name != "__init__.py"
         ]
     return found
+
+
+def steps() -> list[str]:
+    """Return the steps of all schemes, with the modules of their folder that they import."""
+    paths = sorted((ROOT / SCHEMES).glob("*/step.py"))
+    common = ("scheme_step", "step_rows", "store_answers", "plugin_energies")
+    found = [f"{SCHEMES}/{name}.py" for name in common]
+    while paths:
+        path = paths.pop(0)
+        found.append(path.relative_to(ROOT).as_posix())
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            folder, _, name = (getattr(node, "module", None) or "").rpartition(".")
+            imported = path.parent / f"{name}.py"
+            if (
+                isinstance(node, ast.ImportFrom)
+                and folder.endswith(f"schemes.{path.parent.name}")
+                and name not in NOT_OF_STEPS
+                and imported.relative_to(ROOT).as_posix() not in found
+                and imported not in paths
+            ):
+                paths.append(imported)
+    return found
+
+
+def names_of_scheme(module: str) -> set[str]:
+    """Return by which words tests name the scheme that a module belongs to, if to any."""
+    path = Path(module)
+    if path.parent.parent != Path(SCHEMES):
+        return set()
+    name = path.parent.name
+    # Nearly every test has vehicles.
+    return {"three-communities"} if name == "vehicles" else {name, name.replace("_", "-")}
 
 
 def tests_of(modules: Sequence[str], *, runs: bool) -> list[str]:
@@ -99,6 +145,7 @@ def tests_of(modules: Sequence[str], *, runs: bool) -> list[str]:
     """
     words = set[str]()
     for module in modules:
+        words |= names_of_scheme(module)
         tree = ast.parse((ROOT / module).read_text(encoding="utf-8"))
         words.add(module.removesuffix(".py").replace("/", "."))
         words |= {
@@ -157,44 +204,118 @@ def drawn_mutants(folder: Path, modules: Sequence[str], each: int, seed: int) ->
     return found
 
 
-def run(
-    modules: Sequence[str], tests: Sequence[str], workers: int, each: int | None, seed: int
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Make and run mutants of some modules; return their fates, and the survivors' changes."""
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": ""}
-    with tempfile.TemporaryDirectory(prefix="hmesh-mutants-") as name:
-        folder = Path(name)
+def interval(caught: int, tried: int) -> tuple[float, float]:
+    """Return between what the share of all mutants lies, with a probability of 95 % (Wilson)."""
+    if not tried:
+        return 0.0, 1.0
+    z, share = 1.959964, caught / tried
+    middle = share + z * z / (2 * tried)
+    half = z * math.sqrt(share * (1 - share) / tried + z * z / (4 * tried * tried))
+    below = 1 + z * z / tried
+    return (middle - half) / below, (middle + half) / below
+
+
+class Mutants:
+    """Mutants of some modules in a copy of the repository.
+
+    Parameters
+    ----------
+    folder
+        Of the copy.
+    modules
+        Their paths.
+    workers
+        How many processes run tests.
+    """
+
+    def __init__(self, folder: Path, modules: Sequence[str], workers: int) -> None:
+        self.folder, self.modules, self.workers = folder, modules, workers
         copied(folder)
-        with (folder / "pyproject.toml").open("a", encoding="utf-8") as file:
-            paths = [f"hmesh/{module}" for module in modules]
-            file.write(
-                CONFIGURATION.format(modules=json.dumps(paths), tests=json.dumps(list(tests)))
-            )
-        mutmut = [sys.executable, "-m", "mutmut"]
-        with (folder / "mutmut.log").open("w", encoding="utf-8") as log:
-            subprocess.run(
-                [sys.executable, "-c", MAKE],
-                cwd=folder, env=environment, stdout=log, stderr=log, check=True,
-            )  # fmt: skip
-            chosen = [] if each is None else drawn_mutants(folder, modules, each, seed)
+        self._plain = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        self._environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": ""}
+        self._configure(["tests"])
+        self._call("-c", MAKE)
+
+    def run(self, tests: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
+        """Return how mutants fare, all of them where none are chosen, by their names."""
+        self._configure(tests)
+        # Which tests run through what was noted of other tests.
+        (self.folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+        self._call("-m", "mutmut", "run", "--max-children", str(self.workers), *chosen)
+        found = statuses(self.folder, self.modules)
+        return {name: found[name] for name in chosen or found}
+
+    def change(self, mutant: str) -> str:
+        """Return what a mutant changes, as a difference of lines."""
+        command = [sys.executable, "-m", "mutmut", "show", mutant]
+        return subprocess.run(
+            command,
+            cwd=self.folder, env=self._environment, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    def _configure(self, tests: Sequence[str]) -> None:
+        paths = [f"hmesh/{module}" for module in self.modules]
+        text = CONFIGURATION.format(modules=json.dumps(paths), tests=json.dumps(list(tests)))
+        (self.folder / "pyproject.toml").write_text(self._plain + text, encoding="utf-8")
+
+    def _call(self, *arguments: str) -> None:
+        path = self.folder / "mutmut.log"
+        with path.open("w", encoding="utf-8") as log:
             done = subprocess.run(
-                [*mutmut, "run", "--max-children", str(workers), *chosen],
-                cwd=folder, env=environment, stdout=log, stderr=log, check=False,
+                [sys.executable, *arguments],
+                cwd=self.folder, env=self._environment, stdout=log, stderr=log, check=False,
             )  # fmt: skip
         if done.returncode:
-            said = (folder / "mutmut.log").read_text(encoding="utf-8").replace("\r", "\n")
-            raise SystemExit("\n".join(said.splitlines()[-30:]))
-        found = statuses(folder, modules)
-        found = {name: found[name] for name in chosen or found}
+            said = path.read_text(encoding="utf-8").replace("\r", "\n")
+            raise SystemExit("\n".join(said.splitlines()[-60:]))
+
+
+def run(
+    modules: Sequence[str], given: argparse.Namespace
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Make and run mutants of some modules.
+
+    Returns
+    -------
+    tuple
+        Their fates, the changes of those that no test noticed, both by name, and all tests.
+    """
+    tests = given.tests or tests_of(modules, runs=False)
+    with tempfile.TemporaryDirectory(prefix="hmesh-mutants-") as name:
+        mutants = Mutants(Path(name), modules, given.workers)
+        if given.draw is not None:
+            names = sorted(statuses(mutants.folder, modules))
+            chosen = random.Random(given.seed).sample(names, min(given.draw, len(names)))
+            print(f"{len(chosen)} of {len(names)} mutants", flush=True)
+        elif given.each is not None:
+            chosen = drawn_mutants(mutants.folder, modules, given.each, given.seed)
+        else:
+            chosen = sorted(statuses(mutants.folder, modules))
+        found = mutants.run(tests, chosen) if tests else dict.fromkeys(chosen, "no tests")
+        left = [mutant for mutant in chosen if found[mutant] in NOTICED_BY_NO_TEST]
+        print(f"{len(left)} not noticed by {len(tests)} files of direct tests", flush=True)
+        if left and not given.tests and not given.no_runs:
+            of_left = [each for each in modules if any(map(made_of(each), left))]
+            further = sorted({*tests_of(of_left, runs=True)} - {*tests})
+            print(f"now {len(further)} files of tests that simulate", flush=True)
+            if further:
+                later = mutants.run(further, left)
+                found |= {
+                    mutant: status for mutant, status in later.items() if status != "no tests"
+                }
+                tests = [*tests, *further]
         changes = {
-            mutant: subprocess.run(
-                [*mutmut, "show", mutant],
-                cwd=folder, env=environment, capture_output=True, text=True, check=True,
-            ).stdout
+            mutant: mutants.change(mutant)
             for mutant, status in found.items()
-            if status == "survived"
-        }  # fmt: skip
-    return found, changes
+            if status in NOTICED_BY_NO_TEST
+        }
+    return found, changes, tests
+
+
+def made_of(module: str) -> Callable[[str], bool]:
+    """Return what says whether a mutant is one of a module, by its name."""
+    start = f"hmesh.{module.removesuffix('.py').replace('/', '.')}."
+    return lambda mutant: mutant.startswith(start) and "." not in mutant.removeprefix(start)
 
 
 def without_effect(mutant: str, change: str) -> bool:
@@ -225,36 +346,37 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--each", type=int, help="how many mutants of each module are drawn")
+    parser.add_argument("--draw", type=int, help="how many mutants of all modules are drawn")
     parser.add_argument("--no-runs", action="store_true", help="leave out tests that simulate")
     given = parser.parse_args()
     modules = named(given.modules) or drawn(given.sample, given.seed)
-    tests = given.tests or tests_of(modules, runs=not given.no_runs)
     if missing := [module for module in modules if not (ROOT / module).is_file()]:
         parser.error(f"no such module: {', '.join(missing)}")
+    print(f"mutants of {', '.join(given.modules or modules)}", flush=True)
+    found, changes, tests = run(modules, given)
     if not tests:
         parser.error(f"no test names {', '.join(modules)}; give some with --tests")
-    print(f"mutants of {', '.join(modules)}, by {len(tests)} files of tests", flush=True)
-    found, changes = run(modules, tests, given.workers, given.each, given.seed)
     explained = {name for name, change in changes.items() if without_effect(name, change)}
     counts = Counter(found.values())
-    tried = sum(counts[status] for status in (*CAUGHT, "survived"))
-    caught = tried - counts["survived"]
+    tried = sum(counts[status] for status in (*CAUGHT, *NOTICED_BY_NO_TEST))
+    caught = tried - len(changes)
     print("\n".join(change for name, change in changes.items() if name not in explained))
     print(", ".join(f"{number} {status}" for status, number in counts.most_common()))
-    share = caught / max(tried, 1)
-    of_those = caught / max(tried - len(explained), 1)
+    low, high = interval(caught, tried - len(explained))
     print(
-        f"{caught} of {tried} mutants that a test runs through are caught, {share:.1%}; "
-        f"{len(explained)} change nothing; of the others {of_those:.1%}"
+        f"{caught} of {tried} mutants are caught, {caught / max(tried, 1):.1%}; {len(explained)} "
+        f"change nothing; of the others {caught / max(tried - len(explained), 1):.1%} "
+        f"(95 % interval {low:.1%} to {high:.1%})"
     )
     if given.json:
         figures = {
-            "modules": modules, "tests": tests, "caught": caught, "tried": tried,
-            "without_effect": len(explained), "survived": sorted(set(changes) - explained),
+            "modules": given.modules or modules, "seed": given.seed, "tests": tests,
+            "caught": caught, "tried": tried, "without_effect": len(explained),
+            "interval": [low, high], "survived": sorted(set(changes) - explained),
             "counts": counts,
         }  # fmt: skip
         given.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
-    return 1 if counts["survived"] > len(explained) else 0
+    return 1 if len(changes) > len(explained) else 0
 
 
 if __name__ == "__main__":

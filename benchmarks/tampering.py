@@ -44,6 +44,14 @@ RUNS: dict[str, tuple[str, ...]] = {
     "community-storage": ("hours=8",),
     "composite-storage": ("years=null", "hours=24"),
     "meters": (),
+    "suburbs": (
+        "hours=5", "start='2024-03-11T06:00'", "vehicles.groups.0.count=8",
+        "vehicles.groups.1.count=3", "vehicles.groups.2.count=4", "vehicles.groups.3.count=3",
+        "record.events=true",
+    ),
+    "two-voltage-levels": (
+        "hours=11", "vehicles.count=8", "record.sessions=true", "record.accounts=all",
+    ),
     "one-city": (
         "hours=3", "start='2023-01-16T07:00'", "vehicles.count=12", "record.local_members=true",
         "smart_homes.groups.0.count=4", "composite_storage.groups.0.count=4",

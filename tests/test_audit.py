@@ -247,17 +247,21 @@ def test_blocks_of_steps_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     assert audit_run(directory) == whole
 
 
-def test_games_of_a_long_run_are_played_again_in_some_steps(tmp_path: Path) -> None:
-    changes = [*FEW, "vehicles.count=3", "hours=70", "game.solver=exact", "record.welfare=true"]
+def test_games_of_a_long_run_are_played_again_in_drawn_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hmesh.runs.audits.drawn_part.FAULTY_SHARE", 0.15)
+    changes = [*FEW, "vehicles.count=3", "hours=30", "game.solver=exact", "record.welfare=true"]
     start_run(load_scenario("three-communities", [*changes, "plots=false"]), tmp_path / "run")
     inputs = run_inputs_of(read_run(tmp_path / "run"))
-    # 210 games and 200 at most: of two steps one, but no part of a day, so that hours take turns.
-    assert inputs.plays_every == 5
-    hours = {step % 24 for step in range(24 * 5) if inputs.plays(step)}
-    assert hours == set(range(24))
+    # Of 19 steps a fault in 15 % of all escapes with 0.85^19 = 4.6 %.
+    judged = [step for step in range(30) if inputs.plays(step)]
+    assert len(judged) == 19
+    assert judged == inputs.judged.tolist()
     report = audit_run(tmp_path / "run")
     assert report.passed, "\n".join(report.lines())
     found = {check.name: check.note for check in report.checks}
-    assert "in one of 5 steps" in found["equilibrium: utility's price (three_level)"]
-    assert "in one of 5 steps" in found["welfare: the planner's from the same state"]
+    stated = "19 of 30 steps judged, drawn by the seed; a fault in 15 % of them is found with 95 %"
+    assert stated in found["equilibrium: utility's price (three_level)"]
+    assert stated in found["welfare: the planner's from the same state"]
     assert "summary.counts.unattained_optima" in report.not_covered

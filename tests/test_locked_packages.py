@@ -3,11 +3,15 @@
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import pytest
+import yaml
+
+from benchmarks import advisories
 
 ROOT = Path(__file__).parents[1]
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
@@ -88,3 +92,88 @@ def test_make_installs_uv_by_the_digests_of_the_lock() -> None:
     installs = re.findall(r"pip install(?:[^;\\]|\\\n)*", makefile)
     assert len(installs) == 2
     assert all("--require-hashes" in install for install in installs)
+
+
+ADVISORY = """
+id: PYSEC-2099-1
+details: |
+  Reads past the end.
+
+  More of it.
+affected:
+- package: {name: NumPy, ecosystem: PyPI}
+  ranges:
+  - type: GIT
+    events: [{introduced: "0"}]
+  - type: ECOSYSTEM
+    events: [{introduced: "0"}, {fixed: "1.5"}, {introduced: "2.0"}, {fixed: 2.4.1}]
+  versions: [1.9rc1]
+aliases: [CVE-2099-7]
+modified: "2099-01-02T03:04:05Z"
+"""
+NUMPY = """
+[[package]]
+name = "numpy"
+version = "{}"
+source = {{ registry = "https://pypi.org/simple" }}
+"""
+
+
+def advised(folder: Path, version: str, *words: str) -> subprocess.CompletedProcess[str]:
+    lock = folder / "uv.lock"
+    lock.write_text(NUMPY.format(version), encoding="utf-8")
+    command = [sys.executable, "benchmarks/advisories.py", *words, "--lock", str(lock)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_a_locked_version_with_a_known_vulnerability_is_listed(tmp_path: Path) -> None:
+    database = tmp_path / "vulns" / "numpy"
+    database.mkdir(parents=True)
+    (database / "PYSEC-2099-1.yaml").write_text(ADVISORY, encoding="utf-8")
+    withdrawn = yaml.safe_load(ADVISORY) | {"id": "PYSEC-2099-2", "withdrawn": "2099-02-01"}
+    (database / "PYSEC-2099-2.json").write_text(json.dumps(withdrawn), encoding="utf-8")
+    done = advised(tmp_path, "2.4.0", str(tmp_path / "vulns"))
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "numpy 2.4.0: PYSEC-2099-1, CVE-2099-7; mended in 2.4.1",
+        "    Reads past the end.",
+        "2 advisories, the newest changed on 2099-01-02: 1 of them affect one of 1 locked "
+        "versions of 1 packages",
+    ]
+
+
+def test_versions_are_affected_as_the_format_of_advisories_has_it() -> None:
+    (affected,) = yaml.safe_load(ADVISORY)["affected"]
+    versions = ["0.1", "1.4.9", "1.5", "1.9rc1", "1.9", "2.0a1", "2.0", "2.4.1.dev0", "2.4.1"]
+    hit = [version for version in versions if advisories.is_affected(version, affected)]
+    assert hit == ["0.1", "1.4.9", "1.9rc1", "2.0", "2.4.1.dev0"]
+    until = {
+        "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "1"}, {"last_affected": "2"}]}]
+    }
+    assert [advisories.is_affected(v, until) for v in ("0.9", "1", "2", "2.0.1")] == [
+        False, True, True, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "no folder "),
+        ("", "no advisory in it"),
+        ("id: [", "PYSEC-1.yaml: "),
+        ("id: PYSEC-1\naffected: [{package: {name: numpy, ecosystem: PyPI}, ranges: [{}]}]",
+         "PYSEC-1: not in the format of OSV"),
+    ],
+)  # fmt: skip
+def test_a_folder_without_advisories_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    text: str | None, said: str,
+) -> None:  # fmt: skip
+    folder = tmp_path / "vulns"
+    if text is not None:
+        folder.mkdir()
+        (folder / "PYSEC-1.yaml").write_text(text, encoding="utf-8")
+    (lock := tmp_path / "uv.lock").write_text(NUMPY.format("2.4.0"), encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["advisories.py", str(folder), "--lock", str(lock)])
+    assert advisories.main() == 2
+    assert said in capsys.readouterr().err

@@ -22,7 +22,7 @@ from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.prosumer_checks import ProsumerAudit
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.audits.scheme_audit import Figures
+from hmesh.runs.audits.scheme_audit import Figures, OwnBills
 from hmesh.runs.audits.table_reader import (
     Columns,
     DamagedTableError,
@@ -61,6 +61,7 @@ def check_accounts(
     prosumers: ProsumerAudit,
     local: LocalExchangeAudit | None = None,
     tariffs: Mapping[tuple[str, str], GroupBills] | None = None,
+    own: Mapping[str, OwnBills | None] | None = None,
 ) -> tuple[list[Check], Figures]:
     """Check the accounts, and return the figures of the summary that they settle.
 
@@ -74,6 +75,8 @@ def check_accounts(
         The audit of local exchanges, where there are any.
     tariffs
         The bills of groups of members with a tariff of their own; None where they are not known.
+    own
+        Likewise the accounts of agents of schemes, by the name of the scheme.
     """
     kept = inputs.scenario.record.accounts
     # Runs of earlier versions kept none.
@@ -87,7 +90,7 @@ def check_accounts(
     accounts = _read(run, inputs)
     checks = [
         _sums(run, inputs, accounts, money),
-        *_members(run, inputs, hours, energies, prosumers, accounts, local, tariffs),
+        *_members(run, inputs, hours, energies, prosumers, accounts, local, tariffs, own or {}),
     ]
     figures |= _of_consumers(inputs, accounts)
     figures |= _stored_of_prosumers(inputs, accounts, price)
@@ -308,6 +311,7 @@ def _members(
     accounts: Sequence[Mapping[str, Table]],
     local: LocalExchangeAudit | None,
     tariffs: Mapping[tuple[str, str], GroupBills] | None,
+    own: Mapping[str, OwnBills | None],
 ) -> Iterator[Check]:
     """Check the account of every member whose energies follow from the scenario or the tables."""
     tally = Tally("accounts: each member pays for its own energy", EXACT, "of the amount")
@@ -318,7 +322,7 @@ def _members(
     vehicles = len(accounts[0].get("vehicles", {}).get("paid", ()))
     for found in (
         consumer_bills(run, inputs, hours, energies, local, tariffs),
-        vehicle_bills(run, inputs, vehicles),
+        vehicle_bills(run, inputs, vehicles, own.get("vehicles", {})),
         prosumer_bills,
     ):
         if isinstance(found, str):

@@ -260,8 +260,8 @@ class Tally:
                 self._steps.update((np.unique(wrong[0]) + first_step).tolist())
 
     def note(self, note: str) -> None:
-        """Add a note, once."""
-        if note not in self._notes:
+        """Add a note, once, where there is one."""
+        if note and note not in self._notes:
             self._notes.append(note)
 
     def check(self) -> Check:

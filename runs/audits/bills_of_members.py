@@ -14,11 +14,6 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.member_energies import each_generation, each_load
-from hmesh.runs.audits.reference.stated_tariff import (
-    base_of_step,
-    charges_of_months,
-    credit_of_month,
-)
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.stated_bills import BillAudit, amounts_of_ledger
@@ -125,49 +120,8 @@ class MemberTariffAudit(SchemeAudit):
         audit = self._audits[key] = BillAudit(
             self.inputs, tariff, bill.energy, where, kinds, "member"
         )
-        price, begins = audit.energy(), audit.begins
         bought, sold = np.maximum(load - sun, 0.0), np.maximum(sun - load, 0.0)
-        parts: dict[str, Values] = {"member_purchase": price[:, None] * bought}
-        parts |= {f"member_fee_{name}": fee * bought for name, fee in tariff.fees.items()}
-        if kinds:
-            months = [
-                charges_of_months(
-                    column.tolist(), begins, self.inputs.step_h, audit.demand, tariff.tiers,
-                    self.inputs.calendar.is_holiday,
-                )
-                for column in bought.T
-            ]  # fmt: skip
-            both = ("member_demand_charge", "member_tier_charge")
-            for n, kind in enumerate(both):
-                if kind in kinds:
-                    parts[kind] = np.array([month[n] for month in months]).T
-        base = [base_of_step(at, self.inputs.step_h, tariff.base_charge_per_month) for at in begins]
-        parts["member_base_charge"] = np.array(base)[:, None] + np.zeros_like(bought)
-        taxed = sum(parts.values(), np.zeros_like(bought))
-        parts["member_feed_in"] = bill.feed_in[:, None] * sold
-        if tariff.netted:
-            full = (price + sum(tariff.fees.values())) * (1.0 + tariff.value_added_tax)
-            parts["member_net_metering"] = self._credits(begins, bought, sold, full, bill.feed_in)
-        if tariff.value_added_tax:
-            parts["member_value_added_tax"] = tariff.value_added_tax * taxed
-        return GroupBills(m, load, sun, parts)
-
-    @staticmethod
-    def _credits(
-        begins: Sequence[Any], bought: Values, sold: Values, price: Values, feed_in: Values
-    ) -> Values:
-        """Return what net metering adds, month by month and meter by meter."""
-        credits = np.zeros_like(bought)
-        months: dict[tuple[int, int], list[int]] = {}
-        for step, local in enumerate(begins):
-            months.setdefault((local.year, local.month), []).append(step)
-        for steps in months.values():
-            for meter in range(bought.shape[1]):
-                credits[steps[-1], meter] = credit_of_month(
-                    bought[steps, meter].tolist(), sold[steps, meter].tolist(),
-                    price[steps].tolist(), feed_in[steps].tolist(),
-                )  # fmt: skip
-        return credits
+        return GroupBills(m, load, sun, audit.parts(bought, sold, bill.feed_in))
 
     def _placed(self, of_group: Any) -> Values:
         """Return what meters amount to in each community, of the shape of the hours."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from hmesh.runs.audits.limits import AuditedGrid
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GameStep:
     """What those have to decide that answer to the price of a step, and what is decided.
 
@@ -103,10 +104,9 @@ class GameStep:
     def planned(self, inputs: RunInputs) -> PlannedStep:
         """Return what a planner decides on, limits kept as far as aggregators' prices could."""
         tree, bounds = self.tree(), inputs.bounds_at(self.step)
-        answers = [self.stores.rows(self.where >= 0).answer()]
-        places = range(len(self.passive_kwh))
-        answers += [found for each in self.others for m in places for found in each.answers(m)]
-        cuts = np.concatenate([each.cuts.ravel() for each in answers])
+        cuts = np.concatenate(
+            [np.empty(0), *(each.cuts.ravel() for found in self._answers for each in found)]
+        )
         low, high = float(cuts.min(initial=0.0)) - 1.0, float(cuts.max(initial=0.0)) + 1.0
         low, high = min(low, bounds.aggregator_lower), max(high, bounds.aggregator_upper)
         demands = self._demands(low, high)
@@ -143,13 +143,20 @@ class GameStep:
             ),
         )
 
+    @cached_property
+    def _answers(self) -> list[list[Answer]]:
+        """How those answer to every price who are in each community."""
+        found = []
+        for m in range(len(self.passive_kwh)):
+            mine = self.where == m
+            answers = [self.stores.rows(mine).answer()] if mine.any() else []
+            answers += [answer for each in self.others for answer in each.answers(m)]
+            found.append(answers)
+        return found
+
     def _demands(self, lowest: float, highest: float) -> list[Demand | float]:
         """Return what every community draws between two prices."""
-        demands: list[Demand | float] = []
-        for m, passive in enumerate(self.passive_kwh.tolist()):
-            mine = self.where == m
-            answers: list[Answer] = [self.stores.rows(mine).answer()] if mine.any() else []
-            answers += [found for each in self.others for found in each.answers(m)]
-            demand = demand_of(passive, answers, lowest, highest) if answers else passive
-            demands.append(demand)
-        return demands
+        return [
+            demand_of(passive, answers, lowest, highest) if answers else passive
+            for passive, answers in zip(self.passive_kwh.tolist(), self._answers, strict=True)
+        ]

@@ -13,6 +13,7 @@ from hmesh.runs.audits.local_exchange import LocalExchangeAudit
 from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.audits.scheme_audit import OwnBills
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 
@@ -93,8 +94,15 @@ def _of_batteries(
     return more
 
 
-def vehicle_bills(run: Run, inputs: RunInputs, count: int) -> dict[str, MemberBills] | str:
-    """Return what vehicles should have paid and received by their table, or why it is unknown."""
+def vehicle_bills(
+    run: Run, inputs: RunInputs, count: int, with_tariff: OwnBills | None
+) -> dict[str, MemberBills] | str:
+    """Return what vehicles should have paid and received by their table, or why it is unknown.
+
+    Those with a tariff of their own pay its parts.
+    """
+    if with_tariff is None:
+        return "the bills of vehicles with a tariff are not known"
     if "vehicles" not in inputs.scenario.schemes:
         return {}
     recorded = inputs.scenario.record.vehicles
@@ -117,5 +125,8 @@ def vehicle_bills(run: Run, inputs: RunInputs, count: int) -> dict[str, MemberBi
             side = np.where(sign * energy > 0, sign * energy, 0.0)
             np.add.at(sums[flow], (s, vehicle), side)
             np.add.at(sums[money], (s, vehicle), side * price)
+    for rows, flows in with_tariff.values():
+        for name, values in flows.items():
+            sums[name][:, rows] = values
     own = {name: values[:, :count] for name, values in sums.items()}
     return {"vehicles": MemberBills(own, None)}

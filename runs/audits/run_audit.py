@@ -209,8 +209,9 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         yield from checks
         by_step |= figures
     accounts, account_figures = check_accounts(
-        run, inputs, hours, energies, prosumers, local, tariffs.groups if tariffs.there else {}
-    )
+        run, inputs, hours, energies, prosumers, local, tariffs.groups if tariffs.there else {},
+        {name: each.own_bills() for name, each in by_name.items()},
+    )  # fmt: skip
     yield from accounts
     of_run |= account_figures
     if (welfare := read_welfare(run, inputs)) is not None:

@@ -1,7 +1,6 @@
 """What the scenario of a run settles before anybody acts, worked out independently for an audit."""
 
 from dataclasses import dataclass
-from math import gcd
 from typing import Any
 
 import numpy as np
@@ -10,21 +9,19 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import Places
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.events_in_force import price_ranges, served_parts, tariffs
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.setting import Setting, make_setting
 
 EXACT = 1e-9
 # The names of the bounds of prices, for `RunInputs.bounds_of_steps`.
 BOUNDS = ("utility_lower", "utility_upper", "aggregator_lower", "aggregator_upper")
-# Of more games than these, strategies times steps, a part is played again: those of some steps.
-MOST_GAMES = 200
 FILE_GONE = "a file that the scenario names is gone or has changed"
 
 
@@ -45,8 +42,10 @@ class RunInputs:
     served_part
         For which part of each step communities are supplied, shape (steps, communities); 1 where
         one is without supply for all of a step, in which nobody takes part.
-    plays_every
-        Of how many steps one has its games of prices played again.
+    pricing
+        Which rule sets the prices under each strategy.
+    judged
+        Steps whose games of prices are played again, ascending.
     files
         The files that the scenario names and that still hold what the run read.
     setting
@@ -62,7 +61,8 @@ class RunInputs:
     setting: Setting | None
     ranges: tuple[PriceRange, ...] | None
     served_part: NDArray[np.float64]
-    plays_every: int
+    pricing: tuple[str, ...]
+    judged: NDArray[np.intp]
 
     def bounds_at(self, step: int) -> PriceRange:
         """Return what may be asked in a step."""
@@ -84,11 +84,6 @@ class RunInputs:
         """Names of the strategies."""
         return self.scenario.strategies
 
-    @property
-    def pricing(self) -> tuple[str, ...]:
-        """Which rule sets the prices under each strategy."""
-        return tuple(pricing_of(strategy) for strategy in self.strategies)
-
     def of_scheme(self, name: str) -> Any:
         """Return what all strategies share of a scheme; None where a file of it has changed."""
         return None if self.setting is None else self.setting.schemes.get(name)
@@ -109,12 +104,13 @@ class RunInputs:
 
     def plays(self, step: int) -> bool:
         """Return whether the games of a step are played again."""
-        return step % self.plays_every == 0
+        place = np.searchsorted(self.judged, step)
+        return bool(place < len(self.judged) and self.judged[place] == step)
 
     @property
     def played(self) -> str:
         """In which steps games are played again, "" where in all."""
-        return f"in one of {self.plays_every} steps" if self.plays_every > 1 else ""
+        return note_of(len(self.judged), self.steps, "steps")
 
     @property
     def step_h(self) -> float:
@@ -192,19 +188,9 @@ def run_inputs_of(run: Run) -> RunInputs:
         setting=make_setting(scenario) if all_files else None,
         ranges=ranges,
         served_part=served_parts(scenario),
-        plays_every=_plays_every(scenario),
+        pricing=tuple(pricing_of(strategy) for strategy in scenario.strategies),
+        judged=drawn_part(scenario.seed, "steps", scenario.steps),
     )
-
-
-def _plays_every(scenario: Scenario) -> int:
-    """Return of how many steps one has its games played again: no part of those of a day."""
-    games = sum(pricing_of(name) not in (OWN_RULE, RETAIL) for name in scenario.strategies)
-    if scenario.welfare_recorded:
-        games = len(scenario.strategies)
-    every = max(-(-scenario.steps * games // MOST_GAMES), 1)
-    while every > 1 and gcd(every, round(24 / scenario.step_h)) > 1:
-        every += 1
-    return every
 
 
 def _unchanged(run: Run, scenario: Scenario, file: str) -> bool:

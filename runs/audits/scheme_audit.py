@@ -104,6 +104,11 @@ class MemberFlows:
     place: NDArray[np.intp]
 
 
+# By group of members with a tariff of their own: which of their kind they are, and by the columns
+# of accounts.parquet what they amount to, each of shape (strategies, members).
+type OwnBills = Mapping[str, tuple[NDArray[np.intp], dict[str, NDArray[np.float64]]]]
+
+
 @dataclass(frozen=True, slots=True)
 class AnswersDue:
     """What stores of members have left to answer with, and what their table says.
@@ -236,6 +241,13 @@ class SchemeAudit:
     def payments(self) -> Sequence[Payments]:
         """Return what should stand in the ledger because of it."""
         return ()
+
+    def own_bills(self) -> OwnBills | None:
+        """Return the accounts of its agents with a tariff of their own, by group.
+
+        Asked once it has made its checks; None where they are not known.
+        """
+        return {}
 
     def sales(self) -> Sequence[Sale]:
         """Return what its agents buy and sell at the price of their community."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.stated_tariff import (
+    base_of_step,
     charges_of_months,
     credit_of_month,
     local_times,
@@ -139,6 +140,62 @@ class BillAudit:
                 for kind, amounts in zip(kinds, charges, strict=True):
                     due[kind][:, s, community[meter]] += amounts
         return {kind: due[kind] for kind in self.kinds}
+
+    def parts(self, bought_kwh: Values, sold_kwh: Values, feed_in: Values) -> dict[str, Values]:
+        """Return what each meter is due by kind of payment, credits too [money].
+
+        Parameters
+        ----------
+        bought_kwh, sold_kwh : array, shape (steps, meters)
+            What every meter buys and delivers under one strategy [kWh].
+        feed_in : array, shape (steps,)
+            What deliveries are paid in each step [money/kWh].
+
+        Returns
+        -------
+        dict of array, shape (steps, meters)
+            By the kinds that the ledger has.
+        """
+        tariff, begins, prefix = self.tariff, self.begins, self._prefix
+        price, step_h = self.energy(), self.inputs.step_h
+        parts: dict[str, Values] = {f"{prefix}_purchase": price[:, None] * bought_kwh}
+        parts |= {f"{prefix}_fee_{name}": fee * bought_kwh for name, fee in tariff.fees.items()}
+        if self.kinds:
+            months = [
+                charges_of_months(
+                    column.tolist(), begins, step_h, self.demand, tariff.tiers,
+                    self.calendar.is_holiday,
+                )
+                for column in bought_kwh.T
+            ]  # fmt: skip
+            for n, kind in enumerate((f"{prefix}_demand_charge", f"{prefix}_tier_charge")):
+                if kind in self.kinds:
+                    charges = np.array([month[n] for month in months])
+                    parts[kind] = charges.reshape(-1, len(begins)).T
+        base = [base_of_step(at, step_h, tariff.base_charge_per_month) for at in begins]
+        parts[f"{prefix}_base_charge"] = np.array(base)[:, None] + np.zeros_like(bought_kwh)
+        taxed = sum(parts.values(), np.zeros_like(bought_kwh))
+        parts[f"{prefix}_feed_in"] = feed_in[:, None] * sold_kwh
+        if tariff.netted:
+            full = (price + sum(tariff.fees.values())) * (1.0 + tariff.value_added_tax)
+            parts[f"{prefix}_net_metering"] = self._netted(bought_kwh, sold_kwh, full, feed_in)
+        if tariff.value_added_tax:
+            parts[f"{prefix}_value_added_tax"] = tariff.value_added_tax * taxed
+        return parts
+
+    def _netted(self, bought: Values, sold: Values, price: Values, feed_in: Values) -> Values:
+        """Return what net metering adds, month by month and meter by meter."""
+        credits = np.zeros_like(bought)
+        months: dict[tuple[int, int], list[int]] = {}
+        for step, local in enumerate(self.begins):
+            months.setdefault((local.year, local.month), []).append(step)
+        for steps in months.values():
+            for meter in range(bought.shape[1]):
+                credits[steps[-1], meter] = credit_of_month(
+                    bought[steps, meter].tolist(), sold[steps, meter].tolist(),
+                    price[steps].tolist(), feed_in[steps].tolist(),
+                )  # fmt: skip
+        return credits
 
     def credits(self, bought_kwh: Values, delivered_kwh: Values, feed_in: Values) -> Values:
         """Return what net metering adds, month by month and meter by meter.

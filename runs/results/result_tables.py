@@ -29,7 +29,7 @@ OF_EVERY_RUN: Mapping[str, tuple[ResultColumn, ...]] = {
         kwh("net_kwh", "energy drawn from the utility, < 0 delivered to it"),
         price("community_price", "price of the aggregator to its community, empty in an outage"),
         price("utility_price", "price of the utility to the aggregator"),
-        whole("vehicles_present", "vehicles plugged in"),
+        whole("vehicles_present", "vehicles plugged in that answer to the price"),
         kwh("unserved_kwh", "consumption that an outage of the feeder left unserved"),
     ),
     "ledger": (

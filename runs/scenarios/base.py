@@ -1,6 +1,6 @@
 """What all sections of a scenario are made of: strict reading, kinds of numbers, refusals."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -112,6 +112,10 @@ class SchemeSection(Section):
     def tables_asked(self, scenario: Any) -> tuple[str, ...]:
         """Return those, and those that other sections of the scenario ask for."""
         return self.asked_tables
+
+    def tariff_problems(self, scenario: Any) -> Iterator[Problem]:
+        """Yield what of a scenario does not go with tariffs that its agents have of their own."""
+        yield from ()
 
     @property
     def files(self) -> list[str]:

@@ -32,3 +32,5 @@ def tariff_problems(scenario: "Scenario") -> Iterator[Problem]:
         for name in giving:
             message = f"{name} gives members energy at the price of their community"
             yield Problem(place, message, f"null, or no section {name}")
+    for section in scenario.sections.values():
+        yield from section.tariff_problems(scenario)

@@ -76,6 +76,12 @@ class Scheme:
     def look_around(self) -> None:
         """See what its agents could do in this step, at whatever price."""
 
+    def act_by_tariff(self) -> None:
+        """Let those of its agents act, and be drawn, that pay by a tariff of their own.
+
+        Asked once all have looked around, before the price of the step is set.
+        """
+
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
         """Return what those exchange that answer to a price, where nobody asks one [kWh].
 

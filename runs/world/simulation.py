@@ -326,6 +326,8 @@ class Simulation(World):
             each.look_around()
         if self.prosumers is not None:
             self.prosumers.look_around()
+        for each in self.schemes.values():
+            each.act_by_tariff()
         self.market.set_prices()
 
     def share_storage_that_moves(self) -> None:

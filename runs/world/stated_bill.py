@@ -18,7 +18,7 @@ from hmesh.environment.tariff_bands import (
     read_tariff_file,
     within,
 )
-from hmesh.markets.monthly_charges import demand_charge, tier_charge
+from hmesh.markets.monthly_charges import demand_charge, surcharge_foreseen, tier_charge
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.tariff_sections import DemandCharge, TariffBand, TariffTier
 from hmesh.runs.world.tariff import market_prices
@@ -216,6 +216,59 @@ class MonthlyCharges:
         self.surcharge = np.array([tier.surcharge for tier in tariff.tiers])
         month = month_of_steps(calendar, steps)
         self.ends = np.append(np.diff(month) > 0, True)
+        # Steps until the month of each is over, counted from its begin.
+        self._left = self._steps_left()
+
+    def _steps_left(self) -> NDArray[np.intp]:
+        last = np.flatnonzero(self.ends)
+        of_step = last[np.searchsorted(last, np.arange(len(self.ends)))]
+        return np.asarray(of_step - np.arange(len(self.ends)) + 1, dtype=np.intp)
+
+    @property
+    def per_kwh(self) -> Series:
+        """What a kWh beyond the highest power costs, by its interval, shape (charges,)."""
+        hours: Series = self.per_interval * self.step_h
+        return self.price_per_kw / hours
+
+    def foreseen(self, known: dict[str, Series], step: int, mean_kw: Series) -> Series:
+        """Return what the tier foreseen adds to each kWh of a step, shape (meters,) [money/kWh].
+
+        Parameters
+        ----------
+        known : dict of array
+            What is known of the month before the step.
+        step : int
+            The step.
+        mean_kw : array, shape (meters,)
+            Mean power that is expected for the rest of the month [kW].
+        """
+        left_h = float(self._left[step]) * self.step_h
+        return surcharge_foreseen(
+            known["month_kwh"], mean_kw, left_h, self.above_kwh, self.surcharge
+        )
+
+    def room_kwh(self, known: dict[str, Series], step: int, need_kw: Series) -> Series:
+        """Return what meters may buy in a step without a higher charge for their power [kWh].
+
+        Parameters
+        ----------
+        known : dict of array
+            What is known of the month before the step.
+        step : int
+            The step.
+        need_kw : array, shape (meters,)
+            Power that each is let have in any case [kW].
+
+        Returns
+        -------
+        array, shape (charges, meters)
+            At least 0; infinite where a charge does not hold in the step.
+        """
+        place = step % self.per_interval
+        begun = np.where((place == 0)[:, None], 0.0, known["interval_kwh"])
+        hours = (self.per_interval * self.step_h)[:, None]
+        room = np.maximum(np.maximum(known["peak_kw"], need_kw) * hours - begun, 0.0)
+        return np.where(self.counts[:, step, None], room, np.inf)
 
     def begun(self, meters: int) -> dict[str, Series]:
         """Return what is known of a month before its first step.

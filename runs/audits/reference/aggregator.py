@@ -45,10 +45,10 @@ def best_prices(demand: Demand, utility_price: float) -> BestPrices:
     parabola are all that needs to be compared.
     """
     low, high = demand.cuts[:-1], demand.cuts[1:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        top = (utility_price - demand.offset / demand.gain) / 2
-    top = np.where(demand.gain < 0, np.minimum(np.maximum(top, low), high), low)
-    price = np.stack((low, top, high))
+    price = np.empty((3, len(low)))
+    price[0], price[2] = low, high
+    top = np.minimum(np.maximum((utility_price + demand.choke) / 2, low), high)
+    price[1] = np.where(demand.gain < 0, top, low)
     energy = demand.offset + demand.gain * price
     profit = (price - utility_price) * energy
     most = float(profit.max())

@@ -1,7 +1,9 @@
 """What a community draws at every price: the sum of its members' answers, in lines."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from hmesh.runs.audits.reference.stores import Answer, Array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Demand:
     """Lines of a demand that never rises with its price, and may fall at once between two.
 
@@ -28,12 +30,12 @@ class Demand:
     gain: Array
     moved_kwh: float
 
-    @property
+    @cached_property
     def lowest(self) -> float:
         """The lowest price."""
         return float(self.cuts[0])
 
-    @property
+    @cached_property
     def highest(self) -> float:
         """The highest price."""
         return float(self.cuts[-1])
@@ -62,13 +64,24 @@ class Demand:
             self.offset + self.gain * self.cuts[1:],
         )
 
+    @cached_property
+    def choke(self) -> Array:
+        """Prices at which lines that fall would draw nothing [money/kWh], 0 of the others."""
+        falls = self.gain < 0
+        return np.divide(-self.offset, self.gain, out=np.zeros_like(self.gain), where=falls)
+
+    @cached_property
+    def _numbers(self) -> tuple[list[float], list[float], list[float]]:
+        return self.cuts.tolist(), self.offset.tolist(), self.gain.tolist()
+
     def at(self, price: float) -> tuple[float, float]:
         """Return the demand at a price [kWh]: the least and the most where it falls at once."""
-        first = max(int(np.searchsorted(self.cuts[1:], price, side="left")), 0)
-        last = int(np.searchsorted(self.cuts[:-1], price, side="right"))
-        holds = slice(min(first, len(self.offset) - 1), max(last, 1))
-        values = self.offset[holds] + self.gain[holds] * price
-        return float(values.min()), float(values.max())
+        cuts, offset, gain = self._numbers
+        count = len(offset)
+        first = min(bisect_left(cuts, price, 1) - 1, count - 1)
+        last = max(bisect_right(cuts, price, 0, count), 1)
+        values = [offset[line] + gain[line] * price for line in range(first, last)]
+        return min(values), max(values)
 
     def between(self, lowest: float, highest: float) -> "Demand":
         """Return the part between two prices."""

@@ -10,6 +10,7 @@ delivered through.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,7 +24,7 @@ _SHARE = 1e-9
 _FAR = 1e6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PlannedStep:
     """What a planner decides on.
 
@@ -161,13 +162,24 @@ class PlannedStep:
         taken = tree.fixed_at_utility_kwh
         if node >= 0:
             taken = tree.fixed_kwh[node] if tree.fixed_kwh else 0.0
-        for m, place in enumerate(tree.place):
-            if place == node:
-                taken += self._drawn(m, price)
-        for line, parent in enumerate(tree.parent):
-            if parent == node:
-                taken += self._sent(line, price)
+        communities, lines = self._at_nodes[node + 1]
+        for m in communities:
+            taken += self._drawn(m, price)
+        for line in lines:
+            taken += self._sent(line, price)
         return taken
+
+    @cached_property
+    def _at_nodes(self) -> list[tuple[list[int], list[int]]]:
+        """The communities at each node and the lines that begin there, the utility's node first."""
+        tree = self.tree
+        return [
+            (
+                [m for m, place in enumerate(tree.place) if place == node],
+                [line for line, parent in enumerate(tree.parent) if parent == node],
+            )
+            for node in range(-1, len(tree.parent))
+        ]
 
     def _sent(self, line: int, price: float) -> float:
         """Return what a line is sent where a kWh costs a price at its near end [kWh]."""

@@ -268,9 +268,8 @@ def most_in_turns(
         after = np.where(held >= least, reach - held, -np.inf)
         after = np.maximum(after, np.where(charging | (held >= least), -np.inf, best))
         taken = parts(storage.charge_efficiency * min(sun, rated))
-        for level in np.flatnonzero(charging & np.isfinite(best)).tolist():
-            to = max(min(int(held[level]) + taken, most), int(held[level])) - lowest
-            after[to] = max(after[to], best[level])
+        to = np.maximum(np.minimum(held + taken, most), held) - lowest
+        np.maximum.at(after, to[charging], best[charging])
         best = after
     return float(best.max()) / parts_per_kwh * storage.discharge_efficiency
 

@@ -167,7 +167,7 @@ class AnsweringStores:
         full_to = eta_c * (value - theta * eta_c * self.upper_kwh)
         charge_to, discharge_from = eta_c * value, value / eta_d
         # One that holds more than it values gains by charging and by discharging at some prices.
-        turn = np.where(value < 0, self._turn(discharge_from, charge_to), np.inf)
+        turn = self._turn(discharge_from, charge_to, value < 0)
         there = np.isfinite(turn)
         cuts = np.stack(
             (
@@ -217,7 +217,7 @@ class AnsweringStores:
         more_from, empty_from = (np.where(all_spare, spare_to, e) for e in (more_from, empty_from))
         more_from = np.where(lacking, from_0, more_from)
         empty_from = np.where(all_spare & lacking, from_0, empty_from)
-        turn = np.where(from_0 < charge_to, self._turn(from_0, charge_to), np.inf)
+        turn = self._turn(from_0, charge_to, from_0 < charge_to)
         cuts = np.stack(
             (
                 *(np.minimum(cut, turn) for cut in (full_to, beyond_to, wanted_to, charge_to)),
@@ -239,8 +239,13 @@ class AnsweringStores:
         gain = np.stack((nothing, c, nothing, c, nothing, d, nothing, d, nothing))
         return Answer(cuts, offset, gain)
 
-    def _turn(self, low: Array, high: Array) -> Array:
-        """Return the highest price at which charging earns no less than discharging."""
+    def _turn(self, low: Array, high: Array, turns: NDArray[np.bool_]) -> Array:
+        """Return the highest price at which charging earns no less than discharging.
+
+        Infinite for those that do not turn from one to the other.
+        """
+        if not turns.any():
+            return np.full(low.shape, np.inf)
         low, high = np.minimum(low, high), np.maximum(low, high)
         low, high = np.where(high < 0, low, 0.0), np.where(high < 0, high, 0.0)
         charges = self.gain(high, self.best_charge(high))
@@ -252,7 +257,7 @@ class AnsweringStores:
             charges = self.gain(middle, self.best_charge(middle))
             at_least = charges >= self.gain(middle, self.best_discharge(middle))
             low, high = np.where(at_least, middle, low), np.where(at_least, high, middle)
-        return np.where(at_high, high, low)
+        return np.where(turns, np.where(at_high, high, low), np.inf)
 
 
 def _some(values: Numbers, chosen: NDArray[np.bool_]) -> Numbers:

@@ -6,17 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.houses import Devices, House
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.schemes.composite_storage.audit_houses import (
     FLOWS,
-    MOST_SOLVED,
     NEEDS,
     PREFIX,
     RecordedHouses,
 )
 
-# How many steps of houses decide again, under each strategy.
+# How many steps of houses decide again where houses are many, under each strategy.
 MOST_DECIDED = 40_000
 
 
@@ -35,8 +35,7 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
         tally.note("messages may be lost or late")
         return tally.check()
     chosen = _deciding(houses)
-    if len(chosen) < houses.recorded:
-        tally.note(f"decided again by {len(chosen)} of {houses.recorded:,} houses")
+    tally.note(note_of(len(chosen), houses.recorded, "houses"))
     names = [f"house {house}" for house in chosen.tolist()]
     first = np.diff(houses.setting.day, prepend=houses.setting.day[0]) != 0
     for s, strategy in enumerate(houses.strategies):
@@ -96,7 +95,7 @@ def in_part(devices: Devices, part: float) -> Devices:
 
 
 def _deciding(houses: RecordedHouses) -> NDArray[np.intp]:
-    """Return the houses that decide again, spread over all that are written down."""
-    most = max(MOST_DECIDED // houses.inputs.steps, MOST_SOLVED)
-    spread = np.linspace(0, houses.recorded - 1, min(most, houses.recorded)).round().astype(np.intp)
-    return np.union1d(spread, houses.sample)
+    """Return the houses that decide again: as many as are enough, more where runs are short."""
+    more, seed = MOST_DECIDED // houses.inputs.steps, houses.inputs.scenario.seed
+    drawn = drawn_part(seed, "houses", houses.recorded, more)
+    return np.union1d(drawn, houses.sample).astype(np.intp)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.metered_sites import (
     Price,
     Site,
@@ -19,8 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.schemes.metered_sites.audit_rows import PREFIX, RowAudit, in_part
 from hmesh.runs.schemes.metered_sites.setting import ON_TARIFF, POOLED
 
-# Days of sites that are planned again, spread over the run, and how far a plan looks ahead.
-DAYS_AGAIN = 12
+# How far a plan looks ahead.
 _AHEAD_H, _WEEK_H, _DAY_H = 36.0, 168.0, 24.0
 # The power of a month is found to this part of the highest that is expected.
 _FINENESS = 1.0 / 32**2
@@ -53,22 +53,19 @@ class PlanAudit:
             return
         best = Tally(f"{PREFIX}no exchange costs less", EXACT, "of the cost ahead")
         aimed = Tally(f"{PREFIX}lowest power that can be kept", EXACT, "kW per kW")
-        made = 0
         for s in planning:
-            for day, k in self._sampled(s):
-                self._plan_again(s, day, k, best, aimed)
-                made += 1
-        best.note(f"{made} days of sites planned again")
+            days = np.unique(self.rows.setting.first_of_day)[1:].tolist()
+            sites = self.rows.count[s]
+            count = len(days) * sites
+            seed, name = self.rows.inputs.scenario.seed, self.rows.strategies[s]
+            drawn = drawn_part(seed, f"days of sites, {name}", count)
+            best.note(note_of(len(drawn), count, "days of sites"))
+            for which in drawn.tolist():
+                day, k = divmod(which, sites)
+                self._plan_again(s, days[day], k, best, aimed)
         yield best.check()
         if self.rows.setting.charges_power:
             yield aimed.check()
-
-    def _sampled(self, s: int) -> list[tuple[int, int]]:
-        """Return the first steps of days, each with a site."""
-        firsts = np.unique(self.rows.setting.first_of_day)[1:].tolist()
-        pairs = [(first, k) for first in firsts for k in range(self.rows.count[s])]
-        stride = max(1, len(pairs) // DAYS_AGAIN)
-        return pairs[::stride][:DAYS_AGAIN]
 
     def _expected(self, coming: int, now: int) -> int:
         """Return the step whose reading is expected to come again at a coming step."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.capacity_fade import capacity_by_step
 from hmesh.runs.audits.reference.metered_sites import Price, Site, allowed, settle
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -25,7 +26,7 @@ from hmesh.runs.schemes.step_rows import first_recorded
 type Values = NDArray[np.float64]
 
 PREFIX = "metered sites: "
-# Of more steps of sites, so many are judged one by one, spread over the run.
+# Of more steps of sites under all strategies, so many are judged one by one.
 MOST_ROWS = 20_000
 
 
@@ -300,11 +301,10 @@ class RowAudit:
 
     def sampled(self, s: int) -> list[tuple[int, int]]:
         """Return the steps and sites of a strategy that are judged one by one."""
-        steps, count = self.inputs.steps, self.count[s]
-        stride = max(1, -(-steps * sum(self.count) // MOST_ROWS))
-        if count and stride % count == 0:
-            stride += 1
-        return [divmod(n, count) for n in range(0, steps * count, stride)]
+        count, part = self.count[s], MOST_ROWS // len(self.count)
+        seed, rows = self.inputs.scenario.seed, self.inputs.steps * count
+        drawn = drawn_part(seed, f"steps of sites, {self.strategies[s]}", rows, part)
+        return [divmod(n, count) for n in drawn.tolist()]
 
     def _meters(self, there: NDArray[np.bool_]) -> Check:
         """Check meters and batteries: what limits allow, and exchanges by rule or of none."""
@@ -315,7 +315,9 @@ class RowAudit:
             layout = self.setting.layout(strategy)
             held = {name: self.of(s, name) for name in names}
             off = np.zeros((self.inputs.steps, self.count[s]))
-            for step, k in self.sampled(s):
+            sampled = self.sampled(s)
+            tally.note(note_of(len(sampled), off.size, "steps of sites"))
+            for step, k in sampled:
                 at = {name: float(values[step, k]) for name, values in held.items()}
                 exchange = at["charge_kwh"] - at["discharge_kwh"]
                 if not there[step, s, layout.community[k]]:
@@ -339,6 +341,4 @@ class RowAudit:
                     wrong = max(wrong, abs(exchange - due))
                 off[step, k] = wrong / max(load, sun, 1.0)
             tally.add(off[:, None], self._label(s))
-        judged = sum(len(self.sampled(s)) for s in range(len(self.strategies)))
-        tally.note(f"{judged:,} steps of sites judged one by one")
         return tally.check()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.home_capacity import Charge, needed, published_total
 from hmesh.runs.audits.reference.homes import Home, HomeDay, Shifting, settle_day
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -19,8 +20,6 @@ from hmesh.runs.strategy_names import strategies_within
 
 type Energies = NDArray[np.float64]
 
-# How many days of homes of a group are judged, under each strategy.
-MOST_DAYS = 60
 # Slots agreed on are compared with all choices where these are few, elsewhere with those one slot
 # away, of so many days of homes and choices in all.
 MOST_CHOICES, MOST_TRIED = 200, 1_000
@@ -45,13 +44,15 @@ def check_plans(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
     for held in tables.groups:
         for s, strategy in enumerate(follows):
             assignment, shifts = ASSIGNMENTS[strategy]
-            most = max(MOST_DAYS // len(ends), 1)
-            chosen = list(range(held.homes))
-            if most < held.homes:
-                chosen = np.linspace(0, held.homes - 1, most).round().astype(int).tolist()
+            name, count = held.group.settings.name, len(ends) * held.homes
+            judged = drawn_part(inputs.scenario.seed, f"days of {name}", count)
+            if note := note_of(len(judged), count, "days of homes of a group"):
                 for tally in (granted, kept, windows):
-                    tally.note(f"for {most} of {held.homes:,} homes of a group")
+                    tally.note(note)
             for d, (first, end) in enumerate(zip(tables.days, ends, strict=True)):
+                chosen = (judged[judged // held.homes == d] % held.homes).tolist()
+                if not chosen:
+                    continue
                 day = _Day(inputs, held, d, range(first, end), s, assignment, chosen)
                 day.check(granted, kept, windows)
                 if shifts:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.reference.homes import Home, settle
@@ -16,7 +17,7 @@ from hmesh.runs.strategy_names import strategies_within
 type Energies = NDArray[np.float64]
 
 # In this many homes and steps of a group at most, under each strategy, flows are settled again.
-MOST_SETTLED = 3_000
+MOST_SETTLED = 3_000  # steps of homes
 # Which power flow each strategy assigns, and whether it shifts loads.
 ASSIGNMENTS = {
     "spfa_s": ("spfa_s", False),
@@ -146,13 +147,14 @@ class _Rules:
 
     def assigned(self, held: GroupTables, s: int, assignment: str) -> None:
         """Settle steps again from what was stored, generated and committed, home by home."""
-        steps = self.inputs.steps
-        chosen = np.arange(held.homes)
-        if (most := max(MOST_SETTLED // steps, 1)) < held.homes:
-            chosen = np.linspace(0, held.homes - 1, most).round().astype(np.intp)
-            text = f"settled again for {most:,} of {held.homes:,} homes of a group"
+        steps, name = self.inputs.steps, held.group.settings.name
+        count = steps * held.homes
+        drawn = drawn_part(self.inputs.scenario.seed, f"steps of {name}", count, MOST_SETTLED)
+        if text := note_of(len(drawn), count, "steps of homes of a group"):
             self.flows.note(text)
             self.refused.note(text)
+        chosen, column_of = np.unique(drawn % held.homes, return_inverse=True)
+        step_of = drawn // held.homes
         label = self.inputs.places.label(
             [f"home {held.first + h} of {held.group.settings.name}" for h in chosen.tolist()],
             strategies=[self.inputs.strategies[s]],
@@ -160,15 +162,17 @@ class _Rules:
         off, refused = np.zeros((2, steps, 1, len(chosen)))
         for column, h in enumerate(chosen.tolist()):
             home = home_of(held, h, assignment, self.inputs.step_h, there=self.there[s])
+            mine = step_of[column_of == column]
+            at = mine, s, h
             columns = (
-                held.generation[:, s, h], held.appliances["committed_kwh"][:, s, h],
-                held.storages["energy_kwh"][:, s, h], held.appliances["served_kwh"][:, s, h],
-                held.direct[:, s, h], held.drawn[:, s, h].sum(axis=1),
-                held.charged[:, s, h].sum(axis=2), held.exported[:, s, h] + held.curtailed[:, s, h],
-                held.storages["charge_kwh"][:, s, h], held.storages["discharge_kwh"][:, s, h],
+                held.generation[at], held.appliances["committed_kwh"][at],
+                held.storages["energy_kwh"][at], held.appliances["served_kwh"][at],
+                held.direct[at], held.drawn[at].sum(axis=1),
+                held.charged[at].sum(axis=2), held.exported[at] + held.curtailed[at],
+                held.storages["charge_kwh"][at], held.storages["discharge_kwh"][at],
             )  # fmt: skip
-            rows = zip(*(column.tolist() for column in columns), strict=True)
-            for step, (made, wanted, stored, served, *flows) in enumerate(rows):
+            rows = zip(mine.tolist(), *(values.tolist() for values in columns), strict=True)
+            for step, made, wanted, stored, served, *flows in rows:
                 due = settle(home, made, wanted, stored)
                 on = {load for load, energy in enumerate(served) if energy > 0.0}
                 refused[step, 0, column] = len(on ^ due.on)

@@ -44,6 +44,8 @@ class VehicleAudit:
         Rows of vehicles that decide by a behaviour of a plugin; None where they are not known.
     beside
         What knows those who answer to prices beside the vehicles.
+    own
+        Which recorded vehicles pay by a tariff of their own; None for nobody.
 
     Attributes
     ----------
@@ -64,6 +66,7 @@ class VehicleAudit:
         out: NDArray[np.bool_],
         behaving: Iterable[NDArray[np.intp] | None] = (),
         beside: Sequence[OthersAudit] = (),
+        own: NDArray[np.bool_] | None = None,
     ) -> None:
         self.inputs, self.beside = inputs, beside
         # Whether all are written down who answer beside the vehicles.
@@ -71,6 +74,8 @@ class VehicleAudit:
         responds = np.ones(inputs.recorded, dtype=np.bool_)
         for rows in behaving:
             responds[slice(None) if rows is None else rows[rows < inputs.recorded]] = False
+        self._own = np.zeros(inputs.recorded, dtype=np.bool_) if own is None else own
+        responds &= ~self._own
         self._best_responders = np.flatnonzero(responds)
         self._hours, self._fleet = hours, fleet
         named = any(each.parking_chargers for each in inputs.scenario.communities.values())
@@ -324,13 +329,16 @@ class VehicleAudit:
         way_kwh = self._by_community(rows, np.where(parked, 0.0, energy))
         rows = {**rows, "plugged": rows["plugged"] * parked}
         present = self._by_community(rows, None)
-        self.present[here] = present
+        answers = {**rows, "plugged": rows["plugged"] * ~self._own}
+        answering = self._by_community(answers, None)
+        self.present[here] = answering
         self.charged_kwh[here] = self._by_community(rows, np.maximum(energy, 0.0)) + way_kwh
         self.discharged_kwh[here] = self._by_community(rows, np.maximum(-energy, 0.0))
         saturated = (lower < upper) & ((energy <= lower) | (energy >= upper))
         stuck = self._by_community(rows, saturated.astype(np.float64)) == present
         passive = self._hours["net_kwh"][here] - self._hours["ev_kwh"][here] + way_kwh
-        captive = passive + self._by_community(rows, lower)
+        passive = passive + self._by_community(rows, np.where(self._own, energy, 0.0))
+        captive = passive + self._by_community(answers, lower)
         for each in self.beside:
             for step, strategy in np.ndindex(captive.shape[:2]):
                 others = each.others(first + step, strategy)
@@ -346,7 +354,7 @@ class VehicleAudit:
             & (where.plugged > 0),
             "counts.unmet_trips": rows["unmet_kwh"] > 0,
             "counts.communities_all_saturated": (present > 0) & stuck,
-            "counts.communities_with_captive_load": (present > 0) & (captive > 0),
+            "counts.communities_with_captive_load": (answering > 0) & (captive > 0),
             "driven_km": rows["driven_km"],
             "unmet_trip_kwh": rows["unmet_kwh"],
         }

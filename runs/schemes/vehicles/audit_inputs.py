@@ -31,10 +31,13 @@ class VehicleRunInputs(RunInputs):
         How many vehicles, counted from the first, are written down as soon as they are there.
     all_there
         How many vehicles there are in every step, shape (steps,).
+    vehicle_strategies
+        What the vehicles do under each strategy.
     """
 
     recorded: int
     all_there: NDArray[np.int64]
+    vehicle_strategies: tuple[str, ...]
 
     @classmethod
     def of(cls, inputs: RunInputs) -> Self:
@@ -47,12 +50,12 @@ class VehicleRunInputs(RunInputs):
         wanted = scenario.record.vehicles
         recorded = min(wanted, count) if isinstance(wanted, int) else count
         given = {field.name: getattr(inputs, field.name) for field in fields(RunInputs)}
-        return cls(**given, recorded=0 if wanted == "none" else recorded, all_there=all_there)
-
-    @property
-    def vehicle_strategies(self) -> tuple[str, ...]:
-        """What the vehicles do under each strategy."""
-        return tuple(strategies_within("vehicles", self.strategies))
+        return cls(
+            **given,
+            recorded=0 if wanted == "none" else recorded,
+            all_there=all_there,
+            vehicle_strategies=tuple(strategies_within("vehicles", inputs.strategies)),
+        )
 
     def own_rule(self, strategy: int) -> bool:
         """Whether a rule of a plugin decides under a strategy, given by its number.

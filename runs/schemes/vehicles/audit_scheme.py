@@ -19,7 +19,15 @@ from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.utility import PriceGame
 from hmesh.runs.audits.run_inputs import BOUNDS, FILE_GONE, RunInputs
-from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, MemberFlows, Sale, SchemeAudit
+from hmesh.runs.audits.scheme_audit import (
+    AnswersDue,
+    Figures,
+    MemberFlows,
+    OwnBills,
+    Payments,
+    Sale,
+    SchemeAudit,
+)
 from hmesh.runs.audits.table_reader import Columns, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.descriptor import OWN_RULE
@@ -37,6 +45,7 @@ from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.schemes.vehicles.audit_journeys import JourneyAudit
 from hmesh.runs.schemes.vehicles.audit_plugs import PlugAudit
 from hmesh.runs.schemes.vehicles.audit_scenario_travel import ScenarioTravel
+from hmesh.runs.schemes.vehicles.audit_tariffs import TariffVehicleAudit
 from hmesh.runs.schemes.vehicles.audit_trips import TrafficAudit
 from hmesh.runs.schemes.vehicles.section import CONNECTION, on_the_way
 
@@ -89,9 +98,11 @@ class VehicleSchemeAudit(SchemeAudit):
             no_supply = feeders_out(inputs) | (lost_parts(inputs.scenario) > 0.0)
             self.journeys = JourneyAudit(run, inputs, fleet, no_supply)
         self.traffic = TrafficAudit(inputs, trips, fleet, self.plugs, self.journeys)
+        self.own = TariffVehicleAudit(run, inputs, fleet)
         self.vehicles = VehicleAudit(
-            inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside
-        )
+            inputs, self._hours, fleet, feeders_out(inputs), self._behaving.values(), self.beside,
+            self.own.own,
+        )  # fmt: skip
         slopes = 1 / (fleet["theta"] * fleet["charge_efficiency"] ** 2)
         follows, unknown = inputs.vehicle_strategies, self.unknown_answers
         self.equilibrium = EquilibriumAudit(inputs, follows, slopes, unknown)
@@ -122,6 +133,7 @@ class VehicleSchemeAudit(SchemeAudit):
         self.own_ways.add(first, rows, where, travel)
         if self.departures is not None:
             self.departures.block(first, last, rows, where, travel)
+        self.own.add(rows, where.way_kwh)
         self._rows, self._first, self._where = rows, first, where
 
     def game(self, step: int, strategy: int) -> tuple[GameStep, PriceGame] | None:
@@ -172,6 +184,13 @@ class VehicleSchemeAudit(SchemeAudit):
             way = self._where.way_kwh[step - first, strategy]
             parked, passive_kwh = way < 0.0, self.journeys.way_of_community[step, strategy]
         mine = {name: values[step - first, strategy] for name, values in rows.items()}
+        if self.own.tariffs:
+            # What those exchange that pay by a tariff is there whatever the price.
+            apart = parked & self.own.own & (mine["plugged"] == 1)
+            places = len(self.inputs.communities)
+            there = mine["community"][apart]
+            passive_kwh = passive_kwh + np.bincount(there, mine["energy_kwh"][apart], places)
+            parked = parked & ~self.own.own
         here = {name: values[step, strategy] for name, values in hours.items()}
         fleet = self._fleet
         return GameStep(
@@ -203,6 +222,7 @@ class VehicleSchemeAudit(SchemeAudit):
         yield from self.traffic.checks()
         yield from self.vehicles.checks()
         yield from self.own_ways.checks()
+        yield from self.own.checks()
         yield from () if self.departures is None else self.departures.checks()
         yield from () if self.plugs is None else self.plugs.checks()
         yield from () if self.journeys is None else self.journeys.checks()
@@ -234,10 +254,28 @@ class VehicleSchemeAudit(SchemeAudit):
         vehicles, aggregator = "vehicles@{community}", "aggregator@{community}"
         charged = self.vehicles.charged_kwh if known else None
         discharged = self.vehicles.discharged_kwh if known else None
+        if charged is not None and discharged is not None and self.own.tariffs:
+            if self.own.meters.groups is None:
+                charged = discharged = None
+            else:
+                charged = charged - self.own.meters.bought_kwh
+                discharged = discharged - self.own.meters.sold_kwh
         return (
             Sale(_CHARGING, vehicles, aggregator, charged),
             Sale(_DISCHARGING, aggregator, vehicles, discharged),
         )
+
+    def payments(self) -> Sequence[Payments]:
+        """Return what vehicles with a tariff of their own should pay, and be paid."""
+        return self.own.meters.payments() if self.own.tariffs else ()
+
+    def direct_kwh(self) -> NDArray[np.float64]:
+        """Return what they settle with the utility [kWh]."""
+        return self.own.meters.direct_kwh() if self.own.tariffs else np.zeros(1)
+
+    def own_bills(self) -> OwnBills | None:
+        """Return the accounts of vehicles with a tariff of their own."""
+        return self.own.bills() if self.own.tariffs else {}
 
     def check_sales(self, ledger: Mapping[str, Columns], tally: Tally) -> None:
         """Check charging less discharging, where not every vehicle is written down."""
@@ -247,7 +285,8 @@ class VehicleSchemeAudit(SchemeAudit):
         charging = ledger[_CHARGING]["energy_kwh"]
         discharging = ledger[_DISCHARGING]["energy_kwh"]
         label = self.inputs.places.label(self.inputs.communities)
-        tally.add(off_balance(self._hours["ev_kwh"], charging, discharging), label)
+        drawn = self._hours["ev_kwh"] - self.direct_kwh()
+        tally.add(off_balance(drawn, charging, discharging), label)
         tally.add(np.maximum(np.maximum(-charging, -discharging), 0.0), label)
 
     def member_flows(self, group: str) -> MemberFlows | str:
@@ -276,6 +315,12 @@ class VehicleSchemeAudit(SchemeAudit):
         }
         cost, invests = self._of_chargers(price)
         by_step |= cost
+        own = self.own.meters if self.own.tariffs else None
+        if own is not None:
+            traded = hours["ev_kwh"] - own.direct_kwh()
+            paid, received = own.paid_and_received()
+            by_step["ev_bill"] = (price * traded).sum(axis=2) + paid - received
+            by_step |= own.figures()
         solver = inputs.scenario.game.solver
         if solver == "exact" and (self._behaving or inputs.played):
             pass  # Only the equilibrium shows how often the utility's best price is unattained.
@@ -287,6 +332,12 @@ class VehicleSchemeAudit(SchemeAudit):
             return by_step, invests
         by_step["ev_charging_bill"] = (price * self.vehicles.charged_kwh).sum(axis=2)
         by_step["ev_discharging_income"] = (price * self.vehicles.discharged_kwh).sum(axis=2)
+        if own is not None:
+            for name, energy, money in (
+                ("ev_charging_bill", own.bought_kwh, paid),
+                ("ev_discharging_income", own.sold_kwh, received),
+            ):
+                by_step[name] = by_step[name] - (price * energy).sum(axis=2) + money
         if self.departures is not None:
             by_step["counts.departures_short"] = self.departures.short
             by_step["departure_short_kwh"] = self.departures.short_kwh
@@ -302,7 +353,13 @@ class VehicleSchemeAudit(SchemeAudit):
             by_step["late_h"] = self.journeys.late_h
             by_step["on_the_way_kwh"] = self.journeys.way_kwh
         more, of_run = _of_vehicles(inputs, self.vehicles, self._fleet)
-        return by_step | more, of_run | invests
+        by_step |= more
+        for n, group in enumerate(() if own is None else own.groups or ()):
+            if group.name:
+                flows = self.own.meters.flows(n)
+                bill = (flows["paid"] - flows["received"]).sum(axis=2)
+                by_step[f"ev_bill@{group.name}"] = bill
+        return by_step, of_run | invests
 
     def _of_chargers(self, asked: NDArray[np.float64]) -> tuple[Figures, Figures]:
         """Return what vehicles pay and by wear, and what chargers for both directions cost."""
@@ -316,6 +373,9 @@ class VehicleSchemeAudit(SchemeAudit):
                 return {}, {}
             price = valued_at(inputs, economics, self._hours, measured)
         cost = (price * self._hours["ev_kwh"]).sum(axis=2)
+        if economics.tariff is None and self.own.tariffs:
+            paid, received = self.own.meters.paid_and_received()
+            cost -= (price * self.own.meters.direct_kwh()).sum(axis=2) - paid + received
         cost += economics.wear * self.vehicles.discharged_kwh.sum(axis=2)
         both_ways = self._fleet["v2g_kw"][: inputs.all_there[-1]]
         both_ways = both_ways[both_ways > 0]

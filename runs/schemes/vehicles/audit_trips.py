@@ -9,6 +9,7 @@ from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.reference.journeys import JourneyStep
 from hmesh.runs.audits.reference.whereabouts import (
     Stay,
+    StepWhereabouts,
     TripMade,
     stays_in_step,
     whereabouts,
@@ -133,12 +134,16 @@ class TrafficAudit:
         trips = {name: np.concatenate((self._under_way[name], new[name])) for name in new}
         begins = [moment(self.inputs, step) for step in range(first, last + 1)]
         touched: list[dict[int, list[TripMade]]] = [{} for _ in range(first, last)]
+        # Of many vehicles the plans are the same: what follows of them is worked out once.
+        same_plans: dict[tuple[int | float, ...], TripMade] = {}
         names = ("vehicle", "departs", "arrives", "origin", "destination", "km")
         order = np.lexsort((trips["departs"], trips["vehicle"]))
-        for vehicle, departs, arrives, origin, destination, km in zip(
-            *(trips[name][order].tolist() for name in names), strict=True
-        ):
-            trip = TripMade(departs, arrives, int(origin), int(destination), km)
+        for vehicle, *which in zip(*(trips[name][order].tolist() for name in names), strict=True):
+            departs, arrives, origin, destination, km = which
+            trip = same_plans.get(tuple(which))
+            if trip is None:
+                trip = TripMade(departs, arrives, int(origin), int(destination), km)
+                same_plans[tuple(which)] = trip
             earliest = max(bisect_right(begins, departs) - 1, 0)
             for step in range(earliest, min(bisect_right(begins, arrives), last - first)):
                 touched[step].setdefault(int(vehicle), []).append(trip)
@@ -198,12 +203,16 @@ class TrafficAudit:
         begin, end = span
         place, after = self._parked, {}
         stays: dict[int, list[Stay]] = {}
-        for vehicle, its in touched.items():
-            stays[vehicle], after[vehicle] = stays_in_step(int(place[vehicle]), its, begin, end)
-        lengths = {v: [s.ends_ms - s.begins_ms for s in its] for v, its in stays.items()}
-        parked = {
-            v: whereabouts(stays[v], lengths[v], its, begin, end) for v, its in touched.items()
-        }
+        lengths: dict[int, list[int]] = {}
+        parked: dict[int, StepWhereabouts] = {}
+        known: dict[tuple[int, ...], tuple[list[Stay], int, list[int], StepWhereabouts]] = {}
+        for (vehicle, its), at in zip(touched.items(), place[[*touched]].tolist(), strict=True):
+            which = (at, *map(id, its))
+            if which not in known:
+                there, then = stays_in_step(at, its, begin, end)
+                parts = [each.ends_ms - each.begins_ms for each in there]
+                known[which] = there, then, parts, whereabouts(there, parts, its, begin, end)
+            stays[vehicle], after[vehicle], lengths[vehicle], parked[vehicle] = known[which]
         found.community[k] = place
         meant = touched
         if self.journeys is not None and not self._placed:
@@ -216,8 +225,8 @@ class TrafficAudit:
                 touched = journey.legs
                 stays, after = {}, {}
                 for vehicle, its in touched.items():
-                    there = int(place[vehicle])
-                    stays[vehicle], after[vehicle] = stays_in_step(there, its, begin, end)
+                    at = int(place[vehicle])
+                    stays[vehicle], after[vehicle] = stays_in_step(at, its, begin, end)
                 lengths = {v: [each.ends_ms - each.begins_ms for each in its]
                            for v, its in stays.items()}  # fmt: skip
                 parked = {
@@ -261,27 +270,28 @@ class TrafficAudit:
                 self.plugs.exchange(s, exchanged, touched)
                 for event in () if journey is None else journey.events:
                     self.plugs.note(s, *event)
+            those = k, s, [*seen]
+            found.community[those] = [each.community for each in seen.values()]
+            found.plugged[those] = [each.plugged_ms / (end - begin) for each in seen.values()]
+            found.km[those] = [each.km for each in seen.values()]
+            found.km_before[those] = [each.km_before for each in seen.values()]
+            found.as_parked[those] = [each.stay == parked[v].stay for v, each in seen.items()]
             for vehicle, where in seen.items():
-                at = k, s, vehicle
-                found.community[at], found.plugged[at] = (
-                    where.community, where.plugged_ms / (end - begin),
-                )  # fmt: skip
-                found.km[at], found.km_before[at] = where.km, where.km_before
-                found.as_parked[at] = where.stay == parked[vehicle].stay
-                if where.departures:
-                    found.departures[step, s, vehicle] = where.departures
+                if not where.departures:
+                    continue
+                found.departures[step, s, vehicle] = where.departures
                 out = [trip for trip in touched[vehicle] if trip.departs_ms >= begin]
                 out = [trip for trip in out if trip.origin >= 0]
-                found.kept_km[at] = sum(
+                found.kept_km[k, s, vehicle] = sum(
                     trip.km for trip, (_, gone) in zip(out, where.departures, strict=True) if gone
                 )
             if journey is not None:
                 self._at_stops(found, (k, s), journey, end - begin)
-                for vehicle, there in after.items():
-                    place[vehicle] = there
+                for vehicle, then in after.items():
+                    place[vehicle] = then
         if self.journeys is None:
-            for vehicle, there in after.items():
-                place[vehicle] = there
+            for vehicle, then in after.items():
+                place[vehicle] = then
 
     def _at_stops(
         self, found: Whereabouts, at: tuple[int, int], journey: JourneyStep, length: int

@@ -44,6 +44,15 @@ def _exchanged(sharing: "VehicleSharing", count: int) -> tuple[Each, Each, Each]
     group, fleet = sharing.vehicles.groups.group, sharing.fleet.population
     exchange = sharing.exchange_kwh()
     price = np.append(sharing.simulation.paid_price(), 0.0)
+    if (tariffs := sharing.own_tariffs) is not None:
+        asked = price[np.maximum(fleet["community"], -1)]
+        asked[tariffs.meters.rows] = 0.0
+        bill = np.bincount(group, exchange * asked, count) + tariffs.bills_of_groups(group, count)
+        return (
+            np.bincount(group, np.maximum(exchange, 0.0), count),
+            np.bincount(group, np.maximum(-exchange, 0.0), count),
+            bill,
+        )
     if compiled_for(len(exchange)):
         charged, discharged, paid = (np.zeros(count) for _ in range(3))
         add_to_groups(group, fleet["community"], exchange, price, charged, discharged, paid)

@@ -82,6 +82,8 @@ SCHEME = SchemeDescriptor(
         "vehicle",
         "vehicles",
         ".section:VehicleGroup",
+        # What prosumers pay is said of the prosumer.
+        fixed={"tariff": None},
         place="home",
         several=True,
         inherits=True,

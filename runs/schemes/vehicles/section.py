@@ -9,8 +9,10 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.plug_habits import PlugHabit
+from hmesh.runs.plugins.registered import BEHAVIOURS
 from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
 from hmesh.runs.scenarios.economics_section import VehicleEconomics
+from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 from hmesh.runs.scenarios.travel_section import Travel, between, datasets_of, files_of
 from hmesh.runs.schemes.vehicles.vehicle_keys import VehicleKeys, above_lowest, within_limits
 from hmesh.runs.strategy_names import schemes_of
@@ -202,6 +204,36 @@ class Vehicles(VehicleKeys, SchemeSection):
         return any(each is not None and each.expects_prices for each in given)
 
     @property
+    def tariffs(self) -> list[tuple[int, StatedTariff]]:
+        """The groups with a tariff of their own by number, and their tariffs."""
+        return [(n, each.tariff) for n, each in enumerate(self.every) if each.tariff is not None]
+
+    def place_of_tariff(self, number: int) -> str:
+        """Return the key of the tariff of a group."""
+        return f"vehicles.groups.{number}.tariff" if self.groups else "vehicles.tariff"
+
+    def tariff_problems(self, scenario: Any) -> Iterator[Problem]:
+        """Yield what of a scenario does not go with vehicles that have a tariff of their own."""
+        given = {self.every[number].name: number for number, _ in self.tariffs}
+        if not given:
+            return
+        place = self.place_of_tariff(min(given.values()))
+        growth = scenario.growth
+        joining = any(event.vehicles for event in scenario.events)
+        if growth.vehicles_per_year or growth.adoption or joining:
+            message = "vehicles join in the run, before which they have no meter"
+            yield Problem(place, message, "null, or vehicles that are there from the start")
+        for k, choice in enumerate(scenario.behaviours):
+            of_vehicles = BEHAVIOURS[choice.behaviour].scheme == "vehicles"
+            if of_vehicles and (choice.group is None or choice.group in given):
+                message = (
+                    f"{choice.behaviour} answers to the price of a community, which vehicles with "
+                    "a tariff do not pay"
+                )
+                allowed = f"a group without a tariff, or {place}: null"
+                yield Problem(f"behaviours.{k}.group", message, allowed)
+
+    @property
     def asked_tables(self) -> tuple[str, ...]:
         """Return the table of departures where vehicles want energy then."""
         return ("departures",) if self.departures else ()
@@ -233,6 +265,9 @@ class Vehicles(VehicleKeys, SchemeSection):
             for group in self.every
             if group.model is not None and group.model.dataset is not None
         }
+        for _, tariff in self.tariffs:
+            for name, tables in tariff.datasets.items():
+                found[name] = (*found.get(name, ()), *tables)
         given = [group.travel for group in self.groups if group.travel is not None]
         if self.economics is not None and self.economics.tariff is not None:
             market = self.economics.tariff.dataset

@@ -28,7 +28,11 @@ from hmesh.runs.schemes.vehicles.group_travel import travel_of
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.tariff import stated_prices
+from hmesh.runs.world.tariff_meters import MeterGroup, Payers, meter_group
 from hmesh.runs.world.travel import growth_of, residential, travellers_of
+
+# Who pays by the meters of vehicles.
+PAYERS = Payers("vehicles", "vehicles", "vehicle")
 
 # What `PlugTraffic` writes and nobody else.
 OF_PLUGS = (
@@ -71,6 +75,8 @@ class VehicleSetting:
         The fast chargers of each community that has some.
     tariff : array, shape (steps,), or None
         At which prices energy is valued for what chargers earn; None for those paid [money/kWh].
+    own_tariffs : tuple of MeterGroup
+        The meters of vehicles that pay by a tariff of their own.
     """
 
     fleet: Population
@@ -87,6 +93,7 @@ class VehicleSetting:
     ways: WaysPastChargers
     fast_plugs: Mapping[int, Sequence[FastPlugs]]
     tariff: NDArray[np.float64] | None = None
+    own_tariffs: tuple[MeterGroup, ...] = ()
 
     def idle_columns(self, *, plugs: bool, reserve: bool, outages: bool) -> set[str]:
         """Return the columns that stay as they are in a run.
@@ -197,4 +204,16 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         ways=WaysPastChargers(setting.roads, setting.communities, set(fast)),
         fast_plugs=fast,
         tariff=_valued_at(vehicles, setting),
+        own_tariffs=tuple(
+            meter_group(
+                every[number].name,
+                groups.rows[number],
+                tariff,
+                scenario,
+                calendar,
+                vehicles.place_of_tariff(number),
+                PAYERS.prefix,
+            )
+            for number, tariff in vehicles.tariffs
+        ),
     )

@@ -18,6 +18,7 @@ from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
+from hmesh.runs.schemes.vehicles.own_tariffs import VehicleTariffs
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
 from hmesh.runs.schemes.vehicles.plug_supply import PlugSupply
 from hmesh.runs.schemes.vehicles.records import (
@@ -50,8 +51,8 @@ class VehicleSharing(Scheme):
         scheme's.
     fleet : Fleet
         The vehicles.
-    parked : list of ParkedVehicles
-        Those plugged in, by community.
+    parked, pay_price : list of ParkedVehicles
+        Those plugged in, by community, and those of them that pay its price.
     response_kwh : list of array
         What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
@@ -62,6 +63,7 @@ class VehicleSharing(Scheme):
     """
 
     parked: list[ParkedVehicles]
+    pay_price: list[ParkedVehicles]
     departing: Departing | None
     response_kwh: list[NDArray[np.float64]]
 
@@ -99,6 +101,8 @@ class VehicleSharing(Scheme):
             for each in setting.scenario.communities.values()
         ]
         self.plugs = PlugTraffic(self.fleet.population, kinds) if self.follows_plugs else None
+        tariffs = self.vehicles.own_tariffs
+        self.own_tariffs = VehicleTariffs(self, tariffs) if tariffs else None
         self.journeys = self.vehicles.journeys_of(self.fleet.population)
         self.traffic = Traffic(
             simulation.clock,
@@ -130,11 +134,23 @@ class VehicleSharing(Scheme):
         """See where the vehicles are, and what every battery could do."""
         self.fleet.begin_step()
         self.parked = self.fleet.parked(len(self.setting.communities))
-        self.answering = self.parked
         self.narrowed = False
+        self._who_answers()
         self.present = np.array([len(parked) for parked in self.parked])
         self.drivers = np.flatnonzero(self.fleet.population["driven_km"] > 0)
         self._charge_on_the_way()
+
+    def _who_answers(self) -> None:
+        """Leave the price of the step to those that pay it."""
+        own = self.own_tariffs
+        self.pay_price = self.parked if own is None else own.others(self.parked)
+        self.answering = self.pay_price
+
+    def act_by_tariff(self) -> None:
+        """Let vehicles with a tariff of their own exchange what suits them at its prices."""
+        if self.own_tariffs is not None:
+            self.own_tariffs.look_around()
+            self.own_tariffs.act()
 
     def _charge_on_the_way(self) -> None:
         """Let vehicles at stops draw what they need, whatever the price will be."""
@@ -169,11 +185,14 @@ class VehicleSharing(Scheme):
                 energy_kwh=float(sum(energy.sum() for energy in exchange)),
             )
         )
+        if (own := self.own_tariffs) is not None:
+            return [own.of_others(m, energy) for m, energy in enumerate(exchange)]
         return exchange
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what the vehicles exchange."""
-        self.response_kwh = exchange_kwh
+        own = self.own_tariffs
+        self.response_kwh = exchange_kwh if own is None else own.together(exchange_kwh)
 
     def act(self) -> None:
         """Let the vehicles exchange what they do at the price of the step."""
@@ -189,7 +208,10 @@ class VehicleSharing(Scheme):
         self.departing = departing_of(self)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
-        self.simulation.draw("ev_kwh", communities, nodes, self.vehicle_kwh)
+        drawn, tariffs = self.vehicle_kwh, self.own_tariffs
+        if tariffs is not None:
+            drawn = drawn - tariffs.drawn_kwh
+        self.simulation.draw("ev_kwh", communities, nodes, drawn)
         if self.journeys is not None:
             self.vehicle_kwh = self.vehicle_kwh + self.way_kwh
             self.charged_kwh = self.charged_kwh + self.way_kwh
@@ -213,13 +235,32 @@ class VehicleSharing(Scheme):
     def pay(self) -> None:
         """Let vehicles pay for what they charge and be paid for what they discharge."""
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
+        charges, discharges = self.traded_kwh()
+        if self.own_tariffs is not None:
+            self.own_tariffs.meters.pay()
         for m in self.simulation.supplied_communities:
             name = self.setting.communities[m]
             price = float(self.simulation.market.decision.community_price[m])
             vehicles, aggregator = f"vehicles@{name}", f"aggregator@{name}"
-            charged, discharged = float(self.charged_kwh[m]), float(self.discharged_kwh[m])
+            charged, discharged = float(charges[m]), float(discharges[m])
             pay(step, "vehicle_charging", vehicles, aggregator, charged, price)
             pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
+
+    def traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what vehicles charge and discharge at the price of each community [kWh]."""
+        own = self.own_tariffs
+        if own is None:
+            return self.charged_kwh, self.discharged_kwh
+        return self.charged_kwh - own.charged_kwh, self.discharged_kwh - own.discharged_kwh
+
+    def paid_and_received(self) -> tuple[float, float]:
+        """Return what all vehicles pay in the step and what they are paid [money]."""
+        price = self.simulation.paid_price()
+        paid, received = (float((price * energy).sum()) for energy in self.traded_kwh())
+        if self.own_tariffs is None:
+            return paid, received
+        meters = self.own_tariffs.meters
+        return paid + float(meters.paid.sum()), received + float(meters.received.sum())
 
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each vehicle starts, -1 for the road or where it joins later."""
@@ -256,26 +297,35 @@ class VehicleSharing(Scheme):
             parked.within(lower, upper)
             for parked, (lower, upper) in zip(self.parked, bounds, strict=True)
         ]
-        self.answering, self.narrowed = self.parked, True
+        self.narrowed = True
+        self._who_answers()
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each vehicle pays for charging and is paid for discharging."""
+        own = self.own_tariffs
+        if own is not None:
+            yield own.payments()
         # Vehicles are guests where they stand, and no members of the community there.
         if self.simulation.prosumers is None:
             prices = self.simulation.paid_price().tolist()
-            for price, some, energy in zip(prices, self.parked, self.response_kwh, strict=True):
+            for m, (price, some) in enumerate(zip(prices, self.pay_price, strict=True)):
+                energy = self.response_kwh[m]
+                energy = energy if own is None else own.of_others(m, energy)
                 yield ExchangePayments("vehicles", price, energy, some.rows)
             fleet, stops = self.fleet.population, self.at_stops
+            stops = stops if own is None else stops[own.meter_of[stops] < 0]
             for m in np.unique(fleet["community"][stops]).tolist():
                 here = stops[fleet["community"][stops] == m]
                 yield ExchangePayments("vehicles", prices[m], fleet["way_kwh"][here], here)
             return
         # What several vehicles of a prosumer pay is added up in the order of their rows.
         exchange = self.exchange_kwh()
+        if own is not None:
+            exchange[own.meters.rows] = 0.0
         price = np.append(self.simulation.paid_price(), 0.0)
-        own = price[np.maximum(self.fleet.population["community"], -1)]
+        asked = price[np.maximum(self.fleet.population["community"], -1)]
         charged, discharged = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
-        yield at_price("vehicles", own, charged, discharged, shared=False)
+        yield at_price("vehicles", asked, charged, discharged, shared=False)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each vehicle holds [kWh]."""
@@ -311,6 +361,8 @@ class VehicleSharing(Scheme):
         """Let the batteries do what was decided, and what the road took."""
         if self.strategy != "typical" and len(self.fleet.self_willed):
             self._learn()
+        if self.own_tariffs is not None:
+            self.own_tariffs.move()
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
         self._move_at_stops()
@@ -332,7 +384,11 @@ class VehicleSharing(Scheme):
 
     def _learn(self) -> None:
         """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
-        paid = float((self.simulation.paid_price() * (self.vehicle_kwh - self.way_kwh)).sum())
+        charged, discharged = self.traded_kwh()
+        traded = charged - discharged
+        if self.own_tariffs is None:
+            traded = self.vehicle_kwh - self.way_kwh
+        paid = float((self.simulation.paid_price() * traded).sum())
         mean_paid = paid / max(int(self.present.sum()), 1)
         price = np.where(
             self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
@@ -351,6 +407,8 @@ class VehicleSharing(Scheme):
         state: dict[str, Any] = {"fleet": self.fleet.population.state()}
         if self.journeys is not None:
             state["journeys"] = self.journeys.state()
+        if self.own_tariffs is not None:
+            state["own_tariffs"] = self.own_tariffs.state()
         return state | self.supply.state()
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -364,6 +422,8 @@ class VehicleSharing(Scheme):
         if self.journeys is not None:
             self.journeys.restore(state["journeys"])
         self.supply.restore(state)
+        if self.own_tariffs is not None:
+            self.own_tariffs.restore(state["own_tariffs"])
 
 
 def vehicles_of(simulation: "Simulation") -> VehicleSharing:

@@ -16,16 +16,20 @@ AT_BOUND = 1e-9
 
 def sums_of(vehicles: "VehicleSharing") -> dict[str, float]:
     """Return the energies of the step, and the bill with its two parts."""
-    price = vehicles.simulation.paid_price()
+    paid, received = vehicles.paid_and_received()
+    own, bill = vehicles.own_tariffs, paid - received
+    if own is None:
+        bill = float((vehicles.simulation.paid_price() * vehicles.vehicle_kwh).sum())
     sums = {
         "vehicle_kwh": float(vehicles.vehicle_kwh.sum()),
         "vehicle_charged_kwh": float(vehicles.charged_kwh.sum()),
         "vehicle_discharged_kwh": float(vehicles.discharged_kwh.sum()),
         "driven_km": float(vehicles.fleet.population["driven_km"][vehicles.drivers].sum()),
         "unmet_trip_kwh": float(vehicles.unmet_kwh.sum()),
-        "ev_bill": float((price * vehicles.vehicle_kwh).sum()),
-        "ev_charging_bill": float((price * vehicles.charged_kwh).sum()),
-        "ev_discharging_income": float((price * vehicles.discharged_kwh).sum()),
+        "ev_bill": bill,
+        "ev_charging_bill": paid,
+        "ev_discharging_income": received,
+        **({} if own is None else own.meters.sums()),
     }
     if vehicles.traffic.trips.growth is not None:
         sums["joined_kwh"] = vehicles.traffic.joined_kwh
@@ -42,7 +46,9 @@ def sums_of(vehicles: "VehicleSharing") -> dict[str, float]:
 def counts_of(vehicles: "VehicleSharing") -> dict[str, int]:
     """Count what was clipped, saturated, unmet or empty in this step."""
     bounds, decision = vehicles.simulation.bounds, vehicles.simulation.market.decision
-    price, answers = decision.community_price, vehicles.present > 0
+    price = decision.community_price
+    answers = np.array([len(parked) > 0 for parked in vehicles.pay_price])
+    present = vehicles.present
     bounded = vehicles.strategy not in ("typical", "planner")
     at_upper = answers & (price >= bounds.aggregator_upper - AT_BOUND) & bounded
     at_lower = answers & (price <= bounds.aggregator_lower + AT_BOUND) & bounded
@@ -69,7 +75,7 @@ def counts_of(vehicles: "VehicleSharing") -> dict[str, int]:
         "utility_price_at_bound": int(set_freely and utility_at_bound),
         "communities_without_vehicles": int((~answers & vehicles.simulation.supplied).sum()),
         "communities_with_captive_load": int((answers & (captive > 0)).sum()),
-        "communities_all_saturated": int((answers & (saturated == vehicles.present)).sum()),
+        "communities_all_saturated": int(((present > 0) & (saturated == present)).sum()),
         "vehicles_at_bound": int(saturated.sum()),
         "parked_below_soc_min": int(below.sum()),
         "vehicles_cut_off": _cut_off(vehicles),

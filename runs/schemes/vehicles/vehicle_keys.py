@@ -24,6 +24,7 @@ from hmesh.runs.scenarios.preferences import (
     highest_of,
     lowest_of,
 )
+from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 from hmesh.runs.schemes.vehicles.behaviour_keys import Behaving, unknown_behaviour
 from hmesh.runs.schemes.vehicles.money import MONEY
 
@@ -184,6 +185,12 @@ class VehicleKeys(Section):
         "response to each price",
     )
 
+    tariff: StatedTariff | None = Field(
+        default=None,
+        description="what the meter of each pays the utility and is paid, wherever it is plugged "
+        "in, or null for the price of the community there",
+    )
+
     @check("day_plans")
     @classmethod
     def _existing_plans(cls, file: str | None, info: ValidationInfo) -> str | None:
@@ -217,6 +224,7 @@ class VehicleKeys(Section):
         named = [] if self.day_plans is None else [self.day_plans]
         named += [] if self.model is None or self.model.file is None else [self.model.file]
         named += [] if self.behaviour is None else self.behaviour.files
+        named += [] if self.tariff is None else self.tariff.files
         each = (getattr(self, key) for key in BOUNDS)
         return [*named, *(one.file for one in each if isinstance(one, FromFile))]
 
@@ -227,6 +235,12 @@ class VehicleKeys(Section):
         yield from self._of_departure()
         if self.behaviour is not None:
             yield from unknown_behaviour(self.behaviour.name)
+            if self.tariff is not None:
+                message = (
+                    f"{self.behaviour.name} answers to the price of a community, which vehicles "
+                    "with a tariff do not pay"
+                )
+                yield Problem("behaviour", message, "null, or tariff: null")
         if self.model is not None and self.model.file is not None:
             for key in OF_MODELS:
                 if getattr(self, key) != type(self).model_fields[key].default:

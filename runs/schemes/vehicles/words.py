@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hmesh.environment.last_digits import DUST_KWH
+from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.number_text import rounded
 from hmesh.runs.schemes.descriptor import Note
@@ -70,6 +71,11 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("  charged at [{currency}/kWh]", _paid, price, True),
     ]
     found += [("  sold at [{currency}/kWh]", _earned, price, True)] if sell else []
+    if "vehicle_bill" in every[0]:
+        found += [
+            ("  bills of those with a tariff [{currency}]", _figure("vehicle_bill"), money, True),
+            *parts_of_the_bill(every, "vehicle_bill_"),
+        ]
     return found + group_rows(every) + _of_chargers(every)
 
 

@@ -22,6 +22,9 @@ def cost_of_step(vehicles: "VehicleSharing") -> dict[str, float]:
     if tariff is not None:
         price = np.full_like(price, tariff[vehicles.simulation.step_index])
     energy = float((price * vehicles.vehicle_kwh).sum())
+    if tariff is None and vehicles.own_tariffs is not None:
+        paid, received = vehicles.paid_and_received()
+        energy = paid - received
     wear = economics.wear * float(vehicles.discharged_kwh.sum())
     return {"ev_running_cost": energy + wear}
 
