@@ -93,7 +93,8 @@ def _solve_exact(game: Game) -> Outcome:
         k = piece[interval]
         community_price[m] = answer.price_offset[k] + answer.price_gain[k] * price
         demand[m] = answer.demand_offset[k] + answer.demand_gain[k] * price
-        attained &= bool(np.isclose(demand[m], answer.demand_kwh(price), rtol=1e-9, atol=1e-9))
+        just_below = float(answer.demand_kwh(price))
+        attained &= bool(abs(demand[m] - just_below) <= 1e-9 + 1e-9 * abs(just_below))
     return Outcome(price, community_price, demand, attained)
 
 
