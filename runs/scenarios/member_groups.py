@@ -182,9 +182,13 @@ class ProsumerMembers(ProfileMembers):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.tariff is not None:
-            message = "prosumers pay the price of their community for all that they own"
-            raise refuse(message, place="tariff", allowed="null")
+        if self.tariff is not None and "house" in self.owns:
+            raise refuse(
+                "the battery of their house would plan by the price of their community, which they "
+                "do not pay",
+                place="tariff",
+                allowed="null, or sites with battery_kwh in metered_sites, which plan by a tariff",
+            )
         if not (self.annual_kwh or self.pv_kw or self.owns):
             raise refuse(
                 "they use and own nothing", place="owns", allowed="a part, annual_kwh or pv_kw"
