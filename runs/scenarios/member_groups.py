@@ -25,13 +25,13 @@ from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 
 
 class Elasticity(Section):
-    """How a load answers to the price of its community, by a line around a reference."""
+    """Price elasticity of a load: linear in the price of its community around a reference."""
 
     value: Positive = Field(
         description="share by which the load falls where the price rises by its reference [-]"
     )
     reference_price: Positive = Field(
-        description="price at which the load is what it would be anyway [money/kWh]"
+        description="price at which the load is that of its profile, file or dataset [money/kWh]"
     )
     lower_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.5, description="least share of the load that is always used [-]"
@@ -62,7 +62,7 @@ class _Members(Section):
     pv_performance_ratio: keys.PerformanceRatio = 0.86
 
     elasticity: Elasticity | None = Field(
-        default=None, description="how their load answers to prices; null: it does not"
+        default=None, description="price elasticity of their load, or null where it is inelastic"
     )
     tariff: StatedTariff | None = Field(
         default=None,

@@ -181,7 +181,7 @@ class SiteEconomics(Section):
 
 
 class MeteredSites(SchemeSection):
-    """Sites with one meter each, and the batteries that know their tariff."""
+    """Metered sites, and batteries operated for their tariff."""
 
     connects: ClassVar[str] = "sites"
 

@@ -300,7 +300,7 @@ class Sizing(Section):
 
 
 class SmartHomesSettings(SchemeSection):
-    """Homes that settle their own power flow."""
+    """Smart homes with power flow assignment and load shifting."""
 
     shares_locally: ClassVar[str] = "homes"
     connects: ClassVar[str] = "homes"
