@@ -13,11 +13,7 @@ from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequ
 from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
-from hmesh.markets.aggregator_response import (
-    ResponseMap,
-    best_price,
-    response_map,
-)
+from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
 from hmesh.markets.answer_curves import COLUMNS, SATURATED, sum_of_curves
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice

@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
 from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice, answers_of_rows
-from hmesh.markets.heard_answers import (
-    HeardAnswers,
-    HiddenLines,
-    hidden_lines,
-    rows_of_column,
-)
+from hmesh.markets.heard_answers import HeardAnswers, HiddenLines, hidden_lines, rows_of_column
 from hmesh.markets.learn_kernels import DONE, learn_lines
 from hmesh.markets.price_search import ends_first
 from hmesh.markets.vehicle_response import FloatOrArray, best_response

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
-from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.house_dispatch import (
     battery_after,
@@ -40,6 +40,7 @@ from hmesh.runs.schemes.composite_storage.audit_house_figures import figures_of_
 from hmesh.runs.schemes.composite_storage.audit_houses import RecordedHouses
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import decided_again
+from hmesh.runs.schemes.composite_storage.own_rules import equipped_as
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
@@ -62,7 +63,9 @@ class CompositeStorageAudit(SchemeAudit):
         assert settings is not None
         self.settings = settings
         self.setting: CompositeStorageSetting | None = inputs.of_scheme("composite_storage")
-        self.strategies = strategies_within("composite_storage", inputs.strategies)
+        self.follows = strategies_within("composite_storage", inputs.strategies)
+        # Which storages houses have.
+        self.strategies = [equipped_as(strategy) for strategy in self.follows]
         self.groups = [group.name for group in settings.groups]
         self.community = [inputs.communities.index(g.community) for g in settings.groups]
         rows = TableReader(
@@ -223,7 +226,7 @@ class CompositeStorageAudit(SchemeAudit):
         if setting is None:
             return None
         return RecordedHouses(
-            self.run, self.inputs, setting, self.strategies, self.recorded,
+            self.run, self.inputs, setting, self.follows, self.recorded,
             self.hours["community_price"], self.answers_of,
         )  # fmt: skip
 
@@ -244,7 +247,11 @@ class CompositeStorageAudit(SchemeAudit):
             yield Check(f"{PREFIX}charges of months", None, np.nan, 0.0, "", note=note)
         behaving = behaviours_of(self.inputs, "composite_storage")
         yield from self._one_by_one(self.replay, setting, by_rules=not behaving)
-        yield from by_design(behaving, "managers", ["managers decide by their rules"])
+        by_their_rules = "managers decide by their rules"
+        yield from by_design(behaving, "managers", [by_their_rules])
+        yield from rules_by_design(
+            self.follows, "what batteries and tanks exchange", [by_their_rules]
+        )
         if self.answers_of is not None:
             hold_house_answers(
                 self.answers_of, setting, self.strategies, self.replay.rows, self.replay.parts,
@@ -252,9 +259,7 @@ class CompositeStorageAudit(SchemeAudit):
             )  # fmt: skip
             yield from self.answers_of.checks()
         asked = self.hours["community_price"]
-        yield check_house_messages(
-            self.run, self.inputs, setting, self.strategies, self.sums, asked
-        )
+        yield check_house_messages(self.run, self.inputs, setting, self.follows, self.sums, asked)
 
     def _one_by_one(
         self, replay: RecordedHouses, setting: CompositeStorageSetting, *, by_rules: bool

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.behaviour_checks import rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.metered_groups import MetersAudit, ReadMeters
@@ -34,6 +35,7 @@ from hmesh.runs.schemes.smart_homes.audit_tables import (
 )
 from hmesh.runs.schemes.smart_homes.records import recorded_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
+from hmesh.runs.strategy_names import strategies_within
 
 _BALANCES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("generation_kwh", ("direct_kwh", "charged_kwh", "curtailed_kwh", "exported_kwh")),
@@ -282,6 +284,9 @@ class HomeAudit(SchemeAudit):
         if self.settings.tariffs:
             yield from self.own.checks("smart homes with a tariff: ")
         yield from check_plans(self.inputs, self.tables)
+        not_applying = ["what the schedule grants", "what slots agreed on waste"]
+        follows = strategies_within("smart_homes", self.inputs.strategies)
+        yield from rules_by_design(follows, "which slots are granted", not_applying)
         yield check_capacities(self.run, self.inputs, self.tables)
         if self.answers_of is not None:
             hold_home_answers(self.answers_of, self.tables)

@@ -13,7 +13,8 @@ from hmesh.runs.audits.reference.homes import Home, settle
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.schemes.smart_homes.audit_cheap_slots import bought_by_tariff
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
-from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.schemes.smart_homes.own_rules import assignment_under
+from hmesh.runs.strategy_names import is_own, strategies_within
 
 type Energies = NDArray[np.float64]
 
@@ -29,9 +30,15 @@ ASSIGNMENTS = {
     "no_home_storage": ("mpfa_mg", False),
     "mpfa_mg_shifting": ("mpfa_mg", True),
 }
+
 _COLUMNS = (
     "capacity_kwh", "soc_min", "soc_max", "power_kw", "charge_efficiency", "discharge_efficiency",
 )  # fmt: skip
+
+
+def flow_of(strategy: str) -> tuple[str, bool]:
+    """Return which power flow a strategy assigns, and whether it shifts loads."""
+    return (assignment_under(strategy), False) if is_own(strategy) else ASSIGNMENTS[strategy]
 
 
 def check_rules(
@@ -59,8 +66,8 @@ class _Rules:
         self.inputs, self.days, self.prices = inputs, days, prices
         self.grid_part = 1.0 - lost_parts(inputs.scenario)
         follows = strategies_within("smart_homes", inputs.strategies)
-        self.assignments = [ASSIGNMENTS[strategy][0] for strategy in follows]
-        self.shifts = [ASSIGNMENTS[strategy][1] for strategy in follows]
+        self.assignments = [flow_of(strategy)[0] for strategy in follows]
+        self.shifts = [flow_of(strategy)[1] for strategy in follows]
         self.there = there_of(inputs)
         name = "smart homes: "
         self.balance = Tally(f"{name}flows of every device add up", EXACT, "of the energy")

@@ -1,11 +1,6 @@
 """What the scheme is called, and where its parts stand."""
 
-from hmesh.runs.schemes.descriptor import (
-    Phase,
-    ProsumerPart,
-    SchemeDescriptor,
-    StrategyDescriptor,
-)
+from hmesh.runs.schemes.descriptor import Phase, ProsumerPart, SchemeDescriptor, StrategyDescriptor
 
 SCHEME = SchemeDescriptor(
     name="smart_homes",
@@ -53,6 +48,7 @@ SCHEME = SchemeDescriptor(
     size_note=".size:size_note",
     pays="home",
     without_devices=("no_home_storage",),
+    rules=".own_rules:RULES",
     prosumer_part=ProsumerPart("home", "homes", ".section:HomeGroupSettings", {"connected": True}),
     outages_in_part=True,
 )

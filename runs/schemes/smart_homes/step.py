@@ -10,11 +10,7 @@ from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.smart_homes.group_agents import agents_of, begin_day
-from hmesh.runs.schemes.smart_homes.group_flows import (
-    GroupOfAStep,
-    refused_slots,
-    settle_group,
-)
+from hmesh.runs.schemes.smart_homes.group_flows import GroupOfAStep, refused_slots, settle_group
 from hmesh.runs.schemes.smart_homes.own_tariffs import HomeTariffs, bought_of_day
 from hmesh.runs.schemes.smart_homes.records import (
     listed_storages,
@@ -23,7 +19,6 @@ from hmesh.runs.schemes.smart_homes.records import (
     write_step,
 )
 from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup, SmartHomeSetting
-from hmesh.runs.schemes.smart_homes.strategies import STRATEGIES
 from hmesh.runs.schemes.smart_homes.worth import cost_of_step, cost_of_storages
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames
 from hmesh.runs.strategy_names import strategy_within
@@ -178,7 +173,7 @@ class SmartHomeSharing(Scheme):
 
         Without shifting every appliance keeps to the slots that it wanted.
         """
-        own = self.own_tariffs if STRATEGIES[self.strategy][1] else None
+        own = self.own_tariffs if self.groups[0].control.shifts else None
         self._bought_kwh = [
             bought_of_day(
                 homes, refused, None if own is None else own.price(k, self.first_step, self.steps)
