@@ -37,6 +37,7 @@ SCHEME = SchemeDescriptor(
     ),
     live=".live:MeteredSitesLive",
     warnings=".warnings:site_warnings",
+    settles_apart=".section:sites_settle_apart",
     size_note=".size:size_note",
     rules=".own_rules:RULES",
     pays="site",

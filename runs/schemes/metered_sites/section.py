@@ -253,3 +253,8 @@ class MeteredSites(SchemeSection):
                         place=f"groups.{g}.photovoltaics.pv_kw", allowed="a number [kW]",
                     )  # fmt: skip
         return self
+
+
+def sites_settle_apart(_: object) -> bool:
+    """Return that sites pay by the tariff of their meter, whatever energy costs to generate."""
+    return True
