@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import nearest
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
@@ -90,18 +89,7 @@ class ProfileMembers(_Members):
     annual_kwh: Positive = Field(description="consumption of each in a year [kWh]")
     profile: str = Field(description="standard load profile")
 
-    @check("profile")
-    @classmethod
-    def _known_profile(cls, profile: str) -> str:
-        from hmesh.environment.standard_profiles import PROFILES
-
-        if profile not in PROFILES:
-            raise refuse(
-                f"no standard load profile is called {profile!r}",
-                allowed=", ".join(PROFILES),
-                suggestion=nearest(profile, PROFILES),
-            )
-        return profile
+    _profile = check("profile")(keys.known_profile)
 
 
 class FileMembers(_Members):

@@ -167,11 +167,6 @@ class SchoolBuses(SchemeSection):
         "outside critical hours, unless buses charge after use, or null where it does not",
     )
 
-    @property
-    def stores_answer(self) -> bool:
-        """Whether its buses answer to prices with what their schedule leaves."""
-        return self.price_response is not None
-
     _ordered = check("incentive_price")(ordered)
 
     @property

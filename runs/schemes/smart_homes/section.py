@@ -332,11 +332,6 @@ class SmartHomesSettings(SchemeSection):
         "of them answers to the price of the step, or null where it does not",
     )
 
-    @property
-    def stores_answer(self) -> bool:
-        """Whether storages answer to the price of the step."""
-        return self.price_response is not None
-
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that homes add under a community."""
         return tuple(
