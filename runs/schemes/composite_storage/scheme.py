@@ -48,6 +48,7 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:house_warnings",
     money=".money:MONEY",
     price_tables=".money:price_tables",
+    settles_apart=".money:houses_settle_apart",
     size_note=".size:size_note",
     pays="house",
     prosumer_part=ProsumerPart("house", "houses", ".section:StorageHouseGroup"),

@@ -92,11 +92,6 @@ class CompositeStorage(SchemeSection):
         """Whether houses plan on the price that they expect of their community."""
         return self.tariff.community
 
-    @property
-    def stores_answer(self) -> bool:
-        """Whether storages answer to the price of the step."""
-        return self.price_response is not None
-
     @model_validator(mode="after")
     def _one_cop_of_plans(self) -> Self:
         for key, what in (
