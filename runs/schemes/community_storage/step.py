@@ -27,9 +27,9 @@ from hmesh.runs.schemes.community_storage.setting import (
     CommunityStorageSetting,
 )
 from hmesh.runs.schemes.plugin_energies import decided_kwh
-from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import STORAGE
-from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, StoreScheme, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -42,7 +42,7 @@ ANSWERING = StoreNames(
 )
 
 
-class CommunityStorageSharing(Scheme):
+class CommunityStorageSharing(StoreScheme):
     """Storages that photovoltaics charge, and the households that they serve in turn.
 
     Parameters
@@ -86,7 +86,6 @@ class CommunityStorageSharing(Scheme):
             grid_charging=self.rules.grid_charging,
         )
         self.fade = self.shared.fade() if self.used else None
-        self.answers: StoreAnswers | None = None
         if self.rules.price_response is not None and self.used:
             names = self.shared.names
             self.answers = StoreAnswers(
@@ -170,11 +169,6 @@ class CommunityStorageSharing(Scheme):
         bounds = controllers.answer_bounds()
         left = remainder_of(controllers.population, controllers.exchange_kwh, bounds)
         self.answering = self.answers.offer(left)
-
-    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
-        """Take over what storages exchange at the price of the step."""
-        assert self.answers is not None
-        self.answers.take(exchange_kwh)
 
     def _averages(self, step: int) -> NDArray[np.float64]:
         whole = len(self._day) if self.static else None

@@ -23,8 +23,8 @@ from hmesh.runs.schemes.composite_storage.setting import (
     CompositeStorageSetting,
 )
 from hmesh.runs.schemes.plugin_energies import decided_kwh
-from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
-from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames, StoreScheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
 
@@ -37,7 +37,7 @@ ANSWERING = StoreNames("composite_storage", "houses", "houses", "house", "home_s
 YEAR_H = 8760.0
 
 
-class CompositeStorageHouses(Scheme):
+class CompositeStorageHouses(StoreScheme):
     """Houses with photovoltaics, heat pump, battery and tank.
 
     They settle with the utility, or with the aggregator where they pay the price of their
@@ -120,11 +120,6 @@ class CompositeStorageHouses(Scheme):
             self.answer_nodes = self.answers.answer_nodes
             left = Remainder(*self.houses.room_left(self.decided))
             self.answering = self.answers.offer(left, idle=True)
-
-    def take_response(self, exchange_kwh: list[Each]) -> None:
-        """Draw what batteries and tanks exchange at the price of the step."""
-        assert self.answers is not None
-        self.answers.take(exchange_kwh)
 
     @property
     def deciding(self) -> AgentGroup[HomeEnergyManager]:
@@ -240,11 +235,6 @@ class CompositeStorageHouses(Scheme):
     def answer_bounds(self) -> AnswerBounds | None:
         """Return within which bounds storages answer to the price of the step."""
         return None if self.answers is None else self.answers.bounds("houses")
-
-    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
-        """Let storages answer within narrower bounds."""
-        assert self.answers is not None
-        self.answering = self.answers.narrow(lower_kwh, upper_kwh)
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each house pays for what it draws and the state, and is paid."""

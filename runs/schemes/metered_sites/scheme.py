@@ -14,7 +14,7 @@ SCHEME = SchemeDescriptor(
         StrategyDescriptor("pooled_sites", "pooled sites", "#009E73", plural=True),
     ),
     section=".section:MeteredSites",
-    description="sites with one meter each under a stated tariff, or null for none",
+    description="metered sites under a tariff, or null for none",
     step=".step:MeteredSitesScheme",
     figure="site_running_cost",
     tables=".tables:TABLES",

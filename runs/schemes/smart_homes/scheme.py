@@ -19,7 +19,7 @@ SCHEME = SchemeDescriptor(
         StrategyDescriptor("mpfa_mg_shifting", "MPFA/MG with shifting", "#CC79A7"),
     ),
     section=".section:SmartHomesSettings",
-    description="homes that settle their own power flow, or null for none",
+    description="smart homes, or null for none",
     step=".step:SmartHomeSharing",
     figure="homes",
     tables=".tables:TABLES",

@@ -300,7 +300,7 @@ class Sizing(Section):
 
 
 class SmartHomesSettings(SchemeSection):
-    """Homes that settle their own power flow."""
+    """Smart homes with power flow assignment and load shifting."""
 
     shares_locally: ClassVar[str] = "homes"
     connects: ClassVar[str] = "homes"
@@ -331,11 +331,6 @@ class SmartHomesSettings(SchemeSection):
         description="what storages of connected homes value energy at where what their homes leave "
         "of them answers to the price of the step, or null where it does not",
     )
-
-    @property
-    def stores_answer(self) -> bool:
-        """Whether storages answer to the price of the step."""
-        return self.price_response is not None
 
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that homes add under a community."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.smart_homes import SmartHomes
-from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
 from hmesh.runs.schemes.smart_homes.group_agents import agents_of, begin_day
 from hmesh.runs.schemes.smart_homes.group_flows import GroupOfAStep, refused_slots, settle_group
 from hmesh.runs.schemes.smart_homes.own_tariffs import HomeTariffs, bought_of_day
@@ -20,7 +20,7 @@ from hmesh.runs.schemes.smart_homes.records import (
 )
 from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup, SmartHomeSetting
 from hmesh.runs.schemes.smart_homes.worth import cost_of_step, cost_of_storages
-from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, StoreScheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -33,7 +33,7 @@ type Mask = NDArray[np.bool_]
 ANSWERING = StoreNames("smart_homes", "homes", "homes", "home", "home_storage_kwh")
 
 
-class SmartHomeSharing(Scheme):
+class SmartHomeSharing(StoreScheme):
     """Homes that settle their own power flow, and may be connected to the grid.
 
     Parameters
@@ -120,11 +120,6 @@ class SmartHomeSharing(Scheme):
             np.concatenate([each.ravel() for each in column]) for column in zip(*left, strict=True)
         )
         self.answering = self.answers.offer(Remainder(usable, lower, upper), idle=True)
-
-    def take_response(self, exchange_kwh: list[Energies]) -> None:
-        """Draw what storages exchange at the price of the step."""
-        assert self.answers is not None
-        self.answers.take(exchange_kwh)
 
     def act(self) -> None:
         """Admit the day's requests where a day begins, and settle the flows of the step."""
@@ -249,11 +244,6 @@ class SmartHomeSharing(Scheme):
     def answer_bounds(self) -> AnswerBounds | None:
         """Return within which bounds storages answer to the price of the step."""
         return None if self.answers is None else self.answers.bounds("homes")
-
-    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
-        """Let storages answer within narrower bounds."""
-        assert self.answers is not None
-        self.answering = self.answers.narrow(lower_kwh, upper_kwh)
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each home pays for what it draws, and is paid for what it feeds in."""
