@@ -66,7 +66,7 @@ class _Members(Section):
     tariff: StatedTariff | None = Field(
         default=None,
         description="what the meter of each pays the utility and is paid, or null for the price of "
-        "the community",
+        "the community; of prosumers that of their load and photovoltaics",
     )
 
     _not_taken = check("name")(of_no_other_part)
@@ -170,9 +170,6 @@ class ProsumerMembers(ProfileMembers):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.tariff is not None:
-            message = "prosumers pay the price of their community for all that they own"
-            raise refuse(message, place="tariff", allowed="null")
         if not (self.annual_kwh or self.pv_kw or self.owns):
             raise refuse(
                 "they use and own nothing", place="owns", allowed="a part, annual_kwh or pv_kw"

@@ -29,6 +29,7 @@ from hmesh.runs.audits.scheme_audit import (
     Payments,
     SchemeAudit,
 )
+from hmesh.runs.audits.stated_bills import BillAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.prosumer_parts import limited_groups
@@ -168,14 +169,18 @@ class CompositeStorageAudit(SchemeAudit):
             return FILE_GONE
         g = self.groups.index(group)
         rows, m = setting.groups[g], self.community[g]
-        if replay.recorded < rows.stop or share is None:
+        if replay.recorded < rows.stop:
             return "not all their houses are written down"
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)[:, :, m, None]
         bought, sold = (replay.rows[name][:, :, rows] for name in ("import_kwh", "export_kwh"))
         prices = setting.prices
         tax = prices.carbon_tax * prices.emission_factor
-        paid = (price + tax) * bought + setting.base_charge[:, None, None]
-        received = share * price * sold
+        if share is None:
+            paid, received = self._by_tariff(setting, rows, bought, sold)
+            paid = paid + tax * bought
+        else:
+            paid = (price + tax) * bought + setting.base_charge[:, None, None]
+            received = share * price * sold
         if self.answers_of is not None:
             exchange = self.answers_of.exchange_kwh
             for first in (0, self.recorded):
@@ -184,6 +189,26 @@ class CompositeStorageAudit(SchemeAudit):
                 bought, sold = bought + more, sold + less
                 paid, received = paid + price * more, received + price * less
         return MemberFlows(bought, sold, paid, received, np.full((1, 1, 1), m))
+
+    def _by_tariff(
+        self,
+        setting: CompositeStorageSetting,
+        rows: slice,
+        bought: NDArray[np.float64],
+        sold: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what meters pay and are paid, each (steps, strategies, houses) [money]."""
+        monthly = setting.bill.monthly
+        kinds = () if monthly is None else monthly.kinds
+        own = np.arange(rows.start, rows.stop)
+        tariff, energy = self.settings.tariff, setting.bill.energy
+        audit = BillAudit(self.inputs, tariff, energy, own, kinds, "house")
+        sides = np.zeros((2, *bought.shape))
+        for s in range(bought.shape[1]):
+            parts = audit.parts(bought[:, s], sold[:, s], setting.bill.feed_in)
+            for kind, amount in parts.items():
+                sides[int(kind in ("house_feed_in", "house_net_metering")), :, s] += amount
+        return sides[0], sides[1]
 
     def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
         """Return what each house of a group draws by its manager, less what it delivers."""

@@ -287,6 +287,9 @@ class VehicleSharing(Scheme):
         where = self.fleet.population["community"].astype(np.intp)
         if self.journeys is not None:
             where[self.fleet.population["way_kwh"] >= 0.0] = -1
+        if self.own_tariffs is not None:
+            # Their meters are in the account of a community wherever they are.
+            where[self.own_tariffs.meters.rows] = self.own_tariffs.meters.place
         return {"vehicles": np.maximum(where, -1)}
 
     def answer_bounds(self) -> AnswerBounds | None:
