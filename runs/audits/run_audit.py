@@ -141,8 +141,10 @@ def _statements(run: Run, inputs: RunInputs) -> Check:
         "steps_done": scenario.steps,
         "scenario_sha256": scenario_hash(run.info["scenario"]),
     }
-    names = list(expected)
-    off = np.array([float(run.info.get(name) != value) for name, value in expected.items()])
+    files = run.info["scenario"].get("files", {}).get("sha256", {})
+    names = [*expected, "the files that the scenario names"]
+    same = [run.info.get(name) == value for name, value in expected.items()]
+    off = 1.0 - np.array([*same, set(files) == set(scenario.files())], dtype=np.float64)
     tally = Tally("files: run.json agrees with its scenario", 0.0)
     tally.add(off, lambda at: names[at[0]], None)
     loose = LOOSE_KEYS.get(scenario.game.solver, ())
