@@ -177,7 +177,8 @@ class AnsweringStores:
     def bounded(self, exchange_kwh: NDArray[np.float64]) -> tuple[int, int]:
         """Return how many are `at_bound`, and how many hold too little to discharge."""
         if compiled_for(len(self)):
-            return bounded(exchange_kwh, self.lower_kwh, self.upper_kwh, self.usable_kwh)
+            columns = exchange_kwh, self.lower_kwh, self.upper_kwh, self.usable_kwh
+            return bounded(*(np.ascontiguousarray(each) for each in columns))
         return self.at_bound(exchange_kwh), int(np.count_nonzero(self.usable_kwh < -TOO_LITTLE_KWH))
 
     @property

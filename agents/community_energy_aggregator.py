@@ -13,11 +13,7 @@ from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequ
 from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
-from hmesh.markets.aggregator_response import (
-    ResponseMap,
-    best_price,
-    response_map,
-)
+from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
 from hmesh.markets.answer_curves import COLUMNS, SATURATED, sum_of_curves
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice
@@ -334,16 +330,11 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
 
     def _settle(self, price: float) -> dict[str, NDArray[np.float64]]:
-        talk, energies = self._talk, {}
+        talk, energies = self._talk, dict[str, NDArray[np.float64]]()
         for group in self._groups:
-            energies[group.name] = energy = np.zeros(len(group))
 
-            def follow(
-                announcement: Heard[PriceAnnouncement],
-                group: Answering = group,
-                energy: NDArray[np.float64] = energy,
-            ) -> None:
-                energy[:] = group.follow(announcement)
+            def follow(announcement: Heard[PriceAnnouncement], group: Answering = group) -> None:
+                energies[group.name] = group.follow(announcement)
 
             talk.announce(
                 self._address(group),
@@ -351,5 +342,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
                 lambda about, _: PriceAnnouncement(price=price, **about),
                 follow,
             )
+            if group.name not in energies:
+                energies[group.name] = np.zeros(len(group))
         self.fallbacks += talk.unreached
         return energies

@@ -13,7 +13,7 @@ from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.group_rows import GroupRows
-from hmesh.environment.parked_kernel import count_parked, park
+from hmesh.environment.parked_kernel import count_parked, leave_after_driving, park
 from hmesh.environment.plug_habits import AGENT_TYPE
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
@@ -300,6 +300,15 @@ class Fleet(AgentGroup[ElectricVehicle]):
             What they exchange at their plugs in this step [kWh].
         """
         fleet, kwh_per_km = self.population, self.each("consumption_kwh_per_km", rows)
+        if isinstance(rows, np.ndarray) and compiled_for(len(rows)):
+            left, unmet = np.empty((2, len(rows)))
+            names = ("charge_efficiency", "discharge_efficiency")
+            leave_after_driving(
+                rows, fleet["energy_kwh"], fleet["driven_km"], fleet["km_before_plug"],
+                whole(kwh_per_km, rows), *(whole(self.each(name, rows), rows) for name in names),
+                exchange_kwh, left, unmet,
+            )  # fmt: skip
+            return left, unmet
         before_km = fleet["km_before_plug"][rows]
         before, after = before_km * kwh_per_km, (fleet["driven_km"][rows] - before_km) * kwh_per_km
         unmet = before - np.minimum(before, fleet["energy_kwh"][rows])

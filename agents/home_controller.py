@@ -1,5 +1,6 @@
 """The controller of one smart home: what it hears of its devices, schedules and settles."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from hmesh.agents.home_devices import Appliance, HomeGenerator, HomeStorage
 from hmesh.environment.light_mesa import mesa
 from hmesh.markets.admission_control import schedule_day
+from hmesh.markets.home_day import Homes
 from hmesh.markets.home_layout import Assignment
 from hmesh.markets.load_shifting import MOST_CANDIDATES
 from hmesh.markets.power_flow_assignment import StepFlows, settle_step
@@ -31,12 +33,15 @@ class ControlSettings:
         Up to how many choices of slots all are tried.
     most_rounds
         How often a home is offered slots at most.
+    grants
+        What is granted of the day ahead by another rule; None for all that can be served.
     """
 
     assignment: Assignment
     shifts: bool = False
     most_candidates: int = MOST_CANDIDATES
     most_rounds: int = 3
+    grants: Callable[[Homes, NDArray[np.float64]], NDArray[np.float64]] | None = None
 
 
 class HomeController(mesa.Agent[Any]):
@@ -105,7 +110,9 @@ class HomeController(mesa.Agent[Any]):
         """
         rows = slice(self.home, self.home + 1)
         generation, demand = self.homes.known()
-        return schedule_day(self.homes.day(generation).rows(rows), demand[:, rows])[:, 0]
+        homes, wanted = self.homes.day(generation).rows(rows), demand[:, rows]
+        grants = self.homes.control.grants or schedule_day
+        return grants(homes, wanted)[:, 0]
 
     def settle(
         self, generation_kwh: NDArray[np.float64], demand_kwh: NDArray[np.float64]

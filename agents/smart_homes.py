@@ -20,7 +20,7 @@ from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import Message
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.admission_control import DayPlan, Offer, negotiate_slots, scheduled_day
-from hmesh.markets.home_day import Homes
+from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.home_layout import HomeLayout
 from hmesh.markets.power_flow_assignment import StepFlows, settle_step
 from hmesh.markets.store_remainder import room_left
@@ -171,7 +171,11 @@ class SmartHomes:
             self._say(Registration, group, step, 0, priority=request.priority)
         yield
         homes = self.day(generation, stored)
-        granted, wasted = scheduled_day(homes, demand)
+        if self.control.grants is None:
+            granted, wasted = scheduled_day(homes, demand)
+        else:
+            granted = self.control.grants(homes, demand)
+            wasted = sum_day(homes, granted).wasted_kwh
         for k, group in enumerate(self.appliances):
             schedule, there = self._say(
                 SlotSchedule, group, step, 0,

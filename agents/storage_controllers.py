@@ -113,6 +113,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         least_kwh: NDArray[np.float64],
         most_kwh: NDArray[np.float64],
         supplied: NDArray[np.bool_],
+        allowed_kwh: NDArray[np.float64] | None = None,
     ) -> None:
         """Hear plants and households, grant, and let households draw.
 
@@ -124,20 +125,24 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             Least demand seen in this slot of a day, and highest ever [kWh].
         supplied : array of bool, shape (storages,)
             Whether the grid supplies the community of each storage; nothing moves where not.
+        allowed_kwh : array, shape (households,), optional
+            What each may draw by another rule, by which they are ranked too [kWh].
         """
         own = self.population
         self._seen = (least_kwh, most_kwh, supplied)
+        self._ruled_kwh = allowed_kwh
         generation = self.talk.hear_plants(own["generation_kwh"])
         own.heard["generation_kwh"] = generation
         demand, average = self.talk.hear_households(average_kwh)
         self.unheard += int(np.count_nonzero(np.isnan(average)))
         self.average_kwh, self.heard_kwh = average_kwh, demand
         self._reported = demand, average
-        average = np.where(supplied[self.households.storage_of], average, np.nan)
-        self.served = served_by_storage(average, self.households.storage_of, self._most)
+        rank, allowed = self._allowed(
+            demand, average, own["alpha"][self.households.storage_of], slice(None)
+        )
+        rank = np.where(supplied[self.households.storage_of], rank, np.nan)
+        self.served = served_by_storage(rank, self.households.storage_of, self._most)
         there = self.served >= 0
-        weight = 1.0 / own["alpha"][self.households.storage_of]
-        allowed = allowance_kwh(np.nan_to_num(demand), least_kwh, most_kwh, weight)
         self.allowed_kwh = np.where(there, allowed[self.served], 0.0)
         dim_kwh = own["charge_above_kw"] * supplied_part(own) * self.model.step_h
         bright = supplied & (generation >= dim_kwh)
@@ -158,20 +163,35 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         self.households.population.heard["drawn_kwh"] = self.drawn_kwh.copy()
         self.talk.send_draws(self.drawn_kwh)
 
+    def _allowed(
+        self,
+        demand_kwh: NDArray[np.float64],
+        average_kwh: NDArray[np.float64],
+        alpha: NDArray[np.float64],
+        rows: slice,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return by what some households are ranked, NaN for nobody, and what each may draw."""
+        if self._ruled_kwh is not None:
+            ruled = self._ruled_kwh[rows]
+            # A household that is not heard is served nothing.
+            return np.where((ruled > 0.0) & ~np.isnan(demand_kwh), ruled, np.nan), ruled
+        least, most, _ = self._seen
+        demand = np.nan_to_num(demand_kwh)
+        return average_kwh, allowance_kwh(demand, least[rows], most[rows], 1.0 / alpha)
+
     def step_of(self, row: int) -> None:
         """Let one storage decide by what its controller heard, and move: as `act` and `move` do.
 
         What its households draw, they have stated.
         """
         own, here = self.population, self.households.of_storage[row]
-        least, most, supplied = self._seen
+        supplied = self._seen[2]
         demand, average = (reported[here] for reported in self._reported)
+        rank, allowed = self._allowed(demand, average, own["alpha"][row], here)
         if not supplied[row]:
-            average = np.full_like(average, np.nan)
-        one = np.zeros(len(average), dtype=np.intp)
-        served = served_by_storage(average, one, self._most[row : row + 1])
-        weight = 1.0 / own["alpha"][row]
-        allowed = allowance_kwh(np.nan_to_num(demand), least[here], most[here], weight)
+            rank = np.full_like(rank, np.nan)
+        one = np.zeros(len(rank), dtype=np.intp)
+        served = served_by_storage(rank, one, self._most[row : row + 1])
         generation = own.heard["generation_kwh"][row : row + 1]
         part = supplied_part(own, row)
         bright = generation >= own["charge_above_kw"][row] * part * self.model.step_h

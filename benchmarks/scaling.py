@@ -189,11 +189,14 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7.5, 5.0), layout="constrained")
-    for kind in dict.fromkeys(row["kind"] for row in rows):
+    # Marks and dashes keep the lines apart in grey.
+    marks, strokes = "os^DvPX*", ("-", "--", "-.", ":")
+    for number, kind in enumerate(dict.fromkeys(row["kind"] for row in rows)):
         mine = [row for row in rows if row["kind"] == kind]
         axes.loglog(
             [row["size"] for row in mine], [row["ms_per_hour"] for row in mine],
-            marker="o", label=f"{kind} (exponent {exponent(mine, 'ms_per_hour'):.2f})",
+            marker=marks[number % len(marks)], linestyle=strokes[number % len(strokes)],
+            label=f"{kind} (exponent {exponent(mine, 'ms_per_hour'):.2f})",
         )  # fmt: skip
     largest = max(exponent([r for r in rows if r["kind"] == k], "ms_per_hour")
                   for k in {r["kind"] for r in rows})  # fmt: skip

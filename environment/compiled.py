@@ -73,8 +73,10 @@ def kernel[R](signature: str) -> Callable[[Callable[..., R]], Kernel[R]]:
     ----------
     signature : str
         Types of its arguments, such as ``"f8[] i2[]! f8"``: a NumPy type for a number, with ``[]``
-        for an array that is only read, whatever its strides, ``[,]`` for one of two dimensions, and
-        ``[]!`` for a contiguous one that is written. So one compilation serves all arrays.
+        for an array that is only read, whatever its strides, ``[,]`` for one of two dimensions,
+        ``[]=`` for a contiguous one that is only read, whose numbers may be worked on several at
+        once, and ``[]!`` for a contiguous one that is written. So one compilation serves all
+        arrays.
     """
     return lambda function: Kernel(function, signature)
 
@@ -84,12 +86,12 @@ def _compile(function: Callable[..., Any], signature: str) -> Any:
     from numba.core import types
 
     def type_of(word: str) -> Any:
-        scalar = numba.from_dtype(np.dtype(word.rstrip("[,]!")))
+        scalar = numba.from_dtype(np.dtype(word.rstrip("[,]!=")))
         if "[" not in word:
             return scalar
         dimensions = 1 + word.count(",")
-        if word.endswith("!"):
-            return types.Array(scalar, dimensions, "C")
+        if word.endswith(("!", "=")):
+            return types.Array(scalar, dimensions, "C", readonly=word.endswith("="))
         return types.Array(scalar, dimensions, "A", readonly=True)
 
     arguments = tuple(type_of(word) for word in signature.split())

@@ -284,10 +284,20 @@ class MessageBus:
     def _note(self, sent: int, lost: int, late: int) -> None:
         """Report what becomes of a message, or let it be pending until it does."""
         number, self._number = self._number, self._number + 1
-        gives_up_h = max(min(self.now_h + self.patience_h, self.deadline_h), self.now_h)
+        gives_up_h, comes_h = self.now_h, self.now_h + self._travels_h
+        if late:
+            gives_up_h = max(min(self.now_h + self.patience_h, self.deadline_h), self.now_h)
+        heard = sent - lost - late
+        if self.note is None and self.flight is not None:
+            last_h = max(gives_up_h, comes_h if heard else self.now_h)
+            if self.flight.over_by_end(last_h):
+                # Nobody reads of it, and nothing of it is left when the step ends.
+                later = (gives_up_h > self.now_h) + (heard > 0 and comes_h > self.now_h)
+                self.flight.pass_over(later)
+                return
         for what, at_h, agents in (
             ("sent", self.now_h, sent), ("lost", self.now_h, lost), ("late", gives_up_h, late),
-            ("heard", self.now_h + self._travels_h, sent - lost - late),
+            ("heard", comes_h, heard),
         ):  # fmt: skip
             if agents == 0 and what != "sent":
                 continue

@@ -69,6 +69,14 @@ class MessagesInFlight:
         until = min(self._begin_ms + round(now_h * MS_PER_H), self._end_ms - 1)
         self.clock.run_until(max(until / MS_PER_H, self.clock.now_h))
 
+    def over_by_end(self, at_h: float) -> bool:
+        """Return whether a time within the step [h] is before the step ends."""
+        return self._begin_ms + round(at_h * MS_PER_H) < self._end_ms
+
+    def pass_over(self, messages: int) -> None:
+        """Count messages of which nothing is pending."""
+        self._subject += messages
+
     def pend(self, what: str, at_h: float, number: int, agents: int) -> None:
         """Let a message be heard, or given up, at a time within the step [h]."""
         at_ms = self._begin_ms + round(at_h * MS_PER_H)

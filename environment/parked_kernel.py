@@ -1,4 +1,4 @@
-"""The kernel of vehicles that are plugged in: who they are, and what each could exchange.
+"""Kernels of vehicles: who is plugged in, what each could exchange, and what driving leaves.
 
 It gives what `hmesh.environment.energy_at_plug`, `hmesh.environment.usable_kwh` and
 `hmesh.environment.exchange_bounds` say of the vehicles of one community after another, bit
@@ -99,3 +99,73 @@ shape (vehicles,)
         usable[at] = energy - floor
         lower[at] = 0.0 - (given if given < available else available)
         upper[at] = rated if rated < room else room
+
+
+@kernel("i8[] f8[] i8[] f8[]!")
+def exchange_of_some(
+    rows: NDArray[np.int64], exchange: Each, some: NDArray[np.int64], own: Each
+) -> None:
+    """Write what some vehicles exchange among those of a community; others stay as they are.
+
+    Parameters
+    ----------
+    rows, exchange : array, shape (parked,)
+        Rows of the community's vehicles, ascending, and what each exchanges [kWh].
+    some : array of int, shape (n,)
+        Rows of vehicles anywhere, ascending.
+    own : array, shape (n,)
+        What each of these exchanges [kWh].
+    """
+    at = 0
+    for k in range(len(some)):
+        row = some[k]
+        while at < len(rows) and rows[at] < row:
+            at += 1
+        if at == len(rows):
+            return
+        if rows[at] == row:
+            own[k] = exchange[at]
+
+
+@kernel("i8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]! f8[]!")
+def leave_after_driving(
+    rows: NDArray[np.int64],
+    energy_kwh: Each,
+    driven_km: Each,
+    km_before_plug: Each,
+    kwh_per_km: Each,
+    charge_efficiency: Each,
+    discharge_efficiency: Each,
+    exchange: Each,
+    left: Each,
+    unmet: Each,
+) -> None:
+    """Write what batteries hold after the driving of a step, and what they lacked for it.
+
+    Parameters
+    ----------
+    rows : array of int, shape (n,)
+        The vehicles.
+    energy_kwh, driven_km, km_before_plug : array, shape (vehicles,)
+        Columns of the fleet.
+    kwh_per_km, charge_efficiency, discharge_efficiency : array, shape (n,)
+        Those of the vehicles.
+    exchange : array, shape (n,)
+        What each exchanges at its plug [kWh].
+    left, unmet : array, shape (n,)
+        Room for what each holds, and lacked [kWh].
+    """
+    for k in range(len(rows)):
+        row = rows[k]
+        held, before_km = energy_kwh[row], km_before_plug[row]
+        before = before_km * kwh_per_km[k]
+        after = (driven_km[row] - before_km) * kwh_per_km[k]
+        used = before if before < held else held
+        lacked = before - used
+        held -= used
+        at_plug = exchange[k]
+        into = at_plug * charge_efficiency[k]
+        held += into if at_plug > 0.0 else at_plug / discharge_efficiency[k]
+        used = after if after < held else held
+        left[k] = held - used
+        unmet[k] = lacked + (after - used)

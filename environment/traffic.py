@@ -151,6 +151,12 @@ class Traffic:
                 self.fleet[name][new.vehicles] = False
             self._await(new.vehicles, new.km)
 
+    @property
+    def drivers(self) -> NDArray[np.intp]:
+        """Rows of the vehicles that drive in the step, ascending."""
+        driving: NDArray[np.bool_] = self.fleet["driven_km"][self._drove] > 0
+        return self._drove[driving]
+
     def _begin_day(self, day: int) -> None:
         """Let vehicles know the first trip of a day, and join on it; the next day is pending."""
         today = self.trips.day(day)

@@ -12,11 +12,17 @@ from hmesh.environment.compiled import kernel
 type Each = NDArray[np.float64]
 
 
-@kernel("f8[] f8[] f8[] f8[] f8[] f8[]! f8[]!")
+@kernel("f8[] f8[] f8[]= f8[]= f8[]= f8[]! f8[]!")
 def one_line(
     lam: Each, theta: Each, usable: Each, lower: Each, upper: Each, full: Each, empty: Each
 ) -> None:
     """Write the prices at which the lines of batteries without losses begin and end."""
+    if lam.strides[0] == 0 and theta.strides[0] == 0 and len(full) > 0:
+        value, falls = lam[0], theta[0]
+        for k in range(len(full)):
+            full[k] = value - (usable[k] + upper[k]) * falls
+            empty[k] = value - (usable[k] + lower[k]) * falls
+        return
     for k in range(len(full)):
         full[k] = lam[k] - (usable[k] + upper[k]) * theta[k]
         empty[k] = lam[k] - (usable[k] + lower[k]) * theta[k]
@@ -59,11 +65,18 @@ def two_lines(
     return True
 
 
-@kernel("f8 f8[] f8[] f8[] f8[] f8[] f8[]!")
+@kernel("f8 f8[] f8[] f8[]= f8[]= f8[]= f8[]!")
 def respond_lossless(
     price: float, lam: Each, theta: Each, usable: Each, lower: Each, upper: Each, energy: Each
 ) -> None:
     """Write the best exchanges of batteries without losses at a price."""
+    if lam.strides[0] == 0 and theta.strides[0] == 0 and len(energy) > 0:
+        most = (lam[0] - price) / theta[0]
+        for k in range(len(energy)):
+            wanted = most - usable[k]
+            wanted = wanted if wanted > lower[k] else lower[k]
+            energy[k] = wanted if wanted < upper[k] else upper[k]
+        return
     for k in range(len(energy)):
         wanted = (lam[k] - price) / theta[k] - usable[k]
         wanted = wanted if wanted > lower[k] else lower[k]
@@ -135,15 +148,14 @@ def respond_with_losses(
     return True
 
 
-@kernel("f8[] f8[] f8[] f8[]")
+@kernel("f8[]= f8[]= f8[]= f8[]=")
 def bounded(exchange: Each, lower: Each, upper: Each, usable: Each) -> tuple[int, int]:
     """Count those that would exchange more if bounds allowed it, and those that hold too little."""
     at_bound = below = 0
     for k in range(len(exchange)):
-        if (exchange[k] <= lower[k] or exchange[k] >= upper[k]) and lower[k] < upper[k]:
-            at_bound += 1
-        if usable[k] < -1e-9:
-            below += 1
+        ends = (exchange[k] <= lower[k]) | (exchange[k] >= upper[k])
+        at_bound += 1 if ends & (lower[k] < upper[k]) else 0
+        below += 1 if usable[k] < -1e-9 else 0
     return at_bound, below
 
 
@@ -185,13 +197,42 @@ def pay_for_exchange(
             received[row] += price * -energy
 
 
-@kernel("f8[]")
+@kernel("f8[]=")
 def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
     """Return the sums of exchanges, of what of them is charged, and of what is discharged.
 
     Numbers are added in the order of `numpy.sum`: pairs of halves, and blocks of at most 128
     numbers by eight sums side by side.
     """
+
+    def part(energy: float, kind: int) -> float:
+        if kind == 0:
+            return energy
+        if kind == 1:
+            return energy if energy > 0.0 else 0.0
+        return -energy if energy < 0.0 else 0.0
+
+    def leaf(exchange: Each, begin: int, end: int, kind: int) -> float:
+        k, total = begin, 0.0
+        if end - begin >= 8:
+            one = two = three = four = five = six = seven = eight = 0.0
+            whole = end - (end - begin) % 8
+            while k < whole:
+                one += part(exchange[k], kind)
+                two += part(exchange[k + 1], kind)
+                three += part(exchange[k + 2], kind)
+                four += part(exchange[k + 3], kind)
+                five += part(exchange[k + 4], kind)
+                six += part(exchange[k + 5], kind)
+                seven += part(exchange[k + 6], kind)
+                eight += part(exchange[k + 7], kind)
+                k += 8
+            total = ((one + two) + (three + four)) + ((five + six) + (seven + eight))
+        while k < end:
+            total += part(exchange[k], kind)
+            k += 1
+        return total
+
     total = charged = discharged = 0.0
     # A stack of halves that are still to be added; each half of them is on it at most once.
     begins, ends = np.empty(64, np.int64), np.empty(64, np.int64)
@@ -201,7 +242,6 @@ def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
     waiting = done = 0
     begins[0], ends[0], depth[0] = 0, len(exchange), 0
     waiting = 1
-    side = np.empty((8, 3))
     while waiting:
         waiting -= 1
         begin, end, level = begins[waiting], ends[waiting], depth[waiting]
@@ -214,33 +254,10 @@ def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
             begins[waiting], ends[waiting], depth[waiting] = begin, begin + half, level + 1
             waiting += 1
             continue
-        total = charged = discharged = 0.0
-        k = begin
-        if count >= 8:
-            side[:] = 0.0
-            whole = end - count % 8
-            while k < whole:
-                for j in range(8):
-                    energy = exchange[k + j]
-                    side[j, 0] += energy
-                    side[j, 1] += energy if energy > 0.0 else 0.0
-                    side[j, 2] += -energy if energy < 0.0 else 0.0
-                k += 8
-            total = ((side[0, 0] + side[1, 0]) + (side[2, 0] + side[3, 0])) + (
-                (side[4, 0] + side[5, 0]) + (side[6, 0] + side[7, 0])
-            )
-            charged = ((side[0, 1] + side[1, 1]) + (side[2, 1] + side[3, 1])) + (
-                (side[4, 1] + side[5, 1]) + (side[6, 1] + side[7, 1])
-            )
-            discharged = ((side[0, 2] + side[1, 2]) + (side[2, 2] + side[3, 2])) + (
-                (side[4, 2] + side[5, 2]) + (side[6, 2] + side[7, 2])
-            )
-        while k < end:
-            energy = exchange[k]
-            total += energy
-            charged += energy if energy > 0.0 else 0.0
-            discharged += -energy if energy < 0.0 else 0.0
-            k += 1
+        total, charged, discharged = (
+            leaf(exchange, begin, end, 0), leaf(exchange, begin, end, 1),
+            leaf(exchange, begin, end, 2),
+        )  # fmt: skip
         # A half whose other half is known already is added to it.
         while done and levels[done - 1] == level:
             done -= 1

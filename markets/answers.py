@@ -367,7 +367,8 @@ def _one_line(
     if compiled_for(len(usable_kwh)):
         full, empty = np.empty((2, len(usable_kwh)))
         columns = (whole(each, usable_kwh) for each in (lam, theta))
-        one_line(*columns, usable_kwh, lower_kwh, upper_kwh, full, empty)
+        bounds = (np.ascontiguousarray(each) for each in (usable_kwh, lower_kwh, upper_kwh))
+        one_line(*columns, *bounds, full, empty)
         return full, empty, np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape)
     return (
         _price_at_bound(lam, theta, usable_kwh, upper_kwh),

@@ -12,7 +12,7 @@ from hmesh.environment.compiled import kernel
 type Each = NDArray[np.float64]
 
 
-@kernel("f8[] f8[] b1 f8 f8 i8 i8 i2[]! i8[]! f8[]! f8[]!")
+@kernel("f8[]= f8[] b1 f8 f8 i8 i8 i2[]! i8[]! f8[]! f8[]!")
 def count_kinks(
     prices: Each,
     slopes: Each,
@@ -74,7 +74,7 @@ def count_kinks(
                 moment[each] += held_moment[each]
 
 
-@kernel("i2[] i8 i8 f8[] f8[] f8[]! f8[]!")
+@kernel("i2[]= i8 i8 f8[]= f8[] f8[]! f8[]!")
 def take_kinks(
     places: NDArray[np.int16],
     first: int,
@@ -84,12 +84,14 @@ def take_kinks(
     taken: Each,
     taken_slopes: Each,
 ) -> int:
-    """Write the kinks of the bins above an edge up to another; return how many they are."""
+    """Write the kinks of the bins above an edge up to another; return how many they are.
+
+    There is room for one more than they are: each is written, and kept where it is one of them.
+    """
     at = 0
     for k in range(len(places)):
-        if places[k] > first and places[k] <= last:
-            taken[at], taken_slopes[at] = prices[k], slopes[k]
-            at += 1
+        taken[at], taken_slopes[at] = prices[k], slopes[k]
+        at += 1 if (places[k] > first) & (places[k] <= last) else 0
     return at
 
 

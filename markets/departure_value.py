@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import charged, is_one
+from hmesh.environment.compiled import compiled_for, whole
 from hmesh.markets.answer_curves import FIRST, JUMP, SATURATED, SECOND, THIRD, battery_curves
 from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
+from hmesh.markets.departure_kernels import lines_before_departure, respond_before_departure
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
 from hmesh.markets.welfare import satisfaction
 
@@ -60,6 +62,12 @@ class StoreColumns:
             self.charge_efficiency, self.discharge_efficiency,
         )  # fmt: skip
 
+    @property
+    def whole(self) -> tuple[Array, ...]:
+        """All columns, each with as many rows as there are batteries."""
+        names = StoreColumns.__slots__
+        return tuple(whole(getattr(self, name), self.usable_kwh) for name in names)
+
     def rows(self, chosen: NDArray[np.intp]) -> "StoreColumns":
         """Return some of them, every column an array."""
         count = len(self.usable_kwh)
@@ -92,6 +100,10 @@ def best_response_before_departure(price: FloatOrArray, stores: StoreColumns) ->
     costs the weight, a linear penalty; the sum stays concave in ``h``.
     """
     energy = best_response(price, *stores.plain)
+    if isinstance(price, float) and compiled_for(len(energy)):
+        found = energy.copy()
+        if respond_before_departure(price, *stores.whole, _ROUNDING, found):
+            return found
     wanting = np.flatnonzero(stores.miss_weight > 0.0)
     if len(wanting):
         asked = np.broadcast_to(price, energy.shape)[wanting]
@@ -118,6 +130,10 @@ def _response_with_weight(price: Array, stores: StoreColumns) -> Array:
 
 def answers_before_departure(fixed_kwh: float, stores: StoreColumns) -> Answers:
     """Return what batteries exchange at every price, with a load beside them [kWh]."""
+    if compiled_for(len(stores.usable_kwh)):
+        found = _answers_by_kernel(fixed_kwh, stores)
+        if found is not None:
+            return found
     wanting = np.flatnonzero(stores.miss_weight > 0.0)
     others = np.flatnonzero(stores.miss_weight == 0.0)
     turning = wanting[_overlapping(stores.rows(wanting))]
@@ -137,6 +153,27 @@ def answers_before_departure(fixed_kwh: float, stores: StoreColumns) -> Answers:
         jumps = jump_kwh > 0.0
         parts.append(Answers(most, full, empty, slope, 0, switch[jumps], jump_kwh[jumps]))
     return sum_of_answers(parts)
+
+
+def _answers_by_kernel(fixed_kwh: float, stores: StoreColumns) -> Answers | None:
+    """Do as `answers_before_departure`; None where some gain by both at one price."""
+    wants = stores.miss_weight > 0.0
+    loses = np.not_equal(stores.charge_efficiency, 1.0)
+    loses = np.broadcast_to(loses | np.not_equal(stores.discharge_efficiency, 1.0), wants.shape)
+    wanting, losing = int(np.count_nonzero(wants)), int(np.count_nonzero(loses))
+    both = int(np.count_nonzero(wants & loses))
+    # Without losses: those that want nothing, and those that want something.
+    others = len(wants) - wanting - (losing - both), wanting - both
+    bands = losing + both
+    full, empty, slope = np.empty((3, 2 * bands + others[0] + 2 * others[1]))
+    most = np.empty(len(wants) - wanting), np.empty(wanting), np.empty(wanting)
+    written = lines_before_departure(
+        *stores.whole, losing - both, both, *others, full, empty, slope, *most
+    )
+    if not written:
+        return None
+    plain, below, above = (float(each.sum()) for each in most)
+    return Answers(fixed_kwh + plain + below + above, full, empty, slope, bands)
 
 
 def curves_before_departure(stores: StoreColumns) -> Array:

@@ -60,8 +60,12 @@ class EnergyAtPrice:
 type Answer = NDArray[np.float64] | EnergyAtPrice
 
 
-def answers_of_rows(answers: Sequence[Answer], rows: Rows) -> NDArray[np.float64]:
+def answers_of_rows(
+    answers: Sequence[Answer] | NDArray[np.float64], rows: Rows
+) -> NDArray[np.float64]:
     """Return what some of a population answer to several prices, shape (prices, n) [kWh]."""
+    if isinstance(answers, np.ndarray):
+        return np.ascontiguousarray(answers[:, rows])
     first = answers[0]
     alike = [each for each in answers if isinstance(each, EnergyAtPrice) and each.as_of(first)]
     if len(alike) < len(answers) or not isinstance(first, EnergyAtPrice):

@@ -16,7 +16,7 @@ def sums_of_exchange(exchange_kwh: NDArray[np.float64]) -> tuple[float, float, f
         What each exchanges, above 0 charging [kWh].
     """
     if compiled_for(len(exchange_kwh)):
-        return exchanged_sums(exchange_kwh)
+        return exchanged_sums(np.ascontiguousarray(exchange_kwh))
     return (
         float(exchange_kwh.sum()),
         float(np.maximum(exchange_kwh, 0.0).sum()),

@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
 from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice, answers_of_rows
-from hmesh.markets.heard_answers import (
-    HeardAnswers,
-    HiddenLines,
-    hidden_lines,
-    rows_of_column,
-)
+from hmesh.markets.heard_answers import HeardAnswers, HiddenLines, hidden_lines, rows_of_column
 from hmesh.markets.learn_kernels import DONE, learn_lines
 from hmesh.markets.price_search import ends_first
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
@@ -97,19 +92,21 @@ def learn_demand(
     narrow = 1e-9 * (highest_price - lowest_price)
     order = np.argsort(prices)
     prices, answers = prices[order], [answers[k] for k in order]
-    learned, hidden = _look(prices, answers, plugs, fixed_kwh)
+    learned, hidden = None, HiddenLines(np.empty(0, dtype=np.intp))
+    if len(answers[0]) and not any(_silent(each) for each in answers):
+        learned, hidden = _look(prices, answers, plugs, fixed_kwh)
     rows, there = hidden.rows, answers_of_rows(answers, hidden.rows)
     while hidden.widest > narrow and len(prices) < most_probes:
         learned = None
         place = int(prices.searchsorted(hidden.middle))
-        prices = np.insert(prices, place, hidden.middle)
+        prices = np.concatenate((prices[:place], [hidden.middle], prices[place:]))
         answers.insert(place, ask(hidden.middle))
         if _silent(answers[place]):
             break
         found = answers_of_rows([answers[place]], rows)
         there = np.concatenate((there[:place], found, there[place:]))
         some = rows_of_column(plugs[0], rows), rows_of_column(plugs[1], rows)
-        _, hidden = _look(prices, list(there), some, 0.0)
+        _, hidden = _look(prices, there, some, 0.0)
         # Who is known stays known.
         rows, there = rows[hidden.rows], there[:, hidden.rows]
     if learned is None:
@@ -126,14 +123,12 @@ def _silent(answer: Answer) -> bool:
 
 def _look(
     prices: NDArray[np.float64],
-    answers: Sequence[Answer],
+    answers: Sequence[Answer] | NDArray[np.float64],
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
 ) -> tuple[LearnedDemand | None, HiddenLines]:
     """Return what answers say, where that is found with it, and what they hide."""
     count = len(answers[0])
-    if count == 0 or any(_silent(each) for each in answers):
-        return None, HiddenLines(np.empty(0, dtype=np.intp))
     # Of each vehicle all answers are looked at.
     if compiled_for(len(prices) * count):
         learned, hidden = _by_kernel(prices, answers, plugs, fixed_kwh)
@@ -256,7 +251,7 @@ def _by_two_lines(heard: HeardAnswers) -> tuple[NDArray[np.intp], Answers]:
 
 def _by_kernel(
     prices: NDArray[np.float64],
-    answers: Sequence[Answer],
+    answers: Sequence[Answer] | NDArray[np.float64],
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
 ) -> tuple[LearnedDemand | None, HiddenLines]:

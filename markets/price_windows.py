@@ -108,8 +108,10 @@ def _taken(
         return prices[chosen], slopes[chosen]
     # Of merged kinks there may be fewer.
     most = min(int(count[first + 1 : last + 1].sum()), len(prices))
-    taken, taken_slopes = np.empty((2, most))
-    found = take_kinks(places, first, last, prices, slopes, taken, taken_slopes)
+    taken, taken_slopes = np.empty((2, most + 1))
+    found = take_kinks(
+        places, first, last, np.ascontiguousarray(prices), slopes, taken, taken_slopes
+    )
     return taken[:found], taken_slopes[:found]
 
 
@@ -170,7 +172,17 @@ def _counted(
     alike = len(slopes) > 0 and slopes.strides == (0,)
     if counts is None and compiled_for(len(prices)):
         count_kinks(
-            prices, slopes, alike, bends.low, per_price, bins, CACHED, places, count, slope, moment
+            np.ascontiguousarray(prices),
+            slopes,
+            alike,
+            bends.low,
+            per_price,
+            bins,
+            CACHED,
+            places,
+            count,
+            slope,
+            moment,
         )
         return _Counted(places, count, slope, moment)
     for start in range(0, len(prices), CACHED):

@@ -102,7 +102,8 @@ def _by_kernel(
     columns = [whole(column, usable_kwh) for column in (lam, theta, usable_kwh, *others)]
     energy = np.empty(len(usable_kwh))
     if lossless:
-        respond_lossless(price, *columns[:5], energy)
+        contiguous = (np.ascontiguousarray(each) for each in columns[2:5])
+        respond_lossless(price, *columns[:2], *contiguous, energy)
         return energy
     return energy if respond_with_losses(price, *columns, energy) else None
 

@@ -1,6 +1,7 @@
 """Points of a table turned into the communities of a scenario, on a road network where given."""
 
 import csv
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ _PAIRS = (("longitude", "latitude"), ("x_km", "y_km"))
 _HIGHEST = {"longitude": 180.0, "latitude": 90.0, "x_km": 20_038.0, "y_km": 20_038.0}
 _SPEED_KM_H = 50.0
 _FARTHEST_KM = 2.0
+_GEOJSON = (".geojson", ".json")
+_READ = "CSV in UTF-8, or points of GeoJSON, as which GeoPandas and QGIS write other files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +41,18 @@ class PlacePoints:
     at : dict
         Position of each, by its name.
     lines : dict
-        Line of the table in which each stands, by its name.
+        Line of the table, or feature of GeoJSON, in which each stands, by its name.
     households : dict
         How many households there are, by the names of those that say it.
+    counted : str
+        What ``lines`` counts: "line" or "feature".
     """
 
     on_earth: bool
     at: dict[str, tuple[float, float]]
     lines: dict[str, int]
     households: dict[str, int]
+    counted: str = "line"
 
 
 def import_places(
@@ -64,7 +70,7 @@ def import_places(
     ----------
     source
         CSV file with a name, and latitude and longitude [deg] or x_km and y_km, of each place;
-        where wanted with its households.
+        where wanted with its households. Or GeoJSON, whose points have a name or community.
     out
         The scenario, a file that does not exist yet.
     roads, nodes
@@ -117,22 +123,24 @@ def read_points(path: Path) -> PlacePoints:
     InputError
         With all that is wrong, each with its line.
     """
-    head, rows = _rows(path)
+    geojson = path.suffix.lower() in _GEOJSON
+    counted = "feature" if geojson else "line"
+    head, rows = _features(path) if geojson else _rows(path)
     kinds = {column: _COLUMNS[column] for column in head if column in _COLUMNS}
     axes = [axis for axis, _ in kinds.values()]
     pair = next((pair for pair in _PAIRS if set(pair) <= set(axes)), None)
-    missing = [Problem(f"{path}, line 1", "has no column name")] if "name" not in head else []
+    missing = [Problem(f"{path}, {counted} 1", "has no column name")] if "name" not in head else []
     if pair is None or len(axes) != 2:
         here = ", ".join(kinds) or "none of them"
         allowed = "latitude and longitude, or x_km and y_km"
         near = next((found for found in (nearest(c, _COLUMNS) for c in head) if found), "")
-        missing.append(Problem(f"{path}, line 1", f"has {here}", allowed, near))
+        missing.append(Problem(f"{path}, {counted} 1", f"has {here}", allowed, near))
     if missing or pair is None:
         raise InputError(missing)
     problems: list[Problem] = []
-    points = PlacePoints(pair == _PAIRS[0], {}, {}, {})
+    points = PlacePoints(pair == _PAIRS[0], {}, {}, {}, counted)
     for line, row in rows:
-        place = f"{path}, line {line}"
+        place = f"{path}, {counted} {line}"
         name = row["name"]
         if not name or name in points.at:
             message = f"{name!r} stands there twice" if name else "has no name"
@@ -173,7 +181,37 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
             if any(cell.strip() for cell in cells)
         ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError([Problem(str(path), f"cannot be read: {error}", "CSV, UTF-8")]) from None
+        raise InputError([Problem(str(path), f"cannot be read: {error}", _READ)]) from None
+    return head, rows
+
+
+def _features(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Return the properties of the points of GeoJSON with their positions, and their numbers."""
+    if problems := missing_file(path):
+        raise InputError(problems)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        if content["type"] != "FeatureCollection":
+            raise InputError([Problem(str(path), f"is a {content['type']}", "a FeatureCollection")])
+        rows = []
+        for number, feature in enumerate(content["features"], 1):
+            geometry = feature["geometry"] or {"type": None}
+            if geometry["type"] == "Point":
+                longitude, latitude, *_ = geometry["coordinates"]
+                own = {str(key).lower(): value for key, value in feature["properties"].items()}
+                own = {key: "" if value is None else str(value) for key, value in own.items()}
+                own.setdefault("name", own.get("community", ""))
+                at = {"longitude": repr(longitude), "latitude": repr(latitude)}
+                rows.append((number, own | at))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"cannot be read: {type(error).__name__} {error}"
+        raise InputError([Problem(str(path), message, "GeoJSON by RFC 7946")]) from None
+    head = [
+        "name",
+        "longitude",
+        "latitude",
+        *({"households"} & {k for _, row in rows for k in row}),
+    ]
     return head, rows
 
 
@@ -227,7 +265,8 @@ def _at_line(source: Path, points: PlacePoints, problem: Problem) -> Problem:
     if name not in points.lines:
         return problem
     allowed = problem.allowed.replace("roads.farthest_km", "--farthest-km")
-    return replace(problem, place=f"{source}, line {points.lines[name]}, {name}", allowed=allowed)
+    place = f"{source}, {points.counted} {points.lines[name]}, {name}"
+    return replace(problem, place=place, allowed=allowed)
 
 
 def _ways(roads: RoadMap) -> Iterator[str]:

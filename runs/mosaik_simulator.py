@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.extras import optional
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
@@ -244,19 +245,15 @@ def mosaik_simulator() -> type:
     Raises
     ------
     InputError
-        If the package mosaik-api-v3 is not installed.
+        If mosaik-api-v3, of the extra ``mosaik``, is not installed.
     """
-    try:
-        import mosaik_api_v3  # type: ignore[import-not-found]
-    except ImportError:
-        message = "the package mosaik-api-v3 is not installed"
-        raise InputError([Problem("mosaik", message, "pip install mosaik")]) from None
+    base: Any = optional("mosaik_api_v3", "mosaik", "the simulator of mosaik").Simulator
 
-    class HmeshSimulator(CommunitySimulator, mosaik_api_v3.Simulator):  # type: ignore[misc]
+    class HmeshSimulator(CommunitySimulator, base):  # type: ignore[misc]
         """The simulator as mosaik starts it."""
 
         def __init__(self) -> None:
-            mosaik_api_v3.Simulator.__init__(self, META)
+            base.__init__(self, META)
             CommunitySimulator.__init__(self)
 
     return HmeshSimulator

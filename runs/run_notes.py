@@ -56,8 +56,8 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
         45,
     ),
     "prosumer_connections_exceeded": Note(
-        "a connection of a prosumer carried more than its limit in a step, which no storage that "
-        "answers to prices had caused",
+        "a connection of a prosumer carried more than its limit in a step, by its loads and rules, "
+        "not by price response",
         45,
     ),
     "prices_moved_by_limits": Note(
@@ -72,8 +72,8 @@ _OF_EVERY_RUN: Mapping[str, Note] = {
         60,
     ),
     "unattained_optima": Note(
-        "the utility's best price of a step supposes that indifferent aggregators choose as it "
-        "likes",
+        "the utility's best price of a step requires indifferent aggregators to choose in its "
+        "favour",
         60,
     ),
     "vehicle_questions": Note(None, 150),

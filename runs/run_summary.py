@@ -81,13 +81,20 @@ def _rows(every: Sequence[Totals]) -> list[Row]:
     sent: Row = ("messages sent", _sent, whole, False)
     if without_grid(totals):
         return [*of_schemes, sent]
+    # Where generation costs nothing, all that the utility is paid is its income.
+    costs = any(anything(each["generation_cost"]) for each in every)
     return [
         ("peak [kW]", lambda totals: totals["peak_kw"], power, True),
         ("peak to average [-]", lambda totals: totals["par"], three, True),
         *of_schemes,
         *rows_of_members(every),
         ("aggregators' profit [{currency}]", lambda t: t["aggregator_profit"], money, True),
-        ("utility's profit [{currency}]", lambda t: t["utility_profit"], money, True),
+        (
+            f"utility's {'profit' if costs else 'income'} [{{currency}}]",
+            lambda t: t["utility_profit"],
+            money,
+            True,
+        ),
         ("overloads [lines x steps]", _overloaded, whole, True),
         *local_rows(totals),
         *_of_limits_and_welfare(totals, every),

@@ -92,7 +92,8 @@ def size(
     """Compare sizes of devices: payback, net present value and internal rate of return."""
     from rich.console import Console
 
-    from hmesh.runs.sweeps.sizing import size_lines, size_table
+    from hmesh.runs.printed_text import say
+    from hmesh.runs.sweeps.sizing import size_assumptions, size_lines, size_table
     from hmesh.runs.sweeps.sweep import run_sweep
     from hmesh.runs.terminal import progress_bar
 
@@ -107,6 +108,8 @@ def size(
         end_interrupted("interrupted; the same command continues")
     Console().print(size_table(done.ensemble))
     for line in size_lines(done.ensemble):
-        typer.echo(line)
+        say(line)
+    for table in size_assumptions(done.ensemble):
+        Console().print(table)
     typer.echo(f"results: {directory}")
     raise typer.Exit(FAILED if done.failures else DONE)

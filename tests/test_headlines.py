@@ -79,7 +79,7 @@ def test_a_scheme_that_did_not_change_is_described_once() -> None:
     """Of everybody sharing only schemes that differ from nobody sharing have a sentence."""
     assert text(of_schemes(FIRST, "JPY")) == (
         "Houses buy 2.50 MWh, deliver 3.00 MWh, use 25 % of what they generate and pay "
-        "45,444 JPY. Vehicles take 13.5 MWh and pay 328,815 JPY. "
+        "45,444 JPY. Vehicles charge 13.5 MWh and pay 328,815 JPY. "
     )
     assert of_schemes(FIRST, "JPY", FIRST) == ()
     # Prices that another scheme moved by less than one per cent are no news of the vehicles.
@@ -88,14 +88,14 @@ def test_a_scheme_that_did_not_change_is_described_once() -> None:
     assert "Vehicles" not in text(of_schemes(shifted, "JPY", FIRST))
     costlier = FIRST | {"ev_bill": 400_000.0}
     assert (
-        text(of_schemes(costlier, "JPY", FIRST)) == "Vehicles take 13.5 MWh and pay 400,000 JPY. "
+        text(of_schemes(costlier, "JPY", FIRST)) == "Vehicles charge 13.5 MWh and pay 400,000 JPY. "
     )
     selling = FIRST | {"vehicle_discharged_kwh": 5.0}
-    assert "give 5.00 kWh back" in text(of_schemes(selling, "JPY", FIRST))
+    assert "discharge 5.00 kWh" in text(of_schemes(selling, "JPY", FIRST))
 
 
 def test_a_scheme_that_only_the_other_strategy_has_is_described() -> None:
-    assert "Vehicles take" in text(of_schemes(FIRST, "JPY", HOUSES))
+    assert "Vehicles charge" in text(of_schemes(FIRST, "JPY", HOUSES))
 
 
 def test_houses_without_photovoltaics_use_no_share_of_them() -> None:

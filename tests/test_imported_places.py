@@ -1,12 +1,13 @@
 """Points of a table that become communities, on real networks of other programs too."""
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from hmesh.environment.errors import InputError
-from hmesh.runs import load_scenario
+from hmesh.runs import export_trips, load_scenario, read_run, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.imported_places import import_places
 from hmesh.runs.world.communities_on_roads import roads_of
@@ -117,3 +118,69 @@ def test_places_lie_on_networks_of_other_programs(
         assert reported[1] == "shortest way: west to middle, 25.0 km, 15 min"
     roads = roads_of(load_scenario(str(out)))
     assert roads.distance_km(*roads.communities) > 0
+
+
+def test_points_of_geojson_become_communities(tmp_path: Path) -> None:
+    def point(at: list[float], **properties: object) -> dict[str, object]:
+        geometry = {"type": "Point", "coordinates": at}
+        return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+    line = {"type": "LineString", "coordinates": [[10, 48], [10.1, 48]]}
+    features = [
+        point([10.0689, 48.1361, 520.0], Name="church", households=40),
+        {"type": "Feature", "geometry": line, "properties": {"vehicle": 3}},
+        point([10.07, 48.1354], community="school", households=None),
+    ]
+    source = tmp_path / "points.geojson"
+    source.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    assert next(iter(import_places(source, tmp_path / "village.yaml"))) == "2 places"
+    found = load_scenario(str(tmp_path / "village.yaml")).communities
+    church, school = found["church"], found["school"]
+    assert church.location is not None
+    assert church.location.position == (10.0689, 48.1361)
+    assert [member.count for member in church.members] == [40]
+    assert school.members == ()
+    # A mistake is named by the number of its feature.
+    features[2] = point([10.07, 98.0], community="school")
+    source.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    with pytest.raises(InputError, match="feature 3, column latitude: 98 is no latitude"):
+        list(import_places(source, tmp_path / "again.yaml"))
+    source.write_text('{"type": "FeatureCollection"}')
+    with pytest.raises(InputError, match="cannot be read: KeyError 'features'"):
+        list(import_places(source, tmp_path / "again.yaml"))
+
+
+# GDAL warns that GeoPackages want times in UTC, where GeoJSON has them with their offset.
+@pytest.mark.filterwarnings(
+    "ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.slow
+def test_trips_and_places_go_through_geopandas_and_back(tmp_path: Path) -> None:
+    """A run's map as GeoJSON, a GeoPackage made of it, and its places as a new scenario."""
+    geopandas = pytest.importorskip("geopandas")
+    start_run(load_scenario("suburbs", ["hours=24", "plots=false"]), tmp_path / "run")
+    (path,) = export_trips(tmp_path / "run", ("geojson",))
+    frame = geopandas.read_file(path)
+    assert frame.crs.to_epsg() == 4326
+    trips = read_run(tmp_path / "run").table("trips")
+    lines = frame[frame.geom_type == "LineString"]
+    assert len(lines) == trips.num_rows
+    for kind, rows in (("places", frame[frame.geom_type == "Point"]), ("trips", lines)):
+        rows.dropna(axis=1, how="all").to_file(tmp_path / "map.gpkg", layer=kind, driver="GPKG")
+    again = geopandas.read_file(tmp_path / "map.gpkg", layer="trips")
+    assert again.geometry.geom_equals_exact(lines.geometry.reset_index(drop=True), 1e-9).all()
+    places = geopandas.read_file(tmp_path / "map.gpkg", layer="places")
+    places.to_crs(4326).to_file(tmp_path / "places.geojson", driver="GeoJSON")
+    words = ["import", "places", str(tmp_path / "places.geojson")]
+    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "new.yaml")])
+    assert done.exit_code == 0, done.output
+    due, found = (
+        load_scenario(name).communities for name in ("suburbs", str(tmp_path / "new.yaml"))
+    )
+    assert list(found) == list(due)
+    for name, community in due.items():
+        mine = found[name].location
+        assert mine is not None
+        assert community.location is not None
+        # The export rounds to about a centimetre.
+        assert mine.position == pytest.approx(community.location.position, abs=2e-7)

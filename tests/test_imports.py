@@ -16,7 +16,8 @@ ROLES = {
     "schemes": {
         "audit.py", "audit_answers.py", "audit_days.py", "audit_messages.py", "audit_tables.py",
         "audit_tallies.py",
-        "charts.py", "live.py", "money.py", "own_rules.py", "pictures.py", "records.py",
+        "charts.py", "live.py", "money.py", "own_rules.py", "own_tariffs.py", "pictures.py",
+        "records.py",
         "scheme.py", "section.py", "sentences.py", "setting.py", "size.py", "sources.py", "step.py",
         "strategies.py", "sums_and_counts.py", "tables.py", "warnings.py", "words.py", "worth.py",
     },

@@ -15,6 +15,11 @@ from hmesh.markets import learned_demand, price_windows
 from hmesh.markets.answer_curves import energy_of_curves
 from hmesh.markets.answers import Answers, battery_answers, demand_at
 from hmesh.markets.demand_curve import Bends, bends_of, merged
+from hmesh.markets.departure_value import (
+    StoreColumns,
+    answers_before_departure,
+    best_response_before_departure,
+)
 from hmesh.markets.energy_at_prices import EnergyAtPrice
 from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.markets.generation_cost import GenerationCost
@@ -394,3 +399,28 @@ def test_messages_that_are_kept_or_changed_are_worked_out_at_once(
         simulation.step()
         found[keep] = kinds
     assert found == {"none": {EnergyAtPrice}, "all": {np.ndarray}}
+
+
+@pytest.mark.parametrize("turning", [False, True])
+def test_batteries_before_departure_answer_alike(kernels: Any, turning: bool) -> None:
+    rng = np.random.default_rng(5)
+    count = 300
+    losing = rng.random(count) < 0.5
+    # Full batteries with losses hold more than they value, and some of them turn at one price.
+    usable = rng.uniform(0.0, 40.0 if turning else 25.0, count)
+    stores = StoreColumns(
+        60.0, rng.uniform(1.5, 2.0, count), usable, -np.minimum(7.0, usable),
+        np.minimum(7.0, 41.0 - usable), np.where(losing, 0.9, 1.0), np.where(losing, 0.85, 1.0),
+        rng.uniform(5.0, 30.0, count), np.where(rng.random(count) < 0.4, 20.0, 0.0),
+    )  # fmt: skip
+    found = []
+    for on in (False, True):
+        kernels(on=on)
+        answers = answers_before_departure(3.0, stores)
+        names = ("full_price", "empty_price", "slope", "jump_price", "jump_kwh")
+        lines = [getattr(answers, name).tobytes() for name in names]
+        prices = np.linspace(1.0, 80.0, 40).tolist()
+        energies = [best_response_before_departure(price, stores).tobytes() for price in prices]
+        found.append((answers.saturated_kwh, answers.dead_bands, lines, energies))
+        assert (len(answers.jump_price) > 0) == turning
+    assert found[0] == found[1]

@@ -211,8 +211,6 @@ def test_the_meter_of_a_site_pays_as_much(folder: Path) -> None:
         ("grid={limits: keep, shed: true}", "whose load is shed"),
         ("communities.homes.members.0.tariff={}", "nothing sets the price"),
         ("battery_sharing={capacity_kwh: 5}", "battery_sharing gives members energy"),
-        ("communities.offices.members.0={kind: prosumer, name: p, pv_kw: 2, tariff: {bands: "
-         "[{price: 3}]}}", "prosumers pay the price of their community"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_with_a_tariff_is_refused(folder: Path, change: str, message: str) -> None:

@@ -189,6 +189,42 @@ def test_what_is_not_converted_has_no_effect(name: str, tmp_path: Path) -> None:
     assert tables[0] == tables[1]
 
 
+SITE = {
+    "groups": [{"name": "halls", "community": "homes", "load": {"annual_kwh": 9000}}],
+    "tariff": {"bands": [{"price": 0.3}]},
+}
+BY_TARIFF: dict[str, Any] = {
+    "currency": "EUR", "strategies": ["sites_without_devices", "sites_on_tariff"],
+    "communities": {"homes": {"members": []}}, "metered_sites": SITE,
+    "vehicles": None, "composite_storage": None, "school_buses": None, "school_terms": None,
+    "game": {},
+}  # fmt: skip
+
+
+def test_where_all_pay_by_tariffs_generation_costs_what_is_stated(tmp_path: Path) -> None:
+    changes = {key: value for key, value in BY_TARIFF.items() if value is not None}
+    alone = {key: value for key, value in (EVERYTHING | changes).items() if key in (
+        "name", "time_zone", "start", "hours", "location", "plots", *changes
+    )}  # fmt: skip
+    path = tmp_path / "tariff.yaml"
+    path.write_text(yaml.safe_dump(alone))
+    loaded = load_scenario(str(path))
+    assert loaded.converted_money == ()
+    assert (loaded.generation_cost.quadratic, loaded.generation_cost.linear) == (0.0, 0.0)
+    start_run(loaded, tmp_path / "run")
+    of_run = read_run(tmp_path / "run").summary["sites_without_devices"]
+    # All that is paid is the utility's income.
+    assert of_run["utility_profit"] == pytest.approx(of_run["site_bill"], rel=1e-12)
+    assert of_run["generation_cost"] == 0.0
+    # What is stated counts, and so does the built-in cost where members pay by it.
+    stated = load_scenario(str(path), {"generation_cost.linear": 0.2})
+    assert stated.generation_cost.linear == 0.2
+    members = load_scenario(str(path), {"communities": {"homes": {"members": [HOMES]}}})
+    assert [each.key for each in members.converted_money] == [
+        "generation_cost.quadratic", "generation_cost.linear",
+    ]  # fmt: skip
+
+
 def test_a_built_in_tariff_is_paid_in_the_currency_of_the_scenario(tmp_path: Path) -> None:
     changes = {
         "strategies": ["no_house_storage"], "vehicles": {"count": 0}, "school_buses": None,

@@ -1,7 +1,10 @@
 """A world stepped by the calls of mosaik is the world that a run steps."""
 
+import sys
 from typing import Any
 
+import mosaik
+import mosaik_api_v3
 import pytest
 
 from hmesh.environment.errors import InputError
@@ -67,7 +70,7 @@ def test_a_load_that_is_given_is_used_and_paid() -> None:
         assert world.summary()["money_imbalance"] == 0.0
     world = given.simulation
     assert world is not None
-    assert world.summary()["fixed_load_kwh"] - free.simulation.summary()["fixed_load_kwh"] == (  # type: ignore[union-attr]
+    assert world.summary()["fixed_load_kwh"] - free.simulation.summary()["fixed_load_kwh"] == (
         pytest.approx(1500.0 - sum_of_free(3))
     )
 
@@ -110,7 +113,7 @@ def test_what_is_created_is_checked() -> None:
 
 
 def test_what_it_states_of_itself_is_what_mosaik_asks_for() -> None:
-    """Names and kinds of the simulator API of mosaik, version 3, where it is not installed."""
+    """Names and kinds of the simulator API of mosaik, version 3."""
     meta = CommunitySimulator().init("hmesh-0")
     assert str(meta["api_version"]).split(".")[0] == "3"
     assert meta["type"] in ("time-based", "event-based", "hybrid")
@@ -129,17 +132,79 @@ def test_what_it_states_of_itself_is_what_mosaik_asks_for() -> None:
     assert all(isinstance(v, float) for values in found.values() for v in values.values())
 
 
-def test_mosaik_steps_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    mosaik = pytest.importorskip("mosaik")
-    import tests.test_mosaik_simulator as here
+class Works(mosaik_api_v3.Simulator):
+    """Another simulator: a workshop whose load falls as the price of its community rises."""
 
-    monkeypatch.setattr(here, "Hmesh", mosaik_simulator(), raising=False)
-    world = mosaik.World({"Hmesh": {"python": "tests.test_mosaik_simulator:Hmesh"}})
-    world.start("Hmesh").World(changes=list(CHANGES))
-    world.run(until=6 * HOUR_S)
+    def __init__(self) -> None:
+        super().__init__(
+            {
+                "api_version": "3.0",
+                "type": "time-based",
+                "models": {"Shop": {"public": True, "params": [], "attrs": ["price", "load_kw"]}},
+            }
+        )
+        self.load_kw = 0.0
+        self.seen: list[tuple[int, float]] = []
+
+    def create(self, num: int, model: str) -> list[dict[str, str]]:
+        return [{"eid": "shop", "type": model}]
+
+    def step(self, time: int, inputs: dict[str, Any], max_advance: int) -> int:
+        price = next(iter(inputs["shop"]["price"].values()))
+        self.seen.append((time, price))
+        self.load_kw = 1_000.0 / (1.0 + price)
+        return time + HOUR_S
+
+    def get_data(self, outputs: dict[str, list[str]]) -> dict[str, dict[str, float]]:
+        return {"shop": {"load_kw": self.load_kw}}
+
+
+def test_mosaik_steps_it_beside_another_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load by mosaik in every hour, price back in the next: as when its calls are made by hand."""
+    here = sys.modules[__name__]
+    stepped, shops = [], []
+    hmesh_class = mosaik_simulator()
+
+    class Kept(hmesh_class):
+        def __init__(self) -> None:
+            super().__init__()
+            stepped.append(self)
+
+    class KeptShop(Works):
+        def __init__(self) -> None:
+            super().__init__()
+            shops.append(self)
+
+    monkeypatch.setattr(here, "Hmesh", Kept, raising=False)
+    monkeypatch.setattr(here, "Works", KeptShop)
+    started = {name: {"python": f"{__name__}:{name}"} for name in ("Hmesh", "Works")}
+    with mosaik.World(started) as world:
+        city = world.start("Hmesh").World(strategy="typical", changes=list(CHANGES))
+        shop = world.start("Works").Shop()
+        homes = next(child for child in city.children if child.eid == "homes")
+        (households,) = homes.children
+        world.connect(shop, households, "load_kw")
+        world.connect(
+            homes,
+            shop,
+            ("community_price", "price"),
+            time_shifted=True,
+            initial_data={"community_price": 20.0},
+        )
+        world.run(until=6 * HOUR_S, print_progress=False)
+
+    by_hand, price, seen = made("typical"), 20.0, []
+    for step in range(6):
+        seen.append((step * HOUR_S, price))
+        given = {"homes/households": {"load_kw": {"shop": 1_000.0 / (1.0 + price)}}}
+        by_hand.step(step * HOUR_S, given, HOUR_S)
+        price = by_hand.get_data({"homes": ["community_price"]})["homes"]["community_price"]
+    assert shops[0].seen == seen
+    assert len({price for _, price in seen}) > 1
+    assert stepped[0].simulation.summary() == by_hand.simulation.summary()
 
 
 def test_without_mosaik_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mosaik_api_v3", None)
-    with pytest.raises(InputError, match="pip install mosaik"):
+    with pytest.raises(InputError, match=r"hmesh\[mosaik\]"):
         mosaik_simulator()

@@ -87,9 +87,9 @@ def test_titles_show_the_numbers_of_the_summary(day: Path, plots: dict[str, Plot
         f"under typical charging to {game['peak_kw'] / 1000:.1f} MW, at "
     )
     assert plots["charging"].finding == (
-        f"Under the three-level game vehicles take {game['vehicle_charged_kwh'] / 1000:.1f} MWh "
-        f"and give {game['vehicle_discharged_kwh'] / 1000:.1f} MWh back; under typical charging "
-        f"they take {typical['vehicle_charged_kwh'] / 1000:.1f} MWh and give none back"
+        f"Under the three-level game vehicles charge {game['vehicle_charged_kwh'] / 1000:.1f} MWh "
+        f"and discharge {game['vehicle_discharged_kwh'] / 1000:.1f} MWh; under typical charging "
+        f"they charge {typical['vehicle_charged_kwh'] / 1000:.1f} MWh and discharge none"
     )
     assert plots["state_of_charge"].finding == (
         f"Batteries end {per_cent(game['final_mean_soc'])} full on average under the three-level "

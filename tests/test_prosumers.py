@@ -92,7 +92,6 @@ WRONG = {
     "communities.suburb.members.1.owns.home.storages=[]": "owns.home.storages: the home has no",
     "communities.suburb.members.1.owns=3": "owns: 3 is not allowed",
     "communities.suburb.members.1.kind=prosumers": "household, building, prosumer",
-    "composite_storage.tariff={feed_in: 10}": "prosumers pay the price of their community",
     "smart_homes=null": "smart_homes: is missing, and prosumers of suburb own a home",
     "composite_storage.groups=[{name: pioneers, community: suburb}]": "prosumers of suburb are",
 }

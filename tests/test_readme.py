@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import markdown
 import pytest
+import yaml
+from playwright.sync_api import Browser
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -172,7 +175,7 @@ def test_every_command_line_is_one_that_hmesh_takes() -> None:
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)|<img src=\"([^\"]+)", text)
+    targets = re.findall(r"\]\((?!https:)([^)#]+)(?:#[\w-]+)?\)|<img src=\"([^\"]+)", text)
     targets = ["".join(found) for found in targets]
     assert "docs/pictures/load.png" in targets
     for target in targets:
@@ -207,6 +210,58 @@ def test_the_package_page_names_the_files_that_the_readme_links_to() -> None:
     linked = re.findall(r"(?:\]\(|<img src=\")(?!https:|#)([^)\"#]+)", readme)
     assert linked
     assert re.findall(r"\(`([^`]+)`\)", page) == linked
+
+
+def test_the_project_links_to_what_the_citation_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    dois = {f"https://doi.org/{each['doi']}" for each in citation["references"] if "doi" in each}
+    assert set(project["urls"].values()) == dois
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert dois <= set(re.findall(r"\((https://doi[^)]+)\)", readme))
+    assert f"version {citation['version']}" in " ".join(readme.split())
+    assert project["version"] == citation["version"]
+
+
+def test_the_pages_name_the_versions_of_python_that_are_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    tested = re.findall(r":: Python :: (3\.\d+)", " ".join(project["classifiers"]))
+    assert (ROOT / ".python-version").read_text(encoding="utf-8").strip() in tested
+    assert project["requires-python"] == f">={tested[0]}"
+    page = " ".join((ROOT / "docs/quick-start.md").read_text(encoding="utf-8").split())
+    found = re.search(r"its tests run with Python ([\d., and]+\d)", page)
+    assert found is not None
+    assert re.findall(r"3\.\d+", found[1]) == tested
+
+
+def test_the_speed_against_others_is_that_of_the_page_of_performance() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    section = page.partition("## Comparison with plain Mesa")[2]
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|", section, re.MULTILINE)
+    assert len(rows) == 3
+    for vehicles, plain, own in rows:
+        assert re.search(rf"{own} ms instead of {plain} ms with {vehicles}\b", readme), vehicles
+
+
+@pytest.mark.slow
+def test_the_readme_takes_at_most_three_screens(browser: Browser) -> None:
+    """Rendered like the page of a repository: 16 px text in a column of 1,012 px."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    body = markdown.markdown(text, extensions=["tables", "fenced_code"])
+    body = body.replace('src="', f'src="{ROOT.as_uri()}/')
+    style = (
+        "body { max-width: 1012px; margin: 0 auto; padding: 32px; font: 16px/1.5 sans-serif; }"
+        "p, table, pre, ul, img { margin: 0 0 16px; } h1, h2 { margin: 24px 0 16px; }"
+        "h1 { font-size: 32px; } h2 { font-size: 24px; padding-bottom: 7px; }"
+        "td, th { padding: 6px 13px; border: 1px solid #ccc; } table { border-collapse: collapse; }"
+        "pre { padding: 16px; font-size: 13.6px; line-height: 1.45; }"
+    )
+    page.set_content(f"<style>{style}</style>{body}", wait_until="load")
+    height = page.evaluate("document.body.scrollHeight")
+    page.close()
+    assert height <= 3 * 900
 
 
 def test_the_source_distribution_holds_what_the_package_page_names() -> None:

@@ -148,8 +148,10 @@ def test_buildings_draw_what_the_grid_delivers() -> None:
     for s, strategy in enumerate(data.strategies):
         load = values(found["battery_load"], strategy, "with batteries")
         np.testing.assert_allclose(load, data.power_kw("net_kwh")[s].sum(axis=0), rtol=1e-9)
-        given = values(found["battery_power"], strategy, "given to the own building").sum()
-        given = given + values(found["battery_power"], strategy, "given to other buildings").sum()
+        given = values(found["battery_power"], strategy, "delivered to the own building").sum()
+        given = (
+            given + values(found["battery_power"], strategy, "delivered to other buildings").sum()
+        )
         assert -given == pytest.approx(data.total(strategy, "battery_discharged_kwh"))
 
 

@@ -90,8 +90,11 @@ def test_the_whole_of_a_city_is_compared_with_its_parts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cost", "reported"),
     [
-        ([-0.02, -0.01, -0.02], "lower the cost of a kWh by 2.0 %, one by one by 3.0 %: they get"),
-        ([-0.02, -0.01, -0.05], "by 5.0 %, one by one by 3.0 %: they help each other"),
+        (
+            [-0.02, -0.01, -0.02],
+            "lower the cost of a kWh by 2.0 %, one by one by 3.0 %: their effects",
+        ),
+        ([-0.02, -0.01, -0.05], "by 5.0 %, one by one by 3.0 %: they reinforce each other"),
         (
             [-0.02, 0.01, 0.05],
             "raise the cost of a kWh by 5.0 %; one by one they lower it by 1.0 %",

@@ -77,7 +77,7 @@ def test_the_table_of_a_run_shows_bills_energies_and_ways_to_count(tmp_path: Pat
     console.print(summary_table(summary, "USD"))
     text = console.export_text()
     for row in (
-        "school buses charge [MWh]", "school buses sell [MWh]", "schools' bill less income [USD]",
+        "school buses charge [MWh]", "school buses sell [MWh]", "schools' net cost [USD]",
         "incentives paid [USD]", "generation cost [", "with incentives [", "replacing nothing sold",
     ):  # fmt: skip
         assert row in text, row

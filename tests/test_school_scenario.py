@@ -398,7 +398,8 @@ def test_check_warns_of_what_is_unusual(tmp_path: Path) -> None:
 def test_check_warns_of_school_holidays_that_never_come(tmp_path: Path) -> None:
     (tmp_path / "plans.csv").write_text(PLANS_OFF)
     never = (
-        "school holidays never come, for no school terms are stated (allowed: school_terms as well)"
+        "there are no school holidays, since no school terms are stated "
+        "(allowed: school_terms as well)"
     )
     write(tmp_path, vehicles={"count": 6, "day_plans": "plans.csv"})
     path = tmp_path / "scenario.yaml"

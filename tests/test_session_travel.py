@@ -1,5 +1,6 @@
 """Measured charging sessions that drive a run: the same times at the plug, the same energy."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from hmesh.environment.errors import InputError
 from hmesh.environment.session_trips import stays_of_sessions
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, start_run
+from hmesh.runs.command_line import app
 from hmesh.runs.scenarios.check import check_scenario
 from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
 from hmesh.runs.session_comparison import session_distances
@@ -151,3 +154,44 @@ def test_no_vehicle_is_at_two_plugs_at_once(rows: list[tuple[int, int, int, str]
     # None without a name is left out, unless it lasts no second.
     nameless = np.array([row[3] == "" for row in rows], dtype=bool) & touching & (lasts > 0)
     assert len(stays.vehicle) >= nameless.sum()
+
+
+def test_sessions_as_the_charging_network_gives_them_run_by_two_commands(tmp_path: Path) -> None:
+    """`hmesh import acn` and `hmesh run`: each charge point's vehicle charges what was measured."""
+    sessions = [
+        ("P1", "Mon, 15 Jan 2024 16:00:00 GMT", "Mon, 15 Jan 2024 20:00:00 GMT", 12.5),
+        ("P2", "Mon, 15 Jan 2024 17:30:00 GMT", "Tue, 16 Jan 2024 01:00:00 GMT", 30.25),
+        ("P1", "Tue, 16 Jan 2024 16:30:00 GMT", "Tue, 16 Jan 2024 18:00:00 GMT", 6.0),
+    ]
+    items = [
+        {
+            "connectionTime": begin, "disconnectTime": end, "kWhDelivered": energy,
+            "stationID": point, "timezone": "America/Los_Angeles", "userID": None,
+        }
+        for point, begin, end, energy in sessions
+    ]  # fmt: skip
+    (tmp_path / "acn.json").write_text(json.dumps({"_meta": {}, "_items": items}))
+    (tmp_path / "garage.yaml").write_text(
+        """name: garage
+time_zone: America/Los_Angeles
+start: "2024-01-15T00:00"
+hours: 48
+step_h: 0.5
+currency: USD
+communities: {garage: {members: []}}
+strategies: [typical]
+travel: {kind: sessions, dataset: garage, elsewhere: garage}
+vehicles: {count: 2, capacity_kwh: 60, power_kw: 11, soc_start: 0.9, lam: 0.5, theta: 0.012}
+record: {sessions: true}
+"""
+    )
+    words = ["import", "acn", str(tmp_path / "acn.json"), "--out", str(tmp_path / "garage")]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    words = ["run", str(tmp_path / "garage.yaml"), "--set", "plots=false"]
+    done = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "run")])
+    assert done.exit_code == 0, done.output
+    found = read_run(tmp_path / "run").table("sessions").to_pandas()
+    found = found[found["plug_out"] > found["plug_in"]].sort_values("plug_in")
+    # 16:00 GMT is 8 o'clock in California.
+    assert found["plug_in"].dt.strftime("%d %H:%M").tolist() == ["15 08:00", "15 09:30", "16 08:30"]
+    assert found["energy_kwh"].tolist() == pytest.approx([12.5, 30.25, 6.0], abs=1e-9)

@@ -58,7 +58,15 @@ def test_the_size_of_highest_worth_is_named(
     assert f"highest net present value: {worth[chosen]:,.0f} EUR with pv_kw {chosen:g}" in (
         result.output.replace(".0 ", " ")
     )
-    assert "metered_sites.economics.interest_rate: 0.02" in result.output
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert "assumed: key of metered_sites value unit" in lines
+    for line in (
+        "economics.interest_rate 0.02 -", "economics.pv_price_per_kw 1200 EUR/kW",
+        "tariff.bands.0.price 0.36 EUR/kWh", "tariff.feed_in 0.08 EUR/kWh",
+        "groups.0.load.annual_kwh 4000 kWh",
+    ):  # fmt: skip
+        assert line in lines
+    assert not any("photovoltaics.pv_kw" in line for line in lines if line.endswith("kW"))
     done = run_sweep("year.yaml", [f"{KEY}=1,3,9"], tmp_path / "sizes", workers=1)
     found = [each for each in sized(done.ensemble) if each.worth is not None]
     values = [each.worth.net_present_value for each in found if each.worth is not None]

@@ -186,7 +186,7 @@ def test_a_sweep_whose_outcome_has_two_humps_says_so(tmp_path: Path) -> None:
     assert any(line.startswith("generation_cost under typical charging has two") for line in lines)
     (plot,) = swept.plots
     assert plot.path.name == "distribution.png"
-    assert "has two humps, near" in plot.finding
+    assert "is bimodal, with modes near" in plot.finding
     reported = json.loads((tmp_path / "summary.json").read_text())
     (found,) = [each for each in reported["two_humps"] if each["quantity"] == "generation_cost"]
     assert found["one_hump_p"] < 0.05

@@ -253,8 +253,6 @@ def test_the_best_exchange_is_the_best_of_a_fine_grid(seed: int) -> None:
         (["growth.vehicles_per_year=5"], "vehicles join in the run"),
         (["vehicles.groups.0.tariff={}"], "nothing sets the price"),
         (["vehicles.groups.0.tariff={bands: [{price: 3}], file: none.json}"], "none.json"),
-        (["communities.homes.members.0={kind: prosumer, name: p, pv_kw: 2, owns: {vehicle: "
-          "{tariff: {bands: [{price: 3}]}}}}"], "no key 'tariff'"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_with_a_tariff_is_refused(

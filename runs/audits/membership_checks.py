@@ -11,7 +11,8 @@ from hmesh.runs.audits.reference.membership import MembershipChoice, choices
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.scenarios.local_exchange_section import LocalExchange, Membership
+from hmesh.runs.scenarios.local_exchange_section import LocalExchange
+from hmesh.runs.scenarios.membership_keys import Membership
 
 _HOURS_A_MONTH = 730.0
 _DRAWN = ("first members", "reconsidered membership", "chosen membership")

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.bills_of_members import CREDITS, MemberTariffAudit
 from hmesh.runs.audits.member_bills import MemberBills
 from hmesh.runs.audits.member_energies import Energies
 from hmesh.runs.audits.prosumer_households import ProsumerGroup, household_flows, household_range
-from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import (
     NO_ANSWERS,
     AnswersDue,
@@ -46,6 +47,8 @@ class ProsumerAudit(SchemeAudit):
         As `member_energies` gives them.
     schemes
         The audits of the schemes, by name.
+    tariffs
+        What members with a tariff of their own pay.
     """
 
     def __init__(
@@ -55,8 +58,10 @@ class ProsumerAudit(SchemeAudit):
         hours: Columns,
         energies: Energies,
         schemes: Mapping[str, SchemeAudit],
+        tariffs: MemberTariffAudit,
     ) -> None:
         self.run, self.inputs, self.hours = run, inputs, hours
+        self._tariffs = tariffs
         self._energies, self._schemes = energies, schemes
         self.groups: list[ProsumerGroup] = []
         for name, community in inputs.scenario.communities.items():
@@ -89,6 +94,8 @@ class ProsumerAudit(SchemeAudit):
     def parts(self) -> dict[str, MemberFlows | str]:
         """What the parts of each kind trade, a column for each part; text says why not known."""
         of_households = household_flows(self.inputs, self.hours, self._energies, self.groups)
+        if not isinstance(of_households, str):
+            of_households = self._by_tariff(of_households)
         found: dict[str, MemberFlows | str] = {HOUSEHOLDS: of_households}
         for _, kind, audit in self._owned_schemes():
             flows: list[MemberFlows] = []
@@ -101,6 +108,24 @@ class ProsumerAudit(SchemeAudit):
             else:
                 found[kind] = self._joined(flows)
         return found
+
+    def _by_tariff(self, flows: MemberFlows) -> MemberFlows | str:
+        """Return the flows of households, those with a tariff by their meters."""
+        bills = self._tariffs.groups if self._tariffs.there else {}
+        if bills is None:
+            return FILE_GONE
+        columns = {name: getattr(flows, name).copy() for name in FLOWS}
+        for group in self.groups:
+            own = bills.get((group.community, group.members.name))
+            if own is None:
+                continue
+            rows = slice(group.first, group.first + group.members.count)
+            paid = sum(each for kind, each in own.parts.items() if kind not in CREDITS)
+            received = sum(own.parts[kind] for kind in CREDITS if kind in own.parts)
+            meters = own.bought_kwh, own.sold_kwh, paid, received
+            for name, values in zip(FLOWS, meters, strict=True):
+                columns[name][:, :, rows] = np.asarray(values)[:, None]
+        return MemberFlows(**columns, place=flows.place)
 
     def who(self, kind: str) -> NDArray[np.intp]:
         """Return the prosumer of each part of a kind."""

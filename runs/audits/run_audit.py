@@ -191,7 +191,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
         each.grid = audited
         each.unlimited_price = None if limits is None else limits["unlimited_price"]
         each.beside = [other for other in everybody if other.answers_beside and other is not each]
-    prosumers = ProsumerAudit(run, inputs, decided, energies, by_name)
+    prosumers = ProsumerAudit(run, inputs, decided, energies, by_name, tariffs)
     yield from check_roads(run, inputs)
     yield from check_hours(inputs, hours, energies, out, everybody, shed)
     yield from check_lines(inputs, hours, flows, energies, out, everybody, audited)

@@ -119,9 +119,9 @@ def whole_finding(changes: Changes) -> str:
         one_by_one = f"one by one they {_moved(parts)} it by {abs(parts):.1%}"
         text = f"{together}; {one_by_one}"
     elif abs(whole) < abs(parts):
-        text = f"{together}, {one_by_one}: they get in each other's way"
+        text = f"{together}, {one_by_one}: their effects overlap"
     else:
-        text = f"{together}, {one_by_one}: they help each other"
+        text = f"{together}, {one_by_one}: they reinforce each other"
     return text.replace("%", " %")
 
 

@@ -101,7 +101,7 @@ def local_energy_chart(data: RunData) -> Chart | Drawing:
     }
     parts = [Part(label, powers[name], colour) for name, label, colour in LOCAL_USES]
     chart = balance(
-        data, "local_energy", "Who uses what members generate", findings, parts, [],
+        data, "local_energy", "Use of the generation of members", findings, parts, [],
         finding=_use_of_all(data, held), note="communities with a local exchange; at their meters",
     )  # fmt: skip
     return chart or nothing

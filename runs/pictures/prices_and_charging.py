@@ -59,7 +59,7 @@ def charging(data: RunData) -> Chart | Drawing:
         for held in (power, given)
     ]
     chart = balance(
-        data, "charging", "What vehicles charge and discharge", {}, *parts,
+        data, "charging", "Charging and discharging of vehicles", {}, *parts,
         finding=charging_finding(data), panel_in=2.1,
         sides="\u2190 discharging   charging \u2192",
     )  # fmt: skip
@@ -113,11 +113,7 @@ def charging_finding(data: RunData) -> str:
         take, give = (
             energy_text(energy) if energy > least else "none" for energy in (charged, discharged)
         )
-        return (
-            "neither take nor give any energy"
-            if take == give
-            else f"take {take} and give {give} back"
-        )
+        return "exchange no energy" if take == give else f"charge {take} and discharge {give}"
 
     first, last = data.strategies[0], data.strategies[-1]
     text = f"Under {strategy_name(last)} vehicles {lines(last)}"

@@ -47,9 +47,9 @@ def draw_distributions(directory: Path, ensemble: Ensemble) -> list[SweepPlot]:
 def _finding(shapes: Shapes) -> str:
     two = shapes.two
     if not two:
-        return f"No outcome has two humps across {len(shapes.ensemble.plan.seeds)} seeds"
+        return f"No outcome is bimodal across {len(shapes.ensemble.plan.seeds)} seeds"
     peaks = " and ".join(f"{peak:,.4g}" for peak in two[0].humps.peaks)
-    return f"{shapes.stated(two[0])} has two humps, near {peaks}"
+    return f"{shapes.stated(two[0])} is bimodal, with modes near {peaks}"
 
 
 def _draw(shapes: Shapes, point: int, strategy: int, finding: str) -> "Figure":
@@ -68,7 +68,7 @@ def _draw(shapes: Shapes, point: int, strategy: int, finding: str) -> "Figure":
     )
     note = f"{len(ensemble.plan.seeds)} seeds under {strategy_name(ensemble.strategies[strategy])}"
     note += f" at {place}" if place else ""
-    note += f"; two humps by the dip test at p < {LEVEL:g}"
+    note += f"; bimodal by the dip test at p < {LEVEL:g}"
     figure, panels = sheet(
         finding, (-(-len(panels_of) // 2), 2), 2.0, [], left_in=0.7, gap_in=0.75, note=note
     )

@@ -81,7 +81,8 @@ def strategy[C: type](
         a `Simulation`, changes nothing in it, and returns a `Decision`. A rule of the school buses
         takes a `SchoolBusSharing` and returns a `SchoolDecision`. One of batteries of buildings or
         of metered sites takes a `BatterySharingScheme` or a `MeteredSitesScheme` and returns what
-        each battery takes, negative to give [kWh].
+        each battery takes, negative to give [kWh]. Those of houses, community storages and smart
+        homes are a `HouseRule`, a `StorageRule` and a `HomeRule` of their scheme's ``own_rules``.
 
     Raises
     ------

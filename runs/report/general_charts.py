@@ -89,7 +89,7 @@ def _parts(data: RunData) -> Chart | None:
         return _largest_part(parts, s, data.step_h), [*series, drawn]
 
     return Chart(
-        data, "parts", "What the load is made of", what="load", unit="kW", **of_strategies(data, of)
+        data, "parts", "Parts of the load", what="load", unit="kW", **of_strategies(data, of)
     )
 
 

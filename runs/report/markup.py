@@ -51,7 +51,7 @@ def remarks(data: RunData, thinned: Sequence[str]) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in wording)
     is_open = " open" if len(wording) <= MOST_REMARKS else ""
     count = "" if is_open else f": {len(wording)} remarks"
-    head = f"<details{is_open}><summary>What to know of it{count}</summary>"
+    head = f"<details{is_open}><summary>Notes{count}</summary>"
     return f"{first}{head}<ul>{items}</ul></details>"
 
 

@@ -290,8 +290,9 @@ def _to_pypsa(run: Run, out: Path, _: Sequence[str], strategy: str) -> list[str]
               "-1.0"]]  # fmt: skip
     prices = [["snapshot", "utility"]]
     prices += [[at, repr(price)] for at, price in zip(times, cost.tolist(), strict=True)]
-    snapshots = [["snapshot", "objective", "stores", "generators"]]
-    snapshots += [[at, *[repr(scenario.step_h)] * 3] for at in times]
+    # PyPSA reads times only where snapshots are no index.
+    snapshots = [["", "snapshot", "objective", "stores", "generators"]]
+    snapshots += [[str(n), at, *[repr(scenario.step_h)] * 3] for n, at in enumerate(times)]
     for name, rows in (
         ("network", network), ("snapshots", snapshots), ("buses", buses), ("links", links),
         ("loads", loads), ("loads-p_set", p_set), ("generators", source),

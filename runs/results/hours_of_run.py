@@ -67,17 +67,11 @@ class HoursOfRun:
         Raises
         ------
         InputError
-            If xarray is not installed; hMESH does not bring it.
+            If xarray, of the extra ``arrays``, is not installed.
         """
-        import importlib
+        from hmesh.environment.extras import optional
 
-        from hmesh.environment.errors import InputError, Problem
-
-        try:
-            xarray = importlib.import_module("xarray")
-        except ImportError:
-            message = "the package xarray is not installed"
-            raise InputError([Problem("to_xarray", message, "pip install xarray")]) from None
+        xarray = optional("xarray", "arrays", "to_xarray")
         rows = self.run.table("hours", ["time", "strategy", "community"]).to_pydict()
         axes = {name: list(dict.fromkeys(rows[name])) for name in ("strategy", "community")}
         every = len(axes["strategy"]) * len(axes["community"])

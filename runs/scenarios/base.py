@@ -89,7 +89,7 @@ class SchemeSection(Section):
     @property
     def stores_answer(self) -> bool:
         """Whether it has stores that answer to prices with what their own rule leaves."""
-        return False
+        return getattr(self, "price_response", None) is not None
 
     @property
     def decided_above(self) -> str:

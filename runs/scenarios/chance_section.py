@@ -79,7 +79,7 @@ class Outages(Section):
 
 
 class Chances(Section):
-    """What is left to chance in the course of a run."""
+    """Random processes of a run."""
 
     demand_noise: DemandNoises = Field(
         default=DemandNoises(), description="noise of the members' loads"

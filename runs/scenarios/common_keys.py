@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from hmesh.environment.errors import nearest
 from hmesh.runs.scenarios.base import Efficiency, LossRate, NotNegative, Positive, Share, refuse
 
 # Photovoltaics.
@@ -56,3 +57,16 @@ CycleFade = Annotated[
 
 # Which rows are written to the results.
 Recorded = Literal["all", "none"] | Annotated[int, Field(ge=0)]
+
+
+def known_profile(profile: str) -> str:
+    """Refuse a standard load profile that does not exist."""
+    from hmesh.environment.standard_profiles import PROFILES
+
+    if profile not in PROFILES:
+        raise refuse(
+            f"no standard load profile is called {profile!r}",
+            allowed=", ".join(PROFILES),
+            suggestion=nearest(profile, PROFILES),
+        )
+    return profile

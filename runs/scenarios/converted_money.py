@@ -76,18 +76,22 @@ def in_own_currency(given: Any) -> tuple[Any, tuple[ConvertedMoney, ...]]:
     currency, content = given.get("currency", "JPY"), Given(given)
     if not isinstance(currency, str) or not re.fullmatch(CURRENCY_CODE, currency):
         return given, ()
-    missing = [
+    foreign = [
         built_in
         for built_in in MONEY_DEFAULTS.values()
         if built_in.currency != currency and not built_in.is_zero
-        if built_in.used(content) and not content.has(built_in.key)
+        if not content.has(built_in.key)
     ]
+    missing = [built_in for built_in in foreign if built_in.used(content)]
+    filled: Any = given
+    for built_in in foreign:
+        if built_in.unused is not None and not built_in.used(content):
+            filled = _put(filled, built_in.key.split("."), built_in.unused)
     tariffs = [table for table in _price_tables(content) if table.currency != currency]
     if not missing and not tariffs:
-        return given, ()
+        return filled, ()
     if currency not in UNITS_PER_USD:
         raise InputError(list(_required(missing, tariffs, currency)))
-    filled: Any = given
     found = []
     for built_in in missing:
         amount = _converted(built_in, currency)

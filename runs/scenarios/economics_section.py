@@ -65,7 +65,7 @@ class VehicleEconomics(Economics):
     """What lets vehicles give energy back costs, and whether it pays."""
 
     charger_price: NotNegative = Field(
-        description="price of a charger for both directions, one for each vehicle that may "
+        description="price of a bidirectional charger, one for each vehicle that may "
         "discharge, under every strategy but typical charging [money]"
     )
     charger_price_per_kw: NotNegative = Field(
@@ -80,7 +80,7 @@ class BusEconomics(VehicleEconomics):
     """What lets school buses give energy back costs, and whether it pays."""
 
     charger_price: NotNegative = Field(
-        description="price of a charger for both directions, one for each bus, under every "
+        description="price of a bidirectional charger, one for each bus, under every "
         "strategy by which buses sell [money]"
     )
     battery_price_per_kwh: NotNegative = Field(

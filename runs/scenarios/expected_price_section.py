@@ -14,7 +14,7 @@ KINDS = (YESTERDAY, LAST_WEEK, LAST, CONSTANT)
 
 
 class ExpectedPriceSettings(Section):
-    """What members expect their community to ask, from what it asked before."""
+    """Forecast of the price of a community, from its past prices."""
 
     forecaster: str = Field(
         default=YESTERDAY,

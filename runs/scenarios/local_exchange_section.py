@@ -6,25 +6,7 @@ from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.runs.scenarios.base import Money, NotNegative, Positive, Section, Share, refuse
-
-
-class Membership(Section):
-    """Who takes part, and who joins or leaves as a month begins, by a logit choice."""
-
-    first_share: Share = Field(
-        default=1.0, description="probability with which a member takes part at first [-]"
-    )
-    cost: Money = Field(
-        default=0.0,
-        description="what taking part costs a member in a month, in time and trouble that is paid "
-        "to nobody [money]",
-    )
-    sensitivity: NotNegative = Field(
-        description="how strongly savings count beyond what taking part costs [1/money]"
-    )
-    reconsiders: Share = Field(
-        default=1.0, description="probability with which a member chooses again in a month [-]"
-    )
+from hmesh.runs.scenarios.membership_keys import Membership
 
 
 class LocalExchange(Section):

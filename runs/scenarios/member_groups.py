@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import nearest
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
@@ -25,13 +24,13 @@ from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 
 
 class Elasticity(Section):
-    """How a load answers to the price of its community, by a line around a reference."""
+    """Price elasticity of a load: linear in the price of its community around a reference."""
 
     value: Positive = Field(
         description="share by which the load falls where the price rises by its reference [-]"
     )
     reference_price: Positive = Field(
-        description="price at which the load is what it would be anyway [money/kWh]"
+        description="price at which the load is that of its profile, file or dataset [money/kWh]"
     )
     lower_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.5, description="least share of the load that is always used [-]"
@@ -62,12 +61,12 @@ class _Members(Section):
     pv_performance_ratio: keys.PerformanceRatio = 0.86
 
     elasticity: Elasticity | None = Field(
-        default=None, description="how their load answers to prices; null: it does not"
+        default=None, description="price elasticity of their load, or null where it is inelastic"
     )
     tariff: StatedTariff | None = Field(
         default=None,
         description="what the meter of each pays the utility and is paid, or null for the price of "
-        "the community",
+        "the community; of prosumers that of their load and photovoltaics",
     )
 
     _not_taken = check("name")(of_no_other_part)
@@ -90,18 +89,7 @@ class ProfileMembers(_Members):
     annual_kwh: Positive = Field(description="consumption of each in a year [kWh]")
     profile: str = Field(description="standard load profile")
 
-    @check("profile")
-    @classmethod
-    def _known_profile(cls, profile: str) -> str:
-        from hmesh.environment.standard_profiles import PROFILES
-
-        if profile not in PROFILES:
-            raise refuse(
-                f"no standard load profile is called {profile!r}",
-                allowed=", ".join(PROFILES),
-                suggestion=nearest(profile, PROFILES),
-            )
-        return profile
+    _profile = check("profile")(keys.known_profile)
 
 
 class FileMembers(_Members):
@@ -182,9 +170,6 @@ class ProsumerMembers(ProfileMembers):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if self.tariff is not None:
-            message = "prosumers pay the price of their community for all that they own"
-            raise refuse(message, place="tariff", allowed="null")
         if not (self.annual_kwh or self.pv_kw or self.owns):
             raise refuse(
                 "they use and own nothing", place="owns", allowed="a part, annual_kwh or pv_kw"

@@ -88,6 +88,16 @@ def _always(given: Given) -> bool:
     return True
 
 
+def _generation_is_paid(given: Given) -> bool:
+    """Return whether somebody pays a price that follows from the cost of generation."""
+    places = content_of(given.of("communities")).values()
+    if any(content_of(place).get("members") for place in places):
+        return True
+    there = [each for each in sections_first() if given.has_section(each.name)]
+    apart = [bool(each.settles_apart) and bool(each.part("settles_apart")(given)) for each in there]
+    return not there or not all(apart) or given.has_section("prosumers")
+
+
 def _bargains(given: Given) -> bool:
     return given.bargains
 
@@ -124,6 +134,8 @@ class MoneyDefault:
         Where it is from.
     used
         Whether it has any effect in a scenario.
+    unused
+        The amount where it has none, where that is another one.
     """
 
     key: str
@@ -132,6 +144,7 @@ class MoneyDefault:
     unit: str
     source: str
     used: Callable[[Given], bool]
+    unused: float | None = None
 
     @property
     def is_zero(self) -> bool:
@@ -168,8 +181,14 @@ def by_key(*amounts: MoneyDefault) -> Mapping[str, MoneyDefault]:
 
 
 OF_EVERY_RUN = by_key(
-    MoneyDefault("generation_cost.quadratic", 5.0e-4, "JPY", PER_KWH2, THREE_COMMUNITIES, _always),
-    MoneyDefault("generation_cost.linear", 10.14, "JPY", PER_KWH, THREE_COMMUNITIES, _always),
+    MoneyDefault(
+        "generation_cost.quadratic", 5.0e-4, "JPY", PER_KWH2, THREE_COMMUNITIES,
+        _generation_is_paid, unused=0.0,
+    ),
+    MoneyDefault(
+        "generation_cost.linear", 10.14, "JPY", PER_KWH, THREE_COMMUNITIES, _generation_is_paid,
+        unused=0.0,
+    ),
     MoneyDefault("generation_cost.fixed", 0.0, "JPY", "money/h", THREE_COMMUNITIES, _always),
     MoneyDefault("prices.utility", (0.0, 70.0), "JPY", PER_KWH, THREE_COMMUNITIES, _bargains),
     MoneyDefault("prices.aggregator", (0.0, 70.0), "JPY", PER_KWH, THREE_COMMUNITIES, _bargains),

@@ -6,7 +6,7 @@ from hmesh.runs.scenarios.base import Money, Positive, Section
 
 
 class PriceResponse(Section):
-    """What a store values the energy at that it holds, lam e - theta e^2 / 2 of the energy e."""
+    """Utility of the energy e in a storage, lam e - theta e^2 / 2."""
 
-    lam: Money = Field(description="worth of the first energy stored [money/kWh]")
-    theta: Positive = Field(description="by how much it falls with each kWh stored [money/kWh^2]")
+    lam: Money = Field(description="marginal utility of the first kWh stored [money/kWh]")
+    theta: Positive = Field(description="slope of marginal utility per kWh stored [money/kWh^2]")

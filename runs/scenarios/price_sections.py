@@ -72,7 +72,7 @@ class PriceRules(Section):
     )
     without_vehicles: Literal["pass_through", "profit_max"] = Field(
         default="pass_through",
-        description="how a community in which nobody answers to prices sets its own",
+        description="price rule of a community without price response",
     )
     retail: Literal["marginal", "average"] = Field(
         default="marginal", description="which generation cost typical charging pays"
@@ -106,10 +106,10 @@ class GameSettings(Section):
     )
     bids: Literal["prices", "curves"] = Field(
         default="prices",
-        description="whether those who negotiate answer to prices, or send their whole curves",
+        description="whether bids are energies at offered prices, or whole demand curves",
     )
     losses: Literal["known", "ignored"] = Field(
-        default="known", description="whether the utility's price counts losses of the lines"
+        default="known", description="whether the utility anticipates losses of the lines"
     )
     tolerance: Annotated[float, Field(gt=0, le=0.1)] = Field(
         default=1.0e-6, description="accuracy of a negotiated price [share of the price range]"
@@ -118,6 +118,4 @@ class GameSettings(Section):
     grid_zooms: Annotated[int, Field(ge=0, le=12)] = Field(
         default=3, description="how often the enumeration is refined tenfold around its best price"
     )
-    leaders: Leaders = Field(
-        default=Leaders(), description="who sets prices how under the strategy leaders"
-    )
+    leaders: Leaders = Field(default=Leaders(), description="price rules of the strategy leaders")

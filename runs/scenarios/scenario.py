@@ -123,7 +123,7 @@ class Scenario(Section):
     )
     prices: PriceRules = Field(default=PriceRules(), description="bounds and rules of the prices")
     expected_price: ExpectedPriceSettings = Field(
-        default=ExpectedPriceSettings(), description="what members expect their community to ask"
+        default=ExpectedPriceSettings(), description="forecast of the price of their community"
     )
     game: GameSettings = Field(default=GameSettings(), description="how prices are found")
     communities: dict[str, Community] = Field(description="communities by name")
@@ -131,13 +131,13 @@ class Scenario(Section):
         default=(), description="roads between communities: a list, or a network in a file"
     )
     grid: GridSettings = Field(
-        default=GridSettings(), description="lines between the utility and all"
+        default=GridSettings(), description="lines between the utility and the communities"
     )
     location: Location | None = Field(
         default=None, description="where the communities are, or null where nothing needs it"
     )
     travel: Travel = Field(default=PlannedTravel(), description="how vehicles travel")
-    chance: Chances = Field(default=Chances(), description="what is left to chance in a run")
+    chance: Chances = Field(default=Chances(), description="random processes of a run")
     growth: GrowthSettings = Field(default=GrowthSettings(), description="what grows over years")
     events: Annotated[tuple[ScenarioEvent, ...], Field(strict=False)] = Field(
         default=(), description="values that change at a time"
@@ -146,7 +146,9 @@ class Scenario(Section):
         default=(), description="agents that decide by a behaviour of a plugin"
     )
     messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
-    record: Record = Field(default=Record(), description="what is written beside the hours")
+    record: Record = Field(
+        default=Record(), description="further tables and figures of the results"
+    )
     checkpoint_every_h: Positive | None = Field(
         default=168.0, description="simulated time between checkpoints [h], or null for none"
     )

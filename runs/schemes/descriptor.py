@@ -228,6 +228,9 @@ class SchemeDescriptor:
         `PriceTable`.
     searches_price
         Whether it finds a price by the solver of the game, a function of what a scenario gives.
+    settles_apart
+        Whether its agents pay by a tariff of their own alone, whatever energy costs to generate; a
+        function of what a scenario gives.
     size_note
         A line where its tables get very long, a function of the scenario.
     pays
@@ -281,6 +284,7 @@ class SchemeDescriptor:
     money: Part = ()
     price_tables: Part = ()
     searches_price: Part = ()
+    settles_apart: Part = ()
     size_note: Part = ()
     pays: str = ""
     without_devices: tuple[str, ...] = ()

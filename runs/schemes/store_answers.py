@@ -12,7 +12,7 @@ from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.remaining_stores import PerStore, Remainder, RemainingStores, each_or_one
 from hmesh.environment.population import Population
 from hmesh.runs.results.buffer import Coded
-from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.world.priced_grid import answering_nodes
 
 if TYPE_CHECKING:
@@ -301,3 +301,25 @@ def one_store_each(storage: str, group: Rows, groups: Sequence[str]) -> StoreLis
     """
     owner, same = np.arange(len(group)), np.zeros(len(group), dtype=np.intp)
     return StoreList(owner, same, [storage], group, [(name, storage) for name in groups])
+
+
+class StoreScheme(Scheme):
+    """A scheme with stores that answer to the price of the step, where a scenario lets them.
+
+    Attributes
+    ----------
+    answers : StoreAnswers or None
+        What they answer; None where they do not.
+    """
+
+    answers: StoreAnswers | None = None
+
+    def take_response(self, exchange_kwh: list[Each]) -> None:
+        """Take over what stores exchange at the price of the step, and draw it."""
+        assert self.answers is not None
+        self.answers.take(exchange_kwh)
+
+    def narrow(self, lower_kwh: Each, upper_kwh: Each) -> None:
+        """Let stores answer within narrower bounds."""
+        assert self.answers is not None
+        self.answering = self.answers.narrow(lower_kwh, upper_kwh)

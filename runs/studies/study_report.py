@@ -283,11 +283,13 @@ def _draw(section: ReportSection, bars: Bars, path: Path) -> None:
     """Draw the bars of a table, its first row on top, or its curves."""
     from matplotlib.figure import Figure
 
-    height = 4.5 if bars.curves else 1.2 + 0.3 * len(section.rows)
+    title = wrap(section.title, 90)
+    each = max(0.3, 0.14 * len(bars.values) + 0.06)
+    height = (4.5 if bars.curves else 1.2 + each * len(section.rows)) + 0.2 * len(title)
     figure = Figure(figsize=(8, height), layout="constrained")
     axes = figure.add_subplot()
     (_draw_curves if bars.curves else _draw_bars)(axes, section, bars)
-    axes.set_title("\n".join(wrap(section.title, 88)), fontsize="medium", loc="left")
+    figure.suptitle("\n".join(title), x=0.01, ha="left", fontsize="medium", fontweight="bold")
     figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(path, format="png", dpi=150)
 
@@ -302,7 +304,8 @@ def _draw_bars(axes: "Axes", section: ReportSection, bars: Bars) -> None:
         values = [cell if isinstance(cell, int | float) else 0 for cell in section.column(name)]
         axes.barh(
             where + (at - (len(bars.values) - 1) / 2) * height, values, height, label=name,
-            color=COLOURS[at % len(COLOURS)], hatch=HATCHES[at % len(HATCHES)], edgecolor="white",
+            color=COLOURS[at % len(COLOURS)], hatch=HATCHES[at % len(HATCHES)],
+            edgecolor="white", linewidth=0.4,
         )  # fmt: skip
     axes.set_yticks(where, labels)
     axes.invert_yaxis()

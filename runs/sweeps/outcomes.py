@@ -68,12 +68,12 @@ class Shapes:
         for shape in self.two:
             peaks = " and ".join(f"{peak:,.4g}" for peak in shape.humps.peaks)
             yield (
-                f"{self.stated(shape)} has two humps, near {peaks}: its mean describes neither "
-                f"(dip test, p = {shape.humps.p:.3g})"
+                f"{self.stated(shape)} is bimodal, with modes near {peaks}: its mean describes "
+                f"neither (dip test, p = {shape.humps.p:.3g})"
             )
         if self.every and not self.two:
             yield (
-                f"No outcome has two humps (dip test of {len(self.every):,} distributions, "
+                f"No outcome is bimodal (dip test of {len(self.every):,} distributions, "
                 f"p >= {LEVEL:g})"
             )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.last_digits import anything, settled
 from hmesh.runs.investment_rows import WHOLE_YEAR, Worth, compared_worth
 from hmesh.runs.number_text import fixed
+from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.registry import schemes
 from hmesh.runs.strategy_names import strategy_label
 from hmesh.runs.summary_rows import money
 from hmesh.runs.sweeps.plan_differences import value_text
+from hmesh.runs.sweeps.size_assumptions import assumption_table, assumptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,11 +25,6 @@ if TYPE_CHECKING:
 
 _FIGURES = (
     "running_cost", "investment", "years", "interest_rate", "lifetime_years", "fade_per_year"
-)  # fmt: skip
-# Keys whose amounts and lives on which the worth of devices depends, by the end of their names.
-_ASSUMED = (
-    "_price_per_kwh", "_price_per_kw", "interest_rate", "lifetime_years", "calendar_fade",
-    "cycle_fade", "wear",
 )  # fmt: skip
 
 
@@ -121,7 +118,8 @@ def size_table(ensemble: "Ensemble") -> "Table":
     plan, currency = ensemble.plan, ensemble.currency
     for key in plan.keys:
         table.add_column(plan.short_keys[key], justify="right", no_wrap=True)
-    table.add_column("strategy", no_wrap=True)
+    # Where there is no room for all, names break and numbers stay whole.
+    table.add_column("strategy")
     for head in (
         f"devices\n[{currency}]", f"cost\n[{currency}/a]", "payback\n[a]",
         f"present\nvalue [{currency}]", "return\n[%]", "",
@@ -152,7 +150,7 @@ def _number(value: float, digits: int) -> str:
 
 
 def size_lines(ensemble: "Ensemble") -> Iterator[str]:
-    """Yield the answer in a sentence, and what it assumes, a line for each key."""
+    """Yield the answer in a sentence, and what it takes of later years."""
     found = best(sized(ensemble))
     assert found.worth is not None
     plan = ensemble.plan
@@ -172,19 +170,14 @@ def size_lines(ensemble: "Ensemble") -> Iterator[str]:
             yield f"{plan.short_keys[key]} is at the end of its values: more of them may pay more"
     else:
         yield "no size pays for itself within the life of the devices"
-    yield "assumed:"
-    for key, value in _assumed(plan.scenario, ""):
-        yield f"  {key}: {value_text(value)}"
-    yield "  years to come: each as those of the run, at the same prices"
+    yield "years to come: each as those of the run, at the same prices"
 
 
-def _assumed(part: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
-    """Yield the keys of a resolved scenario on which the worth of devices depends."""
-    paying = {each.name for each in schemes().values() if each.pays}
-    for name, value in part.items():
-        key = f"{above}{name}"
-        if isinstance(value, Mapping):
-            if above or name in paying:
-                yield from _assumed(value, f"{key}.")
-        elif above and name.endswith(_ASSUMED) and isinstance(value, int | float):
-            yield key, value
+def size_assumptions(ensemble: "Ensemble") -> Iterator["Table"]:
+    """Yield what the worth of devices rests on, a table for each section of the scenario."""
+    there = [each for each in sized(ensemble) if each.worth is not None]
+    plan = ensemble.plan
+    known = dict.fromkeys(each.scheme for each in there)
+    found = assumptions(Scenario.model_validate(plan.scenario), known, plan.keys)
+    for section, lines in found.items():
+        yield assumption_table(section, lines)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.membership import chance_to_take_part, expected_savings
-from hmesh.runs.scenarios.local_exchange_section import Membership
+from hmesh.runs.scenarios.membership_keys import Membership
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation

@@ -244,6 +244,11 @@ class TariffMeters:
             self.payers.kind, self.bought_kwh, self.sold_kwh, self.paid, self.received, self.rows
         )
 
+    @property
+    def bill(self) -> float:
+        """What all of them pay in the step less what they are paid [money]."""
+        return float(self.paid.sum()) - float(self.received.sum())
+
     def sums(self) -> dict[str, float]:
         """Return the energies and the parts of the bills of the step."""
         prefix, bill = self.payers.prefix, 0.0

@@ -70,17 +70,17 @@ def _power(data: RunData, power: dict[str, FloatArray], note: str) -> Chart | No
     for s, strategy in enumerate(data.strategies):
         own, sent = (float(power[name][s].sum()) * data.step_h for name in ("own_kwh", "sent_kwh"))
         findings[strategy] = (
-            f"batteries give {energy_text(own)} to their own buildings and "
+            f"batteries deliver {energy_text(own)} to their own buildings and "
             f"{energy_text(sent) if anything(sent) else 'nothing'} to others"
             if anything([own, sent])
             else "there are no batteries"
         )
     return balance(
-        data, "battery_power", "What batteries take and give", findings,
+        data, "battery_power", "Charging and discharging of the batteries", findings,
         [Part("charged", power["charged_kwh"], CHARGED)],
         [
-            Part("given to the own building", power["own_kwh"], OWN),
-            Part("given to other buildings", power["sent_kwh"], SENT),
+            Part("delivered to the own building", power["own_kwh"], OWN),
+            Part("delivered to other buildings", power["sent_kwh"], SENT),
         ],
         note=note,
     )  # fmt: skip
@@ -119,7 +119,7 @@ def _exchange(data: RunData) -> Chart | None:
     if shared:
         notes.append(f"all buildings belong to {shared}")
     return heat(
-        data, "battery_exchange", "Which buildings give to which others", findings, shown,
+        data, "battery_exchange", "Energy exchanged between buildings", findings, shown,
         power[:, :, day], "kW", note="; ".join(filter(None, notes)),
     )  # fmt: skip
 

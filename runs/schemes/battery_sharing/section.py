@@ -94,11 +94,6 @@ class BatterySharing(SchemeSection):
     )
 
     @property
-    def stores_answer(self) -> bool:
-        """Whether its stores answer to prices with what their own rule leaves."""
-        return self.price_response is not None
-
-    @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """The dataset whose market sets prices at which energy is valued."""
         tariff = None if self.economics is None else self.economics.tariff

@@ -26,9 +26,9 @@ from hmesh.runs.schemes.battery_sharing.running_deviation import RunningDeviatio
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 from hmesh.runs.schemes.battery_sharing.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.schemes.plugin_energies import decided_kwh
-from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import BATTERY, first_recorded
-from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, StoreScheme, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -41,7 +41,7 @@ ANSWERING = StoreNames(
 )
 
 
-class BatterySharingScheme(Scheme):
+class BatterySharingScheme(StoreScheme):
     """Batteries of buildings that charge by night and cover the load by day.
 
     Parameters
@@ -99,7 +99,6 @@ class BatterySharingScheme(Scheme):
         self.measured = RunningDeviation()
         self.started_kwh = float(self.batteries["energy_kwh"].sum())
         count = len(self.batteries)
-        self.answers: StoreAnswers | None = None
         if self.shared.given.price_response is not None and self.strategy != "no_battery":
             inhabited, group = np.unique(self.community, return_inverse=True)
             names = [setting.communities[m] for m in inhabited.tolist()]
@@ -178,11 +177,6 @@ class BatterySharingScheme(Scheme):
         )
         bounds = self._everybody.exchange_bounds()
         self.answering = self.answers.offer(remainder_of(own, done, bounds))
-
-    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
-        """Take over what batteries exchange at the price of the step."""
-        assert self.answers is not None
-        self.answers.take(exchange_kwh)
 
     @property
     def response_kwh(self) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         *_measured(every[0]),
         ("batteries' capacity [MWh]", lambda t: t["battery_capacity_kwh"] / 1e3, two, False),
         *capacity_rows(every, "battery", "batteries'"),
-        ("batteries give [MWh]", lambda t: t["battery_discharged_kwh"] / 1e3, two, False),
+        ("batteries deliver [MWh]", lambda t: t["battery_discharged_kwh"] / 1e3, two, False),
         ("  to other buildings [MWh]", lambda t: t["battery_exchanged_kwh"] / 1e3, two, False),
         ("  lost on lines [MWh]", lambda t: t["battery_line_loss_kwh"] / 1e3, two, False),
         ("lost in batteries [MWh]", lambda t: t["battery_conversion_loss_kwh"] / 1e3, two, False),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Tally
-from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.known_stores import KnownStores
@@ -239,6 +239,8 @@ class CommunityStorageAudit(SchemeAudit):
         self._behaving = behaviours_of(self.inputs, "community_storage")
         yield from self._checks_of_tables()
         yield from by_design(self._behaving, "households", ["draw of all that each may"])
+        not_applying = ["who is served first", "what each is allowed"]
+        yield from rules_by_design(self.follows, "what households may draw", not_applying)
 
     def _checks_of_tables(self) -> Iterator[Check]:
         if not self.used:

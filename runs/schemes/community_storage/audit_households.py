@@ -21,6 +21,7 @@ from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
 from hmesh.runs.schemes.community_storage.audit_units import in_part, storages_of
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
 from hmesh.runs.schemes.community_storage.setting import CommunityStorageSetting
+from hmesh.runs.strategy_names import is_own
 
 NORMAL, OPTIMAL = "community_storage_normal", "community_storage_optimal"
 # Less than this is no lack [kWh].
@@ -197,7 +198,7 @@ class HouseholdChecks:
                 *found, short[step, s] = self._slot(step, s)
                 place[step, s], granted[step, s], charge[step, s] = found
         if self.inputs.reliable:
-            if not len(self.own_way):
+            if not len(self.own_way) and not any(map(is_own, self.follows)):
                 self.counts["counts.households_served_less_than_allowed"] = short
             unknown = np.isnan(rows["average_kwh"]).sum(axis=2)
             self.counts["counts.households_not_ranked"] = unknown
@@ -206,7 +207,12 @@ class HouseholdChecks:
             tally.add(relative(self.tables.storages["charge_kwh"], charge), units)
         over = rows["drawn_kwh"] - np.minimum(rows["granted_kwh"], rows["demand_kwh"])
         tally.add(np.maximum(over, -rows["drawn_kwh"]).clip(0.0), label)
-        left = relative(rows["drawn_kwh"], rows["granted_kwh"])
+        # A rule of a plugin may grant more than a household uses.
+        more = np.array([is_own(strategy) for strategy in self.follows])[:, None]
+        due = np.where(
+            more, np.minimum(rows["granted_kwh"], rows["demand_kwh"]), rows["granted_kwh"]
+        )
+        left = relative(rows["drawn_kwh"], due)
         left[:, :, self.own_way] = 0.0
         tally.add(left, label)
         drawn = np.stack(
@@ -236,11 +242,17 @@ class HouseholdChecks:
         for row, (unit, rule) in enumerate(zip(self.units, self.rules.storages, strict=True)):
             there = bool(supplied[row])
             own = self.own[row] if there else self.own[row][:0]
-            served = own[ranked(average[own].tolist(), rule.dischargers)].tolist()
-            alpha = float(storages["alpha"][step, s, row])
-            wanted = allowance(
-                self.demand[step, served], least[served], shared.most_kwh[served], alpha
-            ).tolist()
+            if is_own(self.follows[s]):
+                # Whom a rule of a plugin serves is not judged, but what the storage can give is.
+                places = rows["place"][step, s, own].astype(np.int64)
+                served = own[np.argsort(places)][(places == 0).sum() :][: rule.dischargers].tolist()
+                wanted = rows["granted_kwh"][step, s, served].tolist()
+            else:
+                served = own[ranked(average[own].tolist(), rule.dischargers)].tolist()
+                alpha = float(storages["alpha"][step, s, row])
+                wanted = allowance(
+                    self.demand[step, served], least[served], shared.most_kwh[served], alpha
+                ).tolist()
             sun = float(storages["generation_kwh"][step, s, row])
             part = float(self.part[step, row])
             bright = there and sun >= rule.charge_above_kw * part * self.inputs.step_h

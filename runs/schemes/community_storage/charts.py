@@ -31,16 +31,16 @@ def storage_power(data: RunData, sums: StepSums) -> Chart | None:
     for s, strategy in enumerate(data.strategies):
         taken, spilled, given = (float(power[name][s].sum()) * data.step_h for name in power)
         findings[strategy] = (
-            f"storages take in {taken:,.1f} kWh of the {taken + spilled:,.1f} kWh that the sun "
-            f"gives, and deliver {given:,.1f} kWh"
+            f"storages store {taken:,.1f} kWh of the {taken + spilled:,.1f} kWh that plants "
+            f"generate, and deliver {given:,.1f} kWh"
             if strategy in sums.strategies
             else "there is no storage"
         )
     return balance(
-        data, "storage_power", "What storages take and deliver", findings,
+        data, "storage_power", "Charging and delivery of the storages", findings,
         [
             Part("generated and stored", power["charge_kwh"], STORED),
-            Part("generated and spilled", power["spilled_kwh"], SUN),
+            Part("generated and curtailed", power["spilled_kwh"], SUN),
         ],
         [Part("delivered to households", power["delivered_kwh"], DELIVERED)],
     )  # fmt: skip
@@ -90,7 +90,7 @@ def _households(data: RunData) -> Chart | None:
         ]
 
     return Chart(
-        data, "storage_households", "What storages deliver to households", what="power",
+        data, "storage_households", "Delivery of storages to households", what="power",
         unit="kW", **of_strategies(data, of),
     )  # fmt: skip
 

@@ -79,7 +79,7 @@ def _charging_finding(data: RunData, sums: StepSums) -> str:
         f"{share} under {strategy_name(strategy)}"
         for share, strategy in zip(shares, sums.strategies, strict=True)
     ]
-    return f"Of what plants generate, storages take in {' and '.join(lines)}"
+    return f"Of the generation of plants, storages store {' and '.join(lines)}"
 
 
 def draw_households(data: RunData) -> Drawing:
@@ -141,7 +141,7 @@ def draw_iterations(data: RunData) -> Drawing:
     ends = [float(least.loc[alphas[end]]) / capacity for end in (0, -1)]
     first, last = percents(ends)
     finding = (
-        f"The larger alpha, the emptier {storage} gets before the sun returns: down to {first} "
+        f"The larger alpha, the emptier {storage} gets before sunrise: down to {first} "
         f"with alpha {alphas[0]}, {last} with alpha {alphas[-1]}"
         if ends[1] < ends[0] and first != last
         else f"{capital(str(storage))} is planned to hold {first} at least, with any alpha"

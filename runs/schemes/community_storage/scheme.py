@@ -43,6 +43,7 @@ SCHEME = SchemeDescriptor(
     pays="storage",
     file_problems=".plants:plant_problems",
     warnings=".warnings:storage_warnings",
+    rules=".own_rules:RULES",
     deciding="hmesh.agents.community_storage:ServedHousehold",
     outages_in_part=True,
 )

@@ -293,11 +293,6 @@ class CommunityStorage(SchemeSection):
         "the price of the step, or null where it does not",
     )
 
-    @property
-    def stores_answer(self) -> bool:
-        """Whether its stores answer to prices with what their own rule leaves."""
-        return self.price_response is not None
-
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that storages add under a community."""
         here = any(storage.community == community for storage in self.storages)

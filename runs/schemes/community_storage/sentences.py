@@ -15,5 +15,5 @@ def sentence(totals: Totals, currency: str) -> Sentence:
         ", for a credit of ",
         Figure("storage_credit", totals["storage_credit"],
                money(totals["storage_credit"], currency)),
-        "; plants spill ", energy(totals, "plant_spilled_kwh"), ". ",
+        "; plants curtail ", energy(totals, "plant_spilled_kwh"), ". ",
     )  # fmt: skip

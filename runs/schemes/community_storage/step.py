@@ -12,6 +12,7 @@ from hmesh.agents.storage_controllers import StorageControllers
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
 from hmesh.markets.allowance_iteration import Iterations
 from hmesh.runs.investment_rows import fade_figures, investment_figures
+from hmesh.runs.schemes.community_storage.own_rules import RULES, StorageRule
 from hmesh.runs.schemes.community_storage.pilot_world import loads_of
 from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
 from hmesh.runs.schemes.community_storage.records import (
@@ -25,9 +26,10 @@ from hmesh.runs.schemes.community_storage.setting import (
     UNUSED,
     CommunityStorageSetting,
 )
-from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.plugin_energies import decided_kwh
+from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import STORAGE
-from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, StoreScheme, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -40,7 +42,7 @@ ANSWERING = StoreNames(
 )
 
 
-class CommunityStorageSharing(Scheme):
+class CommunityStorageSharing(StoreScheme):
     """Storages that photovoltaics charge, and the households that they serve in turn.
 
     Parameters
@@ -51,7 +53,7 @@ class CommunityStorageSharing(Scheme):
     Attributes
     ----------
     strategy : str
-        What the storages do: nothing, normal or optimal operation.
+        What the storages do: nothing, normal or optimal operation, or the rule of a plugin.
     shared : CommunityStorageSetting
         What all strategies share.
     households : ServedHouseholds
@@ -69,6 +71,8 @@ class CommunityStorageSharing(Scheme):
         self.shared: CommunityStorageSetting = setting.schemes["community_storage"]
         self.rules = self.shared.rules
         self.strategy = strategy_within("community_storage", simulation.strategy)
+        rule = RULES.get(self.strategy)
+        self._rule: StorageRule | None = None if rule is None else rule()
         self.households = ServedHouseholds(
             simulation, self.shared.households.fork(), len(self.shared.names)
         )
@@ -82,7 +86,6 @@ class CommunityStorageSharing(Scheme):
             grid_charging=self.rules.grid_charging,
         )
         self.fade = self.shared.fade() if self.used else None
-        self.answers: StoreAnswers | None = None
         if self.rules.price_response is not None and self.used:
             names = self.shared.names
             self.answers = StoreAnswers(
@@ -144,7 +147,13 @@ class CommunityStorageSharing(Scheme):
                 self.controllers.population.set("capacity_kwh", left)
             self._begin_day(step)
         least = self.shared.least_kwh[slot_by_clock(self.shared.calendar, step)]
-        self.controllers.act(self._averages(step), least, self.shared.most_kwh, self.supplied)
+        allowed = None
+        if self._rule is not None:
+            found = self._rule.decide(self)
+            allowed = decided_kwh(self.strategy, found, len(self.households))
+        self.controllers.act(
+            self._averages(step), least, self.shared.most_kwh, self.supplied, allowed
+        )
         if (night := self.rules.night_charging) is not None:
             charges = self.supplied & night.holds(self.shared.calendar.hour_of_day(step))
             level = night.soc * self.controllers.population["capacity_kwh"]
@@ -160,11 +169,6 @@ class CommunityStorageSharing(Scheme):
         bounds = controllers.answer_bounds()
         left = remainder_of(controllers.population, controllers.exchange_kwh, bounds)
         self.answering = self.answers.offer(left)
-
-    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
-        """Take over what storages exchange at the price of the step."""
-        assert self.answers is not None
-        self.answers.take(exchange_kwh)
 
     def _averages(self, step: int) -> NDArray[np.float64]:
         whole = len(self._day) if self.static else None

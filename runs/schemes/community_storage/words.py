@@ -40,7 +40,7 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("  from the storage [kWh]", lambda t: t["storage_delivered_kwh"], loss, False),
         ("  from the storage [%]", _from_storage, one, False),
         ("plants' energy stored [kWh]", lambda t: t["plant_stored_kwh"], loss, False),
-        ("  spilled [kWh]", lambda t: t["plant_spilled_kwh"], loss, False),
+        ("  curtailed [kWh]", lambda t: t["plant_spilled_kwh"], loss, False),
         *_from_grid(every),
         *capacity_rows(every, "storage", "storages'"),
         ("households' credit [{currency}]", lambda t: t["storage_credit"], money, False),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
-from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
+from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.house_dispatch import (
     battery_after,
@@ -29,6 +29,7 @@ from hmesh.runs.audits.scheme_audit import (
     Payments,
     SchemeAudit,
 )
+from hmesh.runs.audits.stated_bills import BillAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.prosumer_parts import limited_groups
@@ -40,6 +41,7 @@ from hmesh.runs.schemes.composite_storage.audit_house_figures import figures_of_
 from hmesh.runs.schemes.composite_storage.audit_houses import RecordedHouses
 from hmesh.runs.schemes.composite_storage.audit_messages import KINDS, PARTIES, check_house_messages
 from hmesh.runs.schemes.composite_storage.audit_replay import decided_again
+from hmesh.runs.schemes.composite_storage.own_rules import equipped_as
 from hmesh.runs.schemes.composite_storage.records import RESPONDING
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
@@ -62,7 +64,9 @@ class CompositeStorageAudit(SchemeAudit):
         assert settings is not None
         self.settings = settings
         self.setting: CompositeStorageSetting | None = inputs.of_scheme("composite_storage")
-        self.strategies = strategies_within("composite_storage", inputs.strategies)
+        self.follows = strategies_within("composite_storage", inputs.strategies)
+        # Which storages houses have.
+        self.strategies = [equipped_as(strategy) for strategy in self.follows]
         self.groups = [group.name for group in settings.groups]
         self.community = [inputs.communities.index(g.community) for g in settings.groups]
         rows = TableReader(
@@ -165,14 +169,18 @@ class CompositeStorageAudit(SchemeAudit):
             return FILE_GONE
         g = self.groups.index(group)
         rows, m = setting.groups[g], self.community[g]
-        if replay.recorded < rows.stop or share is None:
+        if replay.recorded < rows.stop:
             return "not all their houses are written down"
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)[:, :, m, None]
         bought, sold = (replay.rows[name][:, :, rows] for name in ("import_kwh", "export_kwh"))
         prices = setting.prices
         tax = prices.carbon_tax * prices.emission_factor
-        paid = (price + tax) * bought + setting.base_charge[:, None, None]
-        received = share * price * sold
+        if share is None:
+            paid, received = self._by_tariff(setting, rows, bought, sold)
+            paid = paid + tax * bought
+        else:
+            paid = (price + tax) * bought + setting.base_charge[:, None, None]
+            received = share * price * sold
         if self.answers_of is not None:
             exchange = self.answers_of.exchange_kwh
             for first in (0, self.recorded):
@@ -181,6 +189,26 @@ class CompositeStorageAudit(SchemeAudit):
                 bought, sold = bought + more, sold + less
                 paid, received = paid + price * more, received + price * less
         return MemberFlows(bought, sold, paid, received, np.full((1, 1, 1), m))
+
+    def _by_tariff(
+        self,
+        setting: CompositeStorageSetting,
+        rows: slice,
+        bought: NDArray[np.float64],
+        sold: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what meters pay and are paid, each (steps, strategies, houses) [money]."""
+        monthly = setting.bill.monthly
+        kinds = () if monthly is None else monthly.kinds
+        own = np.arange(rows.start, rows.stop)
+        tariff, energy = self.settings.tariff, setting.bill.energy
+        audit = BillAudit(self.inputs, tariff, energy, own, kinds, "house")
+        sides = np.zeros((2, *bought.shape))
+        for s in range(bought.shape[1]):
+            parts = audit.parts(bought[:, s], sold[:, s], setting.bill.feed_in)
+            for kind, amount in parts.items():
+                sides[int(kind in ("house_feed_in", "house_net_metering")), :, s] += amount
+        return sides[0], sides[1]
 
     def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
         """Return what each house of a group draws by its manager, less what it delivers."""
@@ -223,7 +251,7 @@ class CompositeStorageAudit(SchemeAudit):
         if setting is None:
             return None
         return RecordedHouses(
-            self.run, self.inputs, setting, self.strategies, self.recorded,
+            self.run, self.inputs, setting, self.follows, self.recorded,
             self.hours["community_price"], self.answers_of,
         )  # fmt: skip
 
@@ -244,7 +272,11 @@ class CompositeStorageAudit(SchemeAudit):
             yield Check(f"{PREFIX}charges of months", None, np.nan, 0.0, "", note=note)
         behaving = behaviours_of(self.inputs, "composite_storage")
         yield from self._one_by_one(self.replay, setting, by_rules=not behaving)
-        yield from by_design(behaving, "managers", ["managers decide by their rules"])
+        by_their_rules = "managers decide by their rules"
+        yield from by_design(behaving, "managers", [by_their_rules])
+        yield from rules_by_design(
+            self.follows, "what batteries and tanks exchange", [by_their_rules]
+        )
         if self.answers_of is not None:
             hold_house_answers(
                 self.answers_of, setting, self.strategies, self.replay.rows, self.replay.parts,
@@ -252,9 +284,7 @@ class CompositeStorageAudit(SchemeAudit):
             )  # fmt: skip
             yield from self.answers_of.checks()
         asked = self.hours["community_price"]
-        yield check_house_messages(
-            self.run, self.inputs, setting, self.strategies, self.sums, asked
-        )
+        yield check_house_messages(self.run, self.inputs, setting, self.follows, self.sums, asked)
 
     def _one_by_one(
         self, replay: RecordedHouses, setting: CompositeStorageSetting, *, by_rules: bool

@@ -49,8 +49,11 @@ class CheapestDispatch:
         ends = np.append(begins, [self.inputs.steps] * 2)[2 : len(first) + 2]
         return list(zip(first.tolist(), ends.tolist(), strict=True))
 
-    def _costs(self) -> Iterator[tuple[str, float, float, float]]:
-        """Yield of two days of a house where it is, and its cost, the least and that of the run."""
+    def _costs(self) -> Iterator[tuple[int, str, float, float, float]]:
+        """Yield of two days of a house under which strategy and where it is, and three costs.
+
+        They are its own, the least and that of the run.
+        """
         last = self.inputs.steps - 1
         for house, windows in self._chosen.items():
             needs = self.setting.series.of_house(house)
@@ -93,7 +96,7 @@ class CheapestDispatch:
                     )  # fmt: skip
                     where = f"house {house} under {self.inputs.strategies[s]}, steps {first}-{end}"
                     whole = max(abs(float(cost.sum())), 1.0)
-                    yield where, float(cost[cut].sum()), least, whole
+                    yield s, where, float(cost[cut].sum()), least, whole
 
     def _sampled(self) -> str:
         return note_of(min(MOST_SOLVED, self._count), self._count, "days of houses, with the next,")
@@ -111,7 +114,9 @@ class CheapestDispatch:
             tally.note("plans by the prices of a market may miss the cheapest")
             return tally.check()
         tally.note(self._sampled())
-        for where, cost, least, whole in self._solved:
+        for s, where, cost, least, whole in self._solved:
+            if s not in self.houses.by_rules:
+                continue
             tally.add(np.array([max(cost - least, 0.0) / whole]), lambda at, w=where: w, None)  # type: ignore[misc]
         return tally.check()
 
@@ -124,7 +129,7 @@ class CheapestDispatch:
         return ""
 
     @cached_property
-    def _solved(self) -> list[tuple[str, float, float, float]]:
+    def _solved(self) -> list[tuple[int, str, float, float, float]]:
         return list(self._costs())
 
     def never_cheaper(self, there: NDArray[np.bool_]) -> Check:
@@ -136,7 +141,7 @@ class CheapestDispatch:
             return tally.check()
         tally.note(self._sampled())
         gaps = []
-        for where, cost, least, whole in self._solved:
+        for _, where, cost, least, whole in self._solved:
             off = np.array([max(least - cost, 0.0) / whole])
             tally.add(off, lambda at, w=where: w, None)  # type: ignore[misc]
             gaps.append((cost - least) / max(abs(least), 1.0))

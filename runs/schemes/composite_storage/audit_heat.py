@@ -7,8 +7,9 @@ import numpy as np
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.heat_pumps import cop_at, rooms_as_store, tank_loss_at
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
-from hmesh.runs.schemes.composite_storage.audit_houses import BOTH, PREFIX, TANK_ALONE
+from hmesh.runs.schemes.composite_storage.audit_houses import PREFIX, TANK_ALONE
 from hmesh.runs.schemes.composite_storage.heat_pump_section import OutdoorCop, OutdoorTank
+from hmesh.runs.schemes.composite_storage.own_rules import BOTH
 from hmesh.runs.schemes.composite_storage.rooms_section import Rooms
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
 from hmesh.runs.world.dataset_files import load_dataset

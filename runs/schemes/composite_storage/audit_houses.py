@@ -24,11 +24,13 @@ from hmesh.runs.audits.reference.houses import Devices, Tariff, tariffs
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.composite_storage.own_rules import BOTH, equipped_as
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.strategy_names import is_own
 from hmesh.runs.world.expected_price import ExpectedPrice
 
 PREFIX = "houses with storages: "
-TANK_ALONE, BOTH = "thermal_tank", "hybrid_storage"
+TANK_ALONE = "thermal_tank"
 # Of how many houses the cheapest dispatch is found.
 MOST_SOLVED = 4
 FLOWS = (
@@ -90,7 +92,10 @@ class RecordedHouses:
         answers_of: AnswersOfStores | None = None,
     ) -> None:
         self.community_price, self.answers_of = community_price, answers_of
-        self.inputs, self.setting, self.strategies = inputs, setting, strategies
+        self.inputs, self.setting = inputs, setting
+        self.strategies = [equipped_as(strategy) for strategy in strategies]
+        # The numbers of those under which managers decide by rules that are known.
+        self.by_rules = [s for s, strategy in enumerate(strategies) if not is_own(strategy)]
         self.recorded = recorded
         self.sample = sample_of(recorded, [rows.start for rows in setting.groups])
         prices = setting.prices

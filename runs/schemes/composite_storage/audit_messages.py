@@ -10,6 +10,7 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
+from hmesh.runs.strategy_names import is_own
 from hmesh.runs.world.expected_price import ExpectedPrice
 
 # The parties as messages name them.
@@ -71,6 +72,7 @@ def check_house_messages(
             setting,
             {name: values[:, s].sum(axis=1) for name, values in sums.items()},
             community_price[:, s],
+            hears=setting.settings.manager == "rule_based" and not is_own(strategies[s]),
         )
         count = due["value"].size if kept else 0
         if len(said["step"]) != count:
@@ -98,6 +100,8 @@ def _due(
     setting: CompositeStorageSetting,
     sums: dict[str, Each],
     community_price: Each,
+    *,
+    hears: bool,
 ) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
     """Return what should be said in each step, arrays of shape (steps, messages), and its names.
 
@@ -109,11 +113,13 @@ def _due(
         What all houses do together, arrays of shape (steps,).
     community_price
         What every community asked, of shape (steps, communities) [money/kWh].
+    hears
+        Whether managers hear tariff and storages before they decide.
     """
     battery = sums["charge_kwh"] - sums["discharge_kwh"]
     tank = sums["tank_charge_kwh"] - sums["tank_discharge_kwh"]
     lines: list[tuple[int, str, str, str, Each]] = []
-    if setting.settings.manager == "rule_based":
+    if hears:
         lines = [
             *_notices(inputs, setting, community_price),
             (0, "HouseStorageReport", BATTERIES, HOUSES, sums["stored_kwh"]),

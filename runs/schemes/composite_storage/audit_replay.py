@@ -9,12 +9,7 @@ from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.drawn_part import drawn_part, enough, note_of
 from hmesh.runs.audits.reference.houses import Devices, House
 from hmesh.runs.audits.run_inputs import EXACT
-from hmesh.runs.schemes.composite_storage.audit_houses import (
-    FLOWS,
-    NEEDS,
-    PREFIX,
-    RecordedHouses,
-)
+from hmesh.runs.schemes.composite_storage.audit_houses import FLOWS, NEEDS, PREFIX, RecordedHouses
 
 # How many steps of houses decide again where houses are many, under each strategy.
 MOST_DECIDED = 40_000
@@ -38,10 +33,10 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
     tally.note(note_of(len(chosen), houses.recorded, "houses"))
     names = [f"house {house}" for house in chosen.tolist()]
     first = np.diff(houses.setting.day, prepend=houses.setting.day[0]) != 0
-    for s, strategy in enumerate(houses.strategies):
+    for s in houses.by_rules:
         stated, answers = houses.tariffs(s), houses.answers(s)
         sizes = houses.battery_kwh(s)
-        own, shape = houses.devices(strategy), (houses.inputs.steps, len(chosen))
+        own, shape = houses.devices(houses.strategies[s]), (houses.inputs.steps, len(chosen))
         at_cop = [
             own
             if (c, lost) == (own.cop, own.tank_loss_per_h)

@@ -30,6 +30,12 @@ def _of_a_community(given: Given) -> bool:
     return asked or given.of(f"{_TARIFF}.community") is True
 
 
+def houses_settle_apart(given: Given) -> bool:
+    """Return whether houses pay by their tariff alone, whatever energy costs to generate."""
+    answers = given.of("composite_storage.price_response") is not None
+    return not _of_a_community(given) and not answers
+
+
 def states_prices(tariff: Mapping[str, Any]) -> bool:
     """Return whether a tariff states its own prices; what it leaves out is then not charged."""
     return any(tariff.get(key) for key in ("bands", "file"))

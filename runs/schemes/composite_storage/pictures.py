@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 SEASONS = {"winter": (12, 1, 2), "spring": (3, 4, 5), "summer": (6, 7, 8), "autumn": (9, 10, 11)}
 COURSES = {
-    "sun": ("generation_kwh", "#E69F00"),
+    "photovoltaics": ("generation_kwh", "#E69F00"),
     "appliances and heat pump": ("used_kwh", INK),
     "bought": ("import_kwh", "#D55E00"),
     "sold": ("export_kwh", "#56B4E9"),
-    "battery gives": ("discharge_kwh", "#009E73"),
-    "tank's heat drawn": ("tank_discharge_kwh", "#CC79A7"),
+    "discharged from battery": ("discharge_kwh", "#009E73"),
+    "heat from tank": ("tank_discharge_kwh", "#CC79A7"),
 }
 YEAR_H = 8760.0
 SCHEME = "composite_storage"

@@ -1,11 +1,6 @@
 """What the scheme is called, and where its parts stand."""
 
-from hmesh.runs.schemes.descriptor import (
-    Phase,
-    ProsumerPart,
-    SchemeDescriptor,
-    StrategyDescriptor,
-)
+from hmesh.runs.schemes.descriptor import Phase, ProsumerPart, SchemeDescriptor, StrategyDescriptor
 
 SCHEME = SchemeDescriptor(
     name="composite_storage",
@@ -53,9 +48,11 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:house_warnings",
     money=".money:MONEY",
     price_tables=".money:price_tables",
+    settles_apart=".money:houses_settle_apart",
     size_note=".size:size_note",
     pays="house",
     prosumer_part=ProsumerPart("house", "houses", ".section:StorageHouseGroup"),
+    rules=".own_rules:RULES",
     deciding="hmesh.agents.storage_household:HomeEnergyManager",
     outages_in_part=True,
 )

@@ -18,7 +18,6 @@ from hmesh.runs.scenarios.base import (
 from hmesh.runs.scenarios.measured_series import MeasuredSeries
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.price_response_section import PriceResponse
-from hmesh.runs.scenarios.prosumer_parts import given_groups
 from hmesh.runs.schemes.composite_storage.house_keys import (
     BATTERY_ALONE,
     CaseSizes,
@@ -92,11 +91,6 @@ class CompositeStorage(SchemeSection):
     def expects_prices(self) -> bool:
         """Whether houses plan on the price that they expect of their community."""
         return self.tariff.community
-
-    @property
-    def stores_answer(self) -> bool:
-        """Whether storages answer to the price of the step."""
-        return self.price_response is not None
 
     @model_validator(mode="after")
     def _one_cop_of_plans(self) -> Self:
@@ -250,11 +244,6 @@ class CompositeStorage(SchemeSection):
         problems += names_given_twice(section.groups, place="groups.")
         if not section.groups and "communities" in info.data:
             problems.append(Problem("groups", "there is no house", "at least one group"))
-        places = info.data.get("communities", {})
-        given = given_groups("composite_storage", section, places)
-        if given < len(section.groups) and not section.tariff.community:
-            message = "prosumers pay the price of their community for all that they own"
-            problems.append(Problem("tariff", message, "community"))
         if problems:
             raise InputError(problems)
         return section

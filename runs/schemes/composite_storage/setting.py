@@ -21,9 +21,10 @@ from hmesh.markets.house_programme import Stored
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.composite_storage.house_keys import StorageHouseGroup, StorageSizes
 from hmesh.runs.schemes.composite_storage.least_cost import least_cost_sizes, mean_demand
+from hmesh.runs.schemes.composite_storage.own_rules import equipped_as
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.schemes.composite_storage.sources import HouseSources
-from hmesh.runs.strategy_names import STRATEGIES_OF
+from hmesh.runs.strategy_names import STRATEGIES_OF, is_own
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.stated_bill import no_bill, stated_bill
@@ -41,7 +42,7 @@ ENERGIES = (
     "appliances_kwh", "heat_kwh", "generation_kwh", "import_kwh", "export_kwh", "charge_kwh",
     "discharge_kwh", "heat_pump_kwh", "tank_charge_kwh", "tank_discharge_kwh", "unmet_heat_kwh",
 )  # fmt: skip
-NO_STORAGE, *WITH_STORAGE = STRATEGIES_OF[SCHEME]
+NO_STORAGE, *WITH_STORAGE = (name for name in STRATEGIES_OF[SCHEME] if not is_own(name))
 # The share of a dispatch's cost by which a plan may miss the cheapest where it needs binaries.
 PLAN_GAP = 1e-6
 
@@ -249,6 +250,7 @@ class CompositeStorageSetting:
 
     def sizes(self, strategy: str) -> StorageSizes:
         """Return the storages of each house under a strategy, tanks in the scenario's unit."""
+        strategy = equipped_as(strategy)
         if strategy == NO_STORAGE:
             return StorageSizes()
         if self.settings.sizing == "least_cost":

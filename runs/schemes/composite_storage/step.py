@@ -15,14 +15,16 @@ from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
 from hmesh.runs.investment_rows import fade_figures
 from hmesh.runs.schemes.composite_storage.house_payments import HousePayments
+from hmesh.runs.schemes.composite_storage.own_rules import RULES, HouseRule
 from hmesh.runs.schemes.composite_storage.records import RESPONDING, write_houses, write_step
 from hmesh.runs.schemes.composite_storage.setting import (
     CREDITS,
     OF_EVERY_BILL,
     CompositeStorageSetting,
 )
-from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
-from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames
+from hmesh.runs.schemes.plugin_energies import decided_kwh
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreList, StoreNames, StoreScheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
 
@@ -35,7 +37,7 @@ ANSWERING = StoreNames("composite_storage", "houses", "houses", "house", "home_s
 YEAR_H = 8760.0
 
 
-class CompositeStorageHouses(Scheme):
+class CompositeStorageHouses(StoreScheme):
     """Houses with photovoltaics, heat pump, battery and tank.
 
     They settle with the utility, or with the aggregator where they pay the price of their
@@ -66,12 +68,14 @@ class CompositeStorageHouses(Scheme):
         self.simulation = simulation
         self.setting = setting
         self.strategy = strategy_within("composite_storage", simulation.strategy)
+        rule = RULES.get(self.strategy)
+        self._rule: HouseRule | None = None if rule is None else rule()
         self.houses = StorageHouses(
             simulation, setting.populations(self.strategy), setting.settings.memory
         )
         self.answers = self._answers()
         self._plans: tuple[Each, Each] | None = None
-        if setting.settings.manager == "foresight":
+        if setting.settings.manager == "foresight" and self._rule is None:
             self._plans = setting.plans(self.strategy)
         batteries, own = self.houses.columns.batteries, setting.settings.devices
         self._first_energy = batteries["energy_kwh"].sum()
@@ -117,11 +121,6 @@ class CompositeStorageHouses(Scheme):
             left = Remainder(*self.houses.room_left(self.decided))
             self.answering = self.answers.offer(left, idle=True)
 
-    def take_response(self, exchange_kwh: list[Each]) -> None:
-        """Draw what batteries and tanks exchange at the price of the step."""
-        assert self.answers is not None
-        self.answers.take(exchange_kwh)
-
     @property
     def deciding(self) -> AgentGroup[HomeEnergyManager]:
         """The managers of all houses."""
@@ -154,9 +153,13 @@ class CompositeStorageHouses(Scheme):
         columns.heat_pumps["cop"][:] = setting.cop[step]
         columns.tanks["loss_per_h"][:] = setting.tank_loss[step]
         self.houses.begin_step(load, heat, generation)
-        if self._plans is None:
+        self.missed = 0
+        if self._rule is not None:
+            found = self._rule.decide(self)
+            battery, tank = decided_kwh(self.strategy, found, 2, len(self.houses))
+            self.decided = self.houses.follow(step, battery, tank, there)
+        elif self._plans is None:
             self.decided = self.houses.decide(step, self._tariff(step), there)
-            self.missed = 0
         else:
             battery, tank = (plan[step] for plan in self._plans)
             self.decided = self.houses.follow(step, battery, tank, there)
@@ -232,11 +235,6 @@ class CompositeStorageHouses(Scheme):
     def answer_bounds(self) -> AnswerBounds | None:
         """Return within which bounds storages answer to the price of the step."""
         return None if self.answers is None else self.answers.bounds("houses")
-
-    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
-        """Let storages answer within narrower bounds."""
-        assert self.answers is not None
-        self.answering = self.answers.narrow(lower_kwh, upper_kwh)
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each house pays for what it draws and the state, and is paid."""

@@ -39,4 +39,4 @@ def _tanks_beside_rooms(houses: CompositeStorage) -> Iterator[Problem]:
         if getattr(houses.sizes, case).tank_kwh != getattr(CaseSizes(), case).tank_kwh
     ]
     for place in places:
-        yield Problem(f"composite_storage.{place}", "does not count, for rooms are the store")
+        yield Problem(f"composite_storage.{place}", "has no effect, since rooms store the heat")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, nearest
+from hmesh.environment.errors import InputError
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
@@ -36,18 +36,7 @@ class SiteLoad(MeasuredSeries):
     )
     profile: str = Field(default="g0", description="this profile")
 
-    @check("profile")
-    @classmethod
-    def _known_profile(cls, profile: str) -> str:
-        from hmesh.environment.standard_profiles import PROFILES
-
-        if profile not in PROFILES:
-            raise refuse(
-                f"no standard load profile is called {profile!r}",
-                allowed=", ".join(PROFILES),
-                suggestion=nearest(profile, PROFILES),
-            )
-        return profile
+    _profile = check("profile")(keys.known_profile)
 
     @model_validator(mode="after")
     def _follows_something(self) -> Self:
@@ -181,7 +170,7 @@ class SiteEconomics(Section):
 
 
 class MeteredSites(SchemeSection):
-    """Sites with one meter each, and the batteries that know their tariff."""
+    """Metered sites, and batteries operated for their tariff."""
 
     connects: ClassVar[str] = "sites"
 
@@ -264,3 +253,8 @@ class MeteredSites(SchemeSection):
                         place=f"groups.{g}.photovoltaics.pv_kw", allowed="a number [kW]",
                     )  # fmt: skip
         return self
+
+
+def sites_settle_apart(_: object) -> bool:
+    """Return that sites pay by the tariff of their meter, whatever energy costs to generate."""
+    return True

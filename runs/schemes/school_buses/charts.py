@@ -71,7 +71,7 @@ def bus_power(data: RunData) -> Chart | Drawing:
             lines[1] if energies[1] else "nothing"
         )
     chart = balance(
-        data, "school_power", "What school buses charge and sell", findings,
+        data, "school_power", "Charging and sales of school buses", findings,
         [Part("charged", charged, CHARGING)], [Part("sold to the utility", sold, SELLING)],
         finding=_power_finding(data), panel_in=1.7, sides="\u2190 sold   charged \u2192",
     )  # fmt: skip
@@ -98,8 +98,8 @@ def _critical_hours(data: RunData) -> Chart:
             for key in ("school_sold_kwh", "required_kwh")
         )
         finding = (
-            f"school buses sell {energy_text(given) if given else 'nothing'}; demand stands "
-            f"{energy_text(required)} above the base"
+            f"school buses sell {energy_text(given) if given else 'nothing'}; demand exceeds "
+            f"the base by {energy_text(required)}"
         )
         return finding, [
             Series("demand above the base", above[s], QUIET, "area"),
@@ -222,6 +222,4 @@ def _power_finding(data: RunData) -> str:
     lines = f"under {strategy_name(most)} school buses sell {energy_text(sold[most])}"
     if covered < (1.0 - 1e-9) * sold[most]:
         lines += f" and so cover {energy_text(covered)}"
-    return capital(
-        f"{lines} of the {required} by which demand stands above the base in critical hours"
-    )
+    return capital(f"{lines} of the {required} by which demand exceeds the base in critical hours")

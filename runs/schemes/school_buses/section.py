@@ -73,19 +73,20 @@ class CriticalHours(Section):
 
 
 class BusResponse(Section):
-    """What a parked bus values the energy at that it holds, lam e - theta e^2 / 2 of the energy e.
+    """Utility of the energy e in a parked bus, lam e - theta e^2 / 2.
 
-    A bus of n whose energy is worth what its school says has its lam, and n times its theta: so n
-    equal buses answer together as their school would.
+    By default a bus has the lam of its school, and its theta times the number of its buses: so
+    equal buses respond together as their school would.
     """
 
     lam: Money | None = Field(
         default=None,
-        description="worth of the first energy stored [money/kWh], or null for that of its school",
+        description="marginal utility of the first kWh stored [money/kWh], or null for that of its "
+        "school",
     )
     theta: Positive | None = Field(
         default=None,
-        description="by how much it falls with each kWh stored [money/kWh^2], or null for that of "
+        description="slope of marginal utility per kWh stored [money/kWh^2], or null for that of "
         "its school times its buses",
     )
 
@@ -120,17 +121,17 @@ class SchoolBuses(SchemeSection):
     discharge_efficiency: keys.DischargeEfficiency = 1.0
     lam: Preference = money(
         MONEY["school_buses.lam"],
-        "satisfaction of a school's first kWh; two bounds are drawn between",
+        "marginal utility of a school's first kWh; two bounds are drawn between",
     )
     theta: PositivePreference = money(
         MONEY["school_buses.theta"], "slope of marginal utility per kWh a school holds"
     )
     saturates: bool = Field(
-        default=True, description="whether energy beyond lam / theta is worth nothing more"
+        default=True, description="whether marginal utility is 0 beyond lam / theta"
     )
     origin: Literal["reserve", "empty"] = Field(
         default="reserve",
-        description="from where satisfaction counts energy: the lowest state of charge or empty",
+        description="from where utility counts energy: the lowest state of charge or empty",
     )
     reserve: bool = Field(
         default=True, description="keep back the energy of the rounds ahead of the next charging"
@@ -157,7 +158,7 @@ class SchoolBuses(SchemeSection):
 
     economics: BusEconomics | None = Field(
         default=None,
-        description="what chargers for both directions cost, and what money costs, or null",
+        description="price of bidirectional chargers, interest and life, or null",
     )
 
     price_response: BusResponse | None = Field(
@@ -165,11 +166,6 @@ class SchoolBuses(SchemeSection):
         description="what parked buses value energy at where it answers to the price of the step "
         "outside critical hours, unless buses charge after use, or null where it does not",
     )
-
-    @property
-    def stores_answer(self) -> bool:
-        """Whether its buses answer to prices with what their schedule leaves."""
-        return self.price_response is not None
 
     _ordered = check("incentive_price")(ordered)
 

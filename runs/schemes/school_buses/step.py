@@ -11,14 +11,14 @@ from hmesh.agents.remaining_stores import remainder_of
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.environment.battery import usable_kwh
 from hmesh.markets.incentive_game import IncentiveTerms
-from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.school_buses.records import recorded_schools, write_step
 from hmesh.runs.schemes.school_buses.school_days import SchoolDays
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
 from hmesh.runs.schemes.school_buses.worth import cost_of_chargers, cost_of_step
 from hmesh.runs.schemes.step_rows import BATTERY
-from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, one_store_each
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, StoreScheme, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -29,7 +29,7 @@ AT_BOUND = 1e-9
 ANSWERING = StoreNames("school_buses", "buses", "schools", "school_buses", "school_bus_kwh")
 
 
-class SchoolBusSharing(Scheme):
+class SchoolBusSharing(StoreScheme):
     """Schools that charge their buses by night and help the utility in critical hours.
 
     Parameters
@@ -77,7 +77,6 @@ class SchoolBusSharing(Scheme):
         game = setting.scenario.game
         self.desk = DemandResponse(simulation.utility, self.district, game.tolerance, game.bids)
         self.community = self.district.population["community"].astype(np.intp)
-        self.answers: StoreAnswers | None = None
         # Buses that charge after use take part in nothing.
         if rules.price_response is not None and self.strategy != "charge_after_use":
             school_of = self.district.school_of
@@ -148,9 +147,8 @@ class SchoolBusSharing(Scheme):
         self.answering = self.answers.offer(left, not self.critical)
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
-        """Take over what buses exchange at the price of the step."""
-        assert self.answers is not None
-        self.answers.take(exchange_kwh)
+        """Take over what buses exchange at the price of the step, and let them drive."""
+        super().take_response(exchange_kwh)
         self._drive()
 
     @property

@@ -59,7 +59,7 @@ def _of_terms(scenario: Scenario) -> list[Problem]:
 def _never_driven(scenario: Scenario) -> Iterator[Problem]:
     """Warn of travel on school holidays where no school terms are given."""
     kind, travel = DAY_KINDS.index("school_holiday"), scenario.travel
-    message = "school holidays never come, for no school terms are stated"
+    message = "there are no school holidays, since no school terms are stated"
     if (plans_of(scenario).day == kind).any():
         yield Problem("vehicles.day_plans", message, "school_terms as well")
     if isinstance(travel, DrawnTravel) and "school_holiday" in travel.days:

@@ -34,7 +34,7 @@ def rows(every: Sequence[Totals]) -> list[Row]:
     return [
         ("school buses charge [MWh]", lambda t: t["school_charged_kwh"] / 1e3, two, True),
         ("school buses sell [MWh]", lambda t: t["school_sold_kwh"] / 1e3, two, False),
-        ("schools' bill less income [{currency}]", lambda t: t["school_bill"], money, True),
+        ("schools' net cost [{currency}]", lambda t: t["school_bill"], money, True),
         ("incentives paid [{currency}]", lambda t: t["school_income"], money, False),
         ("generation cost [{currency}]", lambda t: t["generation_cost"], money, True),
         ("  with incentives [{currency}]", _with_incentives, money, True),

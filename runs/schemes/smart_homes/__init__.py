@@ -1,1 +1,1 @@
-"""Homes that settle their own power flow."""
+"""Smart homes with power flow assignment and load shifting."""

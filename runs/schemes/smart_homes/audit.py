@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
+from hmesh.runs.audits.behaviour_checks import rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.investments import invested, valued_at
+from hmesh.runs.audits.metered_groups import MetersAudit, ReadMeters
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import (
     NO_ANSWERS,
@@ -32,6 +35,7 @@ from hmesh.runs.schemes.smart_homes.audit_tables import (
 )
 from hmesh.runs.schemes.smart_homes.records import recorded_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
+from hmesh.runs.strategy_names import strategies_within
 
 _BALANCES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("generation_kwh", ("direct_kwh", "charged_kwh", "curtailed_kwh", "exported_kwh")),
@@ -123,15 +127,40 @@ class HomeAudit(SchemeAudit):
         there = supplied(self.hours).copy()
         connected = {group.community for group in self.groups if group.connected}
         there[:, :, [m for m in range(there.shape[2]) if m not in connected]] = False
-        imported = self._of_communities(self.totals["imported_kwh"])
-        exported = self._of_communities(self.totals["exported_kwh"])
+        imported = self._of_communities(self.totals["imported_kwh"], priced=True)
+        exported = self._of_communities(self.totals["exported_kwh"], priced=True)
         homes, aggregator = "homes@{community}", "aggregator@{community}"
         answers = self.answers_of
         return (
             Payments("home_supply", homes, aggregator, imported, price * imported, there),
             Payments("home_feed_in", aggregator, homes, exported, price * exported, there),
             *([] if answers is None else [answers.payments()]),
+            *(self.own.payments() if self.settings.tariffs else ()),
         )
+
+    @cached_property
+    def own(self) -> MetersAudit:
+        """What homes with a tariff of their own should pay."""
+        inputs, groups, why = self.inputs, None, self.note or FILE_GONE
+        setting, tables = inputs.of_scheme("smart_homes"), self.tables
+        shape = inputs.steps, len(inputs.strategies), len(inputs.communities)
+        if setting is not None and tables is not None and tables.complete:
+            groups = []
+            held = {each.group.settings.name: each for each in tables.groups}
+            for made in setting.own_tariffs:
+                mine = held[made.name]
+                net = mine.imported.sum(axis=3) - mine.exported.sum(axis=3)
+                place = np.full(net.shape, mine.group.community)
+                bought, sold = np.where(net > 0, net, 0.0), np.where(net < 0, -net, 0.0)
+                groups.append(
+                    ReadMeters(made.name, made.rows, made.tariff, made.bill, bought, sold, place)
+                )
+        tariffs = [tariff for _, tariff in self.settings.tariffs]
+        return MetersAudit(self.run, inputs, shape, "homes", "smart_home", tariffs, groups, why)
+
+    def direct_kwh(self) -> NDArray[np.float64]:
+        """Return what homes with a tariff of their own settle with the utility [kWh]."""
+        return self.own.direct_kwh() if self.settings.tariffs else np.zeros(1)
 
     def member_flows(self, group: str) -> MemberFlows | str:
         """Return what the homes of a group trade at the price of their community."""
@@ -141,6 +170,13 @@ class HomeAudit(SchemeAudit):
         m = held.group.community
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)[:, :, m, None]
         answer = held.response
+        names = [each.name for each in self.own.groups or ()]
+        if group in names:
+            own = self.own.flows(names.index(group))
+            return MemberFlows(
+                own["bought_kwh"], own["sold_kwh"], own["paid"], own["received"],
+                np.full((1, 1, 1), m),
+            )  # fmt: skip
         bought = held.imported.sum(axis=3) + np.maximum(answer, 0.0).sum(axis=3)
         sold = held.exported.sum(axis=3) + np.maximum(0.0 - answer, 0.0).sum(axis=3)
         return MemberFlows(bought, sold, price * bought, price * sold, np.full((1, 1, 1), m))
@@ -170,9 +206,13 @@ class HomeAudit(SchemeAudit):
         """Return the figures of the summary, by step and of the run."""
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
         t = self.totals
-        net = self._of_communities(t["imported_kwh"] - t["exported_kwh"])
+        net = self._of_communities(t["imported_kwh"] - t["exported_kwh"], priced=True)
         by_step: Figures = {f"home_{name}": energies.sum(axis=2) for name, energies in t.items()}
         by_step["home_bill"] = (price * net).sum(axis=2)
+        if self.settings.tariffs:
+            paid, received = self.own.paid_and_received()
+            by_step["home_bill"] += paid - received
+            by_step |= self.own.figures()
         of_run: Figures = {
             f"homes.{group.name}.{name}": energies[:, :, g].sum(axis=0)
             for g, group in enumerate(self.groups)
@@ -206,7 +246,10 @@ class HomeAudit(SchemeAudit):
         if tariff is not None and tariff.dataset is not None and measured is None:
             return {}, invests
         # All homes are connected where economics is stated.
-        bought, sold = (self._of_communities(t[f"{way}ed_kwh"]) for way in ("import", "export"))
+        priced = tariff is None
+        bought, sold = (
+            self._of_communities(t[f"{way}ed_kwh"], priced=priced) for way in ("import", "export")
+        )
         given = t["discharged_kwh"].sum(axis=2)
         if (answers := self.answers_of) is not None:
             bought = bought + answers.of_communities(answers.charged_kwh)
@@ -215,6 +258,9 @@ class HomeAudit(SchemeAudit):
         price = valued_at(inputs, economics, self.hours, measured)
         value = price if economics.feed_in is None else economics.feed_in
         cost = (price * bought - value * sold).sum(axis=2)
+        if priced and self.settings.tariffs:
+            paid, received = self.own.paid_and_received()
+            cost = cost + paid - received
         return {"home_running_cost": cost + economics.wear * given}, invests
 
     def checks(self) -> Iterator[Check]:
@@ -234,8 +280,13 @@ class HomeAudit(SchemeAudit):
             yield Check("smart homes: home by home", None, np.nan, 0.0, "", note=self.note)
             return
         yield self._details(self.tables)
-        yield from check_rules(self.inputs, self.tables)
+        yield from check_rules(self.inputs, self.tables, self._prices())
+        if self.settings.tariffs:
+            yield from self.own.checks("smart homes with a tariff: ")
         yield from check_plans(self.inputs, self.tables)
+        not_applying = ["what the schedule grants", "what slots agreed on waste"]
+        follows = strategies_within("smart_homes", self.inputs.strategies)
+        yield from rules_by_design(follows, "which slots are granted", not_applying)
         yield check_capacities(self.run, self.inputs, self.tables)
         if self.answers_of is not None:
             hold_home_answers(self.answers_of, self.tables)
@@ -254,10 +305,23 @@ class HomeAudit(SchemeAudit):
                 tally.add(off[:, :, None], label)
         return tally.check()
 
-    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add up what connected groups do in each community, of the shape of the hours."""
+    def _prices(self) -> dict[str, NDArray[np.float64]]:
+        """Return what a kWh bought costs the groups with a tariff in each step, by name."""
+        found = {}
+        for group in self.own.groups or () if self.settings.tariffs else ():
+            tariff, energy = group.tariff, self.own.audit_of(group).energy()
+            found[group.name] = (energy + sum(tariff.fees.values())) * (1 + tariff.value_added_tax)
+        return found
+
+    def _of_communities(
+        self, values: NDArray[np.float64], *, priced: bool = False
+    ) -> NDArray[np.float64]:
+        """Add up what connected groups do in each community, of the shape of the hours.
+
+        With ``priced`` those alone that pay the price of their community.
+        """
         added = np.zeros(self.hours["net_kwh"].shape)
         for g, group in enumerate(self.groups):
-            if group.connected:
+            if group.connected and not (priced and self.settings.groups[g].tariff is not None):
                 added[:, :, group.community] += values[:, :, g]
         return added

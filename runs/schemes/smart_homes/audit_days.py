@@ -13,10 +13,10 @@ from hmesh.runs.audits.reference.homes import Home, HomeDay, Shifting, settle_da
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import DamagedTableError
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.smart_homes.audit_rules import ASSIGNMENTS, home_of
+from hmesh.runs.schemes.smart_homes.audit_rules import flow_of, home_of
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
-from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.strategy_names import is_own, strategies_within
 
 type Energies = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def check_plans(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
     ends = [*tables.days[1:], inputs.steps]
     for held in tables.groups:
         for s, strategy in enumerate(follows):
-            assignment, shifts = ASSIGNMENTS[strategy]
+            assignment, shifts = flow_of(strategy)
             name, count = held.group.settings.name, len(ends) * held.homes
             judged = drawn_part(inputs.scenario.seed, f"days of {name}", count)
             if note := note_of(len(judged), count, "days of homes of a group"):
@@ -54,6 +54,9 @@ def check_plans(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
                 if not chosen:
                     continue
                 day = _Day(inputs, held, d, range(first, end), s, assignment, chosen)
+                if is_own(strategy):
+                    day.check_granted(windows)
+                    continue
                 day.check(granted, kept, windows)
                 if shifts:
                     day.search(best, search)
@@ -151,6 +154,24 @@ class _Day:
         other = (committed > 0.0) & (relative(committed, own, EXACT) > EXACT)
         windows.add((outside + other.sum(axis=(0, 2)))[None, None], self.label, self.first)
 
+    def check_granted(self, windows: Tally) -> None:
+        """Check of slots that a rule of a plugin grants that they are wanted, and stated."""
+        committed, on = self.committed, self.committed > 0.0
+        other = on & (relative(committed, self.wanted, EXACT) > EXACT)
+        got, wasted = on.sum(axis=(0, 2)), np.array([day.wasted for day in self.agreed])
+        off = other.sum(axis=(0, 2)).astype(np.float64)
+        for name, values in {
+            "wanted_slots": (self.wanted > 0.0).sum(axis=(0, 2)),
+            "granted_slots": got,
+            "committed_slots": got,
+            "steps": np.full(len(self.chosen), len(self.wanted)),
+            "exact": np.ones(len(self.chosen)),
+        }.items():
+            off = np.maximum(off, np.abs(self.reported[name] - values))
+        for name in ("before_kwh", "after_kwh"):
+            off = np.maximum(off, np.abs(self.reported[name] - wasted) > _GAIN_KWH)
+        windows.add(off[None, None], self.label, self.first)
+
     def _shifting(self, h: int, window: NDArray[np.bool_]) -> Shifting:
         return Shifting(
             self.homes[h],
@@ -240,7 +261,7 @@ def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
             if len(found) < len(lines):
                 tally.add(np.array([np.inf]), _at([f"{strategy}: a storage is missing"]), None)
                 continue
-            home, made, used = _first_day(held, s, last, ASSIGNMENTS[follows[s]][0], inputs.step_h)
+            home, made, used = _first_day(held, s, last, flow_of(follows[s])[0], inputs.step_h)
             expected = published_total(home, made, used, charge, settings.sizing.window)
             off = [float(relative(found[:, 0].sum(), np.array(expected)))]
             off.append(

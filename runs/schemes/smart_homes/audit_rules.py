@@ -1,6 +1,6 @@
 """What must hold in every step of every recorded smart home: physics, assignment, admission."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,10 @@ from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.reference.homes import Home, settle
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.schemes.smart_homes.audit_cheap_slots import bought_by_tariff
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
-from hmesh.runs.strategy_names import strategies_within
+from hmesh.runs.schemes.smart_homes.own_rules import assignment_under
+from hmesh.runs.strategy_names import is_own, strategies_within
 
 type Energies = NDArray[np.float64]
 
@@ -28,14 +30,25 @@ ASSIGNMENTS = {
     "no_home_storage": ("mpfa_mg", False),
     "mpfa_mg_shifting": ("mpfa_mg", True),
 }
+
 _COLUMNS = (
     "capacity_kwh", "soc_min", "soc_max", "power_kw", "charge_efficiency", "discharge_efficiency",
 )  # fmt: skip
 
 
-def check_rules(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
-    """Check the physics of every home and step, and that its assignment was followed."""
-    rules = _Rules(inputs)
+def flow_of(strategy: str) -> tuple[str, bool]:
+    """Return which power flow a strategy assigns, and whether it shifts loads."""
+    return (assignment_under(strategy), False) if is_own(strategy) else ASSIGNMENTS[strategy]
+
+
+def check_rules(
+    inputs: RunInputs, tables: HomeTables, prices: Mapping[str, Energies]
+) -> Iterator[Check]:
+    """Check the physics of every home and step, and that its assignment was followed.
+
+    ``prices`` are what a kWh bought costs groups with a tariff in each step [money/kWh].
+    """
+    rules = _Rules(inputs, tables.days, prices)
     for held in tables.groups:
         rules.physics(held)
         rules.follow_sources(held)
@@ -47,14 +60,19 @@ def check_rules(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
 class _Rules:
     """One line for each thing that holds within a step."""
 
-    def __init__(self, inputs: RunInputs) -> None:
-        self.inputs = inputs
+    def __init__(
+        self, inputs: RunInputs, days: Sequence[int], prices: Mapping[str, Energies]
+    ) -> None:
+        self.inputs, self.days, self.prices = inputs, days, prices
         self.grid_part = 1.0 - lost_parts(inputs.scenario)
         follows = strategies_within("smart_homes", inputs.strategies)
-        self.assignments = [ASSIGNMENTS[strategy][0] for strategy in follows]
+        self.assignments = [flow_of(strategy)[0] for strategy in follows]
+        self.shifts = [flow_of(strategy)[1] for strategy in follows]
         self.there = there_of(inputs)
         name = "smart homes: "
         self.balance = Tally(f"{name}flows of every device add up", EXACT, "of the energy")
+        about = f"{name}what they do not serve is bought where their tariff is lowest"
+        self.cheapest = Tally(about, EXACT, "of the energy")
         self.whole = Tally(f"{name}an appliance is served whole or not at all", EXACT, "kWh")
         self.limits = Tally(f"{name}storages within limits and rating", 1e-8, "kWh")
         self.stores = Tally(f"{name}storages hold what they took less losses", EXACT, "kWh")
@@ -68,7 +86,7 @@ class _Rules:
             self.balance, self.whole, self.limits, self.stores, self.wanted, self.flows,
             self.refused,
         )  # fmt: skip
-        return (tally.check() for tally in tallies)
+        return (tally.check() for tally in (*tallies, *([self.cheapest] if self.prices else [])))
 
     def _label(self, held: GroupTables, what: str = "home") -> Label:
         name = held.group.settings.name
@@ -120,6 +138,12 @@ class _Rules:
             self.balance, held, relative(held.exported, part * (held.exported + held.curtailed))
         )
         lacks = np.where(a["served_kwh"] > 0.0, 0.0, a["committed_kwh"])
+        name = group.settings.name
+        if name in self.prices:
+            own = self.prices[name]
+            due = bought_by_tariff(self.inputs, held, self.days, own, self.shifts)
+            self._add(self.cheapest, held, relative(a["imported_kwh"], part * (lacks + due)))
+            return
         # What was not committed has been moved, or is refused.
         refused = np.where(a["committed_kwh"] > 0.0, 0.0, a["wanted_kwh"])
         off = relative(a["imported_kwh"], part * lacks)

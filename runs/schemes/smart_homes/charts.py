@@ -49,7 +49,7 @@ def _flows(data: RunData, group: str, home: int) -> Chart | None:
     }
     left = len(names) - len(shown)
     return heat(
-        data, f"home_flows_{group}", f"Who feeds whom in a home: {group}", findings, shown,
+        data, f"home_flows_{group}", f"Power flows in a home: {group}", findings, shown,
         flows[:, order], "kW", note=f"{left} smaller flows are left out" if left else "",
     )  # fmt: skip
 

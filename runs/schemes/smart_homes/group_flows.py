@@ -68,7 +68,12 @@ class GroupOfAStep:
 
 
 def settle_group(
-    group: HomeGroup, homes: SmartHomes, refused: Mask, t: int, clear: float, grid_part: float
+    group: HomeGroup,
+    homes: SmartHomes,
+    bought_kwh: Energies,
+    t: int,
+    clear: float,
+    grid_part: float,
 ) -> GroupOfAStep:
     """Return what a group of homes does in a step.
 
@@ -78,8 +83,8 @@ def settle_group(
         Where and what they are.
     homes : SmartHomes
         Its agents.
-    refused : array of bool, shape (homes, appliances)
-        What was refused for the step.
+    bought_kwh : array, shape (homes, appliances)
+        What the grid is to serve of what was refused [kWh].
     t : int
         The step of the day.
     clear : float
@@ -93,7 +98,7 @@ def settle_group(
     demand = np.stack([a.population.committed_kwh[t] for a in homes.appliances], axis=1)
     energy = homes.energy_kwh.copy()
     flows = homes.settle(generation, demand)
-    unserved = np.where(refused, wanted, 0.0) + np.where(flows.served, 0.0, demand)
+    unserved = bought_kwh + np.where(flows.served, 0.0, demand)
     left = flows.curtailed_kwh
     # A home settles its own flows whether or not the grid is there.
     exported = left * grid_part if grid_part > 0.0 else np.zeros_like(left)

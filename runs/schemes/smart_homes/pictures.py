@@ -77,12 +77,12 @@ def home_energy_chart(data: RunData, group: int) -> Chart | None:
         totals = data.total(strategy, "homes")[name]
         served, wanted = totals["served_kwh"], totals["wanted_kwh"]
         findings[strategy] = (
-            f"homes serve {100 * served / wanted:.1f} % of what they want and lose "
+            f"homes serve {100 * served / wanted:.1f} % of their demand and lose "
             f"{totals['losses_kwh']:,.2f} kWh in storages"
             if wanted > 0
             else "homes want nothing"
         )
-    heading = f"What serves homes and where their energy goes: {name}"
+    heading = f"Supply and use of energy in homes: {name}"
     return balance(
         data, f"home_energy_{group}", heading, findings,
         [
@@ -119,8 +119,8 @@ def served_finding(data: RunData) -> str:
     best = highest(shares, lambda name: shares[name])
     before, after = percents([shares[first], shares[best]])
     if len(shares) > 1 and same(min(shares.values()), shares[best]):
-        return f"Homes serve {after} of what they want under every strategy"
-    text = f"Homes serve {before} of what they want under {strategy_name(first)}"
+        return f"Homes serve {after} of their demand under every strategy"
+    text = f"Homes serve {before} of their demand under {strategy_name(first)}"
     if best != first:
         text += f", {after} under {strategy_name(best)}"
     return text

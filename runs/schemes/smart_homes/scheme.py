@@ -1,11 +1,6 @@
 """What the scheme is called, and where its parts stand."""
 
-from hmesh.runs.schemes.descriptor import (
-    Phase,
-    ProsumerPart,
-    SchemeDescriptor,
-    StrategyDescriptor,
-)
+from hmesh.runs.schemes.descriptor import Phase, ProsumerPart, SchemeDescriptor, StrategyDescriptor
 
 SCHEME = SchemeDescriptor(
     name="smart_homes",
@@ -24,7 +19,7 @@ SCHEME = SchemeDescriptor(
         StrategyDescriptor("mpfa_mg_shifting", "MPFA/MG with shifting", "#CC79A7"),
     ),
     section=".section:SmartHomesSettings",
-    description="homes that settle their own power flow, or null for none",
+    description="smart homes, or null for none",
     step=".step:SmartHomeSharing",
     figure="homes",
     tables=".tables:TABLES",
@@ -53,6 +48,7 @@ SCHEME = SchemeDescriptor(
     size_note=".size:size_note",
     pays="home",
     without_devices=("no_home_storage",),
+    rules=".own_rules:RULES",
     prosumer_part=ProsumerPart("home", "homes", ".section:HomeGroupSettings", {"connected": True}),
     outages_in_part=True,
 )

@@ -1,6 +1,6 @@
 """The smart homes of a scenario: their devices, and how these are wired."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -28,6 +28,7 @@ from hmesh.runs.scenarios.base import (
 from hmesh.runs.scenarios.economics_section import HomeEconomics
 from hmesh.runs.scenarios.preferences import FromFile, PositivePreference
 from hmesh.runs.scenarios.price_response_section import PriceResponse
+from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 
 Hours = Annotated[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], AS_TUPLE]
 DAY_H = 24.0
@@ -224,6 +225,11 @@ class HomeGroupSettings(Section):
     storages: Annotated[tuple[HomeStorageSettings, ...], AS_TUPLE] = Field(
         description="the storages of each home"
     )
+    tariff: StatedTariff | None = Field(
+        default=None,
+        description="what the meter of each pays the utility and is paid, or null for the price of "
+        "the community",
+    )
 
     _not_taken = check("name")(of_no_other_part)
 
@@ -245,6 +251,9 @@ class HomeGroupSettings(Section):
     @model_validator(mode="after")
     def _wired(self) -> Self:
         problems = []
+        if self.tariff is not None and not self.connected:
+            message = "homes that draw nothing from the grid have no meter"
+            problems.append(Problem("tariff", message, "null, or connected: true"))
         if not self.storages:
             problems.append(Problem("storages", "the home has no storage", "at least one"))
         if not self.appliances:
@@ -291,7 +300,7 @@ class Sizing(Section):
 
 
 class SmartHomesSettings(SchemeSection):
-    """Homes that settle their own power flow."""
+    """Smart homes with power flow assignment and load shifting."""
 
     shares_locally: ClassVar[str] = "homes"
     connects: ClassVar[str] = "homes"
@@ -323,11 +332,6 @@ class SmartHomesSettings(SchemeSection):
         "of them answers to the price of the step, or null where it does not",
     )
 
-    @property
-    def stores_answer(self) -> bool:
-        """Whether storages answer to the price of the step."""
-        return self.price_response is not None
-
     def connections(self, community: str) -> tuple[str, ...]:
         """Return the nodes of the grid that homes add under a community."""
         return tuple(
@@ -352,9 +356,27 @@ class SmartHomesSettings(SchemeSection):
 
     @property
     def files(self) -> list[str]:
-        """Files from which devices take their sizes."""
+        """Files from which devices take their sizes, and files of tariffs."""
         scales = (device.scale for group in self.groups for device in group.devices)
-        return [given.file for given in scales if isinstance(given, FromFile)]
+        sizes = [given.file for given in scales if isinstance(given, FromFile)]
+        return sizes + [file for _, tariff in self.tariffs for file in tariff.files]
+
+    @property
+    def tariffs(self) -> list[tuple[int, StatedTariff]]:
+        """The groups with a tariff of their own by number, and their tariffs."""
+        return [(n, each.tariff) for n, each in enumerate(self.groups) if each.tariff is not None]
+
+    def tariff_problems(self, scenario: Any) -> Iterator[Problem]:
+        """Yield what of a scenario does not go with homes that have a tariff of their own."""
+        for number, _ in self.tariffs:
+            place, group = f"smart_homes.groups.{number}.tariff", self.groups[number]
+            if self.price_response is not None:
+                message = "storages of homes would answer to the price of the community, which "
+                message += f"{group.name} do not pay"
+                yield Problem(place, message, "null, or smart_homes.price_response: null")
+            if scenario.communities[group.community].local_exchange is not None:
+                message = f"{group.community} shares at the price that {group.name} do not pay"
+                yield Problem(place, message, "null, or no local_exchange there")
 
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
@@ -366,6 +388,9 @@ class SmartHomesSettings(SchemeSection):
         }
         if self.weather is not None:
             used[self.weather] = (*used.get(self.weather, ()), "weather")
+        for _, own in self.tariffs:
+            for name, tables in own.datasets.items():
+                used[name] = (*used.get(name, ()), *tables)
         tariff = None if self.economics is None else self.economics.tariff
         if tariff is not None and tariff.dataset is not None:
             used[tariff.dataset] = (*used.get(tariff.dataset, ()), "market")

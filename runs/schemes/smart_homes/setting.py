@@ -44,6 +44,7 @@ from hmesh.runs.schemes.smart_homes.sources import (
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.tariff import stated_prices
+from hmesh.runs.world.tariff_meters import MeterGroup, Payers, meter_group
 
 # What adds up over the steps of a run, for every group and for all of them.
 SUMS = (
@@ -138,11 +139,18 @@ class SmartHomeSetting:
         The homes.
     tariff : array, shape (steps,), optional
         The prices at which energy is valued, where they are not those paid [money/kWh].
+    own_tariffs : tuple of MeterGroup
+        The meters of homes that pay by a tariff of their own.
     """
 
     settings: SmartHomesSettings
     groups: tuple[HomeGroup, ...]
     tariff: NDArray[np.float64] | None = None
+    own_tariffs: tuple[MeterGroup, ...] = ()
+
+
+# Who pays by the meters of homes.
+PAYERS = Payers("homes", "homes", "smart_home")
 
 
 def make_smart_home_setting(settings: SmartHomesSettings, setting: Setting) -> SmartHomeSetting:
@@ -163,7 +171,15 @@ def make_smart_home_setting(settings: SmartHomesSettings, setting: Setting) -> S
     if settings.economics is not None and settings.economics.tariff is not None:
         place = "smart_homes.economics.tariff"
         tariff = stated_prices(settings.economics.tariff, setting.scenario, setting.calendar, place)
-    return SmartHomeSetting(settings, tuple(groups), tariff)
+    ends = np.cumsum([0, *(group.homes for group in groups)]).tolist()
+    meters = tuple(
+        meter_group(
+            settings.groups[n].name, np.arange(ends[n], ends[n + 1]), own, setting.scenario,
+            setting.calendar, f"smart_homes.groups.{n}.tariff", PAYERS.prefix,
+        )
+        for n, own in settings.tariffs
+    )  # fmt: skip
+    return SmartHomeSetting(settings, tuple(groups), tariff, meters)
 
 
 class _Maker:

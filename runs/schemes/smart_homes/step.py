@@ -8,13 +8,10 @@ from numpy.typing import NDArray
 
 from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.smart_homes import SmartHomes
-from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
+from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
 from hmesh.runs.schemes.smart_homes.group_agents import agents_of, begin_day
-from hmesh.runs.schemes.smart_homes.group_flows import (
-    GroupOfAStep,
-    refused_slots,
-    settle_group,
-)
+from hmesh.runs.schemes.smart_homes.group_flows import GroupOfAStep, refused_slots, settle_group
+from hmesh.runs.schemes.smart_homes.own_tariffs import HomeTariffs, bought_of_day
 from hmesh.runs.schemes.smart_homes.records import (
     listed_storages,
     write_day,
@@ -23,7 +20,7 @@ from hmesh.runs.schemes.smart_homes.records import (
 )
 from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup, SmartHomeSetting
 from hmesh.runs.schemes.smart_homes.worth import cost_of_step, cost_of_storages
-from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames
+from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, StoreScheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 
@@ -36,7 +33,7 @@ type Mask = NDArray[np.bool_]
 ANSWERING = StoreNames("smart_homes", "homes", "homes", "home", "home_storage_kwh")
 
 
-class SmartHomeSharing(Scheme):
+class SmartHomeSharing(StoreScheme):
     """Homes that settle their own power flow, and may be connected to the grid.
 
     Parameters
@@ -71,6 +68,9 @@ class SmartHomeSharing(Scheme):
         self.first_step = self.steps = 0
         self.planned = False
         self._refused: list[Mask] = [np.empty((0, 0, 0), np.bool_)] * len(self.groups)
+        self._bought_kwh: list[Energies] = [np.empty((0, 0, 0))] * len(self.groups)
+        tariffs = self.setting.own_tariffs
+        self.own_tariffs = HomeTariffs(self, tariffs) if tariffs else None
         self.answers = self._answers()
         self._sums = {
             group.settings.name: dict.fromkeys(SUMS, 0.0) for group in self.setting.groups
@@ -121,11 +121,6 @@ class SmartHomeSharing(Scheme):
         )
         self.answering = self.answers.offer(Remainder(usable, lower, upper), idle=True)
 
-    def take_response(self, exchange_kwh: list[Energies]) -> None:
-        """Draw what storages exchange at the price of the step."""
-        assert self.answers is not None
-        self.answers.take(exchange_kwh)
-
     def act(self) -> None:
         """Admit the day's requests where a day begins, and settle the flows of the step."""
         simulation, step = self.simulation, self.simulation.step_index
@@ -134,19 +129,21 @@ class SmartHomeSharing(Scheme):
             self._plan_day(step)
         t = step - self.first_step
         self.of_step = []
-        for group, homes, refused in zip(
-            self.setting.groups, self.groups, self._refused, strict=True
+        for group, homes, bought in zip(
+            self.setting.groups, self.groups, self._bought_kwh, strict=True
         ):
             connected = group.node >= 0 and bool(simulation.supplied[group.community])
             part = float(simulation.supplied_part[group.community]) if connected else 0.0
             clear = simulation.chance.clearness[group.community]
-            of_group = settle_group(group, homes, refused[t], t, clear, part)
+            of_group = settle_group(group, homes, bought[t], t, clear, part)
             self.of_step.append(of_group)
             sums = self._sums[group.settings.name]
             for what, energy in of_group.totals_kwh.items():
                 sums[what] += energy
             if group.node >= 0:
                 self._draw(group, of_group)
+        if self.own_tariffs is not None:
+            self.own_tariffs.read()
 
     def _plan_day(self, step: int) -> None:
         """Let all homes admit the requests from a step to midnight, all at the same time."""
@@ -164,6 +161,20 @@ class SmartHomeSharing(Scheme):
             talks = [talk for talk in talks if next(talk, over) is not over]
             self.simulation.bus.wait()
         self._refused = [refused_slots(homes) for homes in self.groups]
+        self._buy()
+
+    def _buy(self) -> None:
+        """Choose when the grid serves what homes refuse, by their tariff where they have one.
+
+        Without shifting every appliance keeps to the slots that it wanted.
+        """
+        own = self.own_tariffs if self.groups[0].control.shifts else None
+        self._bought_kwh = [
+            bought_of_day(
+                homes, refused, None if own is None else own.price(k, self.first_step, self.steps)
+            )
+            for k, (homes, refused) in enumerate(zip(self.groups, self._refused, strict=True))
+        ]
 
     def _draw(self, group: HomeGroup, of_group: GroupOfAStep) -> None:
         """Draw what connected homes use, generate and store from the grid, as far as it nets."""
@@ -182,6 +193,8 @@ class SmartHomeSharing(Scheme):
     def pay(self) -> None:
         """Let connected homes pay for what they draw, and be paid for what they feed in."""
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
+        if self.own_tariffs is not None:
+            self.own_tariffs.meters.pay()
         imported, exported = self.traded_kwh()
         price = self.simulation.market.decision.community_price
         connected = {group.community for group in self.setting.groups if group.node >= 0}
@@ -194,10 +207,19 @@ class SmartHomeSharing(Scheme):
             self.answers.pay()
 
     def traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what homes of each community draw from the grid and feed into it [kWh]."""
+        """Return what homes of each community trade at its price: draw, and feed in [kWh]."""
+        return self._grid_kwh(with_tariffs=self.own_tariffs is None)
+
+    def grid_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what all homes of each community draw from the grid and feed into it [kWh]."""
+        return self._grid_kwh(with_tariffs=True)
+
+    def _grid_kwh(self, *, with_tariffs: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         imported = np.zeros(len(self.simulation.setting.communities))
         exported = np.zeros_like(imported)
         for group, of_group in zip(self.setting.groups, self.of_step, strict=True):
+            if group.settings.tariff is not None and not with_tariffs:
+                continue
             imported[group.community] += of_group.totals_kwh["imported_kwh"]
             exported[group.community] += of_group.totals_kwh["exported_kwh"]
         return imported, exported
@@ -223,16 +245,15 @@ class SmartHomeSharing(Scheme):
         """Return within which bounds storages answer to the price of the step."""
         return None if self.answers is None else self.answers.bounds("homes")
 
-    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
-        """Let storages answer within narrower bounds."""
-        assert self.answers is not None
-        self.answering = self.answers.narrow(lower_kwh, upper_kwh)
-
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each home pays for what it draws, and is paid for what it feeds in."""
         price = self.simulation.paid_price()[self.member_communities()["homes"]]
         bought = np.concatenate([each.imported_kwh.sum(axis=1) for each in self.of_step])
         sold = np.concatenate([each.exported_kwh.sum(axis=1) for each in self.of_step])
+        if self.own_tariffs is not None:
+            meters = self.own_tariffs.meters
+            bought[meters.rows] = sold[meters.rows] = 0.0
+            yield meters.payments()
         yield at_price("homes", price, bought, sold)
         if self.answers is not None:
             exchange = self.answers.exchange_kwh
@@ -264,6 +285,9 @@ class SmartHomeSharing(Scheme):
         }
         imported, exported = self.traded_kwh()
         sums["home_bill"] = float((self.simulation.paid_price() * (imported - exported)).sum())
+        if self.own_tariffs is not None:
+            sums["home_bill"] += self.own_tariffs.meters.bill
+            sums |= self.own_tariffs.meters.sums()
         sums |= cost_of_step(self)
         return sums if self.answers is None else sums | self.answers.sums()
 
@@ -301,6 +325,8 @@ class SmartHomeSharing(Scheme):
 
     def move(self) -> None:
         """Let the storages do what was settled."""
+        if self.own_tariffs is not None:
+            self.own_tariffs.meters.move()
         for homes, of_group in zip(self.groups, self.of_step, strict=True):
             homes.move(of_group.flows)
         if self.answers is not None:
@@ -334,6 +360,7 @@ class SmartHomeSharing(Scheme):
             ]
             if self.steps
             else [],
+            **({} if self.own_tariffs is None else {"meters": self.own_tariffs.meters.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -353,3 +380,7 @@ class SmartHomeSharing(Scheme):
                 raise ValueError(f"refused slots have the shape {refused.shape}, not {due.shape}")
             for a, appliance in enumerate(homes.appliances):
                 appliance.population.committed_kwh = held["committed"][:, :, a].copy()
+        if self.steps:
+            self._buy()
+        if self.own_tariffs is not None:
+            self.own_tariffs.meters.restore(state["meters"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hmesh.environment.last_digits import anything
+from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, loss, money, one, share
@@ -56,7 +57,10 @@ def rows(every: Sequence[Totals]) -> list[Row]:
             for group in groups
         ),
         *(
-            [("homes' bill [{currency}]", lambda t: t["home_bill"], money, True)]
+            [
+                ("homes' bill [{currency}]", lambda t: t["home_bill"], money, True),
+                *parts_of_the_bill(every, "smart_home_bill_"),
+            ]
             if anything(totals["peak_kw"])
             else []
         ),

@@ -18,14 +18,18 @@ def cost_of_step(homes: "SmartHomeSharing") -> dict[str, float]:
     price, tariff = homes.simulation.paid_price(), homes.setting.tariff
     if tariff is not None:
         price = np.full_like(price, tariff[homes.simulation.step_index])
-    imported, exported = homes.traded_kwh()
+    imported, exported = homes.grid_kwh()
+    own = 0.0
+    if tariff is None and homes.own_tariffs is not None:
+        imported, exported = homes.traded_kwh()
+        own = homes.own_tariffs.meters.bill
     given = sum(of_group.totals_kwh["discharged_kwh"] for of_group in homes.of_step)
     if (answers := homes.answers) is not None:
         imported = imported + answers.summed(answers.charged_kwh)
         exported = exported + answers.summed(answers.discharged_kwh)
         given += float(answers.discharged_kwh.sum())
     feed_in = price if economics.feed_in is None else economics.feed_in
-    paid = float((price * imported - feed_in * exported).sum())
+    paid = float((price * imported - feed_in * exported).sum()) + own
     return {"home_running_cost": paid + economics.wear * given}
 
 

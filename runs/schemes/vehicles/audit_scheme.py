@@ -293,6 +293,14 @@ class VehicleSchemeAudit(SchemeAudit):
 
     def member_flows(self, group: str) -> MemberFlows | str:
         """Return what the vehicles of a group trade where they are plugged in."""
+        own = self.own.meters.groups if self.own.tariffs else ()
+        for number, meters in enumerate(own or ()):
+            if meters.name == group:
+                flows = self.own.meters.flows(number)
+                return MemberFlows(
+                    flows["bought_kwh"], flows["sold_kwh"], flows["paid"], flows["received"],
+                    meters.place,
+                )  # fmt: skip
         return self.vehicles.owned.flows(group)
 
     def answers_due(self, group: str) -> AnswersDue | str:

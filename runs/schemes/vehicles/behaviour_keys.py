@@ -19,6 +19,7 @@ from hmesh.runs.scenarios.base import (
     refuse,
 )
 from hmesh.runs.scenarios.behaviour_section import refuse_undeclared
+from hmesh.runs.scenarios.membership_keys import Membership
 from hmesh.runs.scenarios.preferences import (
     FromFile,
     NotNegativePreference,
@@ -247,24 +248,10 @@ class Misreport(BehaviourKeys):
     factor: NotNegativePreference = Field(description="multiple of lam that it claims [-]")
 
 
-class JoinAndLeave(BehaviourKeys):
+class JoinAndLeave(Membership, BehaviourKeys):
     """Best-responds while it is a member of its aggregator, and else charges as it comes home."""
 
     name: Literal["join_and_leave"] = Field(description="name of the behaviour")
-    first_share: Share = Field(
-        default=1.0, description="probability with which it is a member at first [-]"
-    )
-    cost: Money = Field(
-        default=0.0,
-        description="what membership costs in a month, in time and trouble that is paid to nobody "
-        "[money]",
-    )
-    sensitivity: NotNegative = Field(
-        description="how strongly savings count beyond what membership costs [1/money]"
-    )
-    reconsiders: Share = Field(
-        default=1.0, description="probability with which it chooses again in a month [-]"
-    )
 
 
 KEYS: dict[str, type[BehaviourKeys]] = {

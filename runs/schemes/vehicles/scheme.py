@@ -82,8 +82,6 @@ SCHEME = SchemeDescriptor(
         "vehicle",
         "vehicles",
         ".section:VehicleGroup",
-        # What prosumers pay is said of the prosumer.
-        fixed={"tariff": None},
         place="home",
         several=True,
         inherits=True,

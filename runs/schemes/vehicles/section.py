@@ -56,7 +56,7 @@ class Vehicles(VehicleKeys, SchemeSection):
     )
     economics: VehicleEconomics | None = Field(
         default=None,
-        description="what chargers for both directions cost, and what money costs, or null",
+        description="price of bidirectional chargers, interest and life, or null",
     )
 
     # Whether its own vehicles are in no group of the scenario, beside those of prosumers.

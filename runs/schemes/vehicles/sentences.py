@@ -8,9 +8,9 @@ def sentence(totals: Totals, currency: str) -> Sentence:
     """Return what the vehicles came to under a strategy."""
     if not anything(totals["vehicle_charged_kwh"]):
         return ()
-    reported: Sentence = ("Vehicles take ", energy(totals, "vehicle_charged_kwh"))
+    reported: Sentence = ("Vehicles charge ", energy(totals, "vehicle_charged_kwh"))
     if anything(totals["vehicle_discharged_kwh"]):
-        reported += (", give ", energy(totals, "vehicle_discharged_kwh"), " back")
+        reported += (", discharge ", energy(totals, "vehicle_discharged_kwh"))
     reported += (" and ", *bill(totals, "ev_bill", currency), ". ")
     if totals.get("unmet_trip_kwh"):
         reported += ("Their trips lack ", energy(totals, "unmet_trip_kwh"), ". ")

@@ -10,8 +10,10 @@ from hmesh.agents.fleet import Fleet
 from hmesh.agents.fleet_learning import let_learn
 from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.environment.battery import charged
+from hmesh.environment.compiled import compiled_for
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
+from hmesh.environment.parked_kernel import exchange_of_some
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.markets.exchanged import sums_of_exchange
@@ -137,7 +139,7 @@ class VehicleSharing(Scheme):
         self.narrowed = False
         self._who_answers()
         self.present = np.array([len(parked) for parked in self.parked])
-        self.drivers = np.flatnonzero(self.fleet.population["driven_km"] > 0)
+        self.drivers = self.traffic.drivers
         self._charge_on_the_way()
 
     def _who_answers(self) -> None:
@@ -201,7 +203,7 @@ class VehicleSharing(Scheme):
         sums = np.array([sums_of_exchange(energy) for energy in exchange])
         self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums.T)
         if len(self.drivers):
-            own = self.exchange_kwh()[self.drivers]
+            own = self._exchange_of(self.drivers)
             self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
         else:
             self.left_kwh = self.unmet_kwh = np.zeros(0)
@@ -223,6 +225,15 @@ class VehicleSharing(Scheme):
             exchange[parked.rows] = energy
         if len(self.at_stops):
             exchange[self.at_stops] = self.fleet.population["way_kwh"][self.at_stops]
+        return exchange
+
+    def _exchange_of(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return what some vehicles exchange in this step, their rows ascending [kWh]."""
+        if len(self.at_stops) or not compiled_for(len(rows)):
+            return self.exchange_kwh()[rows]
+        exchange = np.zeros(len(rows))
+        for parked, energy in zip(self.parked, self.response_kwh, strict=True):
+            exchange_of_some(parked.rows, energy, rows, exchange)
         return exchange
 
     def session_kwh(self) -> NDArray[np.float64]:
@@ -276,6 +287,9 @@ class VehicleSharing(Scheme):
         where = self.fleet.population["community"].astype(np.intp)
         if self.journeys is not None:
             where[self.fleet.population["way_kwh"] >= 0.0] = -1
+        if self.own_tariffs is not None:
+            # Their meters are in the account of a community wherever they are.
+            where[self.own_tariffs.meters.rows] = self.own_tariffs.meters.place
         return {"vehicles": np.maximum(where, -1)}
 
     def answer_bounds(self) -> AnswerBounds | None:

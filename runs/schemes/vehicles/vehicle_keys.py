@@ -175,9 +175,11 @@ class VehicleKeys(Section):
         default=None, description="state of charge wanted at the next departure [1], or null"
     )
     departure_weight: NotNegativePreference | None = Field(
-        default=None, description="what a kWh below departure_soc is worth more [money/kWh]"
+        default=None, description="additional value of a kWh below departure_soc [money/kWh]"
     )
-    trip_reserve: bool = Field(default=False, description="keep the energy of the next trip back")
+    trip_reserve: bool = Field(
+        default=False, description="whether the energy of the next trip is kept"
+    )
     plug_in: PlugIn = Field(default="always", description="when they plug in where they arrive")
     behaviour: Behaving = Field(
         default=None,
@@ -253,7 +255,7 @@ class VehicleKeys(Section):
         if self.departure_soc is None:
             return
         if self.departure_weight is None:
-            allowed = "what a kWh below departure_soc is worth more [money/kWh]"
+            allowed = "additional value of a kWh below departure_soc [money/kWh]"
             yield Problem("departure_weight", "is missing", allowed)
         wanted, most = highest_of(self.departure_soc), lowest_of(self.soc_max)
         if wanted > most:
