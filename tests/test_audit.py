@@ -185,6 +185,9 @@ def test_a_coarse_grid_is_reported_what_it_loses() -> None:
     assert check.tolerance == pytest.approx(0.1 / 1000 / 70)
     assert check.failed_steps == (0,)
     assert "another price would earn up to 0.067 % more" in check.note
+    # What a finer grid finds lies on a coarser one to within its spacing, too.
+    assert {"run.scenario.game.grid_step", "run.scenario.game.grid_zooms"} <= {*report.not_covered}
+    assert "run.scenario.game.tolerance" not in report.not_covered
 
 
 def test_files_of_the_scenario_are_used_while_they_are_there(tmp_path: Path) -> None:

@@ -114,3 +114,19 @@ def test_every_module_has_its_page_and_every_function_is_on_it(site: Path) -> No
             assert f'href="{address}"' in table, address
     text = (site / "reference" / "markets" / "three_level_game.html").read_text(encoding="utf-8")
     assert 'id="hmesh.markets.three_level_game.solve_exact"' in text
+
+
+def test_no_table_scrolls_on_a_screen_of_1440_pixels(site: Path, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    wide = []
+    for path in sorted(site.rglob("*.html")):
+        if "reference" in path.relative_to(site).parts:
+            continue
+        page.goto(path.as_uri(), timeout=PATIENCE_MS)
+        found = page.evaluate(
+            "[...document.querySelectorAll('.md-typeset__scrollwrap')]"
+            ".filter(w => w.scrollWidth > w.clientWidth + 1).map(w => w.innerText.slice(0, 60))"
+        )
+        wide += [f"{path.relative_to(site)}: {text}" for text in found]
+    page.close()
+    assert wide == []

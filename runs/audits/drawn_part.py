@@ -8,7 +8,7 @@ repeated.
 What takes long to judge, such as the game of a step, is judged so often that a fault in 5 % of all
 is found with 95 %, which takes 59 (the 95/95 criterion of S. S. Wilks, Determination of sample
 sizes for setting tolerance limits, Annals of Mathematical Statistics 12 (1941)). What takes little
-is judged more often. Every check states which faults it finds.
+is judged more often, and linear programmes less often. Every check states which faults it finds.
 """
 
 from math import ceil, expm1, log
@@ -32,7 +32,7 @@ def shown_share(drawn: int) -> float:
     return -expm1(log(1.0 - FOUND) / drawn)
 
 
-def drawn_part(seed: int, items: str, count: int, more: int = 0) -> NDArray[np.intp]:
+def drawn_part(seed: int, items: str, count: int, judged: int | None = None) -> NDArray[np.intp]:
     """Return which of a number of items are judged, ascending.
 
     Parameters
@@ -43,13 +43,13 @@ def drawn_part(seed: int, items: str, count: int, more: int = 0) -> NDArray[np.i
         What they are, such as ``"steps"``; another word draws others.
     count
         How many there are.
-    more
-        How many are judged where that takes little; never fewer than are enough.
+    judged
+        How many are judged; by default as many as are enough.
     """
-    most = max(enough(), more)
-    if count <= most:
+    judged = enough() if judged is None else judged
+    if count <= judged:
         return np.arange(count)
-    chosen = Streams(seed).generator("audit", items).choice(count, most, replace=False)
+    chosen = Streams(seed).generator("audit", items).choice(count, judged, replace=False)
     return np.sort(chosen).astype(np.intp)
 
 

@@ -11,6 +11,9 @@ from hmesh.runs.pictures.figure_layout import INK, Drawing, panel_title, sheet
 def draw_pairs(found: Sequence[Interactions]) -> Drawing:
     """Draw a matrix for each measure; teal is better, brown worse."""
     labels = found[0].labels
+    # Names at the rows alone: below the columns they would not fit.
+    numbers = [str(number + 1) for number in range(len(labels))]
+    numbered = [f"{label}  {number}" for label, number in zip(labels, numbers, strict=True)]
     size_in = 0.55 * len(labels)
     finding = finding_of(found[0])
     rows = (len(found) + 1) // 2
@@ -33,8 +36,8 @@ def draw_pairs(found: Sequence[Interactions]) -> Drawing:
                     column, row, text.replace("-", "\u2212"), ha="center", va="center", color=INK,
                     fontsize=8, fontweight="bold" if row == column else "normal",
                 )  # fmt: skip
-        axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right", fontsize=8)
-        axes.set_yticks(range(len(labels)), labels, fontsize=8)
+        axes.set_xticks(range(len(labels)), numbers, fontsize=8)
+        axes.set_yticks(range(len(labels)), numbered, fontsize=8)
         axes.grid(visible=False)
         panel_title(axes, each.measure.title.capitalize())
     for axes in panels.ravel()[len(found) :]:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
+from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.house_dispatch import Prices, battery_after, cheapest, tank_after
 from hmesh.runs.schemes.composite_storage.audit_houses import FLOWS, PREFIX, RecordedHouses
 
-# How often two days of a house are dispatched again.
-MOST_WINDOWS = 5
+# Of how many days of houses, each with the next day, the cheapest dispatch is found.
+MOST_SOLVED = 20
 # The share of a run's cost by which a dispatch may miss the cheapest.
 GAP = 1e-6
 
@@ -32,15 +33,21 @@ class CheapestDispatch:
     def __init__(self, houses: RecordedHouses) -> None:
         self.houses = houses
         self.inputs, self.setting = houses.inputs, houses.setting
-        self.strategies, self.sample, self.prices = houses.strategies, houses.sample, houses.prices
+        self.strategies, self.prices = houses.strategies, houses.prices
+        windows = self._windows()
+        self._count = houses.recorded * len(windows)
+        seed = houses.inputs.scenario.seed
+        drawn = drawn_part(seed, "two days of houses", self._count, MOST_SOLVED)
+        self._chosen: dict[int, list[tuple[int, int]]] = {}
+        for house, window in zip(*np.divmod(drawn, len(windows)), strict=True):
+            self._chosen.setdefault(int(house), []).append(windows[window])
 
     def _windows(self) -> list[tuple[int, int]]:
-        """Return the first step of two days each, and the one after them, spread over the run."""
+        """Return the first step of two days each, and the one after them."""
         begins = np.flatnonzero(np.diff(self.setting.day, prepend=self.setting.day[0] - 1))
         first = begins[: max(len(begins) - 1, 1)]
         ends = np.append(begins, [self.inputs.steps] * 2)[2 : len(first) + 2]
-        some = np.linspace(0, len(first) - 1, min(MOST_WINDOWS, len(first))).round().astype(int)
-        return [(int(first[k]), int(ends[k])) for k in some]
+        return list(zip(first.tolist(), ends.tolist(), strict=True))
 
     def _costs(self) -> Iterator[tuple[int, str, float, float, float]]:
         """Yield of two days of a house under which strategy and where it is, and three costs.
@@ -48,7 +55,7 @@ class CheapestDispatch:
         They are its own, the least and that of the run.
         """
         last = self.inputs.steps - 1
-        for house in self.sample.tolist():
+        for house, windows in self._chosen.items():
             needs = self.setting.series.of_house(house)
             for s, strategy in enumerate(self.strategies):
                 own = self.houses.devices(strategy)
@@ -69,7 +76,7 @@ class CheapestDispatch:
                         tank_after(mine["tank_kwh"], mine, own.tank_efficiency, kept)[last],
                     ),
                 )
-                for first, end in self._windows():
+                for first, end in windows:
                     cut = slice(first, end)
                     if mine["unmet_heat_kwh"][cut].any():
                         # The cheapest dispatch may leave none.
@@ -92,11 +99,7 @@ class CheapestDispatch:
                     yield s, where, float(cost[cut].sum()), least, whole
 
     def _sampled(self) -> str:
-        houses = ", ".join(map(str, self.sample.tolist()))
-        return (
-            f"solved for {len(self.sample)} of {self.setting.houses:,} houses: {houses}; "
-            f"two days at {len(self._windows())} times"
-        )
+        return note_of(min(MOST_SOLVED, self._count), self._count, "days of houses, with the next,")
 
     def planned(self, there: NDArray[np.bool_]) -> Check:
         """Check that no two days of a plan could have been cheaper."""
@@ -142,7 +145,7 @@ class CheapestDispatch:
             off = np.array([max(least - cost, 0.0) / whole])
             tally.add(off, lambda at, w=where: w, None)  # type: ignore[misc]
             gaps.append((cost - least) / max(abs(least), 1.0))
-        if len(gaps) < len(self.sample) * len(self.strategies) * len(self._windows()):
+        if len(gaps) < sum(map(len, self._chosen.values())) * len(self.strategies):
             tally.note("heat was unmet at times, which the cheapest dispatch may not leave")
         if gaps:
             tally.note(

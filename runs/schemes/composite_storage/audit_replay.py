@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
-from hmesh.runs.audits.drawn_part import drawn_part, note_of
+from hmesh.runs.audits.drawn_part import drawn_part, enough, note_of
 from hmesh.runs.audits.reference.houses import Devices, House
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.schemes.composite_storage.audit_houses import FLOWS, NEEDS, PREFIX, RecordedHouses
@@ -91,6 +91,6 @@ def in_part(devices: Devices, part: float) -> Devices:
 
 def _deciding(houses: RecordedHouses) -> NDArray[np.intp]:
     """Return the houses that decide again: as many as are enough, more where runs are short."""
-    more, seed = MOST_DECIDED // houses.inputs.steps, houses.inputs.scenario.seed
-    drawn = drawn_part(seed, "houses", houses.recorded, more)
+    judged = max(MOST_DECIDED // houses.inputs.steps, enough())
+    drawn = drawn_part(houses.inputs.scenario.seed, "houses", houses.recorded, judged)
     return np.union1d(drawn, houses.sample).astype(np.intp)

@@ -5,6 +5,7 @@ what the results say of a school is compared with that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,10 @@ from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.known_stores import KnownStores, answered_kwh
 from hmesh.runs.audits.line_flows import read_lines
+from hmesh.runs.audits.metered_groups import MetersAudit, ReadMeters
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
+from hmesh.runs.audits.stated_bills import BillAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.school_buses.audit_days import Timetable
@@ -57,6 +60,8 @@ class SchoolAudit(SchemeAudit):
         self.figures_of_run: Figures = {}
         self.tallies = SchoolTallies()
         self.behaving = behaviours_of(inputs, "school_buses")
+        count = rules.school_count
+        self.metered_kwh = np.zeros((*shape[:2], count))
         parts = lost_parts(inputs.scenario)
         self.lost_parts = np.where(parts < 1.0, parts, 0.0)
         self.timetable = Timetable(inputs, rules)
@@ -91,7 +96,35 @@ class SchoolAudit(SchemeAudit):
     def direct_kwh(self) -> NDArray[np.float64]:
         """Return what schools sell to the utility, below 0 [kWh], of the shape of the hours."""
         sold: NDArray[np.float64] = np.negative(self.sold)
-        return sold
+        return sold + self.own.direct_kwh() if self.rules.tariff is not None else sold
+
+    @cached_property
+    def own(self) -> MetersAudit:
+        """What schools with a tariff of their own should pay for what their buses charge."""
+        inputs, groups, made = self.inputs, None, None
+        setting = inputs.of_scheme("school_buses")
+        if setting is not None and self.complete:
+            made = setting.own_tariff
+        if made is not None:
+            where = setting.schools["community"].astype(np.intp)
+            place = np.broadcast_to(where, self.metered_kwh.shape)
+            nothing = np.zeros_like(self.metered_kwh)
+            groups = [
+                ReadMeters(
+                    made.name, made.rows, made.tariff, made.bill, self.metered_kwh, nothing, place
+                )
+            ]
+        shape = inputs.steps, len(inputs.strategies), len(inputs.communities)
+        return MetersAudit(self._run, inputs, shape, "schools", "bus", [self.rules.tariff], groups)
+
+    def own_price(self, setting: SchoolSetting) -> NDArray[np.float64] | None:
+        """Return what a kWh charged costs in each step by their tariff; None without one."""
+        tariff, made = self.rules.tariff, setting.own_tariff
+        if tariff is None or made is None:
+            return None
+        audit = BillAudit(self.inputs, tariff, made.bill.energy, made.rows, (), "bus")
+        price = audit.energy() + sum(tariff.fees.values())
+        return np.asarray(price * (1.0 + tariff.value_added_tax))
 
     @property
     def answering_strategies(self) -> list[int]:
@@ -101,12 +134,13 @@ class SchoolAudit(SchemeAudit):
     def payments(self) -> Sequence[Payments]:
         """Return what schools pay for charging, and what the utility pays them."""
         price = np.nan_to_num(self.hours["community_price"])
+        charging = Payments(
+            "school_charging", "schools@{community}", "aggregator@{community}",
+            self.charged, price * self.charged, self.charged > 0,
+        )  # fmt: skip
         return (
             *([] if self.answers_of is None else [self.answers_of.payments()]),
-            Payments(
-                "school_charging", "schools@{community}", "aggregator@{community}",
-                self.charged, price * self.charged, self.charged > 0,
-            ),
+            *([charging] if self.rules.tariff is None else self.own.payments()),
             Payments(
                 "incentive", "utility", "schools@{community}",
                 self.sold, self.income, self.sold > 0,
@@ -117,6 +151,9 @@ class SchoolAudit(SchemeAudit):
         """Return the figures of the summary, by step and of the run."""
         price = np.where(supplied(self.hours), self.hours["community_price"], 0.0)
         bill, income = (price * self.charged).sum(axis=2), self.income.sum(axis=2)
+        more: Figures = {}
+        if self.rules.tariff is not None:
+            bill, more = self.own.paid_and_received()[0], self.own.figures()
         by_step: Figures = {
             "school_charged_kwh": self.charged.sum(axis=2),
             "school_sold_kwh": self.sold.sum(axis=2),
@@ -132,7 +169,7 @@ class SchoolAudit(SchemeAudit):
                 "school_replaced_bill": (price * self.replaced).sum(axis=2),
             }
         cost, invests = self._of_chargers()
-        return by_step | cost, self.figures_of_run | invests
+        return by_step | cost | more, self.figures_of_run | invests
 
     def _of_chargers(self) -> tuple[Figures, Figures]:
         """Return what buses pay less what they earn, and what chargers for both directions cost."""
@@ -158,7 +195,11 @@ class SchoolAudit(SchemeAudit):
         if self.answers_of is not None:
             given += self.answers_of.discharged_kwh
         cost = valued_at(inputs, economics, self.hours, measured) * (self.charged + self.response)
+        if tariff is None and self.rules.tariff is not None:
+            cost = np.zeros_like(self.charged)
         running = (cost - self.income + economics.wear * given).sum(axis=2)
+        if tariff is None and self.rules.tariff is not None:
+            running = running + self.own.paid_and_received()[0]
         return {"school_running_cost": running}, invests
 
     def checks(self) -> Iterator[Check]:
@@ -168,6 +209,8 @@ class SchoolAudit(SchemeAudit):
         yield from (check for check in self.tallies.checks() if check.name not in names)
         if self.answers_of is not None:
             yield from self.answers_of.checks()
+        if self.rules.tariff is not None:
+            yield from self.own.checks("school buses with a tariff: ")
         setting = self.inputs.of_scheme("school_buses")
         if self.inputs.scenario.record.events and self.complete and setting is not None:
             yield from self.timetable.events(self._run, setting)
@@ -217,7 +260,9 @@ class SchoolAudit(SchemeAudit):
         strategies = list(self.inputs.strategies)
         communities = self.inputs.communities
         for kind, side, energy in (
-            ("school_charging", "payer", self.charged), ("incentive", "payee", self.sold)
+            ("school_charging" if self.rules.tariff is None else "bus_purchase", "payer",
+             self.charged),
+            ("incentive", "payee", self.sold),
         ):  # fmt: skip
             paid = run.table("ledger", names, [("kind", "=", kind)]).to_pylist()
             for row in paid:

@@ -53,6 +53,7 @@ class SchoolWorld:
         self.messages = messages
         self.s, self.strategy = strategy, audit.strategies[strategy]
         self.own = is_own(self.strategy)
+        self.own_price = audit.own_price(setting)
         self.lam, self.theta = setting.schools["lam"], setting.schools["theta"]
         buses = setting.buses
         columns = {name: buses[name] for name in BUS_COLUMNS}
@@ -101,6 +102,9 @@ class SchoolWorld:
         off = np.abs(yard.by_school(charge) - charged)
         off = np.maximum(off, np.abs(yard.by_school(deliver) - sold))
         tallies.within.add(off[None, None], self._label(step), step)
+        if self.own_price is not None:
+            price = np.full(len(price), self.own_price[step])
+            audit.metered_kwh[step, self.s] = rows["charged_kwh"]
         short = yard.end_step(np.nan_to_num(price), charge, deliver, response, round_ends=here.ends)
         self.figures["counts.unmet_rounds"][step] = short
 

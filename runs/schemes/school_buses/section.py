@@ -31,6 +31,7 @@ from hmesh.runs.scenarios.base import (
 from hmesh.runs.scenarios.economics_section import BusEconomics
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.preferences import FromFile, PositivePreference, Preference, file_problems
+from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 from hmesh.runs.schemes.school_buses.money import MONEY
 
 ClockHour = Annotated[float, Field(ge=0, le=24)]
@@ -167,7 +168,41 @@ class SchoolBuses(SchemeSection):
         "outside critical hours, unless buses charge after use, or null where it does not",
     )
 
+    tariff: StatedTariff | None = Field(
+        default=None,
+        description="what the meter of each school pays the utility for what its buses charge, or "
+        "null for the price of the community",
+    )
+
     _ordered = check("incentive_price")(ordered)
+
+    @check("tariff")
+    @classmethod
+    def _buys_alone(cls, tariff: StatedTariff | None) -> StatedTariff | None:
+        if tariff is None:
+            return None
+        paid = "what buses deliver in critical hours is paid the incentive"
+        given = (
+            ("feed_in", tariff.feed_in is not None, "null"),
+            ("feed_in_column", tariff.feed_in_column is not None, "null"),
+            ("settlement", tariff.netted, "net_billing"),
+        )
+        if problems := [Problem(name, paid, nothing) for name, there, nothing in given if there]:
+            raise InputError(problems)
+        return tariff
+
+    def tariff_problems(self, scenario: Any) -> Iterator[Problem]:
+        """Yield what of a scenario does not go with schools that have a tariff of their own."""
+        if self.tariff is None:
+            return
+        place = "school_buses.tariff"
+        if self.price_response is not None:
+            message = "buses would answer to the price of the community, which schools do not pay"
+            yield Problem(place, message, "null, or school_buses.price_response: null")
+        for group in self.groups:
+            if scenario.communities[group.community].local_exchange is not None:
+                message = f"{group.community} shares at the price that schools do not pay"
+                yield Problem(place, message, "null, or no local_exchange there")
 
     @property
     def school_count(self) -> int:
@@ -198,13 +233,16 @@ class SchoolBuses(SchemeSection):
         tariff = None if self.economics is None else self.economics.tariff
         if tariff is not None and tariff.dataset is not None:
             found[tariff.dataset] = (*found.get(tariff.dataset, ()), "market")
+        for name, tables in ({} if self.tariff is None else self.tariff.datasets).items():
+            found[name] = (*found.get(name, ()), *tables)
         return found
 
     @property
     def files(self) -> list[str]:
-        """Files of preferences and of rounds."""
+        """Files of preferences, of rounds and of the tariff."""
         given = (self.lam, self.theta, self.round_km)
-        return [each.file for each in given if isinstance(each, FromFile)]
+        named = [each.file for each in given if isinstance(each, FromFile)]
+        return named + ([] if self.tariff is None else self.tariff.files)
 
     @classmethod
     def agree(cls, section: Self | None, info: ValidationInfo) -> Self | None:

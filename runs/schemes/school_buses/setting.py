@@ -19,6 +19,10 @@ from hmesh.runs.schemes.school_buses.section import BLOCK_TABLES, CONNECTION, Sc
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.tariff import stated_prices
+from hmesh.runs.world.tariff_meters import MeterGroup, Payers, meter_group
+
+# Who pays by the meters of schools.
+PAYERS = Payers("schools", "schools", "bus")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +49,8 @@ class SchoolSetting:
         Length of a step [h].
     tariff : array, shape (steps,), optional
         The prices at which energy is valued, where they are not those paid [money/kWh].
+    own_tariff : MeterGroup, optional
+        The meters of schools that pay by a tariff of their own.
     """
 
     rules: SchoolBuses
@@ -58,6 +64,7 @@ class SchoolSetting:
     forecast: UtilityForecast
     step_h: float
     tariff: NDArray[np.float64] | None = None
+    own_tariff: MeterGroup | None = None
 
     def base_kwh(self, step: int) -> float:
         """Return the demand that the utility meets without help on the date of a step [kWh]."""
@@ -130,7 +137,13 @@ def make_school_setting(rules: SchoolBuses, setting: Setting) -> SchoolSetting:
         forecast=UtilityForecast(scenario, calendar, members),
         step_h=scenario.step_h,
         tariff=_valued_at(rules, setting),
-    )
+        own_tariff=None
+        if rules.tariff is None
+        else meter_group(
+            "schools", np.arange(len(schools)), rules.tariff, scenario, calendar,
+            "school_buses.tariff", PAYERS.prefix,
+        ),
+    )  # fmt: skip
 
 
 def _valued_at(rules: SchoolBuses, setting: Setting) -> NDArray[np.float64] | None:

@@ -14,13 +14,14 @@ from hmesh.markets.incentive_game import IncentiveTerms
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.school_buses.records import recorded_schools, write_step
 from hmesh.runs.schemes.school_buses.school_days import SchoolDays
-from hmesh.runs.schemes.school_buses.setting import SchoolSetting
+from hmesh.runs.schemes.school_buses.setting import PAYERS, SchoolSetting
 from hmesh.runs.schemes.school_buses.strategies import STRATEGIES, SchoolDecision
 from hmesh.runs.schemes.school_buses.worth import cost_of_chargers, cost_of_step
 from hmesh.runs.schemes.step_rows import BATTERY
 from hmesh.runs.schemes.store_answers import StoreAnswers, StoreNames, StoreScheme, one_store_each
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments, at_price
+from hmesh.runs.world.tariff_meters import TariffMeters
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -77,6 +78,8 @@ class SchoolBusSharing(StoreScheme):
         game = setting.scenario.game
         self.desk = DemandResponse(simulation.utility, self.district, game.tolerance, game.bids)
         self.community = self.district.population["community"].astype(np.intp)
+        tariff = self.schools.own_tariff
+        self.meters = None if tariff is None else TariffMeters(simulation, [tariff], PAYERS)
         # Buses that charge after use take part in nothing.
         if rules.price_response is not None and self.strategy != "charge_after_use":
             school_of = self.district.school_of
@@ -123,6 +126,9 @@ class SchoolBusSharing(StoreScheme):
         self.replaced_kwh = by_school(self.district.replaced_kwh(self.decision.charge_kwh))
         self._drive()
         simulation.draw("school_bus_kwh", self.community, schools.nodes, self.charged_kwh)
+        if self.meters is not None:
+            # What buses sell in critical hours is paid the incentive, and read apart.
+            self.meters.read(self.community, self.charged_kwh, np.zeros(len(self.community)))
         simulation.draw(
             "school_bus_kwh", self.community, schools.nodes, -self.sold_kwh, direct=True
         )
@@ -194,12 +200,22 @@ class SchoolBusSharing(StoreScheme):
             name = self.setting.communities[m]
             schools, aggregator = f"schools@{name}", f"aggregator@{name}"
             price = float(self.simulation.market.decision.community_price[m])
-            if charged[m] > 0:
+            if charged[m] > 0 and self.meters is None:
                 pay(step, "school_charging", schools, aggregator, float(charged[m]), price)
             if sold[m] > 0:
                 paid, energy = float(income[m]), float(sold[m])
                 pay(step, "incentive", "utility", schools, energy, paid / energy, paid)
         self.simulation.direct_income -= float(income.sum())
+        if self.meters is not None:
+            self.meters.pay()
+
+    @property
+    def charging_bill(self) -> float:
+        """What schools pay in the step for what their buses charge [money]."""
+        if self.meters is not None:
+            return self.meters.bill
+        price = self.simulation.paid_price()
+        return float((price * self._of_communities(self.charged_kwh)).sum())
 
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each school is."""
@@ -208,7 +224,10 @@ class SchoolBusSharing(StoreScheme):
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each school pays for charging, and is paid for what it sells."""
         price, nothing = self.simulation.paid_price()[self.community], np.zeros(len(self.community))
-        yield at_price("schools", price, self.charged_kwh, nothing)
+        if self.meters is not None:
+            yield self.meters.payments()
+        else:
+            yield at_price("schools", price, self.charged_kwh, nothing)
         yield MemberPayments("schools", nothing, self.sold_kwh, nothing, self.income)
         if self.answers is not None:
             bought = self.district.by_school(np.maximum(self.response_kwh, 0.0))
@@ -234,14 +253,15 @@ class SchoolBusSharing(StoreScheme):
             "school_driven_kwh": float(self.driven_kwh.sum()),
             "school_unmet_kwh": float(self.unmet_kwh.sum()),
             "required_kwh": required,
-            "school_charging_bill": float((price * self._of_communities(self.charged_kwh)).sum()),
+            "school_charging_bill": self.charging_bill,
             "school_income": income,
-            "school_bill": float((price * self._of_communities(self.charged_kwh)).sum()) - income,
+            "school_bill": self.charging_bill - income,
             "school_replaced_bill": float((price * replaced).sum()),
             "school_replaced_generation_cost": cost.total(drawn)
             - cost.total(drawn - float(replaced.sum())),
             **({} if self.answers is None else self.answers.sums()),
             **cost_of_step(self),
+            **({} if self.meters is None else self.meters.sums()),
         }
 
     def counts(self) -> dict[str, int]:
@@ -275,6 +295,10 @@ class SchoolBusSharing(StoreScheme):
         ended = bool(self.schools.rounds.ends[self.simulation.step_index])
         fleet["fell_short"][:] = False if ended else short
         price = self.simulation.paid_price()[self.community]
+        if self.meters is not None:
+            own = self.meters.groups[0].bill.purchase
+            price = np.full(len(price), own[self.simulation.step_index])
+            self.meters.move()
         charge, response = self.decision.charge_kwh, self.response_kwh
         self.district.remember_price(price, charge + np.maximum(response, 0.0))
         self.district.move(charge, self.decision.sold_kwh, response)
@@ -305,6 +329,7 @@ class SchoolBusSharing(StoreScheme):
             "slots": self._slots,
             "schedule_kwh": self._schedule_kwh,
             "critical": self.days.critical,
+            **({} if self.meters is None else {"meters": self.meters.state()}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -316,3 +341,5 @@ class SchoolBusSharing(StoreScheme):
         self.agreed, self._slots = state["agreed"], state["slots"]
         self._schedule_kwh = state["schedule_kwh"]
         self.days.critical = state["critical"]
+        if self.meters is not None:
+            self.meters.restore(state["meters"])

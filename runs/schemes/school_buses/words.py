@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
 from hmesh.runs.summary_rows import Row, Totals, money, two
@@ -35,6 +36,7 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("school buses charge [MWh]", lambda t: t["school_charged_kwh"] / 1e3, two, True),
         ("school buses sell [MWh]", lambda t: t["school_sold_kwh"] / 1e3, two, False),
         ("schools' net cost [{currency}]", lambda t: t["school_bill"], money, True),
+        *parts_of_the_bill(every, "bus_bill_"),
         ("incentives paid [{currency}]", lambda t: t["school_income"], money, False),
         ("generation cost [{currency}]", lambda t: t["generation_cost"], money, True),
         ("  with incentives [{currency}]", _with_incentives, money, True),

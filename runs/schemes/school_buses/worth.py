@@ -25,7 +25,10 @@ def cost_of_step(buses: "SchoolBusSharing") -> dict[str, float]:
     bought = buses.charged_kwh + buses.district.by_school(buses.response_kwh)
     given = float(buses.sold_kwh.sum()) + float(np.maximum(0.0 - buses.response_kwh, 0.0).sum())
     earned = float(buses.income.sum())
-    return {"school_running_cost": float((at * bought).sum()) - earned + economics.wear * given}
+    paid = float((at * bought).sum())
+    if tariff is None and buses.meters is not None:
+        paid = buses.charging_bill
+    return {"school_running_cost": paid - earned + economics.wear * given}
 
 
 def cost_of_chargers(buses: "SchoolBusSharing") -> dict[str, float]:

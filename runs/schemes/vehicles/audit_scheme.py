@@ -64,7 +64,9 @@ class VehicleSchemeAudit(SchemeAudit):
     step_by_step = True
     answers = True
     plugs_vehicles = True
-    not_covered = tuple(f"{table}: order of rows" for table in ("trips", "sessions", "events"))
+    not_covered = tuple(
+        f"{table}: order of rows" for table in ("trips", "sessions", "events", "departures")
+    )
     added_figures = ("ev_charging_bill", "ev_discharging_income")
 
     def __init__(self, run: Run, inputs: RunInputs, hours: Columns) -> None:
