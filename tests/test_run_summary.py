@@ -23,6 +23,7 @@ TYPICAL: dict[str, Any] = {
     "ev_discharging_income": 0.0,
     "aggregator_profit": 0.0,
     "utility_profit": 659_292.0,
+    "generation_cost": 1.0e6,
     "overloaded_steps": {"homes/feeder - homes": 3, "homes - homes/charging": 2},
     "messages": {"PlugIn": {"sent": 11_000, "lost": 0, "late": 0}},
     "counts": {},
@@ -42,6 +43,7 @@ GAME: dict[str, Any] = TYPICAL | {
     "ev_discharging_income": 350_286.0,
     "aggregator_profit": 660_398.0,
     "utility_profit": 9_659_292.0,
+    "generation_cost": 1.0e6,
     "overloaded_steps": {},
     "messages": {
         "PriceOffer": {"sent": 400, "lost": 0, "late": 0},
@@ -87,7 +89,7 @@ def test_strategies_stand_in_the_order_asked_for() -> None:
 
 
 def test_three_strategies_fit_a_terminal_of_80_characters() -> None:
-    big = GAME | {"ev_bill": 4.2e9, "utility_profit": 1.6e9}
+    big = GAME | {"ev_bill": 4.2e9, "utility_profit": 1.6e9, "generation_cost": 1.0e6}
     lines = rendered({"typical": TYPICAL, "two_level": big, "three_level": big})
     assert max(map(len, lines)) <= 80
     assert "vehicles' bill [M JPY]" in row(lines, "vehicles' bill")
