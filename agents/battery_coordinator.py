@@ -31,7 +31,7 @@ class SharingRules:
     Attributes
     ----------
     equipment : Equipment
-        What comes with every kWh of capacity.
+        Ratings and efficiencies per kWh of capacity.
     cycle : {"full", "free"}
         Whether they take their whole usable energy through the store every day.
     least_exchange : bool

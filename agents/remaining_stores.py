@@ -40,9 +40,9 @@ class Remainder:
 
     Attributes
     ----------
-    usable_kwh
+    usable_kwh : array
         Stored energy above the lowest state of charge once their rule has acted [kWh].
-    lower_kwh, upper_kwh
+    lower_kwh, upper_kwh : array
         What each can exchange beside it [kWh].
     """
 

@@ -140,17 +140,17 @@ class ResponseMap:
     demand_gain: NDArray[np.float64]
 
     def piece(self, utility_price: float | NDArray[np.float64]) -> Any:
-        """Index of the piece that holds at ``utility_price``; the lower one at a common end."""
+        """Return the piece that holds at ``utility_price``; the lower one at a common end."""
         piece = self.starts.searchsorted(utility_price) - 1
         return np.maximum(piece, 0) if isinstance(utility_price, np.ndarray) else max(piece, 0)
 
     def price(self, utility_price: float | NDArray[np.float64]) -> Any:
-        """Best community price [money/kWh] at ``utility_price`` (any shape)."""
+        """Return the best community price [money/kWh] at ``utility_price`` (any shape)."""
         k = self.piece(utility_price)
         return self.price_offset[k] + self.price_gain[k] * utility_price
 
     def demand_kwh(self, utility_price: float | NDArray[np.float64]) -> Any:
-        """Demand [kWh] at the best community price (any shape)."""
+        """Return the demand [kWh] at the best community price (any shape)."""
         k = self.piece(utility_price)
         return self.demand_offset[k] + self.demand_gain[k] * utility_price
 

@@ -42,20 +42,20 @@ class Horizon:
 
     Attributes
     ----------
-    generation_kwh
+    generation_kwh : array
         What the plant generates in each slot, shape (slots,) [kWh].
-    bright
+    bright : array of bool
         Whether that is enough to charge, shape (slots,).
-    demand_kwh
+    demand_kwh : array
         Demand of every household, shape (slots, households) [kWh].
-    served
+    served : array of int
         Rows of the households that may draw in each slot, in their order, -1 where nobody does,
         shape (slots, k); as `served_first` gives it.
-    least_kwh
+    least_kwh : array
         Least demand seen in the same slot of a day, shape (slots, households) [kWh].
-    most_kwh
+    most_kwh : array
         Highest demand seen, shape (households,) [kWh].
-    step_h
+    step_h : float
         Length of a slot [h].
     """
 
@@ -103,11 +103,11 @@ class Course:
 
     Attributes
     ----------
-    stored_kwh
+    stored_kwh : array
         What it holds before each slot and at the end, shape (slots + 1, weights) [kWh].
-    charge_kwh, spilled_kwh
+    charge_kwh, spilled_kwh : array
         What it takes in of the generation, and what is lost, shape (slots, weights) [kWh].
-    discharge_kwh
+    discharge_kwh : array
         What those served get, in their order, shape (slots, weights, k) [kWh].
     """
 
@@ -204,21 +204,21 @@ def _slot_by_slot(
 
 @dataclass(frozen=True, slots=True)
 class Iterations:
-    """What came of each alpha, up to the one that was taken.
+    """The result of each alpha, up to the one that was taken.
 
     Attributes
     ----------
-    alpha
+    alpha : array of int
         Whole numbers from 1 on, shape (iterations,).
-    delivered_kwh, final_kwh
+    delivered_kwh, final_kwh : array
         What households would get, and what would be left at the end, of the shape of `alpha` [kWh].
-    stored_kwh
+    stored_kwh : array
         What the storage would hold before each slot and at the end, shape (slots + 1, iterations)
         [kWh].
-    chosen
+    chosen : int
         The alpha that is taken.
-    settled
-        Whether the iteration came to its end, and not to the highest alpha that is tried.
+    settled : bool
+        Whether the iteration converged before the highest alpha that is tried.
     """
 
     alpha: NDArray[np.int64]

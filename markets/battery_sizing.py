@@ -30,7 +30,7 @@ class Sizing:
     Attributes
     ----------
     equipment : Equipment
-        What comes with every kWh of capacity.
+        Ratings and efficiencies per kWh of capacity.
     windows : Windows
         When it charges and discharges.
     cycle : {"full", "free"}

@@ -45,7 +45,7 @@ class SharedDischarge:
     total_kwh : array, shape (days, steps)
         What all batteries give together [kWh], at least 0.
     equipment : Equipment
-        What comes with every kWh of capacity.
+        Ratings and efficiencies per kWh of capacity.
     step_h : float
         Length of a step [h].
     """

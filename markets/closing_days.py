@@ -25,7 +25,7 @@ def closing_day_loss_kwh(
     capacity_kwh : float
         Capacity of its battery, used in full every day [kWh].
     equipment : Equipment
-        What comes with every kWh of capacity.
+        Ratings and efficiencies per kWh of capacity.
     line_loss_rate : float
         Share that a line loses [-].
     days : float

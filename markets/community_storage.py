@@ -30,13 +30,13 @@ class StorageRatings:
 
     Attributes
     ----------
-    capacity_kwh
+    capacity_kwh : float or array
         Size [kWh].
-    soc_min, soc_max
+    soc_min, soc_max : float or array
         Limits of the state of charge, 0..1 [-].
-    power_kw
+    power_kw : float or array
         Rating in each direction [kW]; may be infinite, as in the source.
-    charge_efficiency, discharge_efficiency
+    charge_efficiency, discharge_efficiency : float or array
         From the plant to the store and from the store to the households, 0 < efficiency <= 1 [-].
         The source takes both as 1.
     """
@@ -71,10 +71,10 @@ class SlotExchange:
 
     Attributes
     ----------
-    charge_kwh, spilled_kwh
+    charge_kwh, spilled_kwh : array
         What of the plant's generation is taken in, or given to households at once where the storage
         serves while it is charged, and what is lost, shape (...) [kWh].
-    discharge_kwh
+    discharge_kwh : array
         What each household in the order is given, shape (..., k) [kWh].
     """
 

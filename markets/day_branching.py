@@ -22,7 +22,7 @@ class Part:
 
     Attributes
     ----------
-    day
+    day : int
         The day.
     settings
         Binary variables of the day, counted from 0, that are set, and their values 0 or 1.
@@ -42,14 +42,14 @@ class RelaxedPart[Solution]:
 
     Attributes
     ----------
-    part
+    part : Part
         The part.
-    cost
+    cost : float
         What it costs, below which no day costs that has these settings [money].
-    open_variable
+    open_variable : int or None
         The binary variable that is furthest from 0 and 1; None where all are one of them, which
         makes it a solution of the day.
-    solution
+    solution : Solution
         What is done.
     """
 
@@ -67,9 +67,9 @@ class SearchedDay[Solution]:
     ----------
     best
         The cheapest solution; None where there is none among the parts that were tried.
-    bound
+    bound : float
         What the day cannot cost less than [money]; infinite where it has no solution.
-    complete
+    complete : bool
         Whether no part is left that may be cheaper.
     """
 

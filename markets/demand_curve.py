@@ -314,7 +314,7 @@ class DemandCurve:
         return np.where(self.jumps[1:], np.nextafter(highs, -np.inf), highs)
 
     def demand_kwh(self, price: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Demand [kWh] at ``price`` (any shape), which must lie within the edges."""
+        """Return the demand [kWh] at ``price`` (any shape), which must lie within the edges."""
         piece = np.searchsorted(self.edges, price, side="right") - 1
         piece = np.clip(piece, 0, len(self.slope) - 1)
         return np.asarray(self.intercept[piece] - self.slope[piece] * price)

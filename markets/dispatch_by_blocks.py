@@ -33,9 +33,9 @@ def dispatch_by_blocks(
     ----------
     demand, devices, prices, start
         As for `dispatch_exactly`.
-    gap
+    gap : float, optional
         Share of the cost by which a cheaper dispatch of a block may be missed.
-    most_nodes
+    most_nodes : int, optional
         Nodes of the search tree of a block after which the best found so far is taken.
 
     Raises

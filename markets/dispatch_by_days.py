@@ -44,9 +44,9 @@ class DaysDispatch:
 
     Attributes
     ----------
-    flows
+    flows : HouseFlows or None
         The cheapest dispatch found, or None if days cannot hold what was stated.
-    cost, bound
+    cost, bound : float
         Its cost, and what no dispatch can cost less than [money].
     """
 
@@ -75,9 +75,9 @@ def dispatch_by_days(
     ----------
     demand, devices, prices, start, midnight
         As for `dispatch_exactly`.
-    gap
+    gap : float, optional
         Share of the cost that is near enough.
-    known
+    known : KnownDays, optional
         Days of the same house at other feed-in tariffs, to which those found are added; without a
         start alone.
 
@@ -96,9 +96,9 @@ def dispatch_by_days(
     """
     days = _Days(demand, devices, prices, start, known if start is None else None)
     if midnight is not None:
-        reported = days.levels(midnight)
+        midnight_kwh = days.levels(midnight)
         try:
-            found = days.solve(reported)
+            found = days.solve(midnight_kwh)
         except InputError:
             return None
         if burning(found.flows()):
@@ -131,7 +131,7 @@ def worth_at_midnights(
     ----------
     devices, prices
         The house.
-    first
+    first : array of int
         The first step of each day.
 
     Returns
@@ -220,14 +220,14 @@ class _Days:
             levels[0] = self.start.battery_kwh, self.start.tank_kwh
         return levels
 
-    def solve(self, reported: Series | None, known: SolvedDays | None = None) -> SolvedDays:
+    def solve(self, midnight_kwh: Series | None, known: SolvedDays | None = None) -> SolvedDays:
         """Return the cheapest days.
 
         Parameters
         ----------
-        reported
+        midnight_kwh : array or None
             What storages hold at every midnight, shape (days + 1, 2); None to let days choose.
-        known
+        known : SolvedDays, optional
             Days solved before; those that hold what is stated need not be solved again.
 
         Raises
@@ -243,23 +243,23 @@ class _Days:
             np.zeros(self.count),
             np.zeros(self.count),
         )
-        if known is not None and reported is not None:
-            off = np.abs(known.begins - reported[:-1]) + np.abs(known.ends - reported[1:])
+        if known is not None and midnight_kwh is not None:
+            off = np.abs(known.begins - midnight_kwh[:-1]) + np.abs(known.ends - midnight_kwh[1:])
             todo = np.flatnonzero(off.max(axis=1) > SAME_KWH)
             solved = SolvedDays(
                 {name: values.copy() for name, values in known.columns.items()},
                 known.begins.copy(), known.ends.copy(), known.costs.copy(), known.costs.copy(),
             )  # fmt: skip
-        midnights = b"" if reported is None else reported.tobytes()
+        midnights = b"" if midnight_kwh is None else midnight_kwh.tobytes()
         if self.memory is not None:
             todo = self.memory.reuse(midnights, self.prices, solved, todo, self.first)
         solvable: list[RelaxedPart[_Solved]] = []
         for some in _batches([Part(int(day)) for day in todo]):
-            solvable += self._relax(some, reported)
+            solvable += self._relax(some, midnight_kwh)
         self._write(solved, [each for each in solvable if each.open_variable is None])
         searched = branch_on_days(
             [each for each in solvable if each.open_variable is not None],
-            lambda parts: self._relaxed_parts(parts, reported),
+            lambda parts: self._relaxed_parts(parts, midnight_kwh),
             DAY_GAP,
         )
         for day, search in searched.items():
@@ -267,33 +267,33 @@ class _Days:
                 self._write(solved, [search.best])
                 solved.bounds[day] = search.bound
             else:
-                self._search_alone(solved, day, reported)
+                self._search_alone(solved, day, midnight_kwh)
         if self.memory is not None:
             self.memory.keep(midnights, self.prices, solved)
         return solved
 
     def _relaxed_parts(
-        self, parts: Sequence[Part], reported: Series | None
+        self, parts: Sequence[Part], midnight_kwh: Series | None
     ) -> list["RelaxedPart[_Solved]"]:
         """Return the relaxations of parts of days, of those that have a solution."""
         found = []
         for some in _batches(parts):
             try:
-                found += self._relax(some, reported)
+                found += self._relax(some, midnight_kwh)
             except InputError:
                 # A setting may leave no solution, and that of one day none for all.
                 for part in some:
                     try:
-                        found += self._relax([part], reported)
+                        found += self._relax([part], midnight_kwh)
                     except InputError:
                         continue
         return found
 
     def _relax(
-        self, parts: Sequence[Part], reported: Series | None
+        self, parts: Sequence[Part], midnight_kwh: Series | None
     ) -> list["RelaxedPart[_Solved]"]:
         """Solve parts of days in one linear programme."""
-        programme = self._programme(np.array([part.day for part in parts]), reported)
+        programme = self._programme(np.array([part.day for part in parts]), midnight_kwh)
         binary = programme.choices_by_day()
         for part, columns in zip(parts, binary, strict=True):
             for variable, value in part.settings:
@@ -307,15 +307,15 @@ class _Days:
             )
         ]
 
-    def _search_alone(self, solved: SolvedDays, day: int, reported: Series | None) -> None:
+    def _search_alone(self, solved: SolvedDays, day: int, midnight_kwh: Series | None) -> None:
         """Let a general search solve a day of many parts."""
-        programme = self._programme(np.array([day]), reported)
+        programme = self._programme(np.array([day]), midnight_kwh)
         solution = programme.solution(DAY_GAP)
         part = RelaxedPart(Part(day), 0.0, None, _by_day(programme, solution.x)[0])
         self._write(solved, [part])
         solved.bounds[day] = float(solution.mip_dual_bound)
 
-    def _programme(self, days: NDArray[np.intp], reported: Series | None) -> HouseProgramme:
+    def _programme(self, days: NDArray[np.intp], midnight_kwh: Series | None) -> HouseProgramme:
         """Return the programme of days, of which the same may come more than once."""
         lengths = self.ends[days] - self.first[days]
         steps = np.concatenate([np.arange(self.first[d], self.ends[d]) for d in days])
@@ -324,7 +324,7 @@ class _Days:
             demand, self.devices, self.prices.of_steps(steps), start=self.start, apart=True
         )
         programme.forbid_at_once()
-        self._meet(programme, days, reported)
+        self._meet(programme, days, midnight_kwh)
         return programme
 
     def _write(self, solved: SolvedDays, parts: Sequence["RelaxedPart[_Solved]"]) -> None:
@@ -338,13 +338,13 @@ class _Days:
             solved.costs[day], solved.bounds[day] = solution.spent, each.cost
 
     def _meet(
-        self, programme: HouseProgramme, days: NDArray[np.intp], reported: Series | None
+        self, programme: HouseProgramme, days: NDArray[np.intp], midnight_kwh: Series | None
     ) -> None:
         """Set what days hold at midnights, or what that is worth."""
-        if reported is not None:
-            programme.hold_at_midnight(reported[days + 1, 0], reported[days + 1, 1])
+        if midnight_kwh is not None:
+            programme.hold_at_midnight(midnight_kwh[days + 1, 0], midnight_kwh[days + 1, 1])
             if programme.before:
-                programme.begin_with(reported[days, 0], reported[days, 1])
+                programme.begin_with(midnight_kwh[days, 0], midnight_kwh[days, 1])
             return
         for k, level in enumerate(("eb", "et")):
             programme.cost[programme.of[level][programme.last]] -= self.worth[days + 1, k]

@@ -29,15 +29,15 @@ class ExactDispatch:
 
     Attributes
     ----------
-    flows
+    flows : HouseFlows
         What the house does, arrays of shape (steps,).
-    cost
+    cost : float
         What that costs, without investments [money].
-    battery_kwh, tank_kwh
+    battery_kwh, tank_kwh : float
         Sizes of the storages [kWh], the tank's of heat.
-    objective
+    objective : float
         The cost and, where sizes were free, their annuities [money].
-    bound
+    bound : float
         What no dispatch can cost less than [money].
     """
 

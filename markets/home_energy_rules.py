@@ -27,15 +27,15 @@ class TariffSignal:
 
     Attributes
     ----------
-    purchase, feed_in
+    purchase, feed_in : float or array
         Price of what is bought and of what is delivered now [money/kWh].
-    cheap
+    cheap : bool or array of bool
         Whether this is the cheapest price of its day, and the day has a more expensive one.
-    peak_price
+    peak_price : float or array
         Highest price of the time until energy is cheap again [money/kWh].
-    cheapest
+    cheapest : float or array
         Lowest price of the day [money/kWh]; infinite where all its hours cost the same.
-    cheap_steps
+    cheap_steps : int or array of int
         Steps until energy is expensive, this one counted; 0 where it is expensive.
     """
 
@@ -62,19 +62,19 @@ class HouseState:
 
     Attributes
     ----------
-    battery_low_kwh, battery_high_kwh
+    battery_low_kwh, battery_high_kwh : array
         What the battery can exchange at its plug, low <= 0 <= high [kWh].
-    battery_held_kwh
+    battery_held_kwh : array
         What it holds above its lowest state of charge [kWh].
-    tank_low_kwh, tank_high_kwh
+    tank_low_kwh, tank_high_kwh : array
         Heat the tank can exchange, low <= 0 <= high [kWh].
-    tank_held_kwh
+    tank_held_kwh : array
         Heat it will have kept at the end of the step [kWh].
-    pump_kwh, cop
+    pump_kwh, cop : array
         Electricity the heat pump can take [kWh], and heat it makes of each unit [-].
-    battery_efficiency, tank_efficiency
+    battery_efficiency, tank_efficiency : array
         Of charging and of discharging each [-].
-    battery_wear, tank_wear
+    battery_wear, tank_wear : array
         Upkeep per energy given [money/kWh].
     """
 
@@ -106,19 +106,19 @@ class HouseStep:
 
     Attributes
     ----------
-    import_kwh, export_kwh
+    import_kwh, export_kwh : array
         Bought and delivered; never both.
-    battery_kwh
+    battery_kwh : array
         Exchange at the battery's plug, above 0 charging.
-    heat_pump_kwh
+    heat_pump_kwh : array
         Electricity of the heat pump.
-    tank_kwh
+    tank_kwh : array
         Heat into the tank, below 0 out of it.
-    unmet_heat_kwh
+    unmet_heat_kwh : array
         Heat that neither heat pump nor tank can give.
-    lack_kwh, surplus_kwh
+    lack_kwh, surplus_kwh : array
         Electricity that a battery could have given in this step, and could have taken of the sun.
-    lack_heat_kwh, surplus_heat_kwh
+    lack_heat_kwh, surplus_heat_kwh : array
         Heat that a tank could have given, and could have taken of the sun.
     """
 

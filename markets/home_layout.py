@@ -94,7 +94,7 @@ class HomeLayout:
         return sorted(range(self.loads), key=lambda load: (self.priority[load], load))
 
     def feeds_directly(self, assignment: Assignment, generator: int, load: int) -> bool:
-        """Whether an assignment lets a generator feed a load without a storage between them."""
+        """Return whether a generator feeds a load without a storage between them."""
         if assignment == "spfa_s":
             return False
         same_chain = self.generator_storage[generator] == self.load_storage[load]

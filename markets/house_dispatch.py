@@ -21,19 +21,19 @@ class HouseDevices:
 
     Attributes
     ----------
-    battery_kwh, tank_kwh
+    battery_kwh, tank_kwh : float
         Sizes of battery and tank [kWh], the tank's of heat; 0 for none.
-    heat_pump_kw, cop
+    heat_pump_kw, cop : float
         Most electricity the heat pump takes [kW], and heat it makes of each unit [-].
-    battery_power_per_kwh, tank_power_per_kwh
+    battery_power_per_kwh, tank_power_per_kwh : float
         Power at the plug, or of the pipes, per size, both ways [kW/kWh].
-    battery_efficiency, tank_efficiency
+    battery_efficiency, tank_efficiency : float
         Of charging and of discharging, each 0 < efficiency <= 1 [-].
-    soc_min, soc_max
+    soc_min, soc_max : float
         Limits of the battery's state of charge, 0..1 [-].
-    tank_loss_per_h
+    tank_loss_per_h : float
         Share of the stored heat lost in an hour [1/h].
-    battery_exports
+    battery_exports : bool
         Whether a dispatch may deliver what the battery gives; else no more is delivered in a step
         than is generated in it.
     """
@@ -62,12 +62,12 @@ class HousePrices:
 
     Attributes
     ----------
-    purchase, feed_in
+    purchase, feed_in : array
         Price of what it buys and of what it delivers in each step, arrays of shape (steps,)
         [money/kWh]; either may be the higher one, and below 0.
-    battery_wear, tank_wear
+    battery_wear, tank_wear : float
         Upkeep of battery and tank per energy they give [money/kWh].
-    carbon_tax, emission_factor
+    carbon_tax, emission_factor : float
         Tax on emissions [money/kg], and emissions of what is bought [kg/kWh].
     """
 
@@ -94,12 +94,12 @@ class HouseDemand:
 
     Attributes
     ----------
-    load_kwh, heat_kwh, generation_kwh
+    load_kwh, heat_kwh, generation_kwh : array
         Electricity of the appliances, heat, and generation of each step, at least 0 each, arrays
         of shape (steps,) [kWh].
-    day
+    day : array of int
         Local day of each step, array of shape (steps,), never falling.
-    step_h
+    step_h : float
         Length of a step [h].
     """
 
@@ -156,15 +156,15 @@ class HouseFlows:
 
     Attributes
     ----------
-    import_kwh, export_kwh
+    import_kwh, export_kwh : array
         Bought from and delivered to the grid.
-    charge_kwh, discharge_kwh, stored_kwh
+    charge_kwh, discharge_kwh, stored_kwh : array
         Of the battery at its plug, and what it holds at the end of the step.
-    heat_pump_kwh
+    heat_pump_kwh : array
         Electricity of the heat pump.
-    tank_charge_kwh, tank_discharge_kwh, tank_kwh
+    tank_charge_kwh, tank_discharge_kwh, tank_kwh : array
         Heat into and out of the tank at its pipes, and what it holds at the end of the step.
-    unmet_heat_kwh
+    unmet_heat_kwh : array
         Heat that neither heat pump nor tank could give.
     """
 

@@ -85,9 +85,9 @@ class HouseModes:
 
         Parameters
         ----------
-        storage
+        storage : str
             "b" for the battery, "t" for the tank.
-        at, buys
+        at, buys : array of int
             The steps, and the columns that state whether the house buys in them.
         """
         programme, devices = self.programme, self.programme.devices

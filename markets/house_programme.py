@@ -232,7 +232,7 @@ class HouseProgramme(MixedIntegerProgramme):
 
         Parameters
         ----------
-        everywhere
+        everywhere : bool, optional
             Forbid to charge and discharge at once in all steps: it may pay to make room for the
             energy of a later day, though that is rare (`burning`).
 
@@ -326,9 +326,9 @@ class HouseProgramme(MixedIntegerProgramme):
 
         Parameters
         ----------
-        values
+        values : array
             The solution.
-        relaxed
+        relaxed : bool, optional
             It may buy and deliver at once.
         """
         found = {name: np.maximum(values[columns], 0.0) for name, columns in self.of.items()}

@@ -26,9 +26,9 @@ class SolvedDays:
     ----------
     columns
         The fields of `HouseFlows`, arrays of shape (steps,).
-    begins, ends
+    begins, ends : array
         What storages hold before and after each day, shape (days, 2) [kWh, kWh of heat].
-    costs, bounds
+    costs, bounds : array
         What each day costs, and cannot cost less than, shape (days,) [money].
     """
 
@@ -67,7 +67,7 @@ class KnownDays:
     ----------
     found
         By what midnights hold, tariffs with their days.
-    solved, reused
+    solved, reused : int
         How many days were solved, and followed from those of two other tariffs.
     """
 
@@ -93,13 +93,13 @@ class KnownDays:
         ----------
         midnights
             What midnights hold, as `keep` has it.
-        prices
+        prices : HousePrices
             The prices of the tariff.
-        into
+        into : SolvedDays
             Where the days are written.
-        todo
+        todo : array of int
             The days in question.
-        first
+        first : array of int
             The first step of every day.
         """
         now = _tariff(prices)

@@ -22,7 +22,7 @@ type PerDay = float | NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What comes with every kWh of capacity.
+    """Ratings, efficiencies and depth of discharge per kWh of capacity.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ def level_load(
     capacity_kwh : float or array, shape (days,)
         Capacity of all batteries together, at least 0 [kWh].
     equipment : Equipment
-        What comes with it.
+        Ratings and efficiencies per kWh of it.
     windows : Windows
         When they may charge and discharge.
     cycle : {"full", "free"}

@@ -65,7 +65,7 @@ class MixedIntegerProgramme:
         ----------
         terms
             Columns, shape (rows,), and the coefficients of each.
-        low, high
+        low, high : array or float
             Limits of the sums, -inf and inf for none.
         """
         count = len(terms[0][0])
@@ -92,12 +92,12 @@ class MixedIntegerProgramme:
 
         Parameters
         ----------
-        gap
+        gap : float, optional
             Share of the cost by which something cheaper may be missed.
-        most_nodes
+        most_nodes : int, optional
             Nodes of the search tree after which the best so far is taken; None for no limit. A
             limit of time would make the result one of the machine.
-        relaxed
+        relaxed : bool, optional
             Let binary variables lie anywhere between 0 and 1.
         """
         rows, columns, values = (

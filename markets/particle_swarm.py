@@ -20,13 +20,13 @@ class Swarm:
 
     Attributes
     ----------
-    particles, iterations
+    particles, iterations : int
         Particles, and how often they move.
-    inertia, own_pull, common_pull
+    inertia, own_pull, common_pull : float
         Weights of a particle's speed, of the pull of its own best and of the best of all [-].
-    speed_share
+    speed_share : float
         Share of its speed with which a particle moves, the source's rho [-].
-    evaporation
+    evaporation : float
         Share of the fitness of its own best that a particle remembers after a move that brought
         nothing better, the source's T, 0 < T <= 1 [-]; 1 forgets nothing.
     """
@@ -48,9 +48,9 @@ class Found:
     ----------
     point, cost
         The best point of all that were tried, and what it costs.
-    evaluations
+    evaluations : int
         How many were tried.
-    history
+    history : tuple of float
         Best cost after each round, from the first points on.
     """
 

@@ -83,7 +83,7 @@ class Game:
     limits_kwh: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def answering(self) -> NDArray[np.bool_]:
-        """Whether anybody in each community answers to its price, shape (communities,)."""
+        """Return whether anybody in each community answers to its price, shape (communities,)."""
         return np.array([answers.answering for answers in self.kinks], dtype=bool)
 
     def lost_kwh(self, demand_kwh: NDArray[np.float64]) -> float | NDArray[np.float64]:
@@ -99,7 +99,7 @@ class Game:
         return self.feed.generation_kwh(demand_kwh) - demand_kwh.sum(axis=0)
 
     def aggregator_bounds(self, community: int) -> tuple[float, float]:
-        """Lowest and highest price that an aggregator may ask, its limits kept [money/kWh]."""
+        """Return the prices between which an aggregator may ask, its limits kept [money/kWh]."""
         lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper
         kinks = self.kinks[community]
         if self.limits_kwh is None or not kinks.answering:
@@ -108,7 +108,7 @@ class Game:
         return prices_within(kinks, lower, upper, *limits)
 
     def captive_price(self, utility_price: float) -> float:
-        """Price of a community without vehicles at ``utility_price`` [money/kWh]."""
+        """Return the price of a community without vehicles at ``utility_price`` [money/kWh]."""
         if self.without_vehicles == "profit_max":
             return self.bounds.aggregator_upper
         lower, upper = self.bounds.aggregator_lower, self.bounds.aggregator_upper

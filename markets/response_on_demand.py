@@ -94,10 +94,10 @@ class ResponseOnDemand:
         return places[(places >= first) & (places <= last)]
 
     def price(self, utility_price: float) -> float:
-        """Best community price [money/kWh]; the lowest of equally good ones."""
+        """Return the best community price [money/kWh]; the lowest of equally good ones."""
         return self._answer(utility_price)[1]
 
     def demand_kwh(self, utility_price: float) -> float:
-        """Demand [kWh] at the best community price."""
+        """Return the demand [kWh] at the best community price."""
         piece, price = self._answer(utility_price)
         return float(self.curve.intercept[piece] - self.curve.slope[piece] * price)

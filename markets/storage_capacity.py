@@ -24,9 +24,9 @@ class StateOfCharge:
 
     Attributes
     ----------
-    start, least, most
+    start, least, most : float
         State of charge at the start of the day, and its limits, 0..1 [-].
-    charge_efficiency, discharge_efficiency
+    charge_efficiency, discharge_efficiency : float
         Of all storages, 0 < efficiency <= 1 [-].
 
     Raises
@@ -235,7 +235,7 @@ def serves(
     charge: StateOfCharge,
     start_kwh: NDArray[np.float64] | None = None,
 ) -> bool:
-    """Whether storages of given sizes serve given loads and curtail nothing, by simulation.
+    """Return whether storages serve given loads and curtail nothing, by simulation.
 
     Parameters
     ----------

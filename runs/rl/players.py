@@ -42,7 +42,7 @@ class Quantity:
 
 
 class Player:
-    """Someone in a world whose decisions come from outside.
+    """A member of a world whose decisions come from outside.
 
     Attributes
     ----------
