@@ -1,4 +1,4 @@
-"""Agents of one type selected the way of Mesa, from their columns and without their objects.
+"""Agents of one type selected as in Mesa, from their columns and without their objects.
 
 A group of many agents makes an object only when it is asked for one. What a `mesa.agent.AgentSet`
 can be asked, an `AgentSelection` can be asked too; it reads and writes columns where a name of one
@@ -28,7 +28,7 @@ class AgentSelection(Sequence[RowAgent]):
     part, rows : array of int, shape (n,)
         The group of each agent, by its place among them, and its row there.
     random : random.Random
-        Shuffles.
+        Source of the shuffles.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class AgentSelection(Sequence[RowAgent]):
         return self
 
     def shuffle_do(self, method: str | Callable[..., Any], *args: Any, **kwargs: Any) -> Self:
-        """Do so in a random order."""
+        """Call a method of every agent, or a function of it, in a random order."""
         self.shuffle().map(method, *args, **kwargs)
         return self
 

@@ -62,7 +62,7 @@ class Answering(Protocol):
         ...
 
     def answers(self, fixed_kwh: float) -> Answers:
-        """Return what they would exchange at every price, and a load beside them [kWh]."""
+        """Return what they would exchange at every price, plus an inelastic load [kWh]."""
         ...
 
     def respond(self, price: float) -> NDArray[np.float64]:
@@ -143,7 +143,7 @@ class AnsweringStores:
         """Keep the price that some of them heard, where their kind remembers it."""
 
     def answers(self, fixed_kwh: float) -> Answers:
-        """Return what they would exchange at every price, and a load beside them [kWh]."""
+        """Return what they would exchange at every price, plus an inelastic load [kWh]."""
         return battery_answers(fixed_kwh, *self._columns)
 
     def respond(self, price: float) -> NDArray[np.float64]:
@@ -190,7 +190,7 @@ class AnsweringStores:
 
 
 def answers_of(groups: Sequence[Answering], fixed_kwh: float) -> Answers:
-    """Return what several groups would exchange at every price, and a load beside them [kWh]."""
+    """Return what several groups would exchange at every price, plus an inelastic load [kWh]."""
     if not groups:
         return inelastic_answer(fixed_kwh)
     first = groups[0].answers(fixed_kwh)

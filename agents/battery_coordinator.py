@@ -1,4 +1,4 @@
-"""Who levels the load of a community with the batteries of its buildings, by messages alone."""
+"""The coordinator that levels a community's load with the batteries of buildings, by messages."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +50,7 @@ class SharingRules:
 class BatteryCoordinator(mesa.Agent[Any]):
     """Plans the day of the batteries of a community, and matches surplus with need every hour.
 
-    It stands in the place of the aggregator, and knows of buildings only what they report to it. Of
+    It takes the place of the aggregator, and knows of buildings only what they report to it. Of
     a building that it does not hear it assumes the mean of the others, and its battery gets no
     schedule; a battery that does not hear its schedule or the prices stays idle for the day.
 
@@ -95,7 +95,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
 
     @property
     def fallbacks(self) -> int:
-        """Batteries and buildings that fell back when it talked with them last."""
+        """Batteries and buildings that used a fallback in the last exchange of messages."""
         return self._talk.unreached
 
     def _begin(self, step: int) -> None:

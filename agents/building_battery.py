@@ -1,4 +1,4 @@
-"""The batteries of buildings: what each can do, and how it answers a schedule or two prices."""
+"""The batteries of buildings: limits of each, and its answer to a schedule or to two prices."""
 
 from dataclasses import dataclass
 from typing import Any

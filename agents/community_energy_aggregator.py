@@ -93,7 +93,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         """Meter the inelastic load of the step and learn what those want that answer to its price.
 
         With ``limits_kwh``, the least and the most that its own lines let the community draw [kWh],
-        it asks no price at which they are left.
+        it asks no price at which they are exceeded.
         """
         self._limits_kwh = limits_kwh
         self._open(step, answering)
@@ -277,8 +277,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         price : float
             What it asks [money/kWh].
         utility_price : float or None
-            What the utility would ask if the lines had none that communities share; None where that
-            is what it asks [money/kWh].
+            What the utility would ask if no line that communities share had a limit; None where
+            that is what it asks [money/kWh].
         """
         if utility_price is None and not (self._learned is not None and self._held):
             return price
@@ -292,16 +292,16 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     def announce(self, utility_price: float) -> tuple[float, dict[str, NDArray[np.float64]]]:
         """Set the price of the step and let everybody act on it.
 
-        Where somebody was not understood, the answers to the price meant for them replace what
-        was assumed of them, until the price does not move any more.
+        Of agents whose answers no line explains, the answers to that price replace what was assumed
+        of them, until the price no longer changes (``MOST_REVISIONS`` times at most).
 
         Returns
         -------
         price : float
             Community price [money/kWh].
         energy_kwh : dict of array, shape (n,)
-            What everyone of each group exchanges, by its name; one that the announcement does not
-            reach stays idle.
+            What each agent of a group exchanges, by name of the group [kWh]; one that the
+            announcement does not reach stays idle.
         """
         price = self.best_price(utility_price)
         for _ in range(MOST_REVISIONS if self.unexplained else 0):

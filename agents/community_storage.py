@@ -51,7 +51,7 @@ class ServedHousehold(RowAgent):
         self.used_kwh += self.demand_kwh
 
     def draw(self, granted_kwh: float) -> float:
-        """Return what it draws from the storage of what it may: all of it [kWh].
+        """Return what it draws of the energy that it is granted: all of it [kWh].
 
         Parameters
         ----------

@@ -11,7 +11,7 @@ from hmesh.markets.vehicle_response import best_response
 
 
 class Consumer(RowAgent):
-    """Someone who uses energy: whatever it costs, or less of it where it is expensive."""
+    """A member that uses energy: whatever the price, or less of it at a high price."""
 
     community = Column(np.int16, "-", 0, "where it stands")
     source = Column(np.int32, "-", 0, "profile or file column its load follows")
@@ -32,7 +32,7 @@ class Consumer(RowAgent):
     scenario_name: ClassVar[str] = ""
 
     def step(self) -> None:
-        """Use what its meter's source says, grown and noisy; nothing where there is no supply.
+        """Use what its profile or file states, with growth and noise; nothing without supply.
 
         With an elasticity it uses more or less of it at the price that it heard.
         """

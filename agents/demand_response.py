@@ -60,7 +60,7 @@ class IncentiveTrade:
 
 
 class DemandResponse:
-    """The utility in its second role.
+    """The utility as the buyer of demand response from schools.
 
     Parameters
     ----------

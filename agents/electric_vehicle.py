@@ -107,7 +107,7 @@ class ElectricVehicle(DrivenBattery):
     def step(self) -> None:
         """Drive, hear the price of the step and exchange what suits it best.
 
-        Where nobody names a price it charges until full, once its night at home has begun.
+        Without a price it charges until full, once its night at home has begun.
         """
         exchange = self._exchange() if self.community >= 0 else 0.0
         held = float(

@@ -12,7 +12,7 @@ from hmesh.environment.ask_and_answer import Who
 class HeardPrices:
     """The price that each of some agents heard in a step.
 
-    Most runs never ask what a single agent heard; so it is found when somebody does.
+    Most runs never ask what a single agent heard; so it is worked out only on request.
 
     Attributes
     ----------

@@ -25,16 +25,17 @@ class ControlSettings:
 
     Attributes
     ----------
-    assignment
+    assignment : Assignment
         Who feeds whom.
-    shifts
+    shifts : bool
         Whether other slots are offered to shiftable appliances.
-    most_candidates
+    most_candidates : int
         Up to how many choices of slots all are tried.
-    most_rounds
+    most_rounds : int
         How often a home is offered slots at most.
-    grants
-        What is granted of the day ahead by another rule; None for all that can be served.
+    grants : callable or None
+        From homes and their demand to what another rule grants of the day ahead; None for all that
+        can be served.
     """
 
     assignment: Assignment
@@ -106,7 +107,7 @@ class HomeController(mesa.Agent[Any]):
         Returns
         -------
         array, shape (steps, appliances)
-            NDArray[np.float64] granted [kWh].
+            Energy granted [kWh].
         """
         rows = slice(self.home, self.home + 1)
         generation, demand = self.homes.known()

@@ -53,8 +53,7 @@ def device_state(columns: HousePopulations, step_h: float) -> HouseState:
 def room_beside(state: HouseState, decided: HouseStep) -> tuple[Each, Each, Each]:
     """Return what batteries and tanks hold, and what they can exchange beside what was decided.
 
-    A tank is what its heat pump makes of it: its energies are those of the electricity that
-    fills it.
+    Energies of a tank are those of the electricity with which its heat pump fills it.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ class MeteredSite(Battery):
     )  # fmt: skip
 
     def step(self) -> None:
-        """See loads and modules, exchange what costs least, and hold what is left."""
+        """Read load and generation, make the exchange that costs least, and store the rest."""
         self.population.heard["sites"].step_of(self)
 
 

@@ -1,4 +1,4 @@
-"""The vehicles parked in one community: what they answer to a price, and exchange at it."""
+"""The vehicles parked in one community: their answers to a price, and their exchange."""
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ type Behaving = tuple[type[ElectricVehicle], NDArray[np.intp], VehicleRows]
 
 @dataclass(frozen=True, slots=True)
 class ParkedVehicles(AnsweringStores):
-    """What the vehicles of a community know of themselves, and nobody else.
+    """The vehicles parked in a community, with parameters that nobody else knows.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class ParkedVehicles(AnsweringStores):
     )
 
     def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
-        """Answer an offer with the energies of those that hear it, of many when looked at."""
+        """Answer an offer with the energies of those that hear it; those of many when read."""
         if who is not True or len(self) < MANY or self.behaving or self.departure is not None:
             return AnsweringStores.hear(self, offer, who)
         if not self.fleet.model.bus.transparent:
@@ -79,7 +79,7 @@ class ParkedVehicles(AnsweringStores):
         return replace(self, lower_kwh=lower_kwh, upper_kwh=upper_kwh, behaving=behaving)
 
     def answers(self, fixed_kwh: float) -> Answers:
-        """Return what they would exchange at every price, and a load beside them [kWh]."""
+        """Return what they would exchange at every price, plus an inelastic load [kWh]."""
         lines = [each for each in self.behaving if each[0].by_rows("curve")]
         if lines:
             others = np.ones(len(self), dtype=np.bool_)

@@ -148,8 +148,8 @@ class SmartHomes:
         """Admit the requests of the day ahead; yield wherever messages travel.
 
         What a controller does not hear it leaves out: a generator or storage counts for nothing, an
-        appliance stays off, new slots count as refused. An appliance that does not hear the last
-        word keeps to the word before.
+        appliance stays off, new slots count as refused. An appliance that does not hear the final
+        slots keeps to the schedule.
         """
         self._talk = Conversation(self.bus, self.address, step, keeps_waits=0)
         supply = [self._deliver(group.forecast(step)) for group in self.generators]

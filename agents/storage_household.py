@@ -25,7 +25,7 @@ class StorageHousehold(RowAgent):
     heat_kwh = Column(np.float64, "kWh heat", 0.0, "heat it needs in this step", state=True)
 
     def step(self) -> None:
-        """Need what its series say, where there is supply."""
+        """Take its demand from its series, where there is supply."""
         heard = self.population.heard
         there = bool(heard["there"][self.row])
         load, heat = (heard[name] for name in ("loads_kwh", "heats_kwh"))
@@ -72,7 +72,7 @@ class HomeEnergyManager(RowAgent):
         tariff: TariffSignal,
         targets: Targets,
     ) -> HouseStep:
-        """Return what its house does in a step; override it for a will of your own.
+        """Return what its house does in a step; override it to change its decision rule.
 
         The state and targets are those of its house alone, arrays of shape (1,).
         """

@@ -85,7 +85,7 @@ class StorageHouses:
         self.columns.photovoltaics["generation_kwh"][:] = generation_kwh
 
     def begin_day(self) -> None:
-        """Let managers learn from the day that was, and begin a new one."""
+        """Let managers learn from the day that has ended, and begin a new one."""
         own = self.columns.managers
         for name in OF_A_DAY:
             own[f"expected_{name}"][:] = expected(own[f"expected_{name}"], own[name], self.memory)

@@ -80,7 +80,7 @@ class TypicalVehicle(_Plain):
 
     @classmethod
     def at_home(cls) -> bool:
-        """Return True."""
+        """Return that it exchanges energy at home alone."""
         return True
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Decorators with which a file or module of your own adds to hMESH.
+"""Decorators with which your own file or module adds to hMESH.
 
 A file with them is a plugin. A scenario names it under `plugins`, a command by `--plugin`, and an
 installed package by an entry point of the group `hmesh.plugins`.

@@ -88,7 +88,7 @@ def arcs_of(curve: DemandCurve) -> Arcs:
 
 
 def best_price(curve: DemandCurve, utility_price: float) -> float:
-    """Price that maximises an aggregator's profit; the lowest of equally good ones.
+    """Return the price that maximises an aggregator's profit; the lowest of equally good ones.
 
     Parameters
     ----------
@@ -119,8 +119,8 @@ class ResponseMap:
 
     Piece ``k`` holds from ``starts[k]`` to ``starts[k + 1]`` (the last one to ``highest``); there
     the community price is ``price_offset[k] + price_gain[k] * q`` and its demand
-    ``demand_offset[k] + demand_gain[k] * q``. The demand jumps down where an aggregator changes its
-    mind from one local maximum to another.
+    ``demand_offset[k] + demand_gain[k] * q``. The demand jumps down where the best price passes
+    from one local maximum to another.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ class ResponseMap:
     highest : float
         End of the last piece [money/kWh].
     price_offset, price_gain, demand_offset, demand_gain : array, shape (pieces,)
-        Affine pieces [money/kWh, 1, kWh, kWh^2/money].
+        Affine pieces [money/kWh, -, kWh, kWh^2/money].
     """
 
     starts: NDArray[np.float64]
@@ -156,7 +156,7 @@ class ResponseMap:
 
 
 def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) -> ResponseMap:
-    """Best answer of an aggregator to every utility price within bounds.
+    """Return the best answer of an aggregator to every utility price within bounds.
 
     Parameters
     ----------

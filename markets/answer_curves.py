@@ -84,7 +84,7 @@ def answer_curve(answers: Answers) -> NDArray[np.float64]:
 
 
 def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
-    """Return what batteries buy together that stated their curves, and a load beside them.
+    """Return what batteries that stated their curves buy together, plus an inelastic load.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""What those who answer to a price would exchange at every price, as one type for all of them.
+"""What members that answer to a price would exchange at every price, as one type for all.
 
 An answer never rises with the price. It is a constant, less clipped lines, less jumps: a battery
 without losses is one clipped line, one with losses two lines with a dead band between them, a load
-with a price elasticity one line, a threshold a jump. What a community demands is the sum of its
+with a price elasticity one line, a threshold a jump. The demand of a community is the sum of the
 answers of all its members.
 """
 
@@ -33,7 +33,7 @@ class Answers:
         What all together exchange when the price is low enough, loads that do not answer included
         [kWh].
     full_price, empty_price : array, shape (lines,)
-        Prices at which each line begins and ends to fall [money/kWh];
+        Prices at which each line begins and ceases to fall [money/kWh];
         ``full_price <= empty_price``.
     slope : array, shape (lines,)
         kWh less for every money/kWh in between, at least 0.
@@ -138,7 +138,7 @@ def battery_answers(
     charge_efficiency: FloatOrArray = 1.0,
     discharge_efficiency: FloatOrArray = 1.0,
 ) -> Answers:
-    """Return what batteries exchange at every price, with a load beside them that does not answer.
+    """Return what batteries exchange at every price, plus an inelastic load.
 
     Parameters
     ----------

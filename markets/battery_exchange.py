@@ -50,7 +50,8 @@ def own_load_first(
     Notes
     -----
     What rounding leaves of a surplus or a need is neither: it stays in the battery, and comes from
-    the grid. Otherwise buildings would exchange dust on one processor and nothing on another.
+    the grid. Otherwise buildings would exchange rounding errors on one processor and nothing on
+    another.
     """
     wanted = np.maximum(load_kwh, 0.0)
     own = np.minimum(discharge_kwh, wanted)

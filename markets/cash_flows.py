@@ -22,7 +22,7 @@ def discount_factors(interest_rate: float, years: float) -> Years:
     interest_rate : float
         Interest of a year, above -1 [-].
     years : float
-        How long is earned, above 0; a last year may be a part of one [a].
+        How long incomes last, above 0; the last year may be a part of one [a].
 
     Returns
     -------
@@ -46,7 +46,7 @@ def worth_today(incomes: Years, investment: float, interest_rate: float, years: 
     interest_rate : float
         Interest of a year [-].
     years : float
-        How long is earned [a].
+        How long incomes last [a].
     """
     return float(incomes @ discount_factors(interest_rate, years)) - investment
 

@@ -11,12 +11,12 @@ MOST_BRANCHES = 50
 
 
 def solve_closed_form(game: Game) -> Outcome:
-    """Prices by the closed forms, clipped to their bounds; the equilibrium where nothing binds.
+    """Return prices by clipped closed forms; the equilibrium where no bound binds.
 
     Batteries with losses have two lines, and a closed form holds for one of each: all begin on
     their charging lines, and each is taken on the line that is nearer to the prices found, until
-    these do not move any more (``MOST_BRANCHES`` times at most). Where a battery stays idle, its
-    dead band binds as a bound does.
+    these no longer change (``MOST_BRANCHES`` times at most). Where a battery stays idle, its dead
+    band binds as a bound does.
 
     Notes
     -----

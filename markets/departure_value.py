@@ -129,7 +129,7 @@ def _response_with_weight(price: Array, stores: StoreColumns) -> Array:
 
 
 def answers_before_departure(fixed_kwh: float, stores: StoreColumns) -> Answers:
-    """Return what batteries exchange at every price, with a load beside them [kWh]."""
+    """Return what batteries exchange at every price, plus an inelastic load [kWh]."""
     if compiled_for(len(stores.usable_kwh)):
         found = _answers_by_kernel(fixed_kwh, stores)
         if found is not None:

@@ -1,10 +1,10 @@
 """A cheap dispatch of a house whose days cannot be proved one by one: block after block of days.
 
-One programme of many days with binary variables may take hours, and what a clock stops depends on
-the machine. Blocks of a few days end soon, wherever they are solved. Each begins with what the one
-before left, and sees some days more than are kept of it, after which what it holds is worth what
-filling the storages costs around that midnight. That is a dispatch, though perhaps not the
-cheapest; a bound comes from elsewhere.
+One programme of many days with binary variables may take hours, and with a time limit its result
+would depend on the machine. Blocks of a few days end soon, wherever they are solved. Each begins
+with what the one before left, and sees some days more than are kept of it, after which what it
+holds is worth what filling the storages costs around that midnight. That is a dispatch, though
+perhaps not the cheapest; a bound comes from elsewhere.
 """
 
 from dataclasses import fields

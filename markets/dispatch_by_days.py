@@ -2,10 +2,11 @@
 
 A programme of all days whose steps need binary variables grows beyond what a search can end. But
 days share no more than what the storages hold at midnight. Let every day choose that for itself:
-what all days then cost together is a lower bound, since a constraint more cannot do better. Let all
-days hold what is stated: that is a dispatch, and its cost an upper bound. Where both are the same
-the dispatch is the cheapest, and proved to be. Most days have no binary variable left between 0
-and 1 in the linear relaxation, so only the others are searched (`hmesh.markets.day_branching`).
+what all days then cost together is a lower bound, since a further constraint cannot lower the cost.
+Let all days hold what is stated: that is a dispatch, and its cost an upper bound. Where both are
+the same the dispatch is the cheapest, and proved to be. Most days have no binary variable left
+between 0 and 1 in the linear relaxation, so only the others are searched
+(`hmesh.markets.day_branching`).
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ _FLOWS = tuple(HouseFlows.__dataclass_fields__)
 
 @dataclass(frozen=True, slots=True)
 class DaysDispatch:
-    """What solving day by day came to.
+    """The result of solving day by day.
 
     Attributes
     ----------

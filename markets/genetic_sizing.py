@@ -1,4 +1,4 @@
-"""Sizes of batteries by genetic algorithm, as they were published, beside the exact ways."""
+"""Sizes of batteries by the published genetic algorithm, to compare with the exact methods."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ def genetic_minimum(
     population: int = 20,
     generations: int = 20,
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the best point that a genetic algorithm finds, and what it amounts to.
+    """Return the best point that a genetic algorithm finds, and its value.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def genetic_minimum(
     low, high : array, shape (dimensions,)
         Bounds of the points.
     seed : int
-        Seed of its chance.
+        Seed of its random numbers.
     population, generations : int
         How many points are kept, and how often they are renewed.
 

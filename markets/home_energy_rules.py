@@ -1,9 +1,9 @@
 """What a home energy manager decides in a step without knowing those to come.
 
-The sun serves the house first, then the battery, then the heat pump for the tank, then the grid.
-While energy is cheap the manager charges what it expects the sun not to fill and the expensive
-hours to use; while it is expensive it discharges. Every rule is for all houses at once, arrays of
-shape (houses,).
+Photovoltaic energy serves the house first, then the battery, then the heat pump for the tank, then
+the grid. While energy is cheap the manager charges what it expects photovoltaics not to fill and
+the expensive hours to use; while it is expensive it discharges. Every rule is for all houses at
+once, arrays of shape (houses,).
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class TariffSignal:
         return np.maximum(self.cheap_steps, 1)
 
     def keeps_sun(self, worth: Each) -> NDArray[np.bool_]:
-        """Return where a store is filled by the sun: it pays, and more than filling by night."""
+        """Return where photovoltaics fill a store: it pays, and more than filling by night."""
         return (worth > self.feed_in) & (self.feed_in <= self.cheapest)
 
 
@@ -147,7 +147,7 @@ def manage_step(
     Parameters
     ----------
     load_kwh, heat_kwh, generation_kwh : array, shape (houses,)
-        Electricity of the appliances, heat needed, and what the sun generates, at least 0 [kWh].
+        Electricity of the appliances, heat needed, and photovoltaic generation, at least 0 [kWh].
     state : HouseState
         What the devices can do.
     tariff : TariffSignal
@@ -254,7 +254,7 @@ def targets_of(
     battery_efficiency: Each,
     tank_efficiency: Each,
 ) -> Targets:
-    """Return what storages should hold when energy gets expensive: what the sun will not fill.
+    """Return what storages should hold when energy gets expensive: what sunshine will not fill.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def targets_of(
 
 
 def expected(past_kwh: Each, day_kwh: Each, weight: float) -> Each:
-    """Return what the next day is expected to be, from what was expected and the day that was.
+    """Return what is expected of the next day, from what was expected of a day and what it was.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
 """The game of critical hours: which price a utility offers schools for the energy of their buses.
 
-The utility offers ``p``, every school sells what suits it best. What the utility pays for a demand
-it meets with the schools' help is ``p S(p) + C(D_peak - S(p)) - C(D_base)``. Read with ``-S`` as
-the energy it sells, that is the loss of a utility that sells at ``p`` what costs it
+The utility offers ``p``, every school best-responds with what it sells. What the utility pays for a
+demand it meets with the schools' help is ``p S(p) + C(D_peak - S(p)) - C(D_base)``. Read with
+``-S`` as the energy it sells, that is the loss of a utility that sells at ``p`` what costs it
 ``C(D_peak - S)``; so profits, lines and searches of `hmesh.markets.utility_profit` and
-`hmesh.markets.price_search` hold here too. Three solvers stand here that know what every
-school knows of itself; the fourth, by messages alone, asks through `search_incentive`.
+`hmesh.markets.price_search` hold here too. Three solvers stand here that know what every school
+knows of itself; the fourth, by messages alone, asks through `search_incentive`.
 """
 
 from collections.abc import Callable
@@ -237,7 +237,7 @@ def closed_form_price(terms: IncentiveTerms, alpha: float, beta: float) -> float
 
 
 def solve_closed_form(game: IncentiveGame) -> IncentiveOutcome:
-    """Price by the closed form, clipped to its bounds; the equilibrium where no school is bound.
+    """Return the clipped closed-form price; the equilibrium where no school is at a bound.
 
     Schools that have nothing to sell are not counted.
     """

@@ -66,7 +66,8 @@ def learn_lines(
     unknown : array of bool, shape (n,)
         Room for whose lines more answers would show.
     value, theta, least_kwh, most_kwh : array, shape (n,)
-        Room for marginal value, its fall with the energy held, and bounds.
+        Room for marginal value [money/kWh], its fall with the energy held [money/kWh^2], and bounds
+        [kWh].
 
     Returns
     -------

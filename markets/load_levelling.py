@@ -2,9 +2,10 @@
 
 Source: battery sharing among commercial buildings, Frontiers in Energy Research 10 (2022) 929693,
 eq. (1) to (11), with corrections. The published optimum of a day is a quadratic programme over all
-batteries. Batteries that have the same power and usable energy per kWh of capacity act together
-as one large battery does, and with one window to charge in and a later one to discharge in that
-battery's optimum is found by filling water into the valley and cutting it off the peak.
+batteries. Batteries that have the same power and usable energy per kWh of capacity act together as
+one large battery does, and with one window to charge in and a later one to discharge in that
+battery's optimum is found by water filling: the valley is raised to one level, and the peak cut to
+another.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Searches by particle swarm: the published adaptive one, and that of pymoo beside it."""
+"""Searches by particle swarm: the published adaptive one, and that of pymoo to compare with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def adaptive_swarm(
     low, high : array, shape (dimensions,)
         Bounds; a particle that would leave them stops there.
     chance : numpy.random.Generator
-        Its chance.
+        Its random numbers.
     swarm : Swarm, optional
         How it searches.
 

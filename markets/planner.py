@@ -1,4 +1,4 @@
-"""Prices of most welfare: what energy costs where it is delivered.
+"""Prices that maximise welfare: locational marginal prices of energy.
 
 A planner values what vehicles hold as they do, and pays for generation. Its prices follow from one
 number, the marginal cost of generation: a line that carries energy to a community adds its loss
@@ -176,7 +176,7 @@ def marginal_cost(demand: Steps, cost: GenerationCost) -> float:
 
 
 def solve_planner(game: Game) -> Outcome:
-    """Find the prices of most welfare: satisfaction of vehicles less cost of generation.
+    """Find the prices that maximise welfare: vehicles' satisfaction less cost of generation.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What decides the price game of a utility and its aggregators, and the prices that come of it."""
+"""What decides the price game of a utility and its aggregators, and the prices that result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

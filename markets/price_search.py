@@ -1,4 +1,4 @@
-"""Finding prices by asking, and by nothing but asking.
+"""Finding prices by asking alone.
 
 A leader sends a price and hears an energy. An aggregator, which hears each of its vehicles, learns
 its whole demand curve from about a dozen prices (`hmesh.markets.learned_demand`). The

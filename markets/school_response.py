@@ -16,9 +16,9 @@ def satisfaction(
     held_kwh : float or array, shape (n,)
         Energy held [kWh].
     lam : float or array, shape (n,)
-        Value of the first kWh [money/kWh].
+        Marginal utility at zero [money/kWh].
     theta : float or array, shape (n,)
-        Decrease of that value with every kWh held [money/kWh^2], above 0.
+        Slope of marginal utility: its decrease with every kWh held [money/kWh^2], above 0.
     saturates : bool, optional
         Whether energy beyond ``lam / theta`` is worth nothing more; False is the printed parabola,
         which falls there.

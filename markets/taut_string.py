@@ -32,12 +32,11 @@ def most_level_load(
 
     Notes
     -----
-    Source of the string: Davies and Kovac, Annals of Statistics 29 (2001) 1-65. With the load
-    ``L`` and the stored energy ``s``, the drawn energy ``cumsum(L) + s`` stays between
-    ``cumsum(L)`` and ``cumsum(L) + C``, and its most even slope is that of the shortest path. The
-    string runs through three periods from an empty store to an empty one. Wherever one that runs
-    for ever lies against a wall it holds this one fast, so that the middle period knows nothing
-    of the ends.
+    Source of the string: Davies and Kovac, Annals of Statistics 29 (2001) 1-65. With the load ``L``
+    and the stored energy ``s``, the drawn energy ``cumsum(L) + s`` stays between ``cumsum(L)`` and
+    ``cumsum(L) + C``, and its most even slope is that of the shortest path. The string runs through
+    three periods from an empty store to an empty one. Wherever a string through endless periods
+    touches a wall, it fixes this one there, so that the middle period does not depend on the ends.
     """
     load = np.atleast_2d(load_kwh)
     capacity = np.broadcast_to(np.asarray(capacity_kwh, dtype=np.float64), len(load))

@@ -1,8 +1,8 @@
-"""The price game of a utility, its aggregators and their vehicles: who asks which price.
+"""The three-level Stackelberg game of a utility, its aggregators and their vehicles.
 
 The utility asks ``q`` of every aggregator, aggregator ``m`` asks ``p_m`` of its community, every
-vehicle buys or sells what suits it best. Two ways to the outcome from what everybody knows of
-themselves stand here; the third is `hmesh.markets.closed_form_game`, the fourth, by messages alone,
+vehicle best-responds. Two ways to the outcome from what everybody knows of themselves stand here;
+the third is `hmesh.markets.closed_form_game`, the fourth, by messages alone,
 `hmesh.markets.price_search`.
 """
 

@@ -37,7 +37,8 @@ class PlanningStores:
     Attributes
     ----------
     lam, theta : array, shape (n,)
-        Value of the first kWh held at the end [money/kWh], and its fall [money/kWh^2].
+        Marginal utility of energy held at the end: at zero [money/kWh], and its slope
+        [money/kWh^2].
     most_kwh : array, shape (n,)
         Energy above the lowest state of charge that each can hold [kWh], above 0.
     charge_kwh, discharge_kwh : array, shape (n,)

@@ -1,4 +1,4 @@
-"""How much a battery buys or sells at a price."""
+"""The best response of a battery to a price: how much it buys or sells."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ def best_response(
     charge_efficiency: FloatOrArray = 1.0,
     discharge_efficiency: FloatOrArray = 1.0,
 ) -> NDArray[np.float64]:
-    """Energy that maximises a vehicle's satisfaction less its payment.
+    """Return the energy that maximises a vehicle's satisfaction less its payment.
 
     The satisfaction of holding ``h`` is ``lam * h - theta / 2 * h**2``. Charging ``x`` at the plug
     leaves ``h = usable_kwh + charge_efficiency * x``, drawing ``-x`` from it
@@ -31,9 +31,9 @@ def best_response(
     price : float or array, shape (n,)
         Price of energy at the plug [money/kWh].
     lam : float or array, shape (n,)
-        Value of the first kWh held [money/kWh].
+        Marginal utility at zero [money/kWh].
     theta : float or array, shape (n,)
-        Decrease of that value with every kWh held [money/kWh^2], above 0.
+        Slope of marginal utility: its decrease with every kWh held [money/kWh^2], above 0.
     usable_kwh : float or array, shape (n,)
         Stored energy above the lowest permitted state of charge [kWh]; may be negative.
     lower_kwh, upper_kwh : float or array, shape (n,)

@@ -1,4 +1,4 @@
-"""What the exchange of a step is worth to all together."""
+"""Welfare of a step: the satisfaction of holding energy, and the price of anarchy."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ def satisfaction(lam: Numbers, theta: Numbers, held_kwh: Numbers) -> NDArray[np.
     Parameters
     ----------
     lam : float or array, shape (n,)
-        Value of the first kWh [money/kWh].
+        Marginal utility at zero [money/kWh].
     theta : float or array, shape (n,)
-        Decrease of that value with every kWh held [money/kWh^2].
+        Slope of marginal utility: its decrease with every kWh held [money/kWh^2].
     held_kwh : float or array, shape (n,)
         Energy held after the exchange above the lowest permitted state of charge [kWh].
 

@@ -1,4 +1,4 @@
-"""The commands whose answer is looked at in a browser: the report of runs, and the live view."""
+"""The commands whose result is shown in a browser: the report of runs, and the live view."""
 
 from pathlib import Path
 from typing import Annotated

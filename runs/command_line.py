@@ -30,7 +30,7 @@ from hmesh.runs.interruptions import answer_at_once, ignore_from_now_on
 app = typer.Typer(
     cls=Commands,
     name="hmesh",
-    help="Simulate energy-sharing communities, and check what comes out of it.",
+    help="Simulate energy-sharing communities, and check the results.",
     epilog="Exit status: 0 done, 1 an audit or comparison failed, 2 wrong input, "
     "130 interrupted, 143 terminated.",
     no_args_is_help=True,
@@ -53,7 +53,7 @@ def hmesh(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Simulate energy-sharing communities, and check what comes out of it."""
+    """Simulate energy-sharing communities, and check the results."""
 
 
 app.command()(scenario_commands.scenarios)

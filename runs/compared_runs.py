@@ -1,4 +1,4 @@
-"""Two or more runs side by side: what differs in their scenarios, and what they came to."""
+"""Two or more runs side by side: what differs in their scenarios and in their results."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class ComparedRuns:
         return str(self.runs[0].info["currency"])
 
     def totals(self, strategy: str) -> list[Totals]:
-        """Return what each run came to under a strategy."""
+        """Return the totals of each run under a strategy."""
         return [run.totals(strategy) for run in self.runs]
 
     def differences(self) -> dict[str, tuple[str, ...]]:

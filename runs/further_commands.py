@@ -1,4 +1,4 @@
-"""Commands that go on with a run: to its end, beyond it, or into another future."""
+"""Commands that continue a run: resume it, extend it, or branch it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -64,7 +64,7 @@ def branch(
     hours: _Hours = None,
     no_progress: NoProgress = False,
 ) -> None:
-    """Start another future of a run: what it would have been had values changed at a time."""
+    """Branch a run: what its results would be if values changed at a given time."""
     from hmesh.runs.further_runs import branch_run
     from hmesh.runs.terminal import draw_pictures, show_results
 

@@ -1,4 +1,4 @@
-"""Further runs made from one that there is: the same one extended, or another future of it."""
+"""Further runs made from an existing one: the same one extended, or a branch of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Begun:
 
 
 def extend_run(directory: Path | str, hours: str) -> Begun:
-    """Let a finished run be one of more hours, which `resume_run` then brings to its end.
+    """Extend a finished run by some hours, which `resume_run` then simulates.
 
     Its results are those of an uninterrupted run of that length. Where the run kept no state of its
     end, or a scheme plans over the length of the run, all steps are made again.
@@ -48,7 +48,7 @@ def extend_run(directory: Path | str, hours: str) -> Begun:
     directory : Path or str
         The folder of the run.
     hours : str
-        "+168" for so many more, or the new length [h].
+        "+168" for 168 hours more, or the new length, such as "336" [h].
 
     Raises
     ------
@@ -88,7 +88,7 @@ def branch_run(
     until: str | None = None,
     hours: str | None = None,
 ) -> Begun:
-    """Begin another future of a run in a new folder, which `resume_run` then brings to its end.
+    """Begin a branch of a run in a new folder, which `resume_run` then completes.
 
     It is the run of the same scenario with one more event, and its results are those of such a run
     from its start. It begins with the last state that the run kept before the event.
@@ -111,7 +111,7 @@ def branch_run(
     Raises
     ------
     InputError
-        When something of it is wrong; nothing is written then.
+        When any of these is wrong; nothing is written then.
     """
     out = Path(out)
     refuse_used(out)

@@ -1,4 +1,4 @@
-"""When Python looks for garbage: hardly while a program starts, as always while it runs.
+"""When Python collects garbage: seldom while a program starts, as usual while it runs.
 
 Reference counts free nearly everything. What is imported stays, and looking through all of it again
 and again takes a tenth of a small run.

@@ -1,4 +1,4 @@
-"""How far something is, as lines of a log where there is no terminal."""
+"""Progress as lines of a log where there is no terminal."""
 
 import sys
 from collections.abc import Callable, Iterator

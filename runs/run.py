@@ -34,7 +34,7 @@ type Clock = Callable[[], float]
 
 
 def no_progress(done: int, total: int) -> None:
-    """Report nothing of how far the run is."""
+    """Report no progress."""
 
 
 def start_run(
@@ -198,7 +198,7 @@ class _Run:
         self.save()
 
     def finish(self, progress: Progress) -> dict[str, Any]:
-        """Make the steps that are left and write the results."""
+        """Simulate the remaining steps and write the results."""
         with held() as waiting:
             while self.steps_done < self.scenario.steps:
                 for simulation in self.simulations:

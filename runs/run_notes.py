@@ -1,4 +1,4 @@
-"""What a reader of a run must know besides its figures: whatever was out of the ordinary."""
+"""What a reader of a run must know besides its figures: all that was out of the ordinary."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -103,7 +103,7 @@ def _in_order(of_every_run: Mapping[str, Note], part: str) -> dict[str, Note]:
 
 
 def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None) -> list[str]:
-    """Return what a reader of the table must know: a line for each thing out of the ordinary.
+    """Return notes on what was out of the ordinary in a run, one line each.
 
     Parameters
     ----------

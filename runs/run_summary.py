@@ -1,4 +1,4 @@
-"""What a run came to, in a short table."""
+"""The results of a run in a short table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ def summary_table(
     strategies: Sequence[str] | None = None,
     label: Callable[[str], str] = strategy_label,
 ) -> "Table":
-    """Return what a run came to, with changes against its first strategy.
+    """Return the results of a run, with changes from its first strategy.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The commands with which a scenario begins: which there are, one of your own, and its mistakes."""
+"""The commands on scenarios: list them, write a first one, and check one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,20 +9,20 @@ from hmesh.runs.command_options import Changes, Plugins, Seed
 
 
 def scenarios() -> None:
-    """List the built-in scenarios, and those of studies of what emerges."""
+    """List the built-in scenarios, and those of the studies of emergence."""
     from hmesh.runs.scenarios.scenario_files import builtin_scenarios, study_scenarios
 
     found, studies = builtin_scenarios(), study_scenarios()
     width = max(len(name) for name, _ in (*found, *studies))
     for name, description in found:
         typer.echo(f"{name:<{width}}  {description}")
-    typer.echo("\nstudies of what emerges, each with a notebook:")
+    typer.echo("\nstudies of emergence, each with a notebook:")
     for name, description in studies:
         typer.echo(f"{name:<{width}}  {description}")
 
 
 def init(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the scenario.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of scenario and files.")],
     folder: Annotated[
         Path, typer.Option("--in", metavar="FOLDER", help="Where the files go.")
     ] = Path(),

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: how far something is, and what a run amounts to."""
+"""What a person sees in the terminal: progress, and the results of a run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ from hmesh.runs.who_gains import compared, gains_note, gains_sentence, gains_tab
 
 @contextmanager
 def progress_bar(*, shown: bool, what: str = "steps") -> Iterator[Callable[[int, int], None]]:
-    """Show how far something is, on the error output.
+    """Show progress on the error output.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def draw_pictures(directory: Path, *, missing_only: bool = False) -> list[Plot]:
 
 
 def show_results(directory: Path, plots: Sequence[Plot]) -> None:
-    """Print what a complete run amounts to, and what its pictures show."""
+    """Print the results of a complete run, and what its pictures show."""
     run = read_run(directory)
     strategies = run.info["scenario"]["strategies"]
     currency = run.info["currency"]

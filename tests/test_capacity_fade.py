@@ -164,6 +164,27 @@ def test_schedules_are_made_for_the_capacity_that_is_left() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "place", "batteries"),
+    [
+        ("three-communities", "vehicles.cycle_fade", "vehicles"),
+        ("school-buses", "school_buses.calendar_fade", "buses"),
+        ("smart-home", "smart_homes.groups.0.storages.0.cycle_fade", "smart homes"),
+    ],
+)
+def test_batteries_that_keep_their_capacity_say_so(name: str, place: str, batteries: str) -> None:
+    with pytest.raises(InputError) as refused:
+        load_scenario(name, [f"{place}=0.1"])
+    text = str(refused.value)
+    key = place.rpartition(".")[2]
+    assert f"{place}: there is no key {key!r}: batteries of {batteries} keep their capacity" in text
+    assert "metered_sites.battery" in text
+    assert "wear under economics" in text
+    # What it names is there.
+    for where in ("battery_sharing", "community_storage.storages.0"):
+        load_scenario(where.partition(".")[0].replace("_", "-"), [f"{where}.cycle_fade=0.001"])
+
+
+@pytest.mark.parametrize(
     ("change", "allowed"),
     [("manager=foresight", "manager: rule_based"), ("sizing=least_cost", "sizing: given")],
 )

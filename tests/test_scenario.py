@@ -437,6 +437,24 @@ def test_years_are_those_of_the_calendar(start: str, years: int, hours: float) -
     assert Scenario.from_resolved(scenario.resolved()) == scenario
 
 
+def test_a_length_on_the_command_line_replaces_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    head = "name: s\ntime_zone: UTC\nstart: 2023-01-01T00:00\n"
+    rest = "communities: {a: {members: []}}\nstrategies: [typical]\n"
+    for length in ("hours: 48\n", "years: 2\n", "hours: 48\nyears: null\n"):
+        path.write_text(head + length + rest, encoding="utf-8")
+        for change, hours in (("hours=30", 30), ("years=1", 8760), ("seed=2", None)):
+            scenario = load_scenario(str(path), [change])
+            assert scenario.hours == (hours or (17544 if length[0] == "y" else 48))
+            assert Scenario.from_resolved(scenario.resolved()) == scenario
+        problem = "--set: hours: years state the length"
+        with pytest.raises(InputError, match=problem):
+            load_scenario(str(path), ["hours=30", "years=1"])
+    path.write_text(head + "hours: 48\nyears: 1\n" + rest, encoding="utf-8")
+    with pytest.raises(InputError, match=r"s.yaml: hours: .*one of hours and years; line 4"):
+        load_scenario(str(path))
+
+
 def test_years_may_end_at_another_offset() -> None:
     scenario = load_scenario(
         "three-communities", ['start="2023-03-26T12:00"', "years=1", "time_zone=Europe/Berlin"]

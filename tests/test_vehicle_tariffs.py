@@ -1,7 +1,9 @@
 """Vehicles with a tariff of their own: bills by hand, what suits them, and what is refused."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hmesh.runs.schemes.vehicles.own_tariffs as own_module
+from hmesh.environment.datasets.readers import ImportOptions
 from hmesh.environment.errors import InputError
 from hmesh.markets.departure_value import StoreColumns, gain_of_exchange
 from hmesh.markets.tariff_response import TariffTerms, best_under_tariff
@@ -18,9 +21,11 @@ from hmesh.runs import audit_run, load_scenario, read_run, start_run
 from hmesh.runs.audits.reference.known_tariff import wrong_under_tariff
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.world.dataset_files import import_dataset
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.test_member_tariffs import STEPS, TARIFF, due, total
+from tests.test_stated_tariffs import TARIFFS
 
 SCENARIO = f"""
 name: vehicle-tariffs
@@ -266,3 +271,72 @@ def test_a_time_without_a_price_is_named(folder: Path) -> None:
     change = "vehicles.groups.1.tariff.bands=[{price: 3, days: weekends}]"
     with pytest.raises(InputError, match=r"groups.1.tariff.bands.*no band has a price at Tuesday"):
         make_setting(made(folder, change))
+
+
+@pytest.mark.slow
+def test_a_group_pays_the_price_of_each_hour_of_a_market(folder: Path, tmp_path: Path) -> None:
+    first = datetime.fromisoformat("2024-01-30T12:00")
+    price = [-3.5 if k == 20 else 12.5 + (7 * k) % 24 for k in range(STEPS)]
+    rows = [
+        f"{first + timedelta(hours=k):%d.%m.%Y %H:%M};{round(1000 * p)},0"
+        for k, p in enumerate(price)
+    ]
+    source = tmp_path / "prices.csv"
+    source.write_text("\n".join(["time;price [JPY/MWh]", *rows]) + "\n", encoding="utf-8")
+    options = ImportOptions(time_zone="Europe/Berlin", time_format="%d.%m.%Y %H:%M")
+    import_dataset("csv", source, folder / "market", options)
+    tariff = "{dataset: market, feed_in_column: price, fees: {grid: 8}}"
+    start_run(made(folder, f"vehicles.groups.0.tariff={tariff}"), tmp_path / "run")
+    accounts = read_run(tmp_path / "run").table("accounts").to_pandas()
+    mine = accounts[accounts["kind"] == "vehicles"]
+    for strategy in ("typical", "three_level"):
+        own = exchanges(tmp_path / "run", strategy)
+        by_member = mine[mine["strategy"] == strategy].groupby("member")
+        paid = (by_member["paid"].sum() - by_member["received"].sum()).to_dict()
+        for number in range(4):
+            steps = zip(own[number], price, strict=True)
+            bill = sum(e * p + 8 * max(e, 0.0) for e, p in steps)
+            assert paid[number] == pytest.approx(bill, rel=1e-9)
+    assert any(e < 0 for number in range(4) for e in own[number])
+    assert audit_run(tmp_path / "run").passed
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not TARIFFS.exists(), reason="the shared tariffs are not there")
+@pytest.mark.parametrize(
+    ("name", "demand_charge"),
+    [
+        ("pge_a10_tou_aug_2019", 11.66),
+        ("sce_tou_ev_4_march_2019", 15.51),
+        ("sce_tou_ev_8_june_2019", 0.0),
+    ],
+)
+def test_a_group_pays_by_a_real_tariff(
+    name: str, demand_charge: float, folder: Path, tmp_path: Path
+) -> None:
+    given = json.loads((TARIFFS / f"{name}.json").read_text())
+    (folder / f"{name}.json").write_text(json.dumps(given))
+    change = f"vehicles.groups.0.tariff={{file: {name}.json}}"
+    start_run(made(folder, change, "hours=36"), tmp_path / "run")
+    # From Tuesday noon to Wednesday in winter.
+    winter = [s for s in given["schedule"] if s["effective_end"] in ("4-30", "5-31", "05-31")]
+    band = next(s for s in winter if s["dow_mask"] != "WEEKENDS")
+    figures = json.loads((tmp_path / "run" / "summary.json").read_text())
+    for strategy in ("typical", "three_level"):
+        own = exchanges(tmp_path / "run", strategy)
+        energy, peaks = 0.0, 0.0
+        for number in range(4):
+            loads = [max(e, 0.0) for e in own[number]]
+            for k, load in enumerate(loads):
+                # A band may begin within the hour.
+                halves = ((12 + k) % 24, (12 + k) % 24 + 0.5)
+                ats = [bisect_right(band["times"], half) - 1 for half in halves]
+                energy += load * sum(band["tariffs"][at] for at in ats) / 2
+            peaks += max(loads)
+        assert figures[strategy].get("vehicle_bill_demand_charge", 0.0) == pytest.approx(
+            demand_charge * peaks, rel=1e-9
+        )
+        assert figures[strategy]["ev_bill@own"] == pytest.approx(
+            energy + demand_charge * peaks, rel=1e-9
+        )
+    assert audit_run(tmp_path / "run").passed

@@ -1,4 +1,4 @@
-"""What an audit found: one line for each thing checked, with the worst case and where it stands."""
+"""What an audit found: one line for each thing checked, with the worst case and its place."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Check:
     name
         What should hold.
     passed
-        Whether it does; None where the results do not hold what is needed to state.
+        Whether it does; None where the results do not hold what the check needs.
     largest
         Largest deviation; NaN where nothing was compared.
     tolerance
@@ -157,7 +157,7 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Says where a number of a table stands.
+    """Names the place of a number in a table.
 
     Attributes
     ----------
@@ -214,7 +214,7 @@ class Tally:
     name, tolerance, unit
         As in `Check`.
     values, wrong
-        How many numbers were compared, and how many are further off than the tolerance.
+        How many numbers were compared, and how many differ by more than the tolerance.
     """
 
     name: str
@@ -238,7 +238,7 @@ class Tally:
         Parameters
         ----------
         deviation
-            At least 0, of any shape; NaN, which no comparison can vouch for, counts as infinite.
+            At least 0, of any shape; NaN counts as infinite, since it compares with nothing.
         label
             Names the place of a deviation by its indices.
         first_step

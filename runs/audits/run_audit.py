@@ -56,7 +56,7 @@ MOST_STEPS = 2**10
 
 
 def no_progress(done: int, total: int) -> None:
-    """Report nothing of how far the audit is."""
+    """Report no progress."""
 
 
 def audit_run(

@@ -1,4 +1,4 @@
-"""The trips of a run in the formats of others, written into its folder."""
+"""The trips of a run in the formats of other programs, written into its folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,7 +46,7 @@ def export_trips(directory: Path | str, formats: str | Sequence[str]) -> list[Pa
 
 
 def refuse_unknown(formats: Sequence[str]) -> None:
-    """Refuse formats that there are not.
+    """Refuse unknown formats.
 
     Raises
     ------

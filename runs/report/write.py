@@ -1,4 +1,4 @@
-"""One web page that explains and shows what one or several runs came to."""
+"""One web page that explains and shows the results of one or several runs."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The state of a run on the disk, from which it goes on."""
+"""The state of a run on the disk, from which it is resumed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a run leaves behind: its folder, written so that it is whole or resumable at any moment."""
+"""The folder of a run, written so that it is complete or resumable at any moment."""
 
 import hashlib
 from collections.abc import Iterator, Mapping

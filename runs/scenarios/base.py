@@ -1,6 +1,6 @@
 """What all sections of a scenario are made of: strict reading, kinds of numbers, refusals."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -30,6 +30,9 @@ GRID_PARTS = ("charging", "community-storage", "feeder", "schools")
 
 class Section(BaseModel):
     """A part of a scenario: unknown keys, text for numbers, NaN and infinity are refused."""
+
+    # Keys that other sections have and this one lacks: why, and what is allowed in their place.
+    lacks: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     model_config = ConfigDict(
         strict=True,

@@ -55,6 +55,17 @@ CycleFade = Annotated[
     LossRate, Field(description="share of the capacity that is lost in a full cycle [-]")
 ]
 
+
+def keep_their_capacity(batteries: str) -> dict[str, tuple[str, str]]:
+    """Return why batteries that do not age in a run lack these keys, and what there is instead."""
+    why = f"batteries of {batteries} keep their capacity in a run, and wear of them is a cost"
+    allowed = (
+        "wear under economics; under battery_sharing, community_storage.storages, "
+        "composite_storage.devices and metered_sites.battery also calendar_fade and cycle_fade"
+    )
+    return dict.fromkeys(("calendar_fade", "cycle_fade"), (why, allowed))
+
+
 # Which rows are written to the results.
 Recorded = Literal["all", "none"] | Annotated[int, Field(ge=0)]
 

@@ -88,7 +88,15 @@ def override(
             changed.append(_put(given, keys, value))
         except InputError as error:
             problems += error.problems
+    _one_length(given, changed)
     return changed, problems
+
+
+def _one_length(given: dict[str, Any], changed: Sequence[tuple[str, ...]]) -> None:
+    """Let a length that was changed stand in place of the file's other one."""
+    for key, other in (("hours", "years"), ("years", "hours")):
+        if (key,) in changed and (other,) not in changed and given[key] is not None:
+            given.pop(other, None)
 
 
 def _put(section: Any, keys: tuple[str, ...], value: object) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Errors of a scenario's values, with their place, what is allowed and the nearest name."""
 
 import types
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from inspect import isclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -64,6 +64,7 @@ class _Spot:
     metadata: tuple[Any, ...] = ()
     description: str = ""
     siblings: tuple[str, ...] = ()
+    lacks: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def expected(self) -> str:
@@ -80,6 +81,10 @@ def _problems(detail: Any, spot: _Spot) -> Iterator[Problem]:
             yield Problem(place, "is missing", spot.expected)
         case "extra_forbidden":
             name = str(spot.keys[-1])
+            if name in spot.lacks:
+                why, allowed = spot.lacks[name]
+                yield Problem(place, f"there is no key {name!r}: {why}", allowed)
+                return
             near = nearest(name, spot.siblings)
             # The whole list of keys helps only where no single one is meant.
             allowed = "" if near else ", ".join(spot.siblings)
@@ -103,10 +108,11 @@ def _spot(model: type[BaseModel], location: Sequence[str | int]) -> _Spot:
         keys = (*spot.keys, part)
         if isclass(annotation) and issubclass(annotation, BaseModel):
             fields = annotation.model_fields
-            field = fields.get(str(part))
-            if field is None:
-                return _Spot(keys, object, siblings=tuple(fields))
-            spot = _of_field(keys, field)
+            given = fields.get(str(part))
+            if given is None:
+                lacks = getattr(annotation, "lacks", {})
+                return _Spot(keys, object, siblings=tuple(fields), lacks=lacks)
+            spot = _of_field(keys, given)
         elif get_origin(annotation) is dict and part != "[key]":
             spot = replace(spot, keys=keys, annotation=get_args(annotation)[1], metadata=())
         elif get_origin(annotation) is tuple:

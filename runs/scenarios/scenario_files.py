@@ -1,4 +1,4 @@
-"""Where scenarios lie, and what their files say."""
+"""Where scenario files are, and what they contain."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def builtin_scenarios() -> list[tuple[str, str]]:
 
 
 def study_scenarios() -> list[tuple[str, str]]:
-    """Return the name and the description of every scenario of a study of what emerges."""
+    """Return the name and the description of every scenario of a study of emergence."""
     return _described(STUDIES)
 
 

@@ -73,6 +73,9 @@ def load_scenario(
         scenario = Scenario.model_validate(given, context=context)
     except ValidationError as error:
         problems += problems_of(error, Scenario, name_place)
+    if given.get("hours") is not None and given.get("years") is not None:
+        message, allowed = "years state the length of the run too", "one of hours and years"
+        problems.append(Problem(name_place(("hours",)), message, allowed))
     if problems:
         raise InputError(with_lines(problems, text, path.name))
     return scenario

@@ -102,7 +102,7 @@ class Ensemble:
 
 
 def read_ensemble(directory: Path, plan: SweepPlan, without: Iterable[str] = ()) -> Ensemble:
-    """Read what the runs of a sweep came to.
+    """Read the results of the runs of a sweep.
 
     Parameters
     ----------

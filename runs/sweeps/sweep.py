@@ -100,12 +100,11 @@ def run_sweep(
     plugins: Sequence[str] = (),
     progress: Progress = lambda done, total: None,
 ) -> Sweep:
-    """Run a scenario with many values and seeds, and put together what comes out.
+    """Run a scenario with many values and seeds, and collect the results.
 
-    Given again after an interruption, or with more values, keys or seeds, it makes what is missing
-    and nothing else. A script that
-    uses several workers calls it below ``if __name__ == "__main__":``, since every worker reads
-    the script once more.
+    Given again after an interruption, or with more values, keys or seeds, it runs only what is
+    missing. A script that uses several workers calls it below ``if __name__ == "__main__":``, since
+    every worker reads the script again.
 
     Parameters
     ----------
@@ -137,7 +136,7 @@ def run_sweep(
     Returns
     -------
     Sweep
-        What became of it.
+        The runs, their numbers and statistics, and the failures.
 
     Raises
     ------

@@ -211,7 +211,7 @@ class Simulation(World):
         return found
 
     def step(self) -> None:
-        """Run one step: the whole story of an hour."""
+        """Run one step, from supply and meters to settlement and batteries."""
         self.supply.begin_step(self.step_index)
         self.chance.turn(self.step_index)
         self.turn()
@@ -301,7 +301,7 @@ class Simulation(World):
         return self._paid_price
 
     def begin_step(self) -> None:
-        """Let chance do to the agents of all schemes what it does in this step."""
+        """Let chance act on the agents of all schemes."""
         if self.accounts is not None:
             self.accounts.begin_step()
         for each in self.schemes.values():
@@ -341,7 +341,7 @@ class Simulation(World):
                 each.act()
 
     def settle(self) -> None:
-        """Carry the energy over the grid, let everybody pay, and count what should be known."""
+        """Carry the energy over the grid, settle all payments, and add up the totals."""
         self.welfare = step_welfare(self) if self._records_welfare else None
         settings = self.setting.scenario.grid
         shed = shed_loads(self) if settings.shed else np.zeros(len(self.net_kwh))

@@ -25,7 +25,7 @@ class PlanningBatteries:
     Attributes
     ----------
     lam, theta
-        Value of the first kWh held at the end [money/kWh], and its fall [money/kWh^2].
+        Marginal utility at zero of energy held at the end [money/kWh], and its slope [money/kWh^2].
     room_kwh
         Energy above the lowest state of charge that each can hold [kWh].
     charge_kwh, discharge_kwh

@@ -15,7 +15,7 @@ class Schools:
     Attributes
     ----------
     lam, theta
-        Value of the first kWh [money/kWh], and its fall with each kWh held [money/kWh^2].
+        Marginal utility at zero [money/kWh], and its slope [money/kWh^2].
     average_price
         What the energy held has cost [money/kWh].
     held_kwh

@@ -24,7 +24,7 @@ class AnsweringStores:
     Attributes
     ----------
     lam, theta
-        Value of the first kWh [money/kWh], and its fall with each kWh held [money/kWh^2].
+        Marginal utility at zero [money/kWh], and its slope [money/kWh^2].
     usable_kwh
         Energy held above the lowest state of charge [kWh].
     lower_kwh, upper_kwh

@@ -45,6 +45,8 @@ LONGEST_NIGHT_H = 12.0
 class SchoolGroup(Section):
     """Schools of one community that own equally many buses."""
 
+    lacks = keys.keep_their_capacity("buses")
+
     name: Name = Field(description="name of these schools in the results")
     community: str = Field(description="community in which they stand")
     schools: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
@@ -97,6 +99,7 @@ class SchoolBuses(SchemeSection):
 
     shares_locally: ClassVar[str] = "schools"
     connects: ClassVar[str] = "schools"
+    lacks = keys.keep_their_capacity("buses")
 
     groups: Annotated[tuple[SchoolGroup, ...], AS_TUPLE] = Field(description="schools")
     rounds: Annotated[tuple[Round, ...], AS_TUPLE] = Field(

@@ -181,6 +181,8 @@ class ApplianceSettings(_Device):
 class HomeStorageSettings(Section):
     """A storage of a home."""
 
+    lacks = keys.keep_their_capacity("smart homes")
+
     name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of the storage in its home"
     )
@@ -200,6 +202,8 @@ class HomeStorageSettings(Section):
 
 class HomeGroupSettings(Section):
     """Homes with the same devices."""
+
+    lacks = keys.keep_their_capacity("smart homes")
 
     name: Name = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="name of these homes in the results"
@@ -304,6 +308,7 @@ class SmartHomesSettings(SchemeSection):
 
     shares_locally: ClassVar[str] = "homes"
     connects: ClassVar[str] = "homes"
+    lacks = keys.keep_their_capacity("smart homes")
 
     groups: Annotated[tuple[HomeGroupSettings, ...], AS_TUPLE] = Field(description="homes")
     weather: str | None = Field(

@@ -11,6 +11,7 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.plug_habits import PlugHabit
+from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, existing, existing_dataset, refuse
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.preferences import (
@@ -126,6 +127,8 @@ PlugIn = Annotated[
 
 class VehicleKeys(Section):
     """What vehicles are like: each key one value for all of them, or a distribution."""
+
+    lacks = keys.keep_their_capacity("vehicles")
 
     count: Annotated[int, Field(ge=0, le=10_000_000)] = Field(description="how many vehicles")
     day_plans: str | None = Field(
