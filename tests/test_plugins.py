@@ -215,8 +215,8 @@ WRONG = {
         "from hmesh.plugins import metric\n"
         "@metric('one')\ndef first(world): ...\n@metric('one')\ndef second(world): ...\n"
     ),
-    "there is no scheme 'vehicle' (allowed: metered_sites, battery_sharing, school_buses, vehicles;"
-    " did you mean 'vehicles'?)": (
+    "there is no scheme 'vehicle' (allowed: smart_homes, composite_storage, metered_sites,"
+    " battery_sharing, community_storage, school_buses, vehicles; did you mean 'vehicles'?)": (
         "from hmesh.plugins import strategy\n"
         "@strategy('one', scheme='vehicle')\nclass One:\n    def decide(self, world): ...\n"
     ),

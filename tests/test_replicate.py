@@ -77,7 +77,8 @@ def test_curves_are_drawn_against_numbers_and_read_back(tmp_path: Path) -> None:
     written = report.save(tmp_path)
     with Image.open(next(path for path in written if path.suffix == ".png")) as image:
         image.load()
-        assert image.size == (1200, 675)
+        # 8 inches of 4.5 and of a line of title, 150 dots each.
+        assert image.size == (1200, 705)
 
 
 def test_unknown_studies_are_reported_at_once_with_the_nearest_name() -> None:

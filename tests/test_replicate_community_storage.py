@@ -123,7 +123,9 @@ def test_a_cell_is_judged_by_the_range_of_the_seeds(cases: list[StorageCase]) ->
 def test_without_the_extra_the_network_is_said_not_to_be_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("hmesh.runs.studies.community_storage.study.find_spec", lambda name: None)
+    monkeypatch.setattr(
+        "hmesh.runs.studies.community_storage.ranked_by_network.find_spec", lambda name: None
+    )
     section = with_network(StorageStudy(None), lambda: None)
     assert section.rows == ()
     assert "hmesh[forecast] is not installed" in section.text[0]
