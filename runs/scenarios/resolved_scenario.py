@@ -67,7 +67,9 @@ def given_and_context(resolved: Mapping[str, Any]) -> tuple[dict[str, Any], dict
     }
     given["plugins"] = tuple(recorded)
     for section, before in _BEFORE_THESE_KEYS.items():
-        given[section] = before | given.get(section, {})
+        stated = given.get(section, {})
+        # What is no mapping, in a damaged file, is refused with all other mistakes.
+        given[section] = {**before, **stated} if isinstance(stated, dict) else stated
     return given, context
 
 
