@@ -14,7 +14,13 @@ from hmesh.environment.tariff_bands import month_of_steps
 from hmesh.runs.scenarios.groups_with_tariff import groups_with_tariff
 from hmesh.runs.world.member_payments import MemberPayments
 from hmesh.runs.world.members import Members
-from hmesh.runs.world.meter_bills import MeterBills, NetMetering, PartOfBill
+from hmesh.runs.world.meter_bills import MeterBills, PartOfBill
+from hmesh.runs.world.parts_of_bills import (
+    PartsDue,
+    bill_sums,
+    paid_and_received,
+    utility_income,
+)
 from hmesh.runs.world.stated_bill import StatedBill, stated_bill
 
 if TYPE_CHECKING:
@@ -63,12 +69,10 @@ class GroupTariff:
 
     def bills(self) -> MeterBills:
         """Return what their meters pay, before the first step."""
-        bill, netting = self.bill, None
-        if self.netted:
-            netting = NetMetering(self.meters, bill.purchase, bill.feed_in, self.month_ends)
         return MeterBills(
-            bill, self.base_charge, self.meters, who=WHO, prefix=PREFIX, netting=netting
-        )
+            self.bill, self.base_charge, self.meters, who=WHO, prefix=PREFIX,
+            netted_to=self.month_ends if self.netted else None,
+        )  # fmt: skip
 
 
 def make_group_tariffs(
@@ -150,34 +154,18 @@ class MemberTariffs:
 
     def pay(self) -> None:
         """Enter what they pay and are paid, part by part."""
-        simulation, names = self.simulation, self.simulation.setting.communities
-        due: dict[tuple[str, int], list[float]] = {}
-        sides: dict[str, tuple[str, str]] = {}
+        due = PartsDue(WHO)
         for group, parts in zip(self.groups, self._parts, strict=True):
             for part in parts:
-                energy, amount = float(part.energy_kwh.sum()), float(part.amount.sum())
-                held = due.setdefault((part.kind, group.community), [0.0, 0.0, part.price])
-                # Groups of a community may have tariffs of different prices: then their mean.
-                held[0] += energy
-                held[1] += amount
-                if held[2] != part.price:
-                    held[2] = held[1] / held[0] if held[0] else 0.0
-                sides[part.kind] = part.payer, part.payee
-                utility = (part.payee == "utility") - (part.payer == "utility")
-                simulation.direct_income += utility * amount
-        for (kind, m), (energy, amount, price) in due.items():
-            payer, payee = (f"{s}@{names[m]}" if s == WHO else s for s in sides[kind])
-            simulation.ledger.pay(simulation.step_index, kind, payer, payee, energy, price, amount)
+                amount = float(part.amount.sum())
+                due.add(part, group.community, float(part.energy_kwh.sum()), amount)
+                self.simulation.direct_income += utility_income(part, amount)
+        due.pay(self.simulation)
 
     def payments(self) -> Iterator[MemberPayments]:
         """Yield what each of them buys and sells, pays and is paid in the step."""
         for group, parts, flows in zip(self.groups, self._parts, self._flows, strict=True):
-            paid, received = np.zeros((2, group.meters))
-            for part in parts:
-                if part.payer == WHO:
-                    paid += part.amount
-                else:
-                    received += part.amount
+            paid, received = paid_and_received(parts, WHO, group.meters)
             name = f"{group.kind.scenario_name}s"
             yield MemberPayments(name, *flows, paid, received, group.rows)
 
@@ -187,13 +175,8 @@ class MemberTariffs:
             f"{PREFIX}_tariff_import_kwh": sum(float(b.sum()) for b, _ in self._flows),
             f"{PREFIX}_tariff_export_kwh": sum(float(s.sum()) for _, s in self._flows),
         }
-        bill = 0.0
-        for part in (part for parts in self._parts for part in parts):
-            amount = (1.0 if part.payer == WHO else -1.0) * float(part.amount.sum())
-            name = f"{PREFIX}_bill_{part.kind.removeprefix(f'{PREFIX}_')}"
-            found[name] = found.get(name, 0.0) + amount
-            bill += amount
-        return found | {f"{PREFIX}_bill": bill}
+        every = (part for parts in self._parts for part in parts)
+        return found | bill_sums(every, WHO, PREFIX)
 
     def move(self) -> None:
         """Let the month go on."""

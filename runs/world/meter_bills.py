@@ -87,6 +87,11 @@ class MeterBills:
         How many meters there are.
     who, prefix : str
         Who pays, and what kinds of payments begin with: "sites" and "site".
+    netted_to : array of bool, shape (steps,), or None
+        Whether a month, or the run, ends with the step, where deliveries are netted.
+
+    Attributes
+    ----------
     netting : NetMetering or None
         What is known of deliveries where they are netted.
     """
@@ -99,10 +104,12 @@ class MeterBills:
         *,
         who: str,
         prefix: str,
-        netting: NetMetering | None,
+        netted_to: NDArray[np.bool_] | None,
     ) -> None:
         self._bill, self._base, self._meters = bill, base_charge, meters
-        self._who, self._prefix, self.netting = who, prefix, netting
+        self._who, self._prefix, self.netting = who, prefix, None
+        if netted_to is not None:
+            self.netting = NetMetering(meters, bill.purchase, bill.feed_in, netted_to)
         self.month = {} if bill.monthly is None else bill.monthly.begun(meters)
 
     def parts(self, step: int, bought: Each, sold: Each) -> list[PartOfBill]:

@@ -13,7 +13,13 @@ from hmesh.environment.retail_tariff import base_charge
 from hmesh.environment.tariff_bands import month_of_steps
 from hmesh.markets.tariff_response import TariffTerms
 from hmesh.runs.world.member_payments import MemberPayments
-from hmesh.runs.world.meter_bills import MeterBills, NetMetering, PartOfBill
+from hmesh.runs.world.meter_bills import MeterBills, PartOfBill
+from hmesh.runs.world.parts_of_bills import (
+    PartsDue,
+    bill_sums,
+    paid_and_received,
+    utility_income,
+)
 from hmesh.runs.world.stated_bill import StatedBill, stated_bill
 
 if TYPE_CHECKING:
@@ -152,12 +158,10 @@ class TariffMeters:
         return len(self.rows)
 
     def _meter_bills(self, group: MeterGroup) -> MeterBills:
-        bill, count, netting = group.bill, len(group.rows), None
-        if group.tariff.netted:
-            netting = NetMetering(count, bill.purchase, bill.feed_in, group.month_ends)
         return MeterBills(
-            bill, group.base_charge, count, who=self.payers.party, prefix=self.payers.prefix,
-            netting=netting,
+            group.bill, group.base_charge, len(group.rows), who=self.payers.party,
+            prefix=self.payers.prefix,
+            netted_to=group.month_ends if group.tariff.netted else None,
         )  # fmt: skip
 
     def terms(self, number: int, need_kw: Each) -> TariffTerms:
@@ -205,38 +209,27 @@ class TariffMeters:
         self._parts = []
         for bills, mine in zip(self._bills, self.parts_of, strict=True):
             parts = bills.parts(step, bought_kwh[mine], sold_kwh[mine])
-            for part in parts:
-                side = self.paid if part.payer == self.payers.party else self.received
-                side[mine] += part.amount
+            self.paid[mine], self.received[mine] = paid_and_received(
+                parts, self.payers.party, mine.stop - mine.start
+            )
             self._parts.append(parts)
 
     def pay(self) -> None:
         """Enter what they pay and are paid, part by part and community by community."""
-        simulation, names = self.simulation, self.simulation.setting.communities
-        party = self.payers.party
-        due: dict[tuple[str, int], list[float]] = {}
-        sides: dict[str, tuple[str, str]] = {}
+        simulation, due = self.simulation, PartsDue(self.payers.party)
+        places = len(simulation.setting.communities)
         for mine, parts in zip(self.parts_of, self._parts, strict=True):
             place = self.place[mine]
             there = np.unique(place).tolist()
             for part in parts:
                 energies, amounts = (
-                    np.bincount(place, values, len(names)).tolist()
+                    np.bincount(place, values, places).tolist()
                     for values in (part.energy_kwh, part.amount)
                 )
-                utility = (part.payee == "utility") - (part.payer == "utility")
-                simulation.direct_income += utility * sum(amounts)
-                sides[part.kind] = part.payer, part.payee
+                simulation.direct_income += utility_income(part, sum(amounts))
                 for m in there:
-                    held = due.setdefault((part.kind, m), [0.0, 0.0, part.price])
-                    held[0] += energies[m]
-                    held[1] += amounts[m]
-                    # Groups may have tariffs of different prices: then their mean.
-                    if held[2] != part.price:
-                        held[2] = held[1] / held[0] if held[0] else 0.0
-        for (kind, m), (energy, amount, price) in due.items():
-            payer, payee = (f"{s}@{names[m]}" if s == party else s for s in sides[kind])
-            simulation.ledger.pay(simulation.step_index, kind, payer, payee, energy, price, amount)
+                    due.add(part, m, energies[m], amounts[m])
+        due.pay(simulation)
 
     def payments(self) -> MemberPayments:
         """Return what each of them buys and sells, pays and is paid in the step."""
@@ -251,18 +244,12 @@ class TariffMeters:
 
     def sums(self) -> dict[str, float]:
         """Return the energies and the parts of the bills of the step."""
-        prefix, bill = self.payers.prefix, 0.0
-        found = {
+        prefix = self.payers.prefix
+        every = (part for parts in self._parts for part in parts)
+        return {
             f"{prefix}_tariff_import_kwh": float(self.bought_kwh.sum()),
             f"{prefix}_tariff_export_kwh": float(self.sold_kwh.sum()),
-        }
-        for part in (part for parts in self._parts for part in parts):
-            sign = 1.0 if part.payer == self.payers.party else -1.0
-            amount = sign * float(part.amount.sum())
-            name = f"{prefix}_bill_{part.kind.removeprefix(f'{prefix}_')}"
-            found[name] = found.get(name, 0.0) + amount
-            bill += amount
-        return found | {f"{prefix}_bill": bill}
+        } | bill_sums(every, self.payers.party, prefix)
 
     def move(self) -> None:
         """Let the month go on."""

@@ -15,7 +15,8 @@ from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
-from hmesh.runs.world.meter_bills import MeterBills, NetMetering, PartOfBill
+from hmesh.runs.world.meter_bills import MeterBills, PartOfBill
+from hmesh.runs.world.parts_of_bills import paid_and_received, utility_income
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -62,13 +63,10 @@ class MeteredSitesScheme(Scheme):
         self._generation = setting.generation_kwh(self.strategy)
         self._places = len(simulation.setting.communities)
         count = len(self.layout.names)
-        netting = None
-        if setting.settings.tariff.netted:
-            bill = setting.bill
-            netting = NetMetering(count, bill.purchase, bill.feed_in, setting.month_ends)
         self._bills = MeterBills(
-            setting.bill, setting.base_charge, count, who="sites", prefix=PREFIX, netting=netting
-        )
+            setting.bill, setting.base_charge, count, who="sites", prefix=PREFIX,
+            netted_to=setting.month_ends if setting.settings.tariff.netted else None,
+        )  # fmt: skip
         self.highest_kw = np.zeros(count)
         self._first_energy = float(self.sites.population["energy_kwh"].sum())
 
@@ -164,8 +162,7 @@ class MeteredSitesScheme(Scheme):
                 simulation.ledger.pay(
                     step, part.kind, payer, payee, float(energy[m]), part.price, float(amount[m])
                 )
-                utility = (part.payee == "utility") - (part.payer == "utility")
-                simulation.direct_income += utility * float(amount[m])
+                simulation.direct_income += utility_income(part, float(amount[m]))
 
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each site is, whether or not its meter is pooled."""
@@ -185,12 +182,7 @@ class MeteredSitesScheme(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each site pays for what it draws, and is paid."""
-        paid, received = np.zeros((2, len(self.layout.names)))
-        for part in self._payments:
-            if part.payer == "sites":
-                paid += part.amount
-            else:
-                received += part.amount
+        paid, received = paid_and_received(self._payments, "sites", len(self.layout.names))
         bought, sold = self.energies_kwh["import_kwh"], self.energies_kwh["export_kwh"]
         own = self._to_members
         yield MemberPayments("sites", own(bought), own(sold), own(paid), own(received))
