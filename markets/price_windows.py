@@ -226,16 +226,20 @@ def _counted_by_kernel(bends: Bends, bins: int) -> tuple[_Counted, _Counted]:
             count, slope, moment,
         ),
     )  # fmt: skip
-    # Block after block, whoever counted them: `cumsum` adds in order, `sum` in pairs.
-    sums = (
-        np.cumsum(each, axis=1)[:, -1] if shape[1] else each.sum(axis=1) for each in (slope, moment)
-    )
-    slopes_of, moments_of = sums
+    slopes_of, moments_of = _in_order(slope), _in_order(moment)
     started, ended = (
         _Counted(places[k], count[k].sum(axis=0), slopes_of[k], moments_of[k], count[k])
         for k in range(2)
     )
     return started, ended
+
+
+def _in_order(of_blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums over blocks, shape (2, bins + 2), added one block after another."""
+    sums = np.zeros((of_blocks.shape[0], of_blocks.shape[2]))
+    for block in range(of_blocks.shape[1]):
+        sums += of_blocks[:, block]
+    return sums
 
 
 def narrowed(
