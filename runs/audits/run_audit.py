@@ -19,6 +19,7 @@ from hmesh.runs.audits.ledger_checks import check_money, read_ledger
 from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
 from hmesh.runs.audits.line_flows import check_lines, read_lines, refuse_changed_grid
 from hmesh.runs.audits.local_exchange import LocalExchangeAudit
+from hmesh.runs.audits.local_trade import check_local_trade
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
 from hmesh.runs.audits.metric_checks import check_metrics
@@ -213,7 +214,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     ledger = read_ledger(run, inputs, supplied(hours), paying)
     yield from check_money(inputs, hours, flows, ledger, paying)
     if local is not None:
-        yield local.check_trade()
+        yield check_local_trade(local)
     yield from messages.checks()
     by_step, of_run = figures_of_messages(inputs, messages)
     by_step |= figures_of_tables(inputs, hours, flows, energies, schemes)
