@@ -19,7 +19,6 @@ from hmesh.runs.audits.ledger_checks import check_money, read_ledger
 from hmesh.runs.audits.limits import audited_grid, before_shedding, check_limits, read_limits
 from hmesh.runs.audits.line_flows import check_lines, read_lines, refuse_changed_grid
 from hmesh.runs.audits.local_exchange import LocalExchangeAudit
-from hmesh.runs.audits.local_trade import check_local_trade
 from hmesh.runs.audits.member_energies import feeders_out, member_energies
 from hmesh.runs.audits.messages import MessageAudit, by_step, message_reader
 from hmesh.runs.audits.metric_checks import check_metrics
@@ -30,6 +29,7 @@ from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
 from hmesh.runs.audits.table_reader import DamagedTableError, EarlierTableError, TableReader
+from hmesh.runs.audits.trade_of_members import check_local_trade
 from hmesh.runs.audits.welfare import check_welfare, read_welfare
 from hmesh.runs.plugins.loading import changed
 from hmesh.runs.results.result_tables import tables_of
