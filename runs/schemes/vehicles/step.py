@@ -15,8 +15,8 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.parked_kernel import exchange_of_some
 from hmesh.environment.plug_traffic import PlugTraffic
+from hmesh.environment.row_blocks import sum_by_blocks
 from hmesh.environment.traffic import ABSENT, Traffic
-from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
@@ -184,7 +184,12 @@ class VehicleSharing(Scheme):
                 sender="vehicles",
                 receiver="utility",
                 count=sum(int(finished[here.rows].sum()) for here in self.parked),
-                energy_kwh=float(sum(energy.sum() for energy in exchange)),
+                energy_kwh=float(
+                    sum(
+                        here.total_kwh(energy)
+                        for here, energy in zip(self.parked, exchange, strict=True)
+                    )
+                ),
             )
         )
         if (own := self.own_tariffs) is not None:
@@ -200,7 +205,12 @@ class VehicleSharing(Scheme):
         """Let the vehicles exchange what they do at the price of the step."""
         exchange = self.response_kwh
         # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
-        sums = np.array([sums_of_exchange(energy) for energy in exchange])
+        sums = np.array(
+            [
+                parked.sums_of_exchange(energy)
+                for parked, energy in zip(self.parked, exchange, strict=True)
+            ]
+        )
         self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums.T)
         if len(self.drivers):
             own = self._exchange_of(self.drivers)
@@ -344,6 +354,44 @@ class VehicleSharing(Scheme):
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each vehicle holds [kWh]."""
         return {"vehicles": self.fleet.population["energy_kwh"]}
+
+    def sum_over_drivers(self, values: NDArray[np.float64]) -> float:
+        """Return the sum of values of those that drive in the step."""
+        return float(sum_by_blocks(values, self.drivers, len(self.fleet)))
+
+    def driven_km(self) -> float:
+        """Return what all drive in the step [km]."""
+        return self.sum_over_drivers(self.fleet.population["driven_km"][self.drivers])
+
+    def departure_short_kwh(self) -> float:
+        """Return what those lack in all that set out in the step with less than they want [kWh]."""
+        if self.departing is None:
+            return 0.0
+        short, size = self.departing.short_kwh, len(self.fleet)
+        return float(sum_by_blocks(short, self.departing.vehicles, size))
+
+    def bounded(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return how many of each community are at a bound, and how many hold too little."""
+        found = [
+            parked.bounded(energy)
+            for parked, energy in zip(self.parked, self.response_kwh, strict=True)
+        ]
+        at_bound, too_little = np.array(found, dtype=np.intp).T
+        return at_bound, too_little
+
+    def short_of_energy(self) -> dict[str, int]:
+        """Count trips that lack energy, and departures with less than is wanted."""
+        counts = {"unmet_trips": int((self.unmet_kwh > 0).sum())}
+        if self.departing is not None:
+            counts["departures_short"] = self.departing.short
+        return counts
+
+    def cut_off(self) -> int:
+        """Return how many parked vehicles an outage keeps from their plugs in this step."""
+        if not self.setting.scenario.outages:
+            return 0
+        fleet = self.fleet.population
+        return int(np.count_nonzero(fleet["cut_off"] & (fleet["plugged_part"] > 0)))
 
     def sums(self) -> dict[str, float]:
         """Return the energies of the step, and the bill with its two parts."""
