@@ -19,6 +19,7 @@ from hmesh.environment.row_blocks import sum_by_blocks
 from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
+from hmesh.runs.schemes.vehicles.group_figures import group_values
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
 from hmesh.runs.schemes.vehicles.own_tariffs import VehicleTariffs
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
@@ -31,8 +32,13 @@ from hmesh.runs.schemes.vehicles.records import (
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.sums_and_counts import counts_of, summary_of, sums_of
+from hmesh.runs.schemes.vehicles.vehicle_payments import (
+    enter_payments,
+    mean_paid,
+    payments_of_each,
+)
 from hmesh.runs.strategy_names import strategy_within
-from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
+from hmesh.runs.world.member_payments import MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -255,17 +261,7 @@ class VehicleSharing(Scheme):
 
     def pay(self) -> None:
         """Let vehicles pay for what they charge and be paid for what they discharge."""
-        pay, step = self.simulation.ledger.pay, self.simulation.step_index
-        charges, discharges = self.traded_kwh()
-        if self.own_tariffs is not None:
-            self.own_tariffs.meters.pay()
-        for m in self.simulation.supplied_communities:
-            name = self.setting.communities[m]
-            price = float(self.simulation.market.decision.community_price[m])
-            vehicles, aggregator = f"vehicles@{name}", f"aggregator@{name}"
-            charged, discharged = float(charges[m]), float(discharges[m])
-            pay(step, "vehicle_charging", vehicles, aggregator, charged, price)
-            pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
+        enter_payments(self)
 
     def traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what vehicles charge and discharge at the price of each community [kWh]."""
@@ -273,15 +269,6 @@ class VehicleSharing(Scheme):
         if own is None:
             return self.charged_kwh, self.discharged_kwh
         return self.charged_kwh - own.charged_kwh, self.discharged_kwh - own.discharged_kwh
-
-    def paid_and_received(self) -> tuple[float, float]:
-        """Return what all vehicles pay in the step and what they are paid [money]."""
-        price = self.simulation.paid_price()
-        paid, received = (float((price * energy).sum()) for energy in self.traded_kwh())
-        if self.own_tariffs is None:
-            return paid, received
-        meters = self.own_tariffs.meters
-        return paid + float(meters.paid.sum()), received + float(meters.received.sum())
 
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each vehicle starts, -1 for the road or where it joins later."""
@@ -326,30 +313,7 @@ class VehicleSharing(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each vehicle pays for charging and is paid for discharging."""
-        own = self.own_tariffs
-        if own is not None:
-            yield own.payments()
-        # Vehicles are guests where they stand, and no members of the community there.
-        if self.simulation.prosumers is None:
-            prices = self.simulation.paid_price().tolist()
-            for m, (price, some) in enumerate(zip(prices, self.pay_price, strict=True)):
-                energy = self.response_kwh[m]
-                energy = energy if own is None else own.of_others(m, energy)
-                yield ExchangePayments("vehicles", price, energy, some.rows)
-            fleet, stops = self.fleet.population, self.at_stops
-            stops = stops if own is None else stops[own.meter_of[stops] < 0]
-            for m in np.unique(fleet["community"][stops]).tolist():
-                here = stops[fleet["community"][stops] == m]
-                yield ExchangePayments("vehicles", prices[m], fleet["way_kwh"][here], here)
-            return
-        # What several vehicles of a prosumer pay is added up in the order of their rows.
-        exchange = self.exchange_kwh()
-        if own is not None:
-            exchange[own.meters.rows] = 0.0
-        price = np.append(self.simulation.paid_price(), 0.0)
-        asked = price[np.maximum(self.fleet.population["community"], -1)]
-        charged, discharged = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
-        yield at_price("vehicles", asked, charged, discharged, shared=False)
+        return payments_of_each(self)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each vehicle holds [kWh]."""
@@ -393,6 +357,10 @@ class VehicleSharing(Scheme):
         fleet = self.fleet.population
         return int(np.count_nonzero(fleet["cut_off"] & (fleet["plugged_part"] > 0)))
 
+    def group_values(self) -> Mapping[str, NDArray[Any]]:
+        """Return the figures of the step of each group, shape (groups,); none without groups."""
+        return group_values(self)
+
     def sums(self) -> dict[str, float]:
         """Return the energies of the step, and the bill with its two parts."""
         return sums_of(self)
@@ -422,7 +390,10 @@ class VehicleSharing(Scheme):
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
         if self.strategy != "typical" and len(self.fleet.self_willed):
-            self._learn()
+            price = np.where(
+                self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
+            )
+            let_learn(self.fleet, self.parked, price, self.response_kwh, mean_paid(self))
         if self.own_tariffs is not None:
             self.own_tariffs.move()
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
@@ -443,19 +414,6 @@ class VehicleSharing(Scheme):
             )
             held, drawn = fleet.energy_at_plug_kwh(rows), fleet.population["way_kwh"][rows]
             fleet.population["energy_kwh"][rows] = charged(held, drawn, into, out_of)
-
-    def _learn(self) -> None:
-        """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
-        charged, discharged = self.traded_kwh()
-        traded = charged - discharged
-        if self.own_tariffs is None:
-            traded = self.vehicle_kwh - self.way_kwh
-        paid = float((self.simulation.paid_price() * traded).sum())
-        mean_paid = paid / max(int(self.present.sum()), 1)
-        price = np.where(
-            self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
-        )
-        let_learn(self.fleet, self.parked, price, self.response_kwh, mean_paid)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""

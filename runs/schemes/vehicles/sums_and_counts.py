@@ -6,6 +6,7 @@ import numpy as np
 
 from hmesh.environment.moments import MS_PER_H
 from hmesh.runs.schemes.vehicles.group_figures import group_sums
+from hmesh.runs.schemes.vehicles.vehicle_payments import paid_and_received
 from hmesh.runs.schemes.vehicles.worth import cost_of_chargers, cost_of_step
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ AT_BOUND = 1e-9
 
 def sums_of(vehicles: "VehicleSharing") -> dict[str, float]:
     """Return the energies of the step, and the bill with its two parts."""
-    paid, received = vehicles.paid_and_received()
+    paid, received = paid_and_received(vehicles)
     own, bill = vehicles.own_tariffs, paid - received
     if own is None:
         bill = float((vehicles.simulation.paid_price() * vehicles.vehicle_kwh).sum())
