@@ -25,7 +25,7 @@ def group_sums(sharing: "VehicleSharing") -> dict[str, float]:
     names = sharing.vehicles.groups.names
     return {
         f"{name}@{group}": float(each[number])
-        for name, each in sharing.group_values().items()
+        for name, each in sharing.came_to.groups.items()
         for number, group in enumerate(names)
     }
 

@@ -15,11 +15,9 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.parked_kernel import exchange_of_some
 from hmesh.environment.plug_traffic import PlugTraffic
-from hmesh.environment.row_blocks import sum_by_blocks
 from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
-from hmesh.runs.schemes.vehicles.group_figures import group_values
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
 from hmesh.runs.schemes.vehicles.own_tariffs import VehicleTariffs
 from hmesh.runs.schemes.vehicles.plug_records import write_plugs
@@ -31,6 +29,7 @@ from hmesh.runs.schemes.vehicles.records import (
     write_trips,
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.runs.schemes.vehicles.step_sums import StepSums, step_sums
 from hmesh.runs.schemes.vehicles.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.schemes.vehicles.vehicle_payments import (
     enter_payments,
@@ -65,11 +64,14 @@ class VehicleSharing(Scheme):
         What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
+    came_to : StepSums
+        What all vehicles come to in the step.
     departing : Departing or None
         With what those set out in the step that want energy at their departure; None where nobody
         does.
     """
 
+    came_to: StepSums
     parked: list[ParkedVehicles]
     pay_price: list[ParkedVehicles]
     departing: Departing | None
@@ -209,21 +211,15 @@ class VehicleSharing(Scheme):
 
     def act(self) -> None:
         """Let the vehicles exchange what they do at the price of the step."""
-        exchange = self.response_kwh
-        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
-        sums = np.array(
-            [
-                parked.sums_of_exchange(energy)
-                for parked, energy in zip(self.parked, exchange, strict=True)
-            ]
-        )
-        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums.T)
         if len(self.drivers):
             own = self._exchange_of(self.drivers)
             self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
         else:
             self.left_kwh = self.unmet_kwh = np.zeros(0)
         self.departing = departing_of(self)
+        self.came_to = step_sums(self)
+        sums = self.came_to.exchanged_kwh.T
+        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
         drawn, tariffs = self.vehicle_kwh, self.own_tariffs
@@ -318,48 +314,6 @@ class VehicleSharing(Scheme):
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each vehicle holds [kWh]."""
         return {"vehicles": self.fleet.population["energy_kwh"]}
-
-    def sum_over_drivers(self, values: NDArray[np.float64]) -> float:
-        """Return the sum of values of those that drive in the step."""
-        return float(sum_by_blocks(values, self.drivers, len(self.fleet)))
-
-    def driven_km(self) -> float:
-        """Return what all drive in the step [km]."""
-        return self.sum_over_drivers(self.fleet.population["driven_km"][self.drivers])
-
-    def departure_short_kwh(self) -> float:
-        """Return what those lack in all that set out in the step with less than they want [kWh]."""
-        if self.departing is None:
-            return 0.0
-        short, size = self.departing.short_kwh, len(self.fleet)
-        return float(sum_by_blocks(short, self.departing.vehicles, size))
-
-    def bounded(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return how many of each community are at a bound, and how many hold too little."""
-        found = [
-            parked.bounded(energy)
-            for parked, energy in zip(self.parked, self.response_kwh, strict=True)
-        ]
-        at_bound, too_little = np.array(found, dtype=np.intp).T
-        return at_bound, too_little
-
-    def short_of_energy(self) -> dict[str, int]:
-        """Count trips that lack energy, and departures with less than is wanted."""
-        counts = {"unmet_trips": int((self.unmet_kwh > 0).sum())}
-        if self.departing is not None:
-            counts["departures_short"] = self.departing.short
-        return counts
-
-    def cut_off(self) -> int:
-        """Return how many parked vehicles an outage keeps from their plugs in this step."""
-        if not self.setting.scenario.outages:
-            return 0
-        fleet = self.fleet.population
-        return int(np.count_nonzero(fleet["cut_off"] & (fleet["plugged_part"] > 0)))
-
-    def group_values(self) -> Mapping[str, NDArray[Any]]:
-        """Return the figures of the step of each group, shape (groups,); none without groups."""
-        return group_values(self)
 
     def sums(self) -> dict[str, float]:
         """Return the energies of the step, and the bill with its two parts."""
