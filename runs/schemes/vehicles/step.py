@@ -29,13 +29,13 @@ from hmesh.runs.schemes.vehicles.records import (
     write_trips,
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
-from hmesh.runs.schemes.vehicles.step_sums import StepSums, step_sums
 from hmesh.runs.schemes.vehicles.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.schemes.vehicles.vehicle_payments import (
     enter_payments,
     mean_paid,
     payments_of_each,
 )
+from hmesh.runs.schemes.vehicles.vehicle_sums import StepSums, step_sums
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
 
