@@ -35,7 +35,13 @@ class Retail:
         """Let those exchange what they want whatever the price, and price it at what it costs."""
         market = simulation.market
         exchange = market.unpriced_kwh()
-        drawn = float(sum(energy.sum() for each in exchange.values() for energy in each))
+        drawn = float(
+            sum(
+                group.total_kwh(energy)
+                for name, each in exchange.items()
+                for group, energy in zip(market.answering[name], each, strict=True)
+            )
+        )
         price = simulation.setting.cost.retail_price(
             drawn + float(market.passive_kwh.sum()),
             simulation.setting.scenario.prices.retail,

@@ -62,7 +62,7 @@ def step_welfare(simulation: "Simulation") -> StepWelfare:
         for name, energies in exchange.items():
             for m, (group, energy) in enumerate(zip(market.answering[name], energies, strict=True)):
                 if len(energy):
-                    demand[m] += float(energy.sum())
+                    demand[m] += group.total_kwh(energy)
                     valued += group.worth(energy)
         return valued - cost.total(float(feed.generation_kwh(demand[:, None])[0]))
 

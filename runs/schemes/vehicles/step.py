@@ -16,7 +16,6 @@ from hmesh.environment.messages import PlugIn
 from hmesh.environment.parked_kernel import exchange_of_some
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
-from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
@@ -36,6 +35,7 @@ from hmesh.runs.schemes.vehicles.vehicle_payments import (
     mean_paid,
     payments_of_each,
 )
+from hmesh.runs.schemes.vehicles.vehicle_sums import StepSums, step_sums
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
 
@@ -64,11 +64,14 @@ class VehicleSharing(Scheme):
         What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
+    came_to : StepSums
+        What all vehicles come to in the step.
     departing : Departing or None
         With what those set out in the step that want energy at their departure; None where nobody
         does.
     """
 
+    came_to: StepSums
     parked: list[ParkedVehicles]
     pay_price: list[ParkedVehicles]
     departing: Departing | None
@@ -189,7 +192,12 @@ class VehicleSharing(Scheme):
                 sender="vehicles",
                 receiver="utility",
                 count=sum(int(finished[here.rows].sum()) for here in self.parked),
-                energy_kwh=float(sum(energy.sum() for energy in exchange)),
+                energy_kwh=float(
+                    sum(
+                        here.total_kwh(energy)
+                        for here, energy in zip(self.parked, exchange, strict=True)
+                    )
+                ),
             )
         )
         if (own := self.own_tariffs) is not None:
@@ -203,16 +211,15 @@ class VehicleSharing(Scheme):
 
     def act(self) -> None:
         """Let the vehicles exchange what they do at the price of the step."""
-        exchange = self.response_kwh
-        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
-        sums = np.array([sums_of_exchange(energy) for energy in exchange])
-        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums.T)
         if len(self.drivers):
             own = self._exchange_of(self.drivers)
             self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
         else:
             self.left_kwh = self.unmet_kwh = np.zeros(0)
         self.departing = departing_of(self)
+        self.came_to = step_sums(self)
+        sums = self.came_to.exchanged_kwh.T
+        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
         drawn, tariffs = self.vehicle_kwh, self.own_tariffs
