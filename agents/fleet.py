@@ -19,7 +19,7 @@ from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.parked_kernel import count_parked, leave_after_driving, park
 from hmesh.environment.plug_habits import AGENT_TYPE
 from hmesh.environment.population import Population
-from hmesh.environment.row_blocks import BLOCK_ROWS, blocks_of, over_blocks, over_rows
+from hmesh.environment.row_threads import PIECE_ROWS, over_pieces, over_rows, pieces_of
 from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 
@@ -205,9 +205,9 @@ class Fleet(AgentGroup[ElectricVehicle]):
             return [self.parked_in(m) for m in range(communities)]
         fleet = self.population
         who = fleet["community"], fleet["plugged_part"], fleet["cut_off"], self.outages
-        counts = np.zeros((blocks_of(len(self)), communities + 1), dtype=np.int64)
-        over_blocks(len(self), lambda *some: count_parked(*some, BLOCK_ROWS, *who, counts))
-        # Vehicles of a community stand together, those of one block after those of another.
+        counts = np.zeros((pieces_of(len(self)), communities + 1), dtype=np.int64)
+        over_pieces(len(self), lambda *some: count_parked(*some, PIECE_ROWS, *who, counts))
+        # Vehicles of a community stand together, those of one piece after those of another.
         of_each = counts[:, 1:].sum(axis=0)
         ends = np.cumsum(of_each)
         places = np.cumsum(counts, axis=0) - counts
@@ -230,7 +230,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         wanted = (each for name in preferences for each in (self._column(name), preferences[name]))
         room = (places, rows, held, usable, lower, upper, *wanted)
         step_h = self.model.calendar.step_h
-        over_blocks(len(self), lambda *some: park(*some, BLOCK_ROWS, *who, *columns, step_h, *room))
+        over_pieces(len(self), lambda *some: park(*some, PIECE_ROWS, *who, *columns, step_h, *room))
         if self.curves is not None:
             self._bend(self.curves, rows, held, upper)
         parts = [slice(end - count, end) for end, count in zip(ends, of_each, strict=True)]

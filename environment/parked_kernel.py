@@ -20,33 +20,33 @@ MANY_PLACES = 6
 def count_parked(
     begin: int,
     end: int,
-    block: int,
+    piece: int,
     community: NDArray[np.int16],
     plugged_part: Each,
     cut_off: NDArray[np.bool_],
     outages: bool,
     counts: NDArray[np.int64],
 ) -> None:
-    """Count the vehicles of some rows that can exchange energy, by block and community.
+    """Count the vehicles of some rows that can exchange energy, by piece and community.
 
     Parameters
     ----------
     begin, end : int
-        The rows; the first of a block, and one after the last.
-    block : int
-        How many rows a block has.
+        The rows; the first of a piece, and one after the last.
+    piece : int
+        How many rows a piece has.
     community, plugged_part, cut_off : array, shape (vehicles,)
         Columns of the fleet.
     outages : bool
         Whether outages may keep plugs idle.
-    counts : array of int, shape (blocks, communities + 1)
+    counts : array of int, shape (pieces, communities + 1)
         Room for how many they are, after one entry that is of no use.
     """
     places = counts.shape[1] - 1
-    for first in range(begin, end, block):
-        found = counts[first // block]
+    for first in range(begin, end, piece):
+        found = counts[first // piece]
         found[:] = 0
-        last = min(first + block, end)
+        last = min(first + piece, end)
         # Of slices Numba knows that no index is below 0.
         at, part, out = community[first:last], plugged_part[first:last], cut_off[first:last]
         if outages or places > MANY_PLACES:
@@ -69,7 +69,7 @@ def count_parked(
 def park(
     begin: int,
     end: int,
-    block: int,
+    piece: int,
     community: NDArray[np.int16],
     plugged_part: Each,
     cut_off: NDArray[np.bool_],
@@ -101,7 +101,7 @@ def park(
 
     Parameters
     ----------
-    begin, end, block
+    begin, end, piece
         As in `count_parked`.
     community, plugged_part, cut_off, energy_kwh, km_before_plug, kwh_per_km, capacity_kwh, \
 soc_min, soc_max, power_kw, v2g_kw, charge_efficiency, discharge_efficiency, reserve_kwh, lam, \
@@ -111,8 +111,8 @@ theta : array, shape (vehicles,)
         Whether outages may keep plugs idle.
     step_h : float
         Length of the step [h].
-    places : array of int, shape (blocks, communities + 1)
-        Where the vehicles of each block and community begin in what is written, after one entry
+    places : array of int, shape (pieces, communities + 1)
+        Where the vehicles of each piece and community begin in what is written, after one entry
         that is of no use; where they end, afterwards.
     rows, held, usable, lower, upper : array, shape (parked,)
         Room for their rows, what they hold at the plug and above the lowest state of charge, and
@@ -120,9 +120,9 @@ theta : array, shape (vehicles,)
     lam_here, theta_here : array, shape (parked,) or (0,)
         Room for what they value energy at; none where it is the same for all.
     """
-    for first in range(begin, end, block):
-        place = places[first // block]
-        last = min(first + block, end)
+    for first in range(begin, end, piece):
+        place = places[first // piece]
+        last = min(first + piece, end)
         # Of slices Numba knows that no index is below 0.
         wheres, plugged, out = community[first:last], plugged_part[first:last], cut_off[first:last]
         energies, drives = energy_kwh[first:last], km_before_plug[first:last]

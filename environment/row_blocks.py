@@ -1,86 +1,74 @@
-"""Rows of long columns in fixed blocks, which several threads work on at once.
+"""Fixed blocks of the rows of a population, whose sums are added in fixed order.
 
-Compiled kernels and NumPy leave the interpreter to others while they work. Blocks are the same for
-any number of threads, and what is added up is added within a block and then block after block. So
-any number of threads gives the same bits.
+What a population adds up to is the sum over its blocks, each summed separately, whether one process
+holds all of them or several machines hold some each. So the last digits of a sum depend on the rows
+alone, and on no number of threads, processes or machines. A population of one block is summed as
+`numpy.sum` does it.
 """
 
-import functools
-import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-# Some columns of a block stay in the processor's cache.
-BLOCK_ROWS = 2**15
-# Fewer rows than this are worked on by one thread: to wake another takes as long.
-ROWS_OF_THREADS = 2 * BLOCK_ROWS
-# How many threads work; as many as there are usable processors unless it is set.
-VARIABLE = "NUMBA_NUM_THREADS"
-# Pieces for each thread, so that none waits long for one that was held up.
-PIECES = 3
-NAME = "hmesh-rows"
+# Larger than the fleet of any published study, so that none of their sums is cut.
+BLOCK_ROWS = 2**18
 
 
-def threads() -> int:
-    """Return how many threads work on the rows of a long column."""
-    return _threads(os.environ.get(VARIABLE, ""))
-
-
-@functools.cache
-def _threads(stated: str) -> int:
-    if stated.isdecimal() and int(stated) > 0:
-        return int(stated)
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
-
-
-def blocks_of(rows: int) -> int:
-    """Return how many blocks some rows have."""
-    return -(-rows // BLOCK_ROWS)
-
-
-def over_blocks[R](rows: int, work: Callable[[int, int], R]) -> list[R]:
-    """Do some work for all rows, a few blocks at a time; return what each piece of it gives.
+def row_blocks(size: int) -> list[tuple[int, int]]:
+    """Return the first row of each block of a population, and the one after its last.
 
     Parameters
     ----------
-    rows : int
-        How many rows there are.
-    work : callable
-        Works on the rows from a first one, the first of a block, to before another. What it does
-        for a block may depend on no other block.
+    size : int
+        Rows of the population; one of none is one block.
     """
-    count = threads()
-    if count == 1 or rows < ROWS_OF_THREADS:
-        return [work(0, rows)]
-    each = -(-blocks_of(rows) // (PIECES * count)) * BLOCK_ROWS
-    pieces = [(begin, min(begin + each, rows)) for begin in range(0, rows, each)]
-    return at_once(pieces, lambda piece: work(*piece))
+    return [(first, min(first + BLOCK_ROWS, size)) for first in range(0, max(size, 1), BLOCK_ROWS)]
 
 
-def at_once[T, R](pieces: Sequence[T], work: Callable[[T], R]) -> list[R]:
-    """Do some work for each of some pieces, several at once; return what each gives, in order."""
-    count = threads()
-    within = threading.current_thread().name.startswith(NAME)
-    if count == 1 or len(pieces) < 2 or within:
-        return [work(piece) for piece in pieces]
-    return list(_pool(os.getpid(), count).map(work, pieces))
+def parts_by_block(rows: NDArray[np.intp], size: int) -> list[slice]:
+    """Return the places of some rows of a population that belong to each of its blocks.
+
+    Parameters
+    ----------
+    rows : array of int, shape (n,)
+        Rows, ascending; some may be there several times.
+    size : int
+        Rows of the population.
+    """
+    if size <= BLOCK_ROWS:
+        return [slice(0, len(rows))]
+    ends = np.searchsorted(rows, [end for _, end in row_blocks(size)]).tolist()
+    return [slice(begin, end) for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-def over_rows[R](work: Callable[..., R], *columns: NDArray[Any]) -> list[R]:
-    """Do some work that takes each row alone, a few blocks of all columns at a time."""
-    return over_blocks(
-        len(columns[0]), lambda begin, end: work(*(each[begin:end] for each in columns))
-    )
+def added(parts: Iterable[Any]) -> Any:
+    """Return the sum of numbers or arrays of blocks, the first block first."""
+    first, *others = parts
+    total = first
+    for each in others:
+        total = total + each
+    return total
 
 
-@functools.lru_cache(maxsize=1)
-def _pool(process: int, count: int) -> ThreadPoolExecutor:
-    """Return the threads of a process; one that was forked has none of its parent's."""
-    return ThreadPoolExecutor(count, thread_name_prefix=NAME)
+def sum_by_blocks(
+    values: NDArray[np.float64],
+    rows: NDArray[np.intp],
+    size: int,
+    sum_of: Callable[[NDArray[np.float64]], Any] = lambda some: float(some.sum()),
+) -> Any:
+    """Return the sum of values of some rows of a population.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        The value of each.
+    rows : array of int, shape (n,)
+        Their rows, ascending.
+    size : int
+        Rows of the population.
+    sum_of : callable
+        Sums those of one block.
+    """
+    return added(sum_of(values[part]) for part in parts_by_block(rows, size))

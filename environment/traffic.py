@@ -23,7 +23,7 @@ from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_habits import PlugHabits
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.population import Population
-from hmesh.environment.row_blocks import over_rows
+from hmesh.environment.row_threads import over_rows
 from hmesh.environment.stays import Moving, SettingOut, Stays, market_stay
 from hmesh.environment.trips import TripBatch, TripSource, joined
 

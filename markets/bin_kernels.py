@@ -16,7 +16,7 @@ type Each = NDArray[np.float64]
 def count_kinks(
     begin: int,
     end: int,
-    block: int,
+    piece: int,
     starts: Each,
     ends: Each,
     starts_slopes: Each,
@@ -38,9 +38,9 @@ def count_kinks(
     Parameters
     ----------
     begin, end : int
-        The kinks of both kinds that are counted; the first of a block, and one after the last.
-    block : int
-        How many kinks a block has.
+        The kinks of both kinds that are counted; the first of a piece, and one after the last.
+    piece : int
+        How many kinks a piece has.
     starts, ends, starts_slopes, ends_slopes : array, shape (n,), (m,)
         The kinks [money/kWh, kWh^2/money].
     alike : bool
@@ -51,14 +51,14 @@ def count_kinks(
         How many bins there are.
     starts_places, ends_places : array of int, shape (n,), (m,)
         Room for the bin of each, counted from 1; 0 below the first edge.
-    count, slope, moment : array, shape (2, blocks, bins + 2)
-        Sums of each block, which are 0 at first.
+    count, slope, moment : array, shape (2, pieces, bins + 2)
+        Sums of each piece, which are 0 at first.
     """
     offset = 1.0 - low * per_price
     most = bins + 1.0
-    for first in range(begin, end, block):
-        last = min(first + block, end)
-        number = first // block
+    for first in range(begin, end, piece):
+        last = min(first + piece, end)
+        number = first // piece
         # Of slices Numba knows that no index is below 0.
         one, other = starts[first:last], ends[first:last]
         one_slope, other_slope = starts_slopes[first:last], ends_slopes[first:last]
@@ -125,7 +125,7 @@ def count_kinks(
 def take_kinks(
     begin: int,
     end: int,
-    block: int,
+    piece: int,
     places: NDArray[np.int16],
     first: int,
     last: int,
@@ -139,22 +139,22 @@ def take_kinks(
 
     Parameters
     ----------
-    begin, end, block : int
-        The kinks that are looked at, and how many a block has, as in `count_kinks`.
+    begin, end, piece : int
+        The kinks that are looked at, and how many a piece has, as in `count_kinks`.
     places : array of int, shape (n,)
         The bin of each.
     first, last : int
         The edges.
     prices, slopes : array, shape (n,)
         The kinks [money/kWh, kWh^2/money].
-    filled : array of int, shape (blocks + 1,)
-        Where those of each block begin in what is written, and where the last ones end.
+    filled : array of int, shape (pieces + 1,)
+        Where those of each piece begin in what is written, and where the last ones end.
     taken, taken_slopes : array, shape (taken,) or (0,)
         Room for them; none for slopes that are alike.
     """
-    for start in range(begin, end, block):
-        stop = min(start + block, end)
-        number = start // block
+    for start in range(begin, end, piece):
+        stop = min(start + piece, end)
+        number = start // piece
         at, full = filled[number], filled[number + 1]
         if at == full:
             continue
@@ -204,10 +204,18 @@ def merge_kinks(
     int
         How many prices there are; -1 where hardly any comes twice.
     """
-    size = 16
-    while size < 2 * len(prices):
-        size *= 2
-    table = np.full(size, -1, np.int32)
+
+    def mixed(price: int) -> int:
+        # Both halves, each times a number so small that nothing overflows.
+        both = ((price >> 32) & 0x7FFFFFFF) * 0x45D9F3B ^ (price & 0xFFFFFFFF) * 0x2C1B3C6D
+        return both ^ (both >> 27)
+
+    most = 1024
+    while most < 2 * len(prices):
+        most *= 8
+    # As much of the table is used as it holds prices, so that a short one stays in the cache.
+    table, size = np.empty(most, np.int32), 1024
+    table[:size] = -1
     mask = size - 1
     # A sample first: where nearly all differ, there is nothing to merge.
     stride = max(len(prices) // some, 1)
@@ -218,9 +226,7 @@ def merge_kinks(
             price = prices[k]
             looked += 1
             if at < 0 or price != last:
-                # Both halves, each times a number so small that nothing overflows.
-                mixed = ((price >> 32) & 0x7FFFFFFF) * 0x45D9F3B ^ (price & 0xFFFFFFFF) * 0x2C1B3C6D
-                slot = (mixed ^ (mixed >> 27)) & mask
+                slot = mixed(price) & mask
                 at = table[slot]
                 while at >= 0 and merged[at] != price:
                     slot = (slot + 1) & mask
@@ -230,13 +236,22 @@ def merge_kinks(
                     found += 1
                     table[slot] = at
                     merged[at], merged_slope[at], merged_count[at] = price, 0.0, 0
+                    if 2 * found > size:
+                        size *= 8
+                        table[:size] = -1
+                        mask = size - 1
+                        for known in range(found):
+                            slot = mixed(merged[known]) & mask
+                            while table[slot] >= 0:
+                                slot = (slot + 1) & mask
+                            table[slot] = known
                 last = price
             merged_slope[at] += slopes[k]
             merged_count[at] += 1
         if 10 * found > 9 * looked:
             return -1
         if sample == 0:
-            table[:] = -1
+            table[:size] = -1
     return found
 
 

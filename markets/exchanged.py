@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
-from hmesh.environment.row_blocks import BLOCK_ROWS, at_once
+from hmesh.environment.row_threads import PIECE_ROWS, at_once
 from hmesh.markets.answer_kernels import exchanged_sums
 
 type Sums = tuple[float, float, float]
@@ -35,7 +35,7 @@ def sums_of_exchange(exchange_kwh: NDArray[np.float64]) -> Sums:
 def _half(begin: int, end: int) -> int:
     """Return where `numpy.sum` halves some numbers; `end` for few that are one part."""
     count = end - begin
-    return end if count <= BLOCK_ROWS else begin + count // 2 - (count // 2) % 8
+    return end if count <= PIECE_ROWS else begin + count // 2 - (count // 2) % 8
 
 
 def _halved(begin: int, end: int) -> Iterator[slice]:

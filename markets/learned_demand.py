@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for, whole
-from hmesh.environment.row_blocks import at_once
+from hmesh.environment.row_threads import at_once
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
 from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice, answers_by_rows, answers_of_rows
 from hmesh.markets.heard_answers import HeardAnswers, HiddenLines, hidden_lines, rows_of_column

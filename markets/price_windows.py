@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
-from hmesh.environment.row_blocks import BLOCK_ROWS, blocks_of, over_blocks
+from hmesh.environment.row_threads import PIECE_ROWS, over_pieces, pieces_of
 from hmesh.markets.bin_kernels import best_bins, count_kinks, take_kinks
 from hmesh.markets.demand_curve import Bends
 from hmesh.markets.generation_cost import GenerationCost
@@ -45,8 +45,8 @@ class DemandBins:
         Slope that the demand has at least everywhere in a bin [kWh^2/money].
     starts_bin, ends_bin : array of int
         Bin of every kink, counted from 1; 0 below the first edge.
-    starts_by_block, ends_by_block : array of int, shape (blocks, bins + 2), or None
-        How many kinks of each block there are in each, where a kernel has counted.
+    starts_by_piece, ends_by_piece : array of int, shape (pieces, bins + 2), or None
+        How many kinks of each piece there are in each, where a kernel has counted.
     jumps_bin : array of int
         Likewise of every jump, exactly: the demand has fallen at the edge that ends its bin, and
         at no edge before.
@@ -60,8 +60,8 @@ class DemandBins:
     gentlest: NDArray[np.float64]
     starts_bin: NDArray[np.int16]
     ends_bin: NDArray[np.int16]
-    starts_by_block: NDArray[np.int64] | None
-    ends_by_block: NDArray[np.int64] | None
+    starts_by_piece: NDArray[np.int64] | None
+    ends_by_piece: NDArray[np.int64] | None
     jumps_bin: NDArray[np.intp]
 
     @property
@@ -73,9 +73,9 @@ class DemandBins:
         """Return the bends between two edges."""
         bends = self.bends
         starts = _taken(
-            bends.starts, bends.starts_slope, self.starts_bin, self.starts_by_block, first, last
+            bends.starts, bends.starts_slope, self.starts_bin, self.starts_by_piece, first, last
         )
-        ends = _taken(bends.ends, bends.ends_slope, self.ends_bin, self.ends_by_block, first, last)
+        ends = _taken(bends.ends, bends.ends_slope, self.ends_bin, self.ends_by_piece, first, last)
         started, ended = bends.starts_count, bends.ends_count
         jumps = np.flatnonzero((self.jumps_bin > first) & (self.jumps_bin <= last))
         return Bends(
@@ -98,24 +98,24 @@ def _taken(
     prices: NDArray[np.float64],
     slopes: NDArray[np.float64],
     places: NDArray[np.int16],
-    by_block: NDArray[np.int64] | None,
+    by_piece: NDArray[np.int64] | None,
     first: int,
     last: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return prices and slopes of the kinks between two edges."""
     # One slope of all stays one.
     alike = _alike(slopes)
-    if by_block is None:
+    if by_piece is None:
         chosen = _between(places, first, last)
         taken_slopes = np.broadcast_to(slopes[0], len(chosen)) if alike else slopes[chosen]
         return prices[chosen], taken_slopes
-    filled = np.concatenate(([0], np.cumsum(by_block[:, first + 1 : last + 1].sum(axis=1))))
+    filled = np.concatenate(([0], np.cumsum(by_piece[:, first + 1 : last + 1].sum(axis=1))))
     most = int(filled[-1])
     taken, steep = np.empty(most), np.empty(0 if alike else most)
-    over_blocks(
+    over_pieces(
         len(prices),
         lambda *some: take_kinks(
-            *some, BLOCK_ROWS, places, first, last, prices, slopes, filled, taken, steep
+            *some, PIECE_ROWS, places, first, last, prices, slopes, filled, taken, steep
         ),
     )
     return taken, np.broadcast_to(slopes[0], most) if alike else steep
@@ -155,8 +155,8 @@ def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
         np.maximum(slope[:-2] - ended.slope[1:-1], 0.0) * (1.0 - ROUNDING),
         started.place,
         ended.place,
-        started.by_block,
-        ended.by_block,
+        started.by_piece,
+        ended.by_piece,
         jumps_bin,
     )
 
@@ -169,7 +169,7 @@ class _Counted:
     count: NDArray[np.int64]
     slope: NDArray[np.float64]
     moment: NDArray[np.float64]
-    by_block: NDArray[np.int64] | None = None
+    by_piece: NDArray[np.int64] | None = None
 
 
 def _counted(
@@ -179,14 +179,14 @@ def _counted(
     counts: NDArray[np.int64] | None,
     bins: int,
 ) -> _Counted:
-    """Count kinks in blocks that stay in the processor's cache."""
+    """Count kinks in pieces that stay in the processor's cache."""
     per_price = bins / (bends.high - bends.low)
     places = np.empty(len(prices), dtype=np.int16)
     count = np.zeros(bins + 2, dtype=np.int64)
     slope, moment = np.zeros((2, bins + 2))
     alike = _alike(slopes)
-    for start in range(0, len(prices), BLOCK_ROWS):
-        piece = slice(start, start + BLOCK_ROWS)
+    for start in range(0, len(prices), PIECE_ROWS):
+        piece = slice(start, start + PIECE_ROWS)
         price = prices[piece]
         place = price * per_price
         place += 1.0 - bends.low * per_price
@@ -215,14 +215,14 @@ def _counted_by_kernel(bends: Bends, bins: int) -> tuple[_Counted, _Counted]:
     slopes = bends.starts_slope, bends.ends_slope
     kinks = max(len(starts), len(ends))
     places = np.empty(len(starts), dtype=np.int16), np.empty(len(ends), dtype=np.int16)
-    shape = 2, blocks_of(kinks), bins + 2
+    shape = 2, pieces_of(kinks), bins + 2
     count = np.zeros(shape, dtype=np.int64)
     slope, moment = np.zeros(shape), np.zeros(shape)
     alike = all(_alike(each) or not len(each) for each in slopes)
-    over_blocks(
+    over_pieces(
         kinks,
         lambda *some: count_kinks(
-            *some, BLOCK_ROWS, starts, ends, *slopes, alike, bends.low, per_price, bins, *places,
+            *some, PIECE_ROWS, starts, ends, *slopes, alike, bends.low, per_price, bins, *places,
             count, slope, moment,
         ),
     )  # fmt: skip
@@ -234,11 +234,11 @@ def _counted_by_kernel(bends: Bends, bins: int) -> tuple[_Counted, _Counted]:
     return started, ended
 
 
-def _in_order(of_blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sums over blocks, shape (2, bins + 2), added one block after another."""
-    sums = np.zeros((of_blocks.shape[0], of_blocks.shape[2]))
-    for block in range(of_blocks.shape[1]):
-        sums += of_blocks[:, block]
+def _in_order(of_pieces: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums over pieces, shape (2, bins + 2), added one piece after another."""
+    sums = np.zeros((of_pieces.shape[0], of_pieces.shape[2]))
+    for piece in range(of_pieces.shape[1]):
+        sums += of_pieces[:, piece]
     return sums
 
 

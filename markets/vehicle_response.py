@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
-from hmesh.environment.row_blocks import over_rows
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import respond_lossless, respond_with_losses
 
 type FloatOrArray = float | NDArray[np.float64]

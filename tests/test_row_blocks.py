@@ -1,176 +1,115 @@
-"""Blocks of rows: any number of threads does the same work, and gives the same bits."""
+"""Fleets are summed in fixed blocks of their rows, and a fleet of one block as it always was."""
 
-import os
-import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hmesh.environment import compiled, row_blocks
-from hmesh.environment.row_blocks import BLOCK_ROWS, at_once, blocks_of, over_blocks, over_rows
-from hmesh.markets import exchanged, price_windows
-from hmesh.markets.exchanged import sums_of_exchange
-from hmesh.markets.price_windows import demand_bins
+from hmesh.environment import row_blocks
+from hmesh.environment.row_blocks import added, parts_by_block, sum_by_blocks
+from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
+from hmesh.markets.demand_curve import bending_prices, bends_of_block, demand_curve
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
-from tests.test_kernels import batteries, battery_answers, bends_of
+from tests.test_kernels import WORLDS
 
-THREADS = ("1", "2", "3")
-
-
-def use(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
-    monkeypatch.setenv(row_blocks.VARIABLE, threads)
+COUNT = 69
 
 
-@pytest.mark.parametrize("threads", THREADS)
-@pytest.mark.parametrize("rows", [0, 1, BLOCK_ROWS, 2 * BLOCK_ROWS, 7 * BLOCK_ROWS + 5])
-def test_every_row_is_worked_on_once(
-    monkeypatch: pytest.MonkeyPatch, threads: str, rows: int
-) -> None:
-    use(monkeypatch, threads)
-    pieces = over_blocks(rows, lambda begin, end: (begin, end))
-    assert [begin for begin, _ in pieces] == [0, *(end for _, end in pieces[:-1])]
-    assert pieces[-1][1] == rows
-    assert all(begin % BLOCK_ROWS == 0 for begin, _ in pieces)
-    assert blocks_of(rows) * BLOCK_ROWS - rows in range(BLOCK_ROWS)
+def test_rows_belong_to_the_block_that_holds_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 7)
+    rng = np.random.default_rng(3)
+    rows = np.sort(rng.integers(0, 40, 25))
+    parts = parts_by_block(rows, 40)
+    assert [rows[part].tolist() for part in parts] == [
+        [row for row in rows.tolist() if row // 7 == block] for block in range(6)
+    ]
+    assert parts_by_block(rows[:0], 0) == [slice(0, 0)]
 
 
-def test_pieces_are_worked_on_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, "2")
-    together = threading.Barrier(2, timeout=20)
-    # Neither goes on before the other has come as far.
-    assert at_once(range(2), lambda piece: (together.wait(), piece)[1]) == [0, 1]
-
-
-def test_work_within_work_does_not_wait_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, "2")
-    found = at_once(range(4), lambda piece: sum(at_once(range(3), lambda k: k + piece)))
-    assert found == [3, 6, 9, 12]
-
-
-def test_a_mistake_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, "2")
-    with pytest.raises(ZeroDivisionError):
-        at_once(range(4), lambda piece: 1 // (piece - 2))
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_process_has_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    use(monkeypatch, "2")
-    assert at_once(range(3), abs) == [0, 1, 2]
-    process = os.fork()
-    if process == 0:
-        os._exit(0 if at_once(range(3), abs) == [0, 1, 2] else 1)
-    assert os.waitpid(process, 0)[1] == 0
-
-
-def test_the_number_of_threads_is_that_of_processors_unless_set(
+def test_a_block_is_summed_as_numpy_does_it_and_blocks_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv(row_blocks.VARIABLE, raising=False)
-    assert 1 <= row_blocks.threads() <= (os.cpu_count() or 1)
-    use(monkeypatch, "3")
-    assert row_blocks.threads() == 3
+    rng = np.random.default_rng(4)
+    values, rows = rng.normal(size=1000), np.arange(1000)
+    assert sum_by_blocks(values, rows, 1000) == values.sum()
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 300)
+    by_hand = 0.0
+    for first in (0, 300, 600, 900):
+        by_hand += float(values[first : first + 300].sum())
+    assert sum_by_blocks(values, rows, 1000) == by_hand
 
 
-@pytest.mark.parametrize("threads", THREADS)
-def test_columns_are_cut_alike(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
-    use(monkeypatch, threads)
-    rows = 5 * BLOCK_ROWS + 1
-    given, written = np.arange(rows), np.zeros(rows, dtype=np.int64)
+@pytest.mark.parametrize("efficiency", [1.0, 0.9])
+def test_a_demand_of_blocks_is_that_of_all_batteries(efficiency: float) -> None:
+    rng = np.random.default_rng(5)
+    size = 400
+    # Many alike, whose kinks are at few prices, and some that differ.
+    usable = np.concatenate([np.repeat([5.0, 8.0, 11.0], 100), rng.uniform(0, 20, 100)])
+    columns = (
+        40.0, np.repeat([1.0, 2.0], 200), usable, np.full(size, -3.0), np.full(size, 2.5),
+        efficiency, efficiency,
+    )  # fmt: skip
 
-    def double(one: Any, other: Any) -> int:
-        other[:] = 2 * one
-        return len(one)
+    def some(begin: int, end: int) -> Answers:
+        return battery_answers(
+            0.0, *(c[begin:end] if isinstance(c, np.ndarray) else c for c in columns)
+        )
 
-    assert sum(over_rows(double, given, written)) == rows
-    assert (written == 2 * given).all()
-
-
-@pytest.fixture
-def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let blocks be short and kernels run as Python does, so that few rows are many blocks."""
-    for module in (row_blocks, exchanged, price_windows):
-        monkeypatch.setattr(module, "BLOCK_ROWS", 32, raising=True)
-    monkeypatch.setattr(row_blocks, "ROWS_OF_THREADS", 64)
-    monkeypatch.setattr(compiled, "LOADED_AFTER", 0)
-    monkeypatch.setattr(compiled, "FROM_ROWS", 0)
-    monkeypatch.setattr(compiled, "_installed", lambda: True)
-    monkeypatch.setattr(compiled, "_compile", lambda function, signature: function)
-    for made in compiled.KERNELS:
-        monkeypatch.setattr(made, "compiled", None)
-
-
-@pytest.mark.usefixtures("short_blocks")
-@pytest.mark.parametrize("alike", [True, False])
-def test_kinks_are_counted_alike_by_any_number_of_threads(
-    monkeypatch: pytest.MonkeyPatch, alike: bool
-) -> None:
-    columns = batteries(431, 4) | {"charge_efficiency": 1.0, "discharge_efficiency": 1.0}
-    if alike:
-        columns["theta"] = 2.0
-    bends = bends_of(battery_answers(12.0, **columns), 5.0, 60.0)
-    found = []
-    for threads in ("rule", *THREADS):
-        if threads == "rule":
-            monkeypatch.setattr(compiled, "_installed", lambda: False)
-        else:
-            monkeypatch.setattr(compiled, "_installed", lambda: True)
-            use(monkeypatch, threads)
-        bins = demand_bins(bends, 23)
-        some = bins.between(4, 17)
-        taken = (some.starts, some.starts_slope, some.ends, some.ends_slope)
-        counted = (bins.intercept, bins.slope, bins.answering, bins.gentlest, *taken)
-        found.append([np.ascontiguousarray(each).tobytes() for each in counted])
-        assert 0 < len(some.starts) < 431
-    assert all(each == found[0] for each in found)
+    whole, parts = some(0, size), tuple(some(k, k + 80) for k in range(0, size, 80))
+    blocks = Answers(
+        added(part.saturated_kwh for part in parts), whole.full_price, whole.empty_price,
+        whole.slope, whole.dead_bands, parts=parts,
+    )  # fmt: skip
+    # What is known of a block that is held elsewhere makes the same curve, bit for bit.
+    elsewhere = Answers(
+        blocks.saturated_kwh, *(np.empty(0) for _ in range(3)),
+        parts=tuple(bends_of_block(part) for part in parts),
+    )  # fmt: skip
+    assert elsewhere.answering
+    assert bending_prices(elsewhere) == bending_prices(whole)
+    prices = np.linspace(-20.0, 60.0, 501)
+    curve = demand_curve(blocks, -20.0, 60.0)
+    for held, same in (
+        (demand_curve(elsewhere, -20.0, 60.0), True),
+        (demand_curve(sum_of_answers(parts), -20.0, 60.0), False),
+    ):
+        if same:
+            assert held.edges.tobytes() == curve.edges.tobytes()
+            assert held.intercept.tobytes() == curve.intercept.tobytes()
+            assert held.slope.tobytes() == curve.slope.tobytes()
+        np.testing.assert_allclose(
+            held.demand_kwh(prices), curve.demand_kwh(prices), rtol=1e-11, atol=1e-9
+        )
 
 
-@pytest.mark.usefixtures("short_blocks")
-@pytest.mark.parametrize("count", [31, 137, 1024, 4321])
-def test_sums_of_parts_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    # Numbers of one part are added by eight sums side by side, as NumPy does up to 128 of them.
-    monkeypatch.setattr(exchanged, "BLOCK_ROWS", 256)
-    exchange = np.random.default_rng(count).normal(0.0, 5.0, count)
-    wanted = [float(f.sum()) for f in (exchange, np.maximum(exchange, 0), np.maximum(-exchange, 0))]
-    for threads in THREADS:
-        use(monkeypatch, threads)
-        assert list(sums_of_exchange(exchange)) == wanted
-
-
-def a_day(vehicles: int, solver: str, hours: int, record: dict[str, Any]) -> list[Any]:
-    """Simulate some hours; return what vehicles hold and pay, and prices."""
-    given = {
-        "vehicles.count": vehicles, "game.solver": solver, "hours": hours, "plots": False,
-        "strategies": ["three_level"], "generation_cost.quadratic": 1.0 / vehicles,
-    }  # fmt: skip
-    scenario = load_scenario("three-communities", given | record)
-    simulation = Simulation(make_setting(scenario), "three_level")
-    vehicle, found = simulation.schemes["vehicles"], []
-    while simulation.running:
-        simulation.step()
-        state = vehicle.fleet.population.state()
-        found.append({name: column.tobytes() for name, column in state.items()})
-        found.append(simulation.market.decision.community_price.tobytes())
-        found.append(vehicle.sums() | vehicle.counts())
+def outcome(world: dict[str, Any], hours: int = 6) -> dict[str, Any]:
+    """Return what two strategies of a world come to."""
+    changes = {"vehicles.count": COUNT, "record.welfare": True} | world | {"hours": hours}
+    setting = make_setting(load_scenario("three-communities", changes))
+    found = {}
+    for strategy in ("three_level", "typical"):
+        simulation = Simulation(setting, strategy)
+        for _ in range(int(hours / setting.scenario.step_h)):
+            simulation.step()
+        found[strategy] = dict(simulation.totals.sums)
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("solver", ["exact", "negotiate"])
-@pytest.mark.parametrize("record", [{}, {"record.accounts": "all"}])
-def test_a_large_fleet_is_the_same_for_any_number_of_threads(
-    monkeypatch: pytest.MonkeyPatch, solver: str, record: dict[str, Any]
-) -> None:
-    pytest.importorskip("numba")
-    monkeypatch.setattr(compiled, "LOADED_AFTER", 0)
-    days = []
-    for threads in THREADS:
-        use(monkeypatch, threads)
-        days.append(a_day(150_001, solver, 11, record))
-    assert days[0] == days[1] == days[2]
-    monkeypatch.setattr(compiled, "LOADED_AFTER", 10**15)
-    assert a_day(150_001, solver, 11, record) == days[0]
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with losses",
+        pytest.param("published", marks=pytest.mark.slow),
+        pytest.param("groups", marks=pytest.mark.slow),
+    ],
+)
+def test_blocks_change_nothing_but_last_digits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = outcome(WORLDS[name])
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 11)
+    blocks = outcome(WORLDS[name])
+    for strategy, sums in whole.items():
+        assert blocks[strategy].keys() == sums.keys()
+        for figure, value in sums.items():
+            assert blocks[strategy][figure] == pytest.approx(value, rel=1e-9, abs=1e-7), figure

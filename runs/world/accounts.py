@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
-from hmesh.environment.row_blocks import over_rows
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import pay_for_exchange
 from hmesh.runs.world.member_payments import Each, ExchangePayments, MemberPayments
 
