@@ -37,10 +37,14 @@ def groups_with_exchange(tariffs: Any = None) -> Any:
     return world_of(
         vehicles=world_of(groups=world_of(group=np.array([0, 1, 0, 1], dtype=np.int16))),
         fleet=world_of(population=fleet),
-        exchange_kwh=lambda: np.array([2.0, -3.0, -1.0, 4.0]),
         simulation=world_of(paid_price=lambda: np.array([10.0, 20.0])),
         own_tariffs=tariffs,
     )
+
+
+def exchanged(sharing: Any, block: slice = slice(0, 4)) -> tuple[Any, ...]:
+    exchange = np.array([2.0, -3.0, -1.0, 4.0])[block]
+    return group_figures._exchanged(sharing, exchange, block, 3)
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -54,12 +58,14 @@ def test_groups_charge_discharge_and_pay_at_the_price_where_each_stands(
         return compiled
 
     monkeypatch.setattr(group_figures, "compiled_for", compiled_for)
-    charged, discharged, paid = group_figures._exchanged(groups_with_exchange(), 3)
-    assert asked == [4]
+    charged, discharged, paid = exchanged(groups_with_exchange())
+    assert asked[:1] == [4]
     # On the road, the last one pays no community.
     assert charged.tolist() == [2.0, 4.0, 0.0]
     assert discharged.tolist() == [1.0, 3.0, 0.0]
     assert paid.tolist() == [2 * 20.0 - 20.0, -3 * 10.0, 0.0]
+    _, _, of_middle = exchanged(groups_with_exchange(), slice(1, 3))
+    assert of_middle.tolist() == [-20.0, -30.0, 0.0]
 
 
 def test_a_vehicle_with_a_tariff_pays_by_it_and_not_by_its_community() -> None:
@@ -67,7 +73,7 @@ def test_a_vehicle_with_a_tariff_pays_by_it_and_not_by_its_community() -> None:
     tariffs = world_of(
         meters=world_of(rows=np.array([0])), bills_of_groups=lambda group, count: bills[:count]
     )
-    charged, discharged, bill = group_figures._exchanged(groups_with_exchange(tariffs), 3)
+    charged, discharged, bill = exchanged(groups_with_exchange(tariffs))
     assert charged.tolist() == [2.0, 4.0, 0.0]
     assert discharged.tolist() == [1.0, 3.0, 0.0]
     assert bill.tolist() == [7.0 - 20.0, -30.0, 0.0]
