@@ -41,7 +41,7 @@ class Party[O: Message, B: Message]:
     hear: Callable[[O, Who], B]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Heard[M: Message]:
     """A message to or from a population, as it is heard.
 
