@@ -48,6 +48,9 @@ class Clock:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Callable[[int], None]] = {}
+        self._environment: simpy.Environment
+        self._now: int
+        self._now_h: float
         self.restore(0.0, ())
 
     @property

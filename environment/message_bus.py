@@ -414,9 +414,7 @@ class MessageBus:
         count = self._count_of[sent] = self.statistics.setdefault(kind, Count())
         return count
 
-    def _late(
-        self, link: Link, said: _Said, place: int, count: int
-    ) -> NDArray[np.bool_] | bool:
+    def _late(self, link: Link, said: _Said, place: int, count: int) -> NDArray[np.bool_] | bool:
         """Return which of the messages come too late, and remember how long the slowest takes."""
         if not self._drawn_latency:
             return self.now_h + self.latency_h > self.deadline_h
