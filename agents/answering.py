@@ -77,6 +77,14 @@ class Answering(Protocol):
         """Return what all of them value after an exchange, before they pay for it [money]."""
         ...
 
+    def total_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+        """Return what all of them exchange together [kWh]."""
+        ...
+
+    def least_kwh(self) -> float:
+        """Return what all of them exchange together at least [kWh]."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class AnsweringStores:
@@ -156,12 +164,22 @@ class AnsweringStores:
 
     def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
         """Return what all of them value that they hold after an exchange [money]."""
-        if len(self) == 0:
-            return 0.0
+        return self.total_kwh(self.worth_of_each(exchange_kwh)) if len(self) else 0.0
+
+    def worth_of_each(self, exchange_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each values that it holds after an exchange [money]."""
         held = charged(
             self.usable_kwh, exchange_kwh, self.charge_efficiency, self.discharge_efficiency
         )
-        return float(satisfaction(self.lam, self.theta, held).sum())
+        return satisfaction(self.lam, self.theta, held)
+
+    def total_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+        """Return what all of them exchange together [kWh]."""
+        return float(exchange_kwh.sum())
+
+    def least_kwh(self) -> float:
+        """Return what all of them exchange together at least [kWh]."""
+        return self.total_kwh(self.lower_kwh)
 
     def stored_kwh(
         self, energy_kwh: NDArray[np.float64], exchange_kwh: NDArray[np.float64]

@@ -43,6 +43,10 @@ class Answers:
     jump_price, jump_kwh : array, shape (jumps,)
         Prices above which the answers fall at once [money/kWh], and by how much [kWh]; at the
         price itself they have not fallen yet.
+    parts : tuple of Answers, or of Bends
+        The same lines and jumps block by block, of batteries whose rows are in several fixed
+        blocks (`hmesh.environment.row_blocks`): demand curves are made of them, whichever process
+        holds a block. Empty where they are in one.
     curves : dict
         Demand curves that were computed of them, by the ends of each.
     limits : dict
@@ -56,6 +60,7 @@ class Answers:
     dead_bands: int = 0
     jump_price: NDArray[np.float64] = field(default_factory=_none)
     jump_kwh: NDArray[np.float64] = field(default_factory=_none)
+    parts: tuple[Any, ...] = field(default=(), repr=False, compare=False)
     curves: dict[tuple[float, float], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -66,7 +71,7 @@ class Answers:
     @property
     def answering(self) -> bool:
         """Whether anybody answers, even if the bounds of all allow one energy only."""
-        return len(self.slope) > 0 or len(self.jump_price) > 0
+        return bool(self.parts) or len(self.slope) > 0 or len(self.jump_price) > 0
 
 
 def demand_at(answers: Answers, price: float) -> float:
