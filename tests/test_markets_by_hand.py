@@ -27,6 +27,7 @@ from hmesh.markets.emergence import (
 )
 from hmesh.markets.house_sizing import annuity
 from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
+from hmesh.markets.learned_demand import FIRST_PROBES, learn_demand
 from hmesh.markets.membership import chance_to_take_part, expected_savings, savings_beside_others
 from hmesh.markets.school_response import school_response
 
@@ -240,3 +241,15 @@ def test_a_price_at_cost_is_what_the_demand_at_it_costs() -> None:
     # Demand jumps at 30: the lowest price that covers its cost.
     jumps = price_at_cost(lambda price: 50.0 if price < 30.0 else 10.0, 0.0, 100.0)
     assert jumps == nearly(30.0)
+
+
+def test_the_first_prices_asked_are_the_ends_and_evenly_between() -> None:
+    asked = list[float]()
+
+    def ask(price: float) -> np.ndarray:
+        asked.append(price)
+        return np.zeros(0)
+
+    learn_demand(ask, 3.0, 10.0, 70.0)
+    assert sorted(asked) == nearly(np.linspace(10.0, 70.0, FIRST_PROBES))
+    assert set(asked[:2]) == {10.0, 70.0}
