@@ -1,8 +1,8 @@
 """The linear relaxation of a programme, solved again and again with some variables set.
 
 A relaxation that differs from the last one by a few limits is solved in a few steps from where that
-ended. SciPy offers no such start; the HiGHS that it brings does, though not by a documented name. So
-where that is missing, or has another form, every relaxation is solved from nothing by
+ended. SciPy offers no such start; the HiGHS that it brings does, though not by a documented name.
+So where that is missing, or has another form, every relaxation is solved from nothing by
 `scipy.optimize.milp`: what it costs is the same, among equally cheap solutions another one may be
 found.
 """
@@ -59,7 +59,8 @@ class RelaxedProgramme:
             lower[column] = upper[column] = value
         result = programme.solve(relaxed=True, limits=(lower, upper))
         self.message = result.message
-        return result.x
+        found: NDArray[np.float64] | None = result.x
+        return found
 
 
 class _KeptSolver:
