@@ -1,8 +1,8 @@
 """The linear relaxation of a programme, solved again and again with some variables set.
 
-A relaxation that differs from the last one by a few limits is solved in a few steps from where that
-ended. SciPy offers no such start; the HiGHS that it brings does, though not by a documented name. So
-where that is missing, or has another form, every relaxation is solved from nothing by
+A relaxation that differs from the last one by a few limits is solved in a few steps from where
+that ended. SciPy offers no such start; the HiGHS that it brings does, though not by a documented
+name. So where that is missing, or has another form, every relaxation is solved from nothing by
 `scipy.optimize.milp`: what it costs is the same, among equally cheap solutions another one may be
 found.
 """
@@ -50,16 +50,17 @@ class RelaxedProgramme:
         low, high = programme.lower[columns], programme.upper[columns]
         low[: len(changed)] = high[: len(changed)] = [settings[c] for c in changed]
         self._set = dict(settings)
+        values: Series | None
         if self._kept is not None:
             self._kept.limit(columns, low, high)
             values, self.message = self._kept.solve()
-            return values
-        lower, upper = programme.lower.copy(), programme.upper.copy()
-        for column, value in settings.items():
-            lower[column] = upper[column] = value
-        result = programme.solve(relaxed=True, limits=(lower, upper))
-        self.message = result.message
-        return result.x
+        else:
+            lower, upper = programme.lower.copy(), programme.upper.copy()
+            for column, value in settings.items():
+                lower[column] = upper[column] = value
+            result = programme.solve(relaxed=True, limits=(lower, upper))
+            values, self.message = result.x, result.message
+        return values
 
 
 class _KeptSolver:
