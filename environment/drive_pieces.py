@@ -89,7 +89,8 @@ def drive_in_pieces(fleet: Population, trips: Sequence[TripBatch], begin: int, e
     starts = (bounds - bounds[:, :1]).sum(axis=0)[:-1]
     moving, kept_km = _without_gaps(starts, written[:, 0], rows, ahead_km)
     out = _without_gaps(starts, written[:, 1], out_vehicle, out_km, after_plug)
-    return Moves(moving, *_without_gaps(starts, written[:, 2], drivers), kept_km, SettingOut(*out))
+    [drive_now] = _without_gaps(starts, written[:, 2], drivers)
+    return Moves(moving, drive_now, kept_km, SettingOut(*out))
 
 
 def _all_of(batch: TripBatch) -> NDArray[np.int64]:
