@@ -12,6 +12,7 @@ from hmesh.environment.battery import charged, is_one
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.curve_messages import CurveBid, CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_curves import battery_curves
 from hmesh.markets.answer_kernels import bounded
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
@@ -75,6 +76,14 @@ class Answering(Protocol):
 
     def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
         """Return what all of them value after an exchange, before they pay for it [money]."""
+        ...
+
+    def total_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+        """Return what all of them exchange together [kWh]."""
+        ...
+
+    def least_kwh(self) -> float:
+        """Return what all of them exchange together at least [kWh]."""
         ...
 
 
@@ -156,12 +165,22 @@ class AnsweringStores:
 
     def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
         """Return what all of them value that they hold after an exchange [money]."""
-        if len(self) == 0:
-            return 0.0
+        return self.total_kwh(self.worth_of_each(exchange_kwh)) if len(self) else 0.0
+
+    def worth_of_each(self, exchange_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each values that it holds after an exchange [money]."""
         held = charged(
             self.usable_kwh, exchange_kwh, self.charge_efficiency, self.discharge_efficiency
         )
-        return float(satisfaction(self.lam, self.theta, held).sum())
+        return satisfaction(self.lam, self.theta, held)
+
+    def total_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+        """Return what all of them exchange together [kWh]."""
+        return float(exchange_kwh.sum())
+
+    def least_kwh(self) -> float:
+        """Return what all of them exchange together at least [kWh]."""
+        return self.total_kwh(self.lower_kwh)
 
     def stored_kwh(
         self, energy_kwh: NDArray[np.float64], exchange_kwh: NDArray[np.float64]
@@ -178,7 +197,9 @@ class AnsweringStores:
         """Return how many are `at_bound`, and how many hold too little to discharge."""
         if compiled_for(len(self)):
             columns = exchange_kwh, self.lower_kwh, self.upper_kwh, self.usable_kwh
-            return bounded(*(np.ascontiguousarray(each) for each in columns))
+            counts = over_rows(bounded, *(np.ascontiguousarray(each) for each in columns))
+            at_bound, below = (sum(each) for each in zip(*counts, strict=True))
+            return at_bound, below
         return self.at_bound(exchange_kwh), int(np.count_nonzero(self.usable_kwh < -TOO_LITTLE_KWH))
 
     @property

@@ -1,5 +1,6 @@
 """The vehicles parked in one community: their answers to a price, and their exchange."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.environment.ask_and_answer import Who, reply_to
+from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceOffer
+from hmesh.environment.row_blocks import added, parts_by_block, sum_by_blocks
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import exchange_energy
 from hmesh.markets.answers import Answers, inelastic_answer, sum_of_answers
 from hmesh.markets.departure_value import (
@@ -22,6 +26,7 @@ from hmesh.markets.departure_value import (
     worth_before_departure,
 )
 from hmesh.markets.energy_at_prices import EnergyAtPrice
+from hmesh.markets.exchanged import sums_of_exchange
 
 if TYPE_CHECKING:
     from hmesh.agents.fleet import Fleet
@@ -80,6 +85,40 @@ class ParkedVehicles(AnsweringStores):
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, plus an inelastic load [kWh]."""
+        blocks = parts_by_block(self.rows, len(self.fleet))
+        if len(blocks) == 1:
+            return self._answers(fixed_kwh)
+        if not len(self):
+            return inelastic_answer(fixed_kwh)
+        alike = not self.behaving and self.departure is None
+        if alike and is_one(self.charge_efficiency) and is_one(self.discharge_efficiency):
+            return self._lossless_blocks(fixed_kwh, blocks)
+        parts = tuple(self.block(each).block_answers() for each in blocks)
+        whole = sum_of_answers(parts)
+        return replace(
+            whole, saturated_kwh=fixed_kwh + added(p.saturated_kwh for p in parts), parts=parts
+        )
+
+    def block_answers(self) -> Answers:
+        """Return what those of one block would exchange at every price [kWh]."""
+        return self._answers(0.0) if len(self) else inelastic_answer(0.0)
+
+    def _lossless_blocks(self, fixed_kwh: float, blocks: Sequence[slice]) -> Answers:
+        """Return what `answers` does of batteries without losses: a line each, in their order."""
+        whole = self._answers(0.0)
+        parts = tuple(
+            Answers(
+                0.0 + float(self.upper_kwh[each].sum()),
+                whole.full_price[each], whole.empty_price[each], whole.slope[each],
+            )
+            for each in blocks
+        )  # fmt: skip
+        return replace(
+            whole, saturated_kwh=fixed_kwh + added(p.saturated_kwh for p in parts), parts=parts
+        )
+
+    def _answers(self, fixed_kwh: float) -> Answers:
+        """Return what `answers` does of one block."""
         lines = [each for each in self.behaving if each[0].by_rows("curve")]
         if lines:
             others = np.ones(len(self), dtype=np.bool_)
@@ -101,14 +140,32 @@ class ParkedVehicles(AnsweringStores):
 
     def some(self, places: NDArray[np.intp]) -> "ParkedVehicles":
         """Return some of them, by their places in ascending order."""
-
-        def of(column: PerVehicle) -> Any:
-            return column[places] if isinstance(column, np.ndarray) else column
-
         behaving = tuple(
             (kind, np.flatnonzero(np.isin(places, k)), vehicles)
             for kind, k, vehicles in self.behaving
         )
+        return self._only(places, behaving)
+
+    def block(self, places: slice) -> "ParkedVehicles":
+        """Return those of one block, which are one after another."""
+        model, population = self.fleet.model, self.fleet.population
+        behaving = []
+        for kind, k, _ in self.behaving:
+            mine = k[(k >= places.start) & (k < places.stop)]
+            if len(mine):
+                bounds = self.lower_kwh[mine], self.upper_kwh[mine]
+                vehicles = VehicleRows(model, population, self.rows[mine], bounds)
+                behaving.append((kind, mine - places.start, vehicles))
+        return self._only(places, tuple(behaving))
+
+    def _only(
+        self, places: NDArray[np.intp] | slice, behaving: tuple[Behaving, ...]
+    ) -> "ParkedVehicles":
+        """Return some of them, those with a behaviour among these as stated."""
+
+        def of(column: PerVehicle) -> Any:
+            return column[places] if isinstance(column, np.ndarray) else column
+
         wanted = None if self.departure is None else (of(self.departure[0]), of(self.departure[1]))
         return replace(
             self, rows=self.rows[places], usable_kwh=self.usable_kwh[places],
@@ -127,10 +184,29 @@ class ParkedVehicles(AnsweringStores):
 
     def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
         """Return what all of them value that they hold after an exchange [money]."""
+        return self.total_kwh(self.worth_of_each(exchange_kwh)) if len(self) else 0.0
+
+    def worth_of_each(self, exchange_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what each values that it holds after an exchange [money]."""
         stores = self._stores
         if stores is None:
-            return AnsweringStores.worth(self, exchange_kwh)
-        return float(worth_before_departure(stores, exchange_kwh).sum())
+            return AnsweringStores.worth_of_each(self, exchange_kwh)
+        return worth_before_departure(stores, exchange_kwh)
+
+    def total_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+        """Return what all of them exchange together, block by block of the fleet [kWh]."""
+        return float(sum_by_blocks(exchange_kwh, self.rows, len(self.fleet)))
+
+    def sums_of_exchange(self, exchange_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what they exchange in all, charge and discharge, shape (3,) [kWh]."""
+
+        def of_block(energy: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.array(sums_of_exchange(energy))
+
+        sums: NDArray[np.float64] = sum_by_blocks(
+            exchange_kwh, self.rows, len(self.fleet), of_block
+        )
+        return sums
 
     @property
     def columns(self) -> StoreColumns:
@@ -210,6 +286,7 @@ class ParkedVehicles(AnsweringStores):
         energy = self.fleet.population["energy_kwh"]
         if compiled_for(len(self)):
             plug = whole(self.charge_efficiency, self), whole(self.discharge_efficiency, self)
-            exchange_energy(self.rows, self.energy_kwh, exchange_kwh, *plug, energy)
+            columns = self.rows, self.energy_kwh, exchange_kwh, *plug
+            over_rows(lambda *some: exchange_energy(*some, energy), *columns)
         else:
             energy[self.rows] = self.stored_kwh(self.energy_kwh, exchange_kwh)

@@ -8,7 +8,7 @@ from hmesh.environment.datasets.readers.foreign import Foreign, ImportOptions
 from hmesh.runs.pictures.figure_layout import Drawing
 from hmesh.runs.plugins.decorators import add_scheme, behaviour, metric, scheme, strategy
 from hmesh.runs.plugins.named_functions import forecaster, picture, reader
-from hmesh.runs.world.market import Decision
+from hmesh.runs.world.decision import Decision
 
 __all__ = [
     "Decision",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import one_line, two_lines
 from hmesh.markets.vehicle_response import FloatOrArray, best_response, switching_price
 
@@ -43,6 +44,10 @@ class Answers:
     jump_price, jump_kwh : array, shape (jumps,)
         Prices above which the answers fall at once [money/kWh], and by how much [kWh]; at the
         price itself they have not fallen yet.
+    parts : tuple of Answers, or of Bends
+        The same lines and jumps block by block, of batteries whose rows are in several fixed
+        blocks (`hmesh.environment.row_blocks`): demand curves are made of them, whichever process
+        holds a block. Empty where they are in one.
     curves : dict
         Demand curves that were computed of them, by the ends of each.
     limits : dict
@@ -56,6 +61,7 @@ class Answers:
     dead_bands: int = 0
     jump_price: NDArray[np.float64] = field(default_factory=_none)
     jump_kwh: NDArray[np.float64] = field(default_factory=_none)
+    parts: tuple[Any, ...] = field(default=(), repr=False, compare=False)
     curves: dict[tuple[float, float], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -66,7 +72,7 @@ class Answers:
     @property
     def answering(self) -> bool:
         """Whether anybody answers, even if the bounds of all allow one energy only."""
-        return len(self.slope) > 0 or len(self.jump_price) > 0
+        return bool(self.parts) or len(self.slope) > 0 or len(self.jump_price) > 0
 
 
 def demand_at(answers: Answers, price: float) -> float:
@@ -368,7 +374,7 @@ def _one_line(
         full, empty = np.empty((2, len(usable_kwh)))
         columns = (whole(each, usable_kwh) for each in (lam, theta))
         bounds = (np.ascontiguousarray(each) for each in (usable_kwh, lower_kwh, upper_kwh))
-        one_line(*columns, *bounds, full, empty)
+        over_rows(one_line, *columns, *bounds, full, empty)
         return full, empty, np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape)
     return (
         _price_at_bound(lam, theta, usable_kwh, upper_kwh),
@@ -401,12 +407,14 @@ def _two_lines(
 ) -> Answers:
     """Return the answers of batteries with losses."""
     if isinstance(usable_kwh, np.ndarray) and compiled_for(len(usable_kwh)):
-        lines = np.empty((3, 2 * len(usable_kwh)))
+        count = len(usable_kwh)
+        lines = np.empty((3, 2 * count))
         given = (
             lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
         )  # fmt: skip
-        if two_lines(*(whole(each, usable_kwh) for each in given), *lines):
-            return Answers(saturated_kwh, lines[0], lines[1], lines[2], len(usable_kwh))
+        room = (*lines[:, :count], *lines[:, count:])
+        if all(over_rows(two_lines, *(whole(each, usable_kwh) for each in given), *room)):
+            return Answers(saturated_kwh, lines[0], lines[1], lines[2], count)
     value = np.asarray(lam - np.multiply(theta, usable_kwh))
     count = len(value)
     full, empty, slope = np.empty((3, 2 * count))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
+from hmesh.environment.row_threads import at_once
 from hmesh.markets.answers import Answers
 from hmesh.markets.bin_kernels import merge_kinks
 from hmesh.markets.curve_kernels import lines_of_kinks, order_kinks, sorted_kinks
@@ -264,6 +265,8 @@ def _merged(
 
 def bends_of(answers: Answers, lowest_price: float, highest_price: float) -> Bends:
     """Return all that bends the demand of a community, for prices within bounds."""
+    if answers.parts:
+        return _joined(answers, lowest_price, highest_price)
     return Bends(
         lowest_price,
         highest_price,
@@ -278,6 +281,54 @@ def bends_of(answers: Answers, lowest_price: float, highest_price: float) -> Ben
         answers.jump_kwh,
         answers.dead_bands > 0,
     )
+
+
+def bends_of_block(answers: Answers) -> Bends:
+    """Return what bends the demand of the batteries of one block, kinks at one price merged."""
+    return merged(replace(bends_of(answers, -np.inf, np.inf), intercept=0.0))
+
+
+def _joined(answers: Answers, lowest_price: float, highest_price: float) -> Bends:
+    """Return what bends a demand whose lines are known block by block."""
+    blocks = at_once(
+        answers.parts, lambda each: each if isinstance(each, Bends) else bends_of_block(each)
+    )
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.concatenate([getattr(block, name) for block in blocks])
+
+    def counts(kind: str) -> Counts | None:
+        found = [getattr(block, f"{kind}_count") for block in blocks]
+        if all(each is None for each in found):
+            return None
+        numbers = [len(getattr(block, kind)) for block in blocks]
+        ones = [np.ones(number, np.int64) for number in numbers]
+        return np.concatenate(
+            [one if each is None else each for each, one in zip(found, ones, strict=True)]
+        )
+
+    starts, ends = counts("starts"), counts("ends")
+    # Both are counted, or neither.
+    if starts is not None or ends is not None:
+        starts = np.ones(len(column("starts")), np.int64) if starts is None else starts
+        ends = np.ones(len(column("ends")), np.int64) if ends is None else ends
+    return Bends(
+        lowest_price, highest_price, answers.saturated_kwh, 0.0, 0,
+        column("starts"), column("starts_slope"), column("ends"), column("ends_slope"),
+        column("jump_price"), column("jump_kwh"), any(block.dead_bands for block in blocks),
+        starts, ends,
+    )  # fmt: skip
+
+
+def bending_prices(answers: Answers) -> tuple[float, float]:
+    """Return the lowest and the highest price at which the answers bend or jump [money/kWh]."""
+    if answers.parts:
+        bends = _joined(answers, -np.inf, np.inf)
+        columns = [bends.starts, bends.ends, bends.jump_price]
+    else:
+        columns = [answers.full_price, answers.empty_price, answers.jump_price]
+    bending = [prices for prices in columns if len(prices)]
+    return min(float(each.min()) for each in bending), max(float(each.max()) for each in bending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +386,7 @@ def demand_curve(answers: Answers, lowest_price: float, highest_price: float) ->
     DemandCurve
         At least one piece; at most two more for every line and one more for every jump.
     """
-    if len(answers.slope) > REMEMBERED_LINES:
+    if answers.parts or len(answers.slope) > REMEMBERED_LINES:
         return bends_of(answers, lowest_price, highest_price).curve()
     # Limits, planner and aggregators ask for the same curve of a step again.
     known = answers.curves.get((lowest_price, highest_price))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.demand_curve import DemandCurve, demand_curve
+from hmesh.markets.demand_curve import DemandCurve, bending_prices, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.price_game import Game, Outcome
 
@@ -283,11 +283,7 @@ def _demand(game: Game, community: int) -> Steps:
     kinks = game.kinks[community]
     if not kinks.answering:
         return Steps(np.zeros(1), np.array([kinks.saturated_kwh]))
-    bends = [
-        prices for prices in (kinks.full_price, kinks.empty_price, kinks.jump_price) if len(prices)
-    ]
-    low = min(float(prices.min()) for prices in bends)
-    high = max(float(prices.max()) for prices in bends)
+    low, high = bending_prices(kinks)
     margin = 1.0 + 1e-6 * (abs(low) + abs(high))
     return steps_of(demand_curve(kinks, low - margin, high + margin))
 

@@ -28,8 +28,8 @@ from hmesh.runs import audit_run
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.scenarios.scenario_warnings import scenario_warnings
+from hmesh.runs.world.decision import Decision
 from hmesh.runs.world.elastic_loads import ELASTIC_LOADS
-from hmesh.runs.world.market import Decision
 from hmesh.runs.world.priced_grid import answering_nodes
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation

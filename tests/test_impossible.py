@@ -14,7 +14,8 @@ from hmesh.runs import load_scenario
 from hmesh.runs.studies.community_storage.options import _averages
 from hmesh.runs.studies.community_storage.storage_study import StorageStudy
 from hmesh.runs.studies.published_figures import published_figures
-from hmesh.runs.studies.smart_homes.study import LOSS, study_days
+from hmesh.runs.studies.smart_homes.study import LOSS
+from hmesh.runs.studies.smart_homes.study_days import study_days
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.smart_homes import STUDY_LAYOUT

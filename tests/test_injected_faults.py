@@ -85,7 +85,7 @@ def notched(notch: float) -> Fault:
     return fault
 
 
-MARKET = "hmesh.runs.world.market"
+PRICE_RULES = "hmesh.runs.world.price_rules"
 PRICES = {
     "what is held counts with the wrong sign": Injected(
         "hmesh.agents.answering.best_response",
@@ -118,12 +118,12 @@ PRICES = {
         "vehicles: store changes by exchange and driving",
     ),
     "an aggregator asks 1 % more than its best price": Injected(
-        f"{MARKET}.follow_exact",
+        f"{PRICE_RULES}.follow_exact",
         priced(1.01),
         "equilibrium: communities' prices (two_level)",
     ),
     "an aggregator passes the utility's price on": Injected(
-        f"{MARKET}.solve_exact",
+        f"{PRICE_RULES}.solve_exact",
         result(
             lambda outcome, *_: replace(
                 outcome,
@@ -133,27 +133,27 @@ PRICES = {
         "equilibrium: communities' prices (three_level)",
     ),
     "the utility asks a notch more": Injected(
-        f"{MARKET}.solve_exact", notched(0.1), "equilibrium: utility's price (three_level)"
+        f"{PRICE_RULES}.solve_exact", notched(0.1), "equilibrium: utility's price (three_level)"
     ),
     "the utility forgets that generation becomes more expensive": Injected(
-        f"{MARKET}.solve_exact",
+        f"{PRICE_RULES}.solve_exact",
         given(lambda game: (replace(game, cost=replace(game.cost, quadratic=0.0)),)),
         "equilibrium: utility's price (three_level)",
     ),
     "the utility prices as if nothing was lost": Injected(
-        f"{MARKET}.solve_exact",
+        f"{PRICE_RULES}.solve_exact",
         given(lambda game: (replace(game, feed=None),)),
         "equilibrium: utility's price (three_level)",
         LOSSES,
     ),
     "an aggregator overloads its line": Injected(
-        f"{MARKET}.follow_exact",
+        f"{PRICE_RULES}.follow_exact",
         given(lambda game, price: (replace(game, limits_kwh=None), price)),
         "equilibrium: communities' prices (two_level)",
         LIMITS,
     ),
     "a tenth of the congestion is forgotten": Injected(
-        f"{MARKET}.unlimited_prices",
+        f"{PRICE_RULES}.unlimited_prices",
         result(
             lambda free, game, outcome: (
                 free + 0.1 * (np.asarray(outcome.community_price) - np.asarray(free))
@@ -163,7 +163,7 @@ PRICES = {
         LIMITS,
     ),
     "the planner forgets what lines lose": Injected(
-        f"{MARKET}.solve_planner",
+        f"{PRICE_RULES}.solve_planner",
         result(
             lambda outcome, *_: replace(
                 outcome,
@@ -174,7 +174,7 @@ PRICES = {
         (*LOSSES, "strategies=[planner]"),
     ),
     "the planner's marginal cost is half of it": Injected(
-        f"{MARKET}.solve_planner",
+        f"{PRICE_RULES}.solve_planner",
         given(lambda game: (replace(game, cost=replace(game.cost, quadratic=0.025)),)),
         "planner: prices are the cost delivered",
         ("strategies=[planner]",),
@@ -369,7 +369,7 @@ def test_a_price_without_shared_limits_that_is_the_one_with_them_fails_the_audit
     tmp_path: Path,
 ) -> None:
     injected = Injected(
-        f"{MARKET}.unlimited_prices",
+        f"{PRICE_RULES}.unlimited_prices",
         given(lambda game, outcome: (game, replace(outcome, unlimited_price=None))),
         "limits: what prices would be without them",
     )

@@ -13,9 +13,9 @@ from hmesh.markets.answers import demand_at
 from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
 from hmesh.markets.three_level_game import follow_exact
 from hmesh.runs import audit_run, load_scenario, start_run
-from hmesh.runs.world.market import game_of
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from hmesh.runs.world.step_games import game_of
 
 SOME: dict[str, Any] = {
     "hours": 8, "vehicles.count": 60, "strategies": ["leaders"], "game.solver": "exact",

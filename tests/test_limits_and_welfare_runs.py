@@ -19,9 +19,9 @@ from hmesh.runs.results.run_reader import read_run
 from hmesh.runs.run_summary import notes
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.scenario_reading import load_scenario
-from hmesh.runs.world.market import game_of
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from hmesh.runs.world.step_games import game_of
 from tests.audited_runs import FILES, outcome
 from tests.test_audit_tampering import edit, otherwise
 

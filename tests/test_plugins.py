@@ -23,7 +23,7 @@ from hmesh.runs.plugins import loading
 from hmesh.runs.plugins.registered import METRICS
 from hmesh.runs.schemes.registry import schemes
 from hmesh.runs.strategy_names import STRATEGIES, STRATEGIES_OF_ALL
-from hmesh.runs.world.market import RULES
+from hmesh.runs.world.price_rules import RULES
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.interrupted_runs import interrupted_run

@@ -7,7 +7,8 @@ from hmesh.runs.studies.smart_homes.storages import (
     changes_of,
     with_efficiency,
 )
-from hmesh.runs.studies.smart_homes.study import SEASONS, STRATEGY, STUDY, study_days
+from hmesh.runs.studies.smart_homes.study import STUDY
+from hmesh.runs.studies.smart_homes.study_days import SEASONS, STRATEGY, study_days
 from hmesh.runs.studies.study_parts import run_study
 from hmesh.runs.studies.study_report import StudyReport
 

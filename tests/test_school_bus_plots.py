@@ -7,7 +7,8 @@ from rich.console import Console
 
 from hmesh.runs import load_scenario, read_run, start_run
 from hmesh.runs.pictures.chart_figure import picture_of
-from hmesh.runs.pictures.figure_layout import Drawing, energy_text
+from hmesh.runs.pictures.figure_layout import Drawing
+from hmesh.runs.pictures.quantity_text import energy_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.plots import draw_plots
 from hmesh.runs.run_notes import notes

@@ -10,9 +10,9 @@ import pytest
 from hmesh.markets.price_game import PriceBounds
 from hmesh.markets.three_level_game import follow_exact
 from hmesh.runs.scenarios.scenario_reading import load_scenario
-from hmesh.runs.world.market import game_of
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+from hmesh.runs.world.step_games import game_of
 
 COMMUNITIES = ("homes", "malls", "offices")
 STRATEGIES = ("typical", "two_level", "three_level")

@@ -9,11 +9,24 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.runs.audits.account_balances import (
+    ACCOUNT_KINDS,
+    OF_CONSUMERS,
+    STORED,
+    Table,
+    change_of,
+    figures_of_parties,
+    kinds_of_prosumers,
+    number_of,
+    of_consumers,
+    part_of,
+    spread,
+    stored_of_prosumers,
+    unmixed,
+)
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.bills_of_members import GroupBills
 from hmesh.runs.audits.local_exchange import LocalExchangeAudit
@@ -31,26 +44,9 @@ from hmesh.runs.audits.table_reader import (
     refuse_mixed,
 )
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.registry import prosumer_parts
 
-type Table = dict[str, NDArray[Any]]
-
-_KINDS = (
-    "households", "buildings", "homes", "houses", "sites", "schools", "vehicles", "prosumers"
-)  # fmt: skip
 _FLOWS = ("bought_kwh", "sold_kwh", "paid", "received", "stored_change_kwh")
-# The figure of the summary that is the change of stored energy of a kind of members.
-_STORED = {
-    "vehicles": "stored_change_kwh",
-    "schools": "school_stored_change_kwh",
-    "homes": "home_stored_change_kwh",
-    "houses": "house_stored_change_kwh",
-    "sites": "site_stored_change_kwh",
-    "buildings": "battery_stored_change_kwh",
-    "storages": "storage_change_kwh",
-}
 _TOGETHER = "prosumers and others of their kinds, stored"
-_OF_CONSUMERS = ("consumers", "batteries")
 
 
 def check_accounts(
@@ -84,17 +80,17 @@ def check_accounts(
         return [], {}
     money = _money(run, inputs)
     price = math.fsum(hours["utility_price"][:, 0, 0]) / inputs.steps
-    figures = _figures_of_parties(run, inputs, money, price)
+    figures = figures_of_parties(run, inputs, money, price)
     if kept != "all":
-        return [_consumers(run, inputs, money)], figures | _unmixed(inputs, money)
+        return [_consumers(run, inputs, money)], figures | unmixed(inputs, money)
     accounts = _read(run, inputs)
     checks = [
         _sums(run, inputs, accounts, money),
         *_members(run, inputs, hours, energies, prosumers, accounts, local, tariffs, own or {}),
     ]
-    figures |= _of_consumers(inputs, accounts)
-    figures |= _stored_of_prosumers(inputs, accounts, price)
-    figures |= _spread(inputs, accounts, price)
+    figures |= of_consumers(inputs, accounts)
+    figures |= stored_of_prosumers(inputs, accounts, price)
+    figures |= spread(inputs, accounts, price)
     return checks, figures
 
 
@@ -111,108 +107,15 @@ def _money(run: Run, inputs: RunInputs) -> list[dict[str, float]]:
     return [{party: math.fsum(held) for party, held in each.items()} for each in terms]
 
 
-def _figures_of_parties(
-    run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]], price: float
-) -> Figures:
-    """Return the figures that payments and the changes of stored energy settle."""
-    parties = sorted({party for each in money for party in each})
-    figures: Figures = {
-        f"accounts.parties.{party}": np.array([each.get(party, 0.0) for each in money])
-        for party in parties
-    }
-    kinds: dict[str, NDArray[np.float64]] = {}
-    for party in parties:
-        name, _, community = party.partition("@")
-        if name in _OF_CONSUMERS:
-            continue
-        kind = "aggregators" if name == "aggregator" else name
-        balance = figures[f"accounts.parties.{party}"]
-        kinds[kind] = kinds.get(kind, 0.0) + balance
-        if community:
-            figures[f"accounts.communities.{community}.{kind}"] = balance
-    figures |= {f"accounts.kinds.{kind}.balance": balance for kind, balance in kinds.items()}
-    with_prosumers = _kinds_of_prosumers(inputs)
-    for kind, name in _STORED.items():
-        if kind in with_prosumers:
-            continue  # Part of what they store is on accounts of prosumers.
-        reported = [_change(run, strategy, name) for strategy in inputs.strategies]
-        if None not in reported:
-            change = np.array(reported, dtype=np.float64)
-            figures[f"accounts.kinds.{kind}.stored_change_kwh"] = change
-            figures[f"accounts.kinds.{kind}.stored_value"] = price * change
-    # Storages of communities pay for themselves only where they answer to prices.
-    figures.setdefault("accounts.kinds.storages.balance", np.zeros(len(inputs.strategies)))
-    figures["accounts.stored_price"] = np.full(len(inputs.strategies), price)
-    return figures
-
-
-def _kinds_of_prosumers(inputs: RunInputs) -> set[str]:
-    """Return the kinds of members some of which are parts of prosumers; theirs too."""
-    if not inputs.scenario.prosumers_there:
-        return set()
-    parts = (each.prosumer_part for each in prosumer_parts().values())
-    return {"prosumers", *(part.kind for part in parts if part is not None)}
-
-
-def _stored_of_prosumers(
-    inputs: RunInputs, accounts: Sequence[Mapping[str, Table]], price: float
-) -> Figures:
-    """Return the changes of stored energy where prosumers have a part of it."""
-    figures: Figures = {}
-    for kind in _kinds_of_prosumers(inputs):
-        if kind in accounts[0]:
-            change = np.array([each[kind]["stored_change_kwh"].sum() for each in accounts])
-            figures[f"accounts.kinds.{kind}.stored_change_kwh"] = change
-            figures[f"accounts.kinds.{kind}.stored_value"] = price * change
-    return figures
-
-
-def _change(run: Run, strategy: str, name: str) -> float | None:
-    """Return a change of stored energy that the summary reports [kWh], None where it has none."""
-    return _number(run.summary.get(strategy), name)
-
-
-def _part(held: Any, name: str) -> Mapping[str, Any]:
-    """Return a part of a summary, which may be damaged; nothing where there is none."""
-    part = held.get(name) if isinstance(held, Mapping) else None
-    return part if isinstance(part, Mapping) else {}
-
-
-def _number(held: Any, name: str) -> float | None:
-    """Return a number of a summary, which may be damaged; None where there is none."""
-    number = held.get(name) if isinstance(held, Mapping) else None
-    return float(number) if isinstance(number, int | float) else None
-
-
-def _unmixed(inputs: RunInputs, money: Sequence[Mapping[str, float]]) -> Figures:
-    """Return the balances of households and buildings where no community has both."""
-    figures: Figures = {}
-    communities = inputs.scenario.communities
-    kinds = {
-        name: {f"{g.kind}s" for g in held.members if g.kind != "prosumer"}
-        for name, held in communities.items()
-    }
-    for name, there in kinds.items():
-        if len(there) == 1:
-            paid = [sum(each.get(f"{p}@{name}", 0.0) for p in _OF_CONSUMERS) for each in money]
-            figures[f"accounts.communities.{name}.{next(iter(there))}"] = np.array(paid)
-    for kind in _KINDS[:2]:
-        places = [name for name, there in kinds.items() if kind in there]
-        if places and all(len(kinds[name]) == 1 for name in places):
-            own = [figures[f"accounts.communities.{name}.{kind}"] for name in places]
-            figures[f"accounts.kinds.{kind}.balance"] = np.sum(own, axis=0)
-    return figures
-
-
 def _consumers(run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]]) -> Check:
     """Check that households and buildings of a community have paid what its consumers have."""
     tally = Tally("accounts: households and buildings have paid it all", EXACT, "of the amount")
     for s, strategy in enumerate(inputs.strategies):
-        reported = _part(_part(run.summary.get(strategy), "accounts"), "communities")
+        reported = part_of(part_of(run.summary.get(strategy), "accounts"), "communities")
         for name in inputs.communities:
-            held = _part(reported, name)
-            split = sum(_number(held, kind) or 0.0 for kind in _KINDS[:2])
-            due = sum(money[s].get(f"{party}@{name}", 0.0) for party in _OF_CONSUMERS)
+            held = part_of(reported, name)
+            split = sum(number_of(held, kind) or 0.0 for kind in ACCOUNT_KINDS[:2])
+            due = sum(money[s].get(f"{party}@{name}", 0.0) for party in OF_CONSUMERS)
             off = abs(split - due) / max(abs(due), 1.0)
             tally.add(np.array([off]), _named([f"{strategy}, {name}"]), None)
     return tally.check()
@@ -221,7 +124,7 @@ def _consumers(run: Run, inputs: RunInputs, money: Sequence[Mapping[str, float]]
 def _read(run: Run, inputs: RunInputs) -> list[dict[str, Table]]:
     """Return the accounts of each strategy by kind, the years of a member added up."""
     names = {
-        "strategy": inputs.strategies, "kind": _KINDS, "community": inputs.communities,
+        "strategy": inputs.strategies, "kind": ACCOUNT_KINDS, "community": inputs.communities,
     }  # fmt: skip
     rows = TableReader(run, "accounts", names, inputs.start_ms).rest()
     refuse_disorder("accounts", rows["year"], rows["strategy"])
@@ -232,7 +135,7 @@ def _read(run: Run, inputs: RunInputs) -> list[dict[str, Table]]:
     found: list[dict[str, Table]] = []
     for s in range(len(inputs.strategies)):
         of_kinds: dict[str, Table] = {}
-        for k, kind in enumerate(_KINDS):
+        for k, kind in enumerate(ACCOUNT_KINDS):
             mine = (rows["strategy"] == s) & (rows["kind"] == k)
             if not mine.any():
                 continue
@@ -270,8 +173,8 @@ def _sums(
         of_kinds, paid = accounts[s], money[s]
         due: dict[str, float] = {}
         reported: dict[str, float] = {}
-        together = _kinds_of_prosumers(inputs)
-        stored = [_change(run, strategy, name) for k, name in _STORED.items() if k in together]
+        together = kinds_of_prosumers(inputs)
+        stored = [change_of(run, strategy, name) for k, name in STORED.items() if k in together]
         if together:
             due[_TOGETHER] = math.fsum(each or 0.0 for each in stored)
         for kind, table in of_kinds.items():
@@ -280,7 +183,7 @@ def _sums(
             if kind in together:
                 place = _TOGETHER
             else:
-                due[place] = _change(run, strategy, _STORED.get(kind, "")) or 0.0
+                due[place] = change_of(run, strategy, STORED.get(kind, "")) or 0.0
             reported[place] = reported.get(place, 0.0) + math.fsum(table["stored_change_kwh"])
             if kind in ("vehicles", "prosumers"):
                 named = [party for party in paid if party.startswith(f"{kind}@")]
@@ -288,9 +191,9 @@ def _sums(
                 reported[kind] = math.fsum(balance)
                 continue
             for m, name in enumerate(inputs.communities):
-                key = "consumers" if kind in _KINDS[:2] else kind
+                key = "consumers" if kind in ACCOUNT_KINDS[:2] else kind
                 place = f"{key}, {name}"
-                parties = _OF_CONSUMERS if key == "consumers" else (kind,)
+                parties = OF_CONSUMERS if key == "consumers" else (kind,)
                 due[place] = math.fsum(paid.get(f"{p}@{name}", 0.0) for p in parties)
                 reported[place] = reported.get(place, 0.0) + math.fsum(
                     balance[table["community"] == m]
@@ -359,59 +262,3 @@ def _named(places: Sequence[str]) -> Label:
 
 def _numbered(what: str) -> Label:
     return lambda at: f"{what}, {at[0]}"
-
-
-def _of_consumers(inputs: RunInputs, accounts: Sequence[Mapping[str, Table]]) -> Figures:
-    """Return the balances of households and buildings, in all and in each community."""
-    figures: Figures = {}
-    for kind in _KINDS[:2]:
-        if kind not in accounts[0]:
-            continue
-        balance = np.array([each[kind]["received"] - each[kind]["paid"] for each in accounts])
-        figures[f"accounts.kinds.{kind}.balance"] = balance.sum(axis=1)
-        for m, name in enumerate(inputs.communities):
-            here = accounts[0][kind]["community"] == m
-            if here.any():
-                own = balance[:, here].sum(axis=1)
-                figures[f"accounts.communities.{name}.{kind}"] = own
-    return figures
-
-
-def _spread(inputs: RunInputs, accounts: Sequence[Mapping[str, Table]], price: float) -> Figures:
-    """Return how bills and savings are spread over the members."""
-    bills = [
-        {
-            kind: t["paid"] - t["received"] - price * t["stored_change_kwh"]
-            for kind, t in each.items()
-        }
-        for each in accounts
-    ]
-    figures: Figures = {}
-    groups: dict[str, Sequence[str]] = {"": list(bills[0])}
-    groups |= {f"kinds.{kind}.": [kind] for kind in bills[0]}
-    for place, kinds in groups.items():
-        first = np.concatenate([bills[0][kind] for kind in kinds])
-        rows = []
-        for each in bills:
-            bill = np.concatenate([each[kind] for kind in kinds])
-            saved = [
-                a - b if abs(a - b) > EXACT * max(abs(a), abs(b)) else 0.0
-                for a, b in zip(first.tolist(), bill.tolist(), strict=True)
-            ]
-            worse = sum(one < 0 for one in saved) / len(saved)
-            rows.append((len(bill), _gini(bill.tolist()), _gini(saved), worse))
-        for n, name in enumerate(("count", "gini_bills", "gini_savings", "worse_off")):
-            figures[f"accounts.members.{place}{name}"] = np.array([row[n] for row in rows])
-    return figures
-
-
-def _gini(amounts: Sequence[float]) -> float:
-    """Return the Gini coefficient by the area below the Lorenz curve, NaN where all are 0."""
-    ordered, count = sorted(amounts), len(amounts)
-    size = math.fsum(map(abs, ordered))
-    if size == 0.0:
-        return math.nan
-    below = np.cumsum(ordered)
-    area = (count - 1) * below[-1] - 2.0 * math.fsum(below[:-1])
-    found = float(area) / (count * size)
-    return found if found > EXACT else 0.0

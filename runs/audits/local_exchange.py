@@ -114,9 +114,9 @@ class LocalExchangeAudit(SchemeAudit):
 
     # What the ledger should hold, and what follows from it.
 
-    def _of_party(self, name: str, party: str) -> NDArray[np.float64]:
+    def of_party(self, name: str, party: str) -> NDArray[np.float64]:
         """Return an energy of the members of a party, "" for all, of the shape of the hours."""
-        mine = [party in ("", _party(kind)) for kind in self.kinds]
+        mine = [party in ("", party_of(kind)) for kind in self.kinds]
         energy: NDArray[np.float64] = self.reported[name][..., mine].sum(axis=3)
         return energy
 
@@ -128,10 +128,10 @@ class LocalExchangeAudit(SchemeAudit):
         for m, terms in self.terms.items():
             fee[m] = terms.fee
         found = []
-        for party in dict.fromkeys(map(_party, self.kinds)):
+        for party in dict.fromkeys(map(party_of, self.kinds)):
             who = f"{party}@{{community}}"
             received, given, fed_in = (
-                self._of_party(name, party) for name in ("received_kwh", "given_kwh", "fed_in_kwh")
+                self.of_party(name, party) for name in ("received_kwh", "given_kwh", "fed_in_kwh")
             )
             cheaper, costlier = (retail - local - fee) * received, (retail - local) * given
             less = (retail - feed_in) * fed_in
@@ -300,42 +300,6 @@ class LocalExchangeAudit(SchemeAudit):
             found[kind] = MemberBills(columns, due.community)
         return found
 
-    def check_trade(self) -> Check:
-        """Check that members lack and have too much what they trade with their aggregator."""
-        tally = Tally("local exchange: members lack and give what they trade", EXACT,
-                      "of the energy")  # fmt: skip
-        label = self.inputs.places.label(self.inputs.communities)
-        traded = self._traded()
-        if PROSUMERS in traded:
-            # Their parts trade as others of their kinds do.
-            traded = {"": np.sum(list(traded.values()), axis=0)}
-        for party, due in traded.items():
-            net = self._of_party("lack_kwh", party) - self._of_party("surplus_kwh", party)
-            off = np.where(self.open, np.abs(net - due), np.abs(net))
-            scale = np.maximum(np.maximum(np.abs(net), np.abs(due)), 1.0)
-            there = np.isin(np.arange(self.open.shape[2]), list(self.sections))
-            tally.add(np.where(there, off / scale, 0.0), label)
-        return tally.check()
-
-    def _traded(self) -> dict[str, NDArray[np.float64]]:
-        """Return what each party buys from its aggregator less what it sells to it [kWh]."""
-        raw = self.run.table("ledger", ["step", "strategy", "kind", "payer", "payee", "energy_kwh"])
-        rows = raw.to_pydict()
-        strategies = {name: s for s, name in enumerate(self.inputs.strategies)}
-        places = {name: m for m, name in enumerate(self.inputs.communities)}
-        found = {
-            party: np.zeros(self.open.shape) for party in dict.fromkeys(map(_party, self.kinds))
-        }
-        for step, strategy, kind, payer, payee, energy in zip(*rows.values(), strict=True):
-            if kind.startswith("local_"):
-                continue
-            for one, other, sign in ((payer, payee, 1.0), (payee, payer, -1.0)):
-                party, _, place = one.partition("@")
-                party = "consumers" if party == "batteries" else party
-                if party in found and other == f"aggregator@{place}":
-                    found[party][step, strategies[strategy], places[place]] += sign * energy
-        return found
-
     def checks(self) -> Iterator[Check]:
         """Check energies, prices and shares of its tables."""
         label = self.inputs.places.label(self.inputs.communities)
@@ -391,7 +355,8 @@ def _listed(each: Shared) -> tuple[NDArray[np.float64], ...]:
     )  # fmt: skip
 
 
-def _party(kind: str) -> str:
+def party_of(kind: str) -> str:
+    """Return the party of the ledger that pays for members of a kind."""
     return "consumers" if kind in _CONSUMERS else kind
 
 

@@ -29,6 +29,7 @@ from hmesh.runs.audits.run_inputs import RunInputs, run_inputs_of
 from hmesh.runs.audits.scheme_audit import SchemeAudit
 from hmesh.runs.audits.summary import check_summary, figures_of_messages, figures_of_tables
 from hmesh.runs.audits.table_reader import DamagedTableError, EarlierTableError, TableReader
+from hmesh.runs.audits.trade_of_members import check_local_trade
 from hmesh.runs.audits.welfare import check_welfare, read_welfare
 from hmesh.runs.plugins.loading import changed
 from hmesh.runs.results.result_tables import tables_of
@@ -213,7 +214,7 @@ def _tables(run: Run, inputs: RunInputs, progress: Callable[[int, int], None]) -
     ledger = read_ledger(run, inputs, supplied(hours), paying)
     yield from check_money(inputs, hours, flows, ledger, paying)
     if local is not None:
-        yield local.check_trade()
+        yield check_local_trade(local)
     yield from messages.checks()
     by_step, of_run = figures_of_messages(inputs, messages)
     by_step |= figures_of_tables(inputs, hours, flows, energies, schemes)

@@ -12,17 +12,14 @@ from hmesh.runs.pictures.figure_layout import (
     FIXED,
     FIXED_AREA,
     Drawing,
-    change,
     draw_bars,
     legend_area,
     legend_line,
-    power_text,
-    power_texts,
-    power_unit,
     sheet,
     strategy_colour,
     stroke,
 )
+from hmesh.runs.pictures.quantity_text import change, power_text, power_texts, power_unit
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb
 

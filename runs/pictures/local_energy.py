@@ -10,16 +10,9 @@ from hmesh.markets.local_exchange import pooled_trade
 from hmesh.runs.number_text import fixed, texts_apart
 from hmesh.runs.pictures.chart import INK, Chart, Series, balance, of_strategies
 from hmesh.runs.pictures.chart_figure import draw_charts
-from hmesh.runs.pictures.figure_layout import (
-    ALIKE,
-    Drawing,
-    Part,
-    energy_text,
-    group_colour,
-    panel_title,
-    sheet,
-)
 from hmesh.runs.pictures.figure_layout import INK as BLACK
+from hmesh.runs.pictures.figure_layout import Drawing, Part, group_colour, panel_title, sheet
+from hmesh.runs.pictures.quantity_text import ALIKE, energy_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name
 from hmesh.runs.who_gains import PARTIES

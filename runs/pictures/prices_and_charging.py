@@ -6,7 +6,8 @@ from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import first_highest
 from hmesh.runs.number_text import texts_apart
 from hmesh.runs.pictures.chart import INK, QUIET, Chart, Series, balance, of_strategies
-from hmesh.runs.pictures.figure_layout import ALIKE, Drawing, Part, energy_text, group_colour
+from hmesh.runs.pictures.figure_layout import Drawing, Part, group_colour
+from hmesh.runs.pictures.quantity_text import ALIKE, energy_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_name
 

@@ -3,11 +3,12 @@
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH, anything, first_highest, highest
 from hmesh.runs.pictures.chart import INK, QUIET, Chart, Series, layers, of_strategies
-from hmesh.runs.pictures.figure_layout import energy_text, group_colour, power_text
+from hmesh.runs.pictures.figure_layout import group_colour
 from hmesh.runs.pictures.line_loading import loading_chart
 from hmesh.runs.pictures.load import system_chart
 from hmesh.runs.pictures.local_energy import local_energy_chart, local_price_charts
 from hmesh.runs.pictures.prices_and_charging import prices
+from hmesh.runs.pictures.quantity_text import energy_text, power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.voltage_chart import voltage_chart
 from hmesh.runs.results.result_tables import TABLES

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hmesh.environment.last_digits import anything
 from hmesh.runs.local_exchange_words import local_sentence
 from hmesh.runs.number_text import counted
-from hmesh.runs.pictures.figure_layout import change, power_text
+from hmesh.runs.pictures.quantity_text import change, power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.scheme_headlines import of_schemes
 from hmesh.runs.report.sentence import Figure, Sentence, Totals, energy, money

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import beside, reserve
-from hmesh.runs.pictures.figure_layout import power_text
+from hmesh.runs.pictures.quantity_text import power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.map_geometry import MapGeometry, geometry_of_run
 from hmesh.runs.report.map_selection import Window, window_of

@@ -32,7 +32,7 @@ from hmesh.runs.world.compared_bills import (
     worse_off,
     worse_off_by_place,
 )
-from hmesh.runs.world.market import preferred_game_of
+from hmesh.runs.world.step_games import preferred_game_of
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation

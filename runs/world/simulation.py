@@ -1,6 +1,5 @@
 """One strategy's world, hour by hour."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -36,13 +35,11 @@ from hmesh.runs.world.scenario_events import ScenarioEvents
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.settlement import enter_payments, paid_in_step, payments_of, utility_earned
 from hmesh.runs.world.simulation_state import restore_state, state_of
-from hmesh.runs.world.step_figures import check_figures, counts_of, overloaded, sums_of
+from hmesh.runs.world.step_figures import check_figures, figures_of, overloaded, summary_of
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
 from hmesh.runs.world.supply import Supply
 from hmesh.runs.world.totals import CalendarTotals, Totals
-
-A_DAY_H = 24.0
 
 # The energies of an hour, and whether each counts as drawn (+1) or delivered (-1) in the results.
 ENERGIES = {
@@ -357,28 +354,12 @@ class Simulation(World):
                 self.prosumers.pay_all(paid)
             if self.accounts is not None:
                 self.accounts.settle(paid)
-        sums, counts, worst = sums_of(self), Counter(counts_of(self)), dict[str, float]()
-        sums |= self.elastic_loads.sums()
-        if self.local_exchange is not None:
-            sums |= self.local_exchange.sums()
-            counts.update(self.local_exchange.counts())
-        if self.prosumers is not None:
-            sums |= self.prosumers.sums()
-            counts.update(self.prosumers.counts())
-        for each in self.schemes.values():
-            sums |= each.sums()
-            counts.update(each.counts())
-            worst |= each.worst()
-        if self.market.answering:
-            # Known without vehicles too, whose scheme counts them else.
-            decision = self.market.decision
-            counts.update({k: n for k, n in decision.counts.items() if k not in counts})
-            worst = decision.worst | worst
+        figures = figures_of(self)
         if self.step_index == 0:
-            check_figures(self, sums)
+            check_figures(self, figures.sums)
         too_much = [" - ".join(self.grid.lines[line]) for line in np.flatnonzero(overloaded(self))]
         demand = float(self.net_kwh.sum())
-        step = (self.step_index, demand, sums, counts, worst, too_much)
+        step = (self.step_index, demand, figures.sums, figures.counts, figures.worst, too_much)
         self.totals.add(*step)
         self.calendar_totals.add(self.calendar.date_of(self.step_index), *step)
         if self.burn_in_steps and self.step_index >= self.burn_in_steps:
@@ -400,21 +381,7 @@ class Simulation(World):
 
     def summary(self) -> dict[str, Any]:
         """Return the outcome of the strategy so far."""
-        summary = self.totals.summary(self.step_h)
-        if self.setting.scenario.hours > A_DAY_H:
-            summary |= self.calendar_totals.summary(self.step_h)
-        if self.burn_in_steps:
-            summary["after_burn_in"] = self.later_totals.summary(self.step_h)
-        for each in self.schemes.values():
-            summary |= each.summary()
-        if self.local_exchange is not None:
-            summary |= self.local_exchange.summary()
-        messages = {
-            kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
-            for kind, count in self.bus.statistics.items()
-        }
-        summary |= {"messages": messages, "money_imbalance": self.ledger.imbalance()}
-        return summary | self.metrics.summary()
+        return summary_of(self)
 
     def payments(self) -> Iterator[tuple[MemberPayments, bool]]:
         """Yield what single members pay and receive in the step, and whether meters read it."""

@@ -1,6 +1,8 @@
-"""The sums and counts of a step that belong to no scheme."""
+"""The figures of a step, of the world and of all schemes, and the outcome of a strategy."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,59 @@ if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
 AT_BOUND = 1e-9
+A_DAY_H = 24.0
 
 
-def sums_of(simulation: "Simulation") -> dict[str, float]:
+@dataclass(slots=True)
+class StepFigures:
+    """What is added up of a step: sums, counts, and the worst of what should be small."""
+
+    sums: dict[str, float]
+    counts: Counter[str]
+    worst: dict[str, float]
+
+
+def figures_of(simulation: "Simulation") -> StepFigures:
+    """Return the figures of the step, of the world and of all that act in it."""
+    sums, counts, worst = _sums_of(simulation), Counter(_counts_of(simulation)), dict[str, float]()
+    sums |= simulation.elastic_loads.sums()
+    for part in (simulation.local_exchange, simulation.prosumers):
+        if part is not None:
+            sums |= part.sums()
+            counts.update(part.counts())
+    for each in simulation.schemes.values():
+        sums |= each.sums()
+        counts.update(each.counts())
+        worst |= each.worst()
+    if simulation.market.answering:
+        # Known without vehicles too, whose scheme counts them else.
+        decision = simulation.market.decision
+        counts.update({k: n for k, n in decision.counts.items() if k not in counts})
+        worst = decision.worst | worst
+    return StepFigures(sums, counts, worst)
+
+
+def summary_of(simulation: "Simulation") -> dict[str, Any]:
+    """Return the outcome of the strategy so far."""
+    step_h = simulation.step_h
+    summary = simulation.totals.summary(step_h)
+    if simulation.setting.scenario.hours > A_DAY_H:
+        summary |= simulation.calendar_totals.summary(step_h)
+    if simulation.burn_in_steps:
+        summary["after_burn_in"] = simulation.later_totals.summary(step_h)
+    for each in simulation.schemes.values():
+        summary |= each.summary()
+    if simulation.local_exchange is not None:
+        summary |= simulation.local_exchange.summary()
+    messages = {
+        kind: {"sent": count.sent, "lost": count.lost, "late": count.late}
+        for kind, count in simulation.bus.statistics.items()
+    }
+    summary |= {"messages": messages, "money_imbalance": simulation.ledger.imbalance()}
+    return summary | simulation.metrics.summary()
+
+
+def _sums_of(simulation: "Simulation") -> dict[str, float]:
     """Return the sums of the step that belong to no scheme."""
     # Nothing is exchanged where there is no supply, and so no price.
     price, utility_price = simulation.paid_price(), simulation.market.decision.utility_price
@@ -41,7 +93,7 @@ def sums_of(simulation: "Simulation") -> dict[str, float]:
     }
 
 
-def counts_of(simulation: "Simulation") -> dict[str, int]:
+def _counts_of(simulation: "Simulation") -> dict[str, int]:
     """Count what a reader should know of the step."""
     return {
         "communities_exporting": int((simulation.net_kwh < -DUST_KWH).sum()),

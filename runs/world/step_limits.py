@@ -10,7 +10,7 @@ from hmesh.environment.last_digits import DUST_KWH
 from hmesh.markets.load_shedding import shed_kwh
 
 if TYPE_CHECKING:
-    from hmesh.runs.world.market import Decision
+    from hmesh.runs.world.decision import Decision
     from hmesh.runs.world.simulation import Simulation
 
 

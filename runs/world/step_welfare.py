@@ -7,7 +7,8 @@ import numpy as np
 
 from hmesh.markets.planner import planned_prices
 from hmesh.markets.welfare import price_of_anarchy
-from hmesh.runs.world.market import Exchange, planned_game_of
+from hmesh.runs.world.decision import Exchange
+from hmesh.runs.world.step_games import planned_game_of
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -61,7 +62,7 @@ def step_welfare(simulation: "Simulation") -> StepWelfare:
         for name, energies in exchange.items():
             for m, (group, energy) in enumerate(zip(market.answering[name], energies, strict=True)):
                 if len(energy):
-                    demand[m] += float(energy.sum())
+                    demand[m] += group.total_kwh(energy)
                     valued += group.worth(energy)
         return valued - cost.total(float(feed.generation_kwh(demand[:, None])[0]))
 

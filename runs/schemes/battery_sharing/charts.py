@@ -8,7 +8,8 @@ from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything, descending, first_highest
 from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.chart import QUIET, Chart, Series, balance, compared, heat, of_strategies
-from hmesh.runs.pictures.figure_layout import Part, energy_text, power_text
+from hmesh.runs.pictures.figure_layout import Part
+from hmesh.runs.pictures.quantity_text import energy_text, power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.step_sums import StepSums
 from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData

@@ -12,14 +12,13 @@ from hmesh.runs.pictures.figure_layout import (
     INK,
     ROAD,
     Drawing,
-    energy_text,
     legend_area,
     legend_line,
     panel_title,
-    percents,
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.quantity_text import energy_text, percents
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData
 from hmesh.runs.strategy_names import strategy_label, strategy_name

@@ -11,14 +11,12 @@ from hmesh.runs.pictures.figure_layout import (
     INK,
     Drawing,
     draw_line,
-    energy_text,
     legend_line,
     panel_title,
-    percents,
-    power_unit,
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.quantity_text import energy_text, percents, power_unit
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.schemes.battery_sharing.picture_data import BatteryData
 from hmesh.runs.strategy_names import capital, strategy_label, strategy_name, verb

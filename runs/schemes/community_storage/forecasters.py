@@ -18,7 +18,7 @@ from hmesh.environment.forecasters import (
 )
 from hmesh.environment.streams import Streams
 from hmesh.runs.plugins.made_forecasters import plugin_forecaster
-from hmesh.runs.schemes.community_storage.section import (
+from hmesh.runs.schemes.community_storage.forecaster_keys import (
     Forecasters,
     LstmForecaster,
     NoisyForecaster,

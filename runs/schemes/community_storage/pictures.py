@@ -9,7 +9,6 @@ from hmesh.runs.number_text import counted, texts_apart
 from hmesh.runs.pictures.chart import ALL, Chart, Series, limits
 from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import (
-    ALIKE,
     FIXED_AREA,
     INK,
     Drawing,
@@ -18,10 +17,10 @@ from hmesh.runs.pictures.figure_layout import (
     legend_area,
     legend_line,
     panel_title,
-    percents,
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.quantity_text import ALIKE, percents
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.step_sums import StepSums
 from hmesh.runs.schemes.community_storage.charts import (

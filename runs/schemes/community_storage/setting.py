@@ -16,10 +16,11 @@ from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.chance_section import GrowthSettings
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.community_storage.forecaster_keys import PluginForecaster
 from hmesh.runs.schemes.community_storage.forecasters import check_forecaster, make_forecaster
 from hmesh.runs.schemes.community_storage.pilot_world import PilotWorld, Watched
 from hmesh.runs.schemes.community_storage.plants import StoragePlants, calendar_of_history
-from hmesh.runs.schemes.community_storage.section import CONNECTION, PluginForecaster
+from hmesh.runs.schemes.community_storage.section import CONNECTION
 from hmesh.runs.schemes.community_storage.section import CommunityStorage as Rules
 from hmesh.runs.world.members import make_members
 from hmesh.runs.world.setting import Setting

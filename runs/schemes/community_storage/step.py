@@ -11,7 +11,6 @@ from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.storage_controllers import StorageControllers
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
 from hmesh.markets.allowance_iteration import Iterations
-from hmesh.runs.investment_rows import fade_figures, investment_figures
 from hmesh.runs.schemes.community_storage.own_rules import RULES, StorageRule
 from hmesh.runs.schemes.community_storage.pilot_world import loads_of
 from hmesh.runs.schemes.community_storage.plan import Ahead, days_ahead, plan_allowances
@@ -26,6 +25,7 @@ from hmesh.runs.schemes.community_storage.setting import (
     UNUSED,
     CommunityStorageSetting,
 )
+from hmesh.runs.schemes.community_storage.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.schemes.plugin_energies import decided_kwh
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import STORAGE
@@ -127,7 +127,7 @@ class CommunityStorageSharing(StoreScheme):
         simulation, step = self.simulation, self.simulation.step_index
         # What households answer to the price by an elasticity comes after the storages have acted.
         demand = loads_of(simulation.consumers, self.shared.watched)
-        self._wanted_kwh = float(np.maximum(demand, 0.0).sum())
+        self.wanted_kwh = float(np.maximum(demand, 0.0).sum())
         if not self.used:
             return
         self.supplied = simulation.supplied[self.shared.community]
@@ -247,8 +247,8 @@ class CommunityStorageSharing(StoreScheme):
         pay, step = self.simulation.ledger.pay, self.simulation.step_index
         if self.answers is not None:
             self.answers.pay()
-        delivered = self._of_communities(self.delivered_kwh)
-        from_grid = self._of_communities(self.controllers.grid_kwh)
+        delivered = self.of_communities(self.delivered_kwh)
+        from_grid = self.of_communities(self.controllers.grid_kwh)
         for m in self.simulation.supplied_communities:
             if m in self.shared.community:
                 name = self.setting.communities[m]
@@ -259,7 +259,8 @@ class CommunityStorageSharing(StoreScheme):
                     kind, payer = "storage_charging", f"storages@{name}"
                     pay(step, kind, payer, aggregator, float(from_grid[m]), price)
 
-    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums of a quantity of storages over each community."""
         return np.bincount(self.shared.community, values, len(self.setting.communities))
 
     def consumer_payments(self) -> Iterable[MemberPayments]:
@@ -284,61 +285,11 @@ class CommunityStorageSharing(StoreScheme):
 
     def sums(self) -> dict[str, float]:
         """Return the energies of the step, and what the aggregators credit."""
-        names = (
-            "plant_generation_kwh", "plant_stored_kwh", "plant_spilled_kwh",
-            "storage_delivered_kwh", "storage_households_kwh", "storage_credit",
-        )  # fmt: skip
-        if not self.used:
-            further = () if self.rules.economics is None else ("storage_running_cost",)
-            if self.rules.night_charging is not None:
-                further = (*further, "storage_grid_kwh")
-            nothing = dict.fromkeys((*names, *further), 0.0)
-            return nothing | {"storage_households_kwh": self._wanted_kwh}
-        done = self.controllers.done
-        credit = self.simulation.paid_price() * self._of_communities(self.delivered_kwh)
-        answered = {} if self.answers is None else self.answers.sums()
-        if self.rules.night_charging is not None:
-            answered = answered | {"storage_grid_kwh": float(self.controllers.grid_kwh.sum())}
-        values = (
-            float(self.controllers.population["generation_kwh"].sum()),
-            float(done.charge_kwh.sum()),
-            float(done.spilled_kwh.sum()),
-            float(self.delivered_kwh.sum()),
-            float(self.households.population["demand_kwh"].sum()),
-            float(credit.sum()),
-        )
-        return answered | self._cost() | dict(zip(names, values, strict=True))
-
-    def _cost(self) -> dict[str, float]:
-        """Return what storages pay at the prices that value energy, less what they deliver."""
-        if self.rules.economics is None:
-            return {}
-        price = self.simulation.paid_price()
-        if self.shared.tariff is not None:
-            price = np.full_like(price, self.shared.tariff[self.simulation.step_index])
-        drawn = self._of_communities(self.controllers.grid_kwh - self.delivered_kwh)
-        if self.answers is not None:
-            drawn += self.answers.of_communities()
-        return {"storage_running_cost": float((price * drawn).sum())}
+        return sums_of(self)
 
     def counts(self) -> dict[str, int]:
         """Count who went short, was not heard or not known of, and plans that did not settle."""
-        if not self.used:
-            return {}
-        controllers, shared = self.controllers, self.shared
-        there = controllers.served >= 0
-        short = there & (controllers.done.discharge_kwh < controllers.allowed_kwh - AT_BOUND)
-        serving = (controllers.done.charge_kwh == 0.0) | self.rules.serve_while_charging
-        demand = self.households.population["demand_kwh"]
-        return {
-            "storage_messages_unheard": controllers.fallbacks,
-            "households_not_ranked": controllers.unheard,
-            "households_served_less_than_allowed": int((short & serving[:, None]).sum()),
-            "demands_above_history": int((demand > shared.most_kwh + AT_BOUND).sum()),
-            "plants_cut_off": int(np.count_nonzero(~self.supplied)),
-            "plant_readings_filled": shared.plants.filled(self.simulation.step_index),
-            "allowances_not_settled": sum(not plan.settled for plan in self.plans),
-        }
+        return counts_of(self) if self.used else {}
 
     def record(self, writer: RowWriter) -> None:
         """Write the storages, their households and their plans."""
@@ -367,17 +318,7 @@ class CommunityStorageSharing(StoreScheme):
 
     def summary(self) -> dict[str, Any]:
         """Return what the storages hold at the end, and how much more than at first."""
-        held = float(self.controllers.population["energy_kwh"].sum())
-        first = float(self.shared.storages["energy_kwh"].sum())
-        hours = self.setting.scenario.steps * self.setting.scenario.step_h
-        invests = fade_figures("storage", self.fade, hours, self.shared.storages_part)
-        if self.fade is None and self.shared.fade() is not None:
-            # Under a strategy without storages nothing is lost.
-            invests = {"storage_capacity_left": 1.0, "storage_fade_per_year": 0.0}
-        if (economics := self.rules.economics) is not None:
-            price = self.shared.investment if self.used else 0.0
-            invests |= investment_figures("storage", economics, price, hours)
-        return {"storage_final_kwh": held, "storage_change_kwh": held - first, **invests}
+        return summary_of(self)
 
     def state(self) -> dict[str, Any]:
         """Return everything of it that changes during a run, live where it is an array."""

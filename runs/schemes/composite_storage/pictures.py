@@ -13,13 +13,12 @@ from hmesh.runs.pictures.figure_layout import (
     INK,
     Drawing,
     draw_bars,
-    energy_text,
     legend_line,
     panel_title,
-    percents,
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.quantity_text import energy_text, percents
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import (
     STRATEGIES_OF,

@@ -2,7 +2,8 @@
 
 from hmesh.environment.last_digits import lowest
 from hmesh.runs.pictures.chart import QUIET, Chart, Series, balance, of_strategies
-from hmesh.runs.pictures.figure_layout import Part, energy_text
+from hmesh.runs.pictures.figure_layout import Part
+from hmesh.runs.pictures.quantity_text import energy_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.step_sums import StepSums
 from hmesh.runs.strategy_names import strategy_name

@@ -9,7 +9,8 @@ from hmesh.environment.last_digits import DUST_KWH, anything, first_lowest, high
 from hmesh.runs.number_text import counted, texts_apart
 from hmesh.runs.pictures.chart import INK, QUIET, Chart, Series, balance, compared, of_strategies
 from hmesh.runs.pictures.chart_figure import draw_charts
-from hmesh.runs.pictures.figure_layout import ALIKE, Drawing, Part, energy_text, power_text
+from hmesh.runs.pictures.figure_layout import Drawing, Part
+from hmesh.runs.pictures.quantity_text import ALIKE, energy_text, power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.pictures.step_sums import StepSums
 from hmesh.runs.strategy_names import capital, strategy_name

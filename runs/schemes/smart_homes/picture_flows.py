@@ -8,10 +8,10 @@ from hmesh.runs.pictures.figure_layout import (
     Drawing,
     legend_area,
     panel_title,
-    percents,
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.quantity_text import percents
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.schemes.smart_homes.pictures import DIRECT, STORED, groups_of
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID

@@ -11,16 +11,14 @@ from hmesh.runs.number_text import counted, same, texts_apart
 from hmesh.runs.pictures.chart import ALL, QUIET, Chart, balance, lines
 from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import (
-    ALIKE,
     Drawing,
     Part,
-    change,
     draw_bars,
     panel_title,
-    percents,
     sheet,
     strategy_colour,
 )
+from hmesh.runs.pictures.quantity_text import ALIKE, change, percents
 from hmesh.runs.pictures.run_data import RunData, codes_of
 from hmesh.runs.schemes.smart_homes.strategies import WITHOUT_STORAGES
 from hmesh.runs.strategy_names import strategy_label, strategy_name, strategy_within

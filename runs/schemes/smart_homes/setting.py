@@ -26,12 +26,8 @@ from hmesh.environment.sunshine import ClearSky, MeasuredSky, Orientation
 from hmesh.markets.home_layout import HomeLayout
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.scenarios.scenario import Scenario
-from hmesh.runs.schemes.smart_homes.section import (
-    ApplianceSettings,
-    HomeGeneratorSettings,
-    HomeGroupSettings,
-    SmartHomesSettings,
-)
+from hmesh.runs.schemes.smart_homes.device_keys import ApplianceSettings, HomeGeneratorSettings
+from hmesh.runs.schemes.smart_homes.section import HomeGroupSettings, SmartHomesSettings
 from hmesh.runs.schemes.smart_homes.sources import (
     ByMeter,
     BySky,

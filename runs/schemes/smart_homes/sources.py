@@ -11,7 +11,7 @@ from hmesh.environment.smart_home_profiles import smart_home_profile
 from hmesh.environment.standard_profiles import season_of
 from hmesh.environment.sunshine import ClearSky, MeasuredSky
 from hmesh.environment.thermal_comfort import needs_conditioning, room_temperature
-from hmesh.runs.schemes.smart_homes.section import Comfort
+from hmesh.runs.schemes.smart_homes.device_keys import Comfort
 
 type Energies = NDArray[np.float64]
 DAY_H = 24

@@ -9,7 +9,8 @@ from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import first_highest
 from hmesh.runs.pictures.chart import ALL, QUIET, Chart, Series, of_strategies
 from hmesh.runs.pictures.chart_figure import draw_charts
-from hmesh.runs.pictures.figure_layout import Drawing, group_colour, percents
+from hmesh.runs.pictures.figure_layout import Drawing, group_colour
+from hmesh.runs.pictures.quantity_text import percents
 from hmesh.runs.pictures.run_data import RunData, named_to_park
 from hmesh.runs.pictures.timeline import MEAN_DAY_FROM_H, MeanDay
 from hmesh.runs.strategy_names import strategy_name

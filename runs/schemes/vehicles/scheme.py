@@ -77,7 +77,7 @@ SCHEME = SchemeDescriptor(
     money=".money:MONEY",
     size_note=".size:size_note",
     pays="ev",
-    rules="hmesh.runs.world.market:RULES",
+    rules="hmesh.runs.world.price_rules:RULES",
     prosumer_part=ProsumerPart(
         "vehicle",
         "vehicles",

@@ -1,6 +1,7 @@
 """Storage that moves: the vehicles of one strategy's world, and what they exchange in a step."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,10 @@ from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.environment.battery import charged
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.errors import InputError, Problem
-from hmesh.environment.messages import PlugIn
 from hmesh.environment.parked_kernel import exchange_of_some
 from hmesh.environment.plug_traffic import PlugTraffic
+from hmesh.environment.row_threads import over_rows
 from hmesh.environment.traffic import ABSENT, Traffic
-from hmesh.markets.exchanged import sums_of_exchange
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
 from hmesh.runs.schemes.vehicles.journey_records import write_journeys
@@ -31,8 +31,15 @@ from hmesh.runs.schemes.vehicles.records import (
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.sums_and_counts import counts_of, summary_of, sums_of
+from hmesh.runs.schemes.vehicles.typical_charging import typical_charging
+from hmesh.runs.schemes.vehicles.vehicle_payments import (
+    enter_payments,
+    mean_paid,
+    payments_of_each,
+)
+from hmesh.runs.schemes.vehicles.vehicle_sums import VehicleSums, step_sums
 from hmesh.runs.strategy_names import strategy_within
-from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments, at_price
+from hmesh.runs.world.member_payments import MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -59,11 +66,14 @@ class VehicleSharing(Scheme):
         What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
+    came_to : VehicleSums
+        What all vehicles come to in the step.
     departing : Departing or None
         With what those set out in the step that want energy at their departure; None where nobody
         does.
     """
 
+    came_to: VehicleSums
     parked: list[ParkedVehicles]
     pay_price: list[ParkedVehicles]
     departing: Departing | None
@@ -169,27 +179,8 @@ class VehicleSharing(Scheme):
             self.simulation.draw("ev_kwh", np.arange(places), nodes, self.way_kwh)
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
-        """Let the vehicles charge until full whose night at home has begun.
-
-        For day workers that is after the last trip of the day, as in the source; for night
-        workers it is by day. `hmesh.environment.night_at_home` defines which stay it is.
-        """
-        finished = self.fleet.population["day_finished"]
-        self.fleet.population.heard["unpriced"] = True
-        exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in self.parked]
-        self.simulation.bus.send(
-            PlugIn(
-                step=self.simulation.step_index,
-                round=0,
-                sender="vehicles",
-                receiver="utility",
-                count=sum(int(finished[here.rows].sum()) for here in self.parked),
-                energy_kwh=float(sum(energy.sum() for energy in exchange)),
-            )
-        )
-        if (own := self.own_tariffs) is not None:
-            return [own.of_others(m, energy) for m, energy in enumerate(exchange)]
-        return exchange
+        """Let the vehicles charge until full whose night at home has begun."""
+        return typical_charging(self)
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what the vehicles exchange."""
@@ -198,16 +189,15 @@ class VehicleSharing(Scheme):
 
     def act(self) -> None:
         """Let the vehicles exchange what they do at the price of the step."""
-        exchange = self.response_kwh
-        # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
-        sums = np.array([sums_of_exchange(energy) for energy in exchange])
-        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums.T)
         if len(self.drivers):
             own = self._exchange_of(self.drivers)
             self.left_kwh, self.unmet_kwh = self.fleet.driven(self.drivers, own)
         else:
             self.left_kwh = self.unmet_kwh = np.zeros(0)
         self.departing = departing_of(self)
+        self.came_to = step_sums(self)
+        sums = self.came_to.exchanged_kwh.T
+        self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections
         drawn, tariffs = self.vehicle_kwh, self.own_tariffs
@@ -233,7 +223,7 @@ class VehicleSharing(Scheme):
             return self.exchange_kwh()[rows]
         exchange = np.zeros(len(rows))
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
-            exchange_of_some(parked.rows, energy, rows, exchange)
+            over_rows(partial(exchange_of_some, parked.rows, energy), rows, exchange)
         return exchange
 
     def session_kwh(self) -> NDArray[np.float64]:
@@ -245,17 +235,7 @@ class VehicleSharing(Scheme):
 
     def pay(self) -> None:
         """Let vehicles pay for what they charge and be paid for what they discharge."""
-        pay, step = self.simulation.ledger.pay, self.simulation.step_index
-        charges, discharges = self.traded_kwh()
-        if self.own_tariffs is not None:
-            self.own_tariffs.meters.pay()
-        for m in self.simulation.supplied_communities:
-            name = self.setting.communities[m]
-            price = float(self.simulation.market.decision.community_price[m])
-            vehicles, aggregator = f"vehicles@{name}", f"aggregator@{name}"
-            charged, discharged = float(charges[m]), float(discharges[m])
-            pay(step, "vehicle_charging", vehicles, aggregator, charged, price)
-            pay(step, "vehicle_discharging", aggregator, vehicles, discharged, price)
+        enter_payments(self)
 
     def traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what vehicles charge and discharge at the price of each community [kWh]."""
@@ -263,15 +243,6 @@ class VehicleSharing(Scheme):
         if own is None:
             return self.charged_kwh, self.discharged_kwh
         return self.charged_kwh - own.charged_kwh, self.discharged_kwh - own.discharged_kwh
-
-    def paid_and_received(self) -> tuple[float, float]:
-        """Return what all vehicles pay in the step and what they are paid [money]."""
-        price = self.simulation.paid_price()
-        paid, received = (float((price * energy).sum()) for energy in self.traded_kwh())
-        if self.own_tariffs is None:
-            return paid, received
-        meters = self.own_tariffs.meters
-        return paid + float(meters.paid.sum()), received + float(meters.received.sum())
 
     def member_communities(self) -> Mapping[str, NDArray[np.intp]]:
         """Return where each vehicle starts, -1 for the road or where it joins later."""
@@ -316,30 +287,7 @@ class VehicleSharing(Scheme):
 
     def member_payments(self) -> Iterable[MemberPayments]:
         """Yield what each vehicle pays for charging and is paid for discharging."""
-        own = self.own_tariffs
-        if own is not None:
-            yield own.payments()
-        # Vehicles are guests where they stand, and no members of the community there.
-        if self.simulation.prosumers is None:
-            prices = self.simulation.paid_price().tolist()
-            for m, (price, some) in enumerate(zip(prices, self.pay_price, strict=True)):
-                energy = self.response_kwh[m]
-                energy = energy if own is None else own.of_others(m, energy)
-                yield ExchangePayments("vehicles", price, energy, some.rows)
-            fleet, stops = self.fleet.population, self.at_stops
-            stops = stops if own is None else stops[own.meter_of[stops] < 0]
-            for m in np.unique(fleet["community"][stops]).tolist():
-                here = stops[fleet["community"][stops] == m]
-                yield ExchangePayments("vehicles", prices[m], fleet["way_kwh"][here], here)
-            return
-        # What several vehicles of a prosumer pay is added up in the order of their rows.
-        exchange = self.exchange_kwh()
-        if own is not None:
-            exchange[own.meters.rows] = 0.0
-        price = np.append(self.simulation.paid_price(), 0.0)
-        asked = price[np.maximum(self.fleet.population["community"], -1)]
-        charged, discharged = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
-        yield at_price("vehicles", asked, charged, discharged, shared=False)
+        return payments_of_each(self)
 
     def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
         """Return what the battery of each vehicle holds [kWh]."""
@@ -374,7 +322,10 @@ class VehicleSharing(Scheme):
     def move(self) -> None:
         """Let the batteries do what was decided, and what the road took."""
         if self.strategy != "typical" and len(self.fleet.self_willed):
-            self._learn()
+            price = np.where(
+                self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
+            )
+            let_learn(self.fleet, self.parked, price, self.response_kwh, mean_paid(self))
         if self.own_tariffs is not None:
             self.own_tariffs.move()
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
@@ -395,19 +346,6 @@ class VehicleSharing(Scheme):
             )
             held, drawn = fleet.energy_at_plug_kwh(rows), fleet.population["way_kwh"][rows]
             fleet.population["energy_kwh"][rows] = charged(held, drawn, into, out_of)
-
-    def _learn(self) -> None:
-        """Let vehicles with a behaviour learn from what they pay, and what all pay on average."""
-        charged, discharged = self.traded_kwh()
-        traded = charged - discharged
-        if self.own_tariffs is None:
-            traded = self.vehicle_kwh - self.way_kwh
-        paid = float((self.simulation.paid_price() * traded).sum())
-        mean_paid = paid / max(int(self.present.sum()), 1)
-        price = np.where(
-            self.simulation.supplied, self.simulation.market.decision.community_price, np.nan
-        )
-        let_learn(self.fleet, self.parked, price, self.response_kwh, mean_paid)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""

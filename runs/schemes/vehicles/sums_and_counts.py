@@ -6,6 +6,7 @@ import numpy as np
 
 from hmesh.environment.moments import MS_PER_H
 from hmesh.runs.schemes.vehicles.group_figures import group_sums
+from hmesh.runs.schemes.vehicles.vehicle_payments import paid_and_received
 from hmesh.runs.schemes.vehicles.worth import cost_of_chargers, cost_of_step
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ AT_BOUND = 1e-9
 
 def sums_of(vehicles: "VehicleSharing") -> dict[str, float]:
     """Return the energies of the step, and the bill with its two parts."""
-    paid, received = vehicles.paid_and_received()
+    paid, received = paid_and_received(vehicles)
     own, bill = vehicles.own_tariffs, paid - received
     if own is None:
         bill = float((vehicles.simulation.paid_price() * vehicles.vehicle_kwh).sum())
@@ -24,8 +25,8 @@ def sums_of(vehicles: "VehicleSharing") -> dict[str, float]:
         "vehicle_kwh": float(vehicles.vehicle_kwh.sum()),
         "vehicle_charged_kwh": float(vehicles.charged_kwh.sum()),
         "vehicle_discharged_kwh": float(vehicles.discharged_kwh.sum()),
-        "driven_km": float(vehicles.fleet.population["driven_km"][vehicles.drivers].sum()),
-        "unmet_trip_kwh": float(vehicles.unmet_kwh.sum()),
+        "driven_km": vehicles.came_to.driven_km,
+        "unmet_trip_kwh": vehicles.came_to.unmet_kwh,
         "ev_bill": bill,
         "ev_charging_bill": paid,
         "ev_discharging_income": received,
@@ -38,8 +39,8 @@ def sums_of(vehicles: "VehicleSharing") -> dict[str, float]:
     if vehicles.journeys is not None:
         sums["on_the_way_kwh"] = float(vehicles.way_kwh.sum())
         sums["late_h"] = vehicles.journeys.delayed_ms / MS_PER_H
-    if vehicles.departing is not None:
-        sums["departure_short_kwh"] = float(vehicles.departing.short_kwh.sum())
+    if vehicles.fleet.departures:
+        sums["departure_short_kwh"] = vehicles.came_to.departure_short_kwh
     return sums | cost_of_step(vehicles) | group_sums(vehicles)
 
 
@@ -57,18 +58,14 @@ def counts_of(vehicles: "VehicleSharing") -> dict[str, int]:
         decision.utility_price >= bounds.utility_upper - AT_BOUND
         or decision.utility_price <= bounds.utility_lower + AT_BOUND
     )
-    saturated, below = np.array(
-        [
-            parked.bounded(energy)
-            for parked, energy in zip(vehicles.parked, vehicles.response_kwh, strict=True)
-        ]
-    ).T
+    came_to = vehicles.came_to
+    saturated, below = came_to.at_bound, came_to.too_little
     market = vehicles.simulation.market
     captive = market.passive_kwh.copy()
     for groups in market.answering.values():
         for m, each in enumerate(groups):
             if len(each):
-                captive[m] += each.lower_kwh.sum()
+                captive[m] += each.least_kwh()
     return {
         "community_price_at_upper_bound": int(at_upper.sum()),
         "community_price_at_lower_bound": int(at_lower.sum()),
@@ -78,21 +75,13 @@ def counts_of(vehicles: "VehicleSharing") -> dict[str, int]:
         "communities_all_saturated": int(((present > 0) & (saturated == present)).sum()),
         "vehicles_at_bound": int(saturated.sum()),
         "parked_below_soc_min": int(below.sum()),
-        "vehicles_cut_off": _cut_off(vehicles),
-        "unmet_trips": int((vehicles.unmet_kwh > 0).sum()),
-        **({} if vehicles.departing is None else {"departures_short": vehicles.departing.short}),
+        "vehicles_cut_off": came_to.cut_off,
+        "unmet_trips": came_to.unmet_trips,
+        **({} if not vehicles.fleet.departures else {"departures_short": came_to.departures_short}),
         **_of_chargers(vehicles),
         **vehicles.traffic.counts,
         **decision.counts,
     }
-
-
-def _cut_off(vehicles: "VehicleSharing") -> int:
-    """Return how many parked vehicles an outage keeps from their plugs in this step."""
-    if not vehicles.setting.scenario.outages:
-        return 0
-    fleet = vehicles.fleet.population
-    return int(np.count_nonzero(fleet["cut_off"] & (fleet["plugged_part"] > 0)))
 
 
 def _of_chargers(vehicles: "VehicleSharing") -> dict[str, int]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmesh.runs.investment_rows import investment_figures
+from hmesh.runs.schemes.vehicles.vehicle_payments import paid_and_received
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.vehicles.step import VehicleSharing
@@ -23,7 +24,7 @@ def cost_of_step(vehicles: "VehicleSharing") -> dict[str, float]:
         price = np.full_like(price, tariff[vehicles.simulation.step_index])
     energy = float((price * vehicles.vehicle_kwh).sum())
     if tariff is None and vehicles.own_tariffs is not None:
-        paid, received = vehicles.paid_and_received()
+        paid, received = paid_and_received(vehicles)
         energy = paid - received
     wear = economics.wear * float(vehicles.discharged_kwh.sum())
     return {"ev_running_cost": energy + wear}

@@ -8,7 +8,7 @@ import numpy as np
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 
 if TYPE_CHECKING:
-    from hmesh.runs.studies.smart_homes.study import Days
+    from hmesh.runs.studies.smart_homes.study_days import Days
 
 type Simulate = Callable[..., "Days"]
 

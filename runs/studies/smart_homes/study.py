@@ -8,48 +8,34 @@ hours were these.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hmesh.markets.home_layout import Assignment, HomeLayout
 from hmesh.markets.storage_capacity import (
     StateOfCharge,
     dynamic_capacity,
     published_capacity,
     serves,
 )
-from hmesh.runs.schemes.smart_homes.step import SmartHomeSharing
-from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
 from hmesh.runs.studies.smart_homes.claims import baselines, claimed, claims
 from hmesh.runs.studies.smart_homes.figures import smart_home_figures
 from hmesh.runs.studies.smart_homes.storages import efficiencies, sizes
+from hmesh.runs.studies.smart_homes.study_days import (
+    FROM_05,
+    SEASONS,
+    STRATEGY,
+    Days,
+    StudyDay,
+    study_days,
+)
 from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
 from hmesh.runs.studies.verdicts import agrees, verdict_sections
-from hmesh.runs.world.setting import make_setting
-from hmesh.runs.world.simulation import Simulation
 
 TITLE = "A smart home that settles its own power flow: published and simulated"
-STRATEGY = {
-    "SPFA/S": "spfa_s",
-    "SPFA/GS": "spfa_gs",
-    "MPFA/SG": "mpfa_sg",
-    "MPFA/MG": "mpfa_mg",
-    "MPFA/SG+LS": "mpfa_sg_shifting",
-    "MPFA/MG+LS": "mpfa_mg_shifting",
-}
-SEASONS = ("winter", "summer")
 LOSS, CAPACITY = "storage energy loss", "optimal storage capacity"
-# As the table of devices says, air conditioning in summer begins an hour earlier than fits.
-FROM_05 = tuple(
-    f"smart_homes.groups.1.{kind}.{k}.profile=summer_from_05"
-    for kind in ("generators", "appliances")
-    for k in (0, 1)
-)
 CELL_FIRST = tuple(
     f"smart_homes.groups.{g}.generators.{k}.rank={2 - k}" for g in (0, 1) for k in (0, 1)
 )
@@ -61,72 +47,6 @@ OWN_FIRST = tuple(
         f"smart_homes.groups.{g}.appliances.1.rank=2",
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StudyDay:
-    """A day of the home under one strategy.
-
-    Attributes
-    ----------
-    assignment, layout
-        Who feeds whom.
-    generation_kwh : array, shape (24, generators)
-        Generation [kWh].
-    wanted_kwh, used_kwh : array, shape (24, appliances)
-        What appliances want, and get [kWh].
-    losses_kwh : float
-        What its storages lose [kWh].
-    """
-
-    assignment: Assignment
-    layout: HomeLayout
-    generation_kwh: NDArray[np.float64]
-    wanted_kwh: NDArray[np.float64]
-    used_kwh: NDArray[np.float64]
-    losses_kwh: float
-
-    def capacity_kwh(self, window: int = 2) -> float:
-        """Return the total capacity by the published conditions [kWh]."""
-        return float(published_capacity(*self.served, window=window).sum())
-
-    @property
-    def served(self) -> tuple[Assignment, HomeLayout, NDArray[np.float64], NDArray[np.float64]]:
-        """What the capacity it needs depends on."""
-        return self.assignment, self.layout, self.generation_kwh, self.used_kwh
-
-    @property
-    def demanded(self) -> tuple[Assignment, HomeLayout, NDArray[np.float64], NDArray[np.float64]]:
-        """The same if every load wanted were met."""
-        return self.assignment, self.layout, self.generation_kwh, self.wanted_kwh
-
-
-type Days = dict[tuple[str, str], StudyDay]
-
-
-def study_days(*changes: str) -> Days:
-    """Simulate the day of the built-in study, by name of assignment and season."""
-    setting = make_setting(study_scenario("smart-home", "plots=false", *changes))
-    days: Days = {}
-    for name, strategy in STRATEGY.items():
-        simulation = Simulation(setting, strategy)
-        homes = simulation.schemes["smart_homes"]
-        assert isinstance(homes, SmartHomeSharing)
-        hours = []
-        for _ in range(setting.scenario.steps):
-            simulation.step()
-            hours.append(homes.of_step)
-        for g, group in enumerate(setting.schemes["smart_homes"].groups):
-            mine = [hour[g] for hour in hours]
-            days[name, group.settings.name] = StudyDay(
-                homes.groups[g].control.assignment,
-                group.layout,
-                np.array([hour.generation_kwh[0] for hour in mine]),
-                np.array([hour.wanted_kwh[0] for hour in mine]),
-                np.array([hour.served_kwh[0] for hour in mine]),
-                float(sum(hour.totals_kwh["losses_kwh"] for hour in mine)),
-            )
-    return days
 
 
 class HomeStudy:

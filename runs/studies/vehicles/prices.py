@@ -8,8 +8,8 @@ from hmesh.markets.three_level_game import solve_exact, solve_grid
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.days import DAY_STEPS, case_study, live_day, par_of
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
-from hmesh.runs.world.market import game_of
 from hmesh.runs.world.simulation import Simulation
+from hmesh.runs.world.step_games import game_of
 
 # First step, tenfold refinements, and what an independent implementation reported of it.
 GRIDS = (
