@@ -1,10 +1,10 @@
-// The map of the first screen: each run under its last strategy, in its most telling step.
+// The map of the first screen: each run under its last strategy, in the step of most flows.
 
 const OVERVIEW_HEIGHT = 440;
 const OVERVIEW_ARROWS = 8;
 
 // The step in which most energy is carried between communities; without any, that of the highest load.
-function tellingStep(run, strategy) {
+function stepOfMost(run, strategy) {
   const steps = run.window[1] - run.window[0];
   const carried = (step) => {
     let sum = 0;
@@ -41,7 +41,7 @@ function overviews(runs, open) {
   }
   return shown.map((run) => {
     const strategy = run.strategies.length - 1;
-    const { step, most } = tellingStep(run, strategy);
+    const { step, most } = stepOfMost(run, strategy);
     const hours = (run.window[0] + step) * run.step_h;
     const cell = element('div', undefined, 'cell');
     const what = most > 0 ? `${digits(most)} kWh are carried between communities, the most of all steps` : 'the highest load';
