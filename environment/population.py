@@ -174,6 +174,8 @@ class Population:
         self._common.pop(name, None)
         if column.flags.writeable:
             column[...] = array
+        elif column.strides == (0,) and array.shape and array.strides == (0,):
+            self._columns[name] = np.broadcast_to(array[0].astype(column.dtype), column.shape)
         else:
             self._columns[name] = np.full_like(column, array)
 
@@ -195,10 +197,10 @@ class Population:
     def compact(self) -> None:
         """Keep one number for every column whose rows are all alike; it is read-only from then on.
 
-        `set` gives a population rows of its own again.
+        `set` gives a population rows of its own again, unless its values are one number too.
         """
         for name, column in self._columns.items():
-            if column.size > 1 and bool((column == column[0]).all()):
+            if column.size > 1 and column.strides != (0,) and bool((column == column[0]).all()):
                 self._columns[name] = np.broadcast_to(column[0].copy(), column.shape)
 
     def fork(self, idle: Collection[str] = ()) -> Self:

@@ -41,7 +41,7 @@ def make_fleet(
         If a file cannot be used, or what is drawn from it does not fit together.
     """
     vehicles: Vehicles = scenario.vehicles
-    columns: dict[str, Array] = {key: np.empty(len(groups)) for key in BOUNDS}
+    columns: dict[str, Array] = {}
     rows_of_models = np.full(len(groups), -1, dtype=np.int16)
     curves = np.full(len(groups), -1, dtype=np.int16)
     reserve = np.zeros(len(groups), dtype=np.bool_)
@@ -69,9 +69,11 @@ def make_fleet(
             rows_of_models[rows] = np.array(number)[chosen]
         if np.isnan(found["v2g_kw"]).any():
             found["v2g_kw"] = found["power_kw"]
-        for key, values in found.items():
-            columns[key][rows] = values
         problems += _unfit(group, found)
+        if len(rows) == len(groups):
+            columns = found
+        for key, values in found.items() if columns is not found else ():
+            columns.setdefault(key, np.empty(len(groups)))[rows] = values
         if group.charging_curve is not None:
             curves[rows] = curve
             curve += 1
@@ -79,6 +81,8 @@ def make_fleet(
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
     fleet = Population(ElectricVehicle.attributes(), len(groups))
+    # Of many vehicles only columns whose rows differ are worth their memory.
+    fleet.compact()
     weight, wanted = columns.pop("departure_weight"), columns.pop("departure_soc")
     for key, values in columns.items():
         fleet.set(key, values)
@@ -103,10 +107,10 @@ def _drawn(
     for key, (above, most) in BOUNDS.items():
         given: Any = getattr(group, key)
         if given is None:
-            found[key] = np.full(size, _OF_DEPARTURE.get(key, np.nan))
+            found[key] = np.broadcast_to(_OF_DEPARTURE.get(key, np.nan), (size,))
             continue
         if isinstance(given, float):
-            found[key] = np.full(size, given)
+            found[key] = np.broadcast_to(given, (size,))
             continue
         purpose = _PURPOSES.get(key, key)
         draw = streams.generator(purpose, of_group(AGENT_TYPE, group.name)).random(size)

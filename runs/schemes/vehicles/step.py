@@ -145,6 +145,10 @@ class VehicleSharing(Scheme):
     def look_around(self) -> None:
         """See where the vehicles are, and what every battery could do."""
         self.fleet.begin_step()
+        # What was known of the step before need not be kept beside what is found now.
+        market = self.simulation.market
+        market.game, market.answering = None, {}
+        self.parked, self.pay_price, self.answering = [], [], []
         self.parked = self.fleet.parked(len(self.setting.communities))
         self.narrowed = False
         self._who_answers()
