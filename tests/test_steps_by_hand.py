@@ -774,3 +774,20 @@ def test_what_is_at_its_bound_in_a_step_is_counted(strategy: str) -> None:
     assert counts_of(vehicles) == due | {"utility_price_at_bound": 0}
     decision.utility_price = 5.0
     assert counts_of(vehicles)["utility_price_at_bound"] == (strategy == "three_level")
+
+
+def test_the_state_of_vehicles_has_that_of_journeys_and_tariffs_where_there_are_any() -> None:
+    def part(what: str) -> Any:
+        return world_of(state=lambda: what)
+
+    vehicles: Any = world_of(
+        fleet=world_of(population=part("fleet")), journeys=part("journeys"),
+        own_tariffs=part("tariffs"), supply=world_of(state=lambda: {"charger_outages": "out"}),
+    )  # fmt: skip
+    due = {
+        "fleet": "fleet", "journeys": "journeys", "own_tariffs": "tariffs",
+        "charger_outages": "out",
+    }  # fmt: skip
+    assert VehicleSharing.state(vehicles) == due
+    vehicles.journeys = vehicles.own_tariffs = None
+    assert VehicleSharing.state(vehicles) == {"fleet": "fleet", "charger_outages": "out"}
