@@ -1,11 +1,14 @@
 """Rules of the environment on a few numbers whose results are known by hand."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hmesh.environment.datasets.readers import ImportOptions
+from hmesh.environment.datasets.readers.wide_table import _over_intervals
 from hmesh.environment.errors import InputError
 from hmesh.environment.heat_pump import carnot_cop
 from hmesh.environment.irregular_series import interval_means, register_energies
@@ -143,3 +146,19 @@ def test_a_network_of_a_file_names_who_is_not_there(tmp_path: Path) -> None:
     path.write_text("one,others\n0,2\n")
     with pytest.raises(InputError, match=r"edges\.csv: .*columns one and other, whole numbers"):
         given_network(path, 3)
+
+
+def test_readings_at_irregular_times_label_no_interval() -> None:
+    times = [datetime(2024, 1, 1, 0, minute, tzinfo=UTC) for minute in (0, 20, 50)]
+    with pytest.raises(InputError) as refused:
+        _over_intervals(times, {}, 15, UTC, ImportOptions(labels="end"))
+    assert str(refused.value) == (
+        "--labels: readings at irregular times label no interval (allowed: left out)"
+    )
+    with pytest.raises(InputError) as refused:
+        _over_intervals(times, {}, 60, UTC, ImportOptions())
+    assert str(refused.value) == (
+        "--resolution: readings span less than an interval of 60 min (allowed: a shorter one)"
+    )
+    starts, _ = _over_intervals(times, {}, 15, UTC, ImportOptions())
+    assert starts == [datetime(2024, 1, 1, 0, minute) for minute in (0, 15, 30)]
