@@ -88,7 +88,6 @@ next_trip_km : array, shape (vehicles,)
         else:
             chain[before] = trip
     moving = out = 0
-    all_km = 0.0
     # The places of one vehicle: where it is first, and where trips lead to.
     most = 1
     for k in range(len(destination)):
@@ -104,12 +103,11 @@ next_trip_km : array, shape (vehicles,)
         if trip < 0:
             continue
         # The stay before the first trip, then one after each.
-        first_out, total_km, first_km = out, 0.0, 0.0
+        first_out, total_km = out, 0.0
         count = 0
         where, night, ahead = np.int64(place[row]), night_now[row], next_trip_km[row]
         stay_begins = begin
         stay_ends = departs_ms[source[trip]] if where >= 0 else begin
-        number = 0
         first_trip = trip
         k = source[trip]
         while True:
@@ -133,15 +131,11 @@ next_trip_km : array, shape (vehicles,)
             departs, arrives = departs_ms[k], arrives_ms[k]
             overlap = max(min(arrives, end) - max(departs, begin), 0)
             km = trip_km[k] * overlap / (arrives - departs)
-            all_km += km
-            if number == 0:
-                first_km = all_km - km
             if departs >= begin:
                 out_vehicle[out] = row
-                out_km[out] = (all_km - km) - first_km
+                out_km[out] = total_km
                 out += 1
             total_km += km
-            number += 1
             trip = chain[trip]
             where, night, ahead = destination[k], night_follows[k], next_km[k]
             stay_begins = arrives

@@ -133,6 +133,21 @@ class Moving:
         ends = np.maximum(np.clip(ends, begin_ms, end_ms), begins)
         return Stays(owner, where, begins, ends, arrives, nights, kms)
 
+    def before_each(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what a vehicle's trips ahead of each add up to, whoever else drives.
+
+        Parameters
+        ----------
+        values : array, shape (trips,)
+            A value of each trip.
+        """
+        number = np.arange(len(values)) - self.first[self.owner]
+        before = np.zeros(len(values))
+        for which in range(1, int(number.max(initial=0)) + 1):
+            at = np.flatnonzero(number == which)
+            before[at] = before[at - 1] + values[at - 1]
+        return before
+
     def driven_km(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
         """Return what of each trip is driven within a step, shape (trips,) [km]."""
         trips = self.trips

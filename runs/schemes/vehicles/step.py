@@ -56,8 +56,10 @@ class VehicleSharing(Scheme):
     strategy : str
         The world's strategy or its part for vehicles, or typical charging where that is another
         scheme's.
+    whole : VehicleSetting
+        All vehicles of the run, before anybody acts.
     fleet : Fleet
-        The vehicles.
+        The vehicles that this process holds.
     parked, pay_price : list of ParkedVehicles
         Those plugged in, by community, and those of them that pay its price.
     response_kwh : list of array
@@ -82,7 +84,8 @@ class VehicleSharing(Scheme):
         self.simulation = simulation
         self.setting = setting
         self.strategy = strategy_within("vehicles", simulation.strategy)
-        self.vehicles: VehicleSetting = setting.schemes["vehicles"]
+        self.whole: VehicleSetting = setting.schemes["vehicles"]
+        self.vehicles = self._own_part(self.whole)
         self.answer_nodes = self.vehicles.connections
         section = setting.scenario.vehicles
         reserve = any(group.trip_reserve for group in section.every)
@@ -90,14 +93,14 @@ class VehicleSharing(Scheme):
         record = setting.scenario.record
         self.follows_plugs = chargers or record.sessions or record.events
         keeps_reserve = reserve or self.vehicles.ability is not None
-        idle = self.vehicles.idle_columns(
+        self.idle = self.vehicles.idle_columns(
             plugs=self.follows_plugs,
             reserve=keeps_reserve,
             outages=setting.scenario.outages,
         )
         self.fleet = Fleet(
             simulation,
-            self.vehicles.fleet.fork(idle),
+            self.vehicles.fleet.fork(self.idle),
             keeps_reserve=keeps_reserve,
             outages=setting.scenario.outages,
             curves=self.vehicles.curves,
@@ -130,6 +133,15 @@ class VehicleSharing(Scheme):
         self.started = False
         self.look_around()
         self.started = True
+
+    def _own_part(self, vehicles: VehicleSetting) -> VehicleSetting:
+        """Return the vehicles that this world itself holds: all."""
+        return vehicles
+
+    @property
+    def vehicles_there(self) -> int:
+        """How many vehicles there are by now: the first ones of the run."""
+        return self.traffic.vehicles_there
 
     @property
     def deciding(self) -> Fleet:
@@ -182,27 +194,32 @@ class VehicleSharing(Scheme):
         For day workers that is after the last trip of the day, as in the source; for night
         workers it is by day. `hmesh.environment.night_at_home` defines which stay it is.
         """
+        exchange, count = self.until_full()
+        energy = [here.total_kwh(each) for here, each in zip(self.parked, exchange, strict=True)]
+        self.plug_in(count, float(sum(energy)))
+        if (own := self.own_tariffs) is not None:
+            return [own.of_others(m, energy) for m, energy in enumerate(exchange)]
+        return exchange
+
+    def until_full(self) -> tuple[list[NDArray[np.float64]], int]:
+        """Return what vehicles charge in their night at home, and how many are in it."""
         finished = self.fleet.population["day_finished"]
         self.fleet.population.heard["unpriced"] = True
         exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in self.parked]
+        return exchange, sum(int(finished[here.rows].sum()) for here in self.parked)
+
+    def plug_in(self, count: int, energy_kwh: float) -> None:
+        """Let the utility know how many vehicles are plugged in for the night."""
         self.simulation.bus.send(
             PlugIn(
                 step=self.simulation.step_index,
                 round=0,
                 sender="vehicles",
                 receiver="utility",
-                count=sum(int(finished[here.rows].sum()) for here in self.parked),
-                energy_kwh=float(
-                    sum(
-                        here.total_kwh(energy)
-                        for here, energy in zip(self.parked, exchange, strict=True)
-                    )
-                ),
+                count=count,
+                energy_kwh=energy_kwh,
             )
         )
-        if (own := self.own_tariffs) is not None:
-            return [own.of_others(m, energy) for m, energy in enumerate(exchange)]
-        return exchange
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what the vehicles exchange."""
@@ -218,6 +235,10 @@ class VehicleSharing(Scheme):
             self.left_kwh = self.unmet_kwh = np.zeros(0)
         self.departing = departing_of(self)
         self.came_to = step_sums(self)
+        self.draw_exchanged()
+
+    def draw_exchanged(self) -> None:
+        """Draw what the vehicles of each community exchange together."""
         sums = self.came_to.exchanged_kwh.T
         self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums)
         communities = np.arange(len(self.vehicle_kwh))
@@ -387,17 +408,29 @@ class VehicleSharing(Scheme):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
-        where = state["fleet"]["community"]
-        where = np.concatenate((where, state["fleet"]["place"]))
-        if not np.isin(where, np.arange(ABSENT, len(self.setting.communities))).all():
-            message = "a vehicle is parked in a community that does not exist"
-            raise InputError([Problem("community", message)])
+        self.refuse_strange_places(state["fleet"])
         self.fleet.population.restore(state["fleet"])
         if self.journeys is not None:
             self.journeys.restore(state["journeys"])
         self.supply.restore(state)
         if self.own_tariffs is not None:
             self.own_tariffs.restore(state["own_tariffs"])
+
+    def refuse_strange_places(self, fleet: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse columns of a fleet that is where nothing is."""
+        where = np.concatenate((fleet["community"], fleet["place"]))
+        if not np.isin(where, np.arange(ABSENT, len(self.setting.communities))).all():
+            message = "a vehicle is parked in a community that does not exist"
+            raise InputError([Problem("community", message)])
+
+
+def sharing_of(simulation: "Simulation") -> VehicleSharing:
+    """Return new vehicles of a world, which holds them itself unless the run is spread."""
+    if simulation.setting.spread is None:
+        return VehicleSharing(simulation)
+    from hmesh.runs.schemes.vehicles.spread_vehicles import SpreadVehicles
+
+    return SpreadVehicles(simulation)
 
 
 def vehicles_of(simulation: "Simulation") -> VehicleSharing:
