@@ -68,6 +68,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self.price = float("nan")
         self.exchange_kwh: dict[str, NDArray[np.float64]] = {}
         self._groups: list[Answering]
+        # Those of its community that answer to its price, as it addresses them.
+        self.parties: list[Party[PriceOffer, EnergyBid]]
         self._parts: dict[str, slice]
         self._fixed_kwh = 0.0
         self._learned: LearnedDemand | None = None
@@ -113,6 +115,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         for group in self._groups:
             self._parts[self._address(group)] = slice(self._count, self._count + len(group))
             self._count += len(group)
+        self.parties = [Party(self._address(each), len(each), each.hear) for each in self._groups]
         self.unexplained = self.fallbacks = self.questions = 0
 
     def _probe(self) -> LearnedDemand:
@@ -183,11 +186,6 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         if not np.isnan(self.price):
             self.begin_step(self.model.step_index, self._groups, self._fixed_kwh)
             self.announce(self.heard_price)
-
-    @property
-    def parties(self) -> list[Party[PriceOffer, EnergyBid]]:
-        """Those of its community that answer to its price, as it addresses them."""
-        return [Party(self._address(each), len(each), each.hear) for each in self._groups]
 
     def _address(self, group: Answering) -> str:
         return f"{group.name}@{self.name}"

@@ -2,17 +2,24 @@
 
 A mutant is a function with one small change: another comparison, another number, an argument left
 out. The quick tests that run through the function should fail. Mutants that survive are printed
-with their change: each is a test that is missing, or a change without effect. mutmut makes and runs
-them, in a copy of the repository that is removed again.
+with their change: each is a test that is missing, or a change without effect. mutmut makes them;
+they are imported in place of the module, whose file stays as it is.
 
 Modules are named by their path below the repository, such as ``markets/battery_exchange.py``,
 or by the folder that they lie in; ``steps`` are the steps of all schemes and what they call in the
 folder of their scheme. Without names, ``--sample`` modules of markets, environment and agents are
 drawn by ``--seed``. ``--each N`` tries N mutants of each module, ``--draw N`` N of the mutants of
-all modules together, drawn by the same seed, in place of all. Tests are those whose file names the
-module, or a name that it defines, and for the step of a scheme those that name the scheme. Those
-that simulate follow only where the others notice nothing. ``--tests`` gives other tests, and
-``--no-runs`` leaves out those that simulate, so that the share is a lower bound.
+all modules together, drawn by the same seed, in place of all; ``--only NAME`` names them.
+
+Tests are all quick ones that run through the function, which is noted once for each file of tests.
+Quick files that name the module come first; a mutant is done with the first test that fails.
+``--longest S`` leaves out what takes longer, and ``--no-runs`` tests that simulate, so that the
+share is a lower bound; ``--tests`` gives other files. A test that notices a mutant is run once
+without it, so that none counts that fails on its own.
+
+Notes and fates are kept in ``results/mutants``. What was caught stays so until the mutant or the
+file of the test changes, and a survivor meets only tests that it has not met, so that a call that
+was interrupted goes on, and one after new tests is quick.
 
 A mutant that no test runs through has survived. The share of a drawn sample is stated with the
 interval that holds the share of all mutants with a probability of 95 % (Wilson).
@@ -24,53 +31,38 @@ survived.
 
 import argparse
 import ast
+import hashlib
 import json
 import math
 import os
 import random
 import re
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
+from mutant_sources import change_of, function_of, module_of, mutant_names, mutated
+from noted_tests import Noted, digest
+from warm_tests import IN_TIME_OUT, NOT_REPLACED, WarmTests
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("markets", "environment", "agents")
 SCHEMES = "runs/schemes"
 # What a scheme settles before its first step, and what only reads a run.
 NOT_OF_STEPS = ("section", "setting", "scheme", "size", "sources", "tables", "words")
-NOTICED_BY_NO_TEST = ("survived", "no tests")
-CAUGHT = ("killed", "timeout", "segfault", "suspicious")
+NOTICED_BY_NO_TEST = ("survived", "no tests", "not all tests")
+KEPT = ROOT / "results" / "mutants"
 EQUIVALENT = Path(__file__).parent / "equivalent_mutants.yaml"
 # What simulates a world or a part of one, for which no rule alone is at fault.
 RUNS = re.compile(
     r"\b(?:start_run|run_with|audit_run|Simulation|make_setting|load_scenario|run_study|CliRunner"
     r"|Browser|subprocess)\b"
 )
-# mutmut makes mutants and runs them by one command; they are drawn between the two.
-MAKE = """
-from pathlib import Path
-from mutmut.__main__ import copy_also_copy_files, copy_src_dir, create_mutants, setup_source_paths
-Path("mutants").mkdir()
-copy_src_dir()
-copy_also_copy_files()
-setup_source_paths()
-create_mutants(1)
-"""
-CONFIGURATION = """
-[tool.mutmut]
-source_paths = ["hmesh"]
-only_mutate = {modules}
-also_copy = ["docs", "benchmarks", "notebooks", "README.md"]
-pytest_add_cli_args = ["-m", "not slow", "-p", "no:cacheprovider", "-p", "no:xdist"]
-pytest_add_cli_args_test_selection = {tests}
-timeout_multiplier = 6.0
-"""
 
 
 def drawn(count: int, seed: int) -> list[str]:
@@ -133,16 +125,8 @@ def names_of_scheme(module: str) -> set[str]:
     return {"three-communities"} if name == "vehicles" else {name, name.replace("_", "-")}
 
 
-def tests_of(modules: Sequence[str], *, runs: bool) -> list[str]:
-    """Return the files of tests that name a module, or a function or class that it defines.
-
-    Parameters
-    ----------
-    modules
-        Paths of the modules.
-    runs
-        Whether tests count that simulate.
-    """
+def tests_of(modules: Sequence[str]) -> list[str]:
+    """Return the files of tests that name a module, or a function or class that it defines."""
     words = set[str]()
     for module in modules:
         words |= names_of_scheme(module)
@@ -154,54 +138,21 @@ def tests_of(modules: Sequence[str], *, runs: bool) -> list[str]:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
         }
     wanted = re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, words)))})\b")
-    rooms = {module.partition("/")[0] for module in modules}
-    imported = re.compile(rf"from hmesh\.(?:{'|'.join(rooms)})\b")
-    found = []
-    for path in sorted((ROOT / "tests").glob("test_*.py")):
-        text = path.read_text(encoding="utf-8")
-        if not wanted.search(text):
-            continue
-        if runs or (imported.search(text) and not RUNS.search(text)):
-            found.append(path.relative_to(ROOT).as_posix())
-    return found
+    return [name for name, text in texts_of_tests().items() if wanted.search(text)]
 
 
-def copied(folder: Path) -> None:
-    """Copy the repository with its rooms inside hmesh, where mutmut and imports agree on names."""
-    named = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in named.stdout.split("\0"):
-        source, target = ROOT / name, folder / name
-        if name and source.is_file() and not source.is_symlink():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
-    for room in (*ROOMS, "runs"):
-        (folder / room).rename(folder / "hmesh" / room)
-    # Specifications and data of the tests lie beside the repository.
-    if (shared := ROOT.parent / "shared").is_dir():
-        (folder / "shared").symlink_to(shared.resolve())
+def quick_files(*, runs: bool) -> list[str]:
+    """Return the files of tests, with those that simulate or without."""
+    return [name for name, text in texts_of_tests().items() if runs or not RUNS.search(text)]
 
 
-def statuses(folder: Path, modules: Sequence[str]) -> dict[str, str]:
-    """Return how each mutant fared, by its name."""
-    from mutmut.stats import status_by_exit_code
-
-    found = {}
-    for module in modules:
-        meta = folder / "mutants" / "hmesh" / f"{module}.meta"
-        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
-        found |= {name: str(status_by_exit_code[code]) for name, code in codes.items()}
-    return found
-
-
-def drawn_mutants(folder: Path, modules: Sequence[str], each: int, seed: int) -> list[str]:
-    """Return some of the mutants of each module, drawn by a seed."""
-    found = list[str]()
-    for module in modules:
-        names = sorted(statuses(folder, [module]))
-        found += random.Random(f"{seed}/{module}").sample(names, min(each, len(names)))
-    return found
+@cache
+def texts_of_tests() -> dict[str, str]:
+    """Return what the files of tests hold."""
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for path in sorted((ROOT / "tests").glob("test_*.py"))
+    }
 
 
 def interval(caught: int, tried: int) -> tuple[float, float]:
@@ -215,107 +166,154 @@ def interval(caught: int, tried: int) -> tuple[float, float]:
     return (middle - half) / below, (middle + half) / below
 
 
-class Mutants:
-    """Mutants of some modules in a copy of the repository.
+class Judge:
+    """Runs mutants against quick tests, and keeps how they fare.
 
     Parameters
     ----------
-    folder
-        Of the copy.
+    warm
+        Tests that are collected.
     modules
-        Their paths.
-    workers
-        How many processes run tests.
+        Whose mutants are tried.
+    folder
+        Where notes and fates are kept.
+    longest_s
+        How long the tests of a mutant may take together [s], as they were noted.
     """
 
-    def __init__(self, folder: Path, modules: Sequence[str], workers: int) -> None:
-        self.folder, self.modules, self.workers = folder, modules, workers
-        copied(folder)
-        self._plain = (folder / "pyproject.toml").read_text(encoding="utf-8")
-        self._environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": ""}
-        self._configure(["tests"])
-        self._call("-c", MAKE)
+    def __init__(
+        self, warm: WarmTests, modules: Sequence[str], folder: Path, longest_s: float
+    ) -> None:
+        self.longest_s = longest_s
+        self.warm = warm
+        self.through = Noted(warm, folder / "notes").of(modules)
+        self.digests = {name: digest(ROOT / name) for name in {*map(file_of, warm.items)}}
+        self.naming = {module: set(tests_of([module])) for module in modules}
+        self._sound: dict[str, bool] = {}
+        self._kept = folder / "fates"
+        self._kept.mkdir(parents=True, exist_ok=True)
 
-    def run(self, tests: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
-        """Return how mutants fare, all of them where none are chosen, by their names."""
-        self._configure(tests)
-        # Which tests run through what was noted of other tests.
-        (self.folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
-        self._call("-m", "mutmut", "run", "--max-children", str(self.workers), *chosen)
-        found = statuses(self.folder, self.modules)
-        return {name: found[name] for name in chosen or found}
+    def fate(self, mutant: str) -> dict[str, Any]:
+        """Return how a mutant fares, from what is kept where that is enough."""
+        text = mutated(ROOT, mutant)
+        made = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = self._kept / f"{hashlib.sha256(mutant.encode()).hexdigest()[:16]}.json"
+        kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if kept.get("made") != made:
+            kept = {"mutant": mutant, "made": made, "tried": {}}
+        by = kept.get("by")
+        if by is not None and self.digests.get(file_of(by), kept["file"]) == kept["file"]:
+            return kept
+        fate = self._judged(mutant, text, kept)
+        path.write_text(json.dumps(fate, indent=1), encoding="utf-8")
+        return fate
 
-    def change(self, mutant: str) -> str:
-        """Return what a mutant changes, as a difference of lines."""
-        command = [sys.executable, "-m", "mutmut", "show", mutant]
-        return subprocess.run(
-            command,
-            cwd=self.folder, env=self._environment, capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
+    def _judged(self, mutant: str, text: str, kept: dict[str, Any]) -> dict[str, Any]:
+        """Run tests until one notices a mutant."""
+        module = module_of(mutant)
+        fate = {name: kept[name] for name in ("mutant", "made")}
+        tried = {
+            test: of_file for test, of_file in kept["tried"].items()
+            if self.digests.get(file_of(test), of_file) == of_file
+        }  # fmt: skip
+        function = function_of(mutant)
+        tests = self.through.get(function, {})
+        name = f"hmesh.{function.replace('.py::', ':').replace('/', '.')}"
+        left = {test: seconds for test, seconds in tests.items() if test not in tried}
+        status = "survived" if tests or tried else "no tests"
+        for batch in batches(left, self.naming[module], self.longest_s):
+            limit_s = 20.0 + 6.0 * sum(left[test] for test in batch)
+            code, by = self.warm.run(batch, change=(name, text), limit_s=limit_s)
+            if code == NOT_REPLACED:
+                return fate | {"status": "not tried", "tried": {}}
+            if code and not self._is_sound(by):
+                # It says nothing of the mutant.
+                met = tried | {by: self.digests[file_of(by)]}
+                return self._judged(mutant, text, kept | {"tried": met})
+            if code:
+                by = by or batch[0]
+                status = "timeout" if code in IN_TIME_OUT else "killed"
+                of_file = self.digests[file_of(by)]
+                return fate | {"status": status, "by": by, "file": of_file}
+            tried |= {test: self.digests[file_of(test)] for test in batch}
+        if set(tests) - set(tried):
+            status = "not all tests"
+        return fate | {"status": status, "tried": tried}
 
-    def _configure(self, tests: Sequence[str]) -> None:
-        paths = [f"hmesh/{module}" for module in self.modules]
-        text = CONFIGURATION.format(modules=json.dumps(paths), tests=json.dumps(list(tests)))
-        (self.folder / "pyproject.toml").write_text(self._plain + text, encoding="utf-8")
-
-    def _call(self, *arguments: str) -> None:
-        path = self.folder / "mutmut.log"
-        with path.open("w", encoding="utf-8") as log:
-            done = subprocess.run(
-                [sys.executable, *arguments],
-                cwd=self.folder, env=self._environment, stdout=log, stderr=log, check=False,
-            )  # fmt: skip
-        if done.returncode:
-            said = path.read_text(encoding="utf-8").replace("\r", "\n")
-            raise SystemExit("\n".join(said.splitlines()[-60:]))
+    def _is_sound(self, test: str) -> bool:
+        """Return whether a test that noticed a mutant passes without it, where it is known."""
+        if test and test not in self._sound:
+            self._sound[test] = self.warm.run([test])[0] == 0
+        return self._sound.get(test, True)
 
 
-def run(
-    modules: Sequence[str], given: argparse.Namespace
-) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """Make and run mutants of some modules.
+def batches(
+    seconds: Mapping[str, float], naming: Collection[str], longest_s: float
+) -> Iterator[list[str]]:
+    """Yield tests in groups that run together: few quick ones first, those of a file side by side.
 
-    Returns
-    -------
-    tuple
-        Their fates, the changes of those that no test noticed, both by name, and all tests.
+    Parameters
+    ----------
+    seconds
+        How long each test takes.
+    naming
+        Files that name what is tested, which go first among those that take about as long.
+    longest_s
+        How long all may take together.
     """
-    tests = given.tests or tests_of(modules, runs=False)
-    with tempfile.TemporaryDirectory(prefix="hmesh-mutants-") as name:
-        mutants = Mutants(Path(name), modules, given.workers)
-        if given.draw is not None:
-            names = sorted(statuses(mutants.folder, modules))
-            chosen = random.Random(given.seed).sample(names, min(given.draw, len(names)))
-            print(f"{len(chosen)} of {len(names)} mutants", flush=True)
-        elif given.each is not None:
-            chosen = drawn_mutants(mutants.folder, modules, given.each, given.seed)
-        else:
-            chosen = sorted(statuses(mutants.folder, modules))
-        found = mutants.run(tests, chosen) if tests else dict.fromkeys(chosen, "no tests")
-        left = [mutant for mutant in chosen if found[mutant] in NOTICED_BY_NO_TEST]
-        print(f"{len(left)} not noticed by {len(tests)} files of direct tests", flush=True)
-        if left and not given.tests and not given.no_runs:
-            of_left = [each for each in modules if any(map(made_of(each), left))]
-            further = sorted({*tests_of(of_left, runs=True)} - {*tests})
-            print(f"now {len(further)} files of tests that simulate", flush=True)
-            if further:
-                later = mutants.run(further, left)
-                found |= {
-                    mutant: status for mutant, status in later.items() if status != "no tests"
-                }
-                tests = [*tests, *further]
-        changes = {
-            mutant: mutants.change(mutant)
-            for mutant, status in found.items()
-            if status in NOTICED_BY_NO_TEST
-        }
-    return found, changes, tests
+    files: dict[str, list[str]] = {}
+    for test in sorted(seconds, key=lambda test: seconds[test]):
+        files.setdefault(file_of(test), []).append(test)
+    total = {name: sum(seconds[test] for test in tests) for name, tests in files.items()}
+    ordered = sorted(files, key=lambda name: (total[name] + 0.3) * (0.1 if name in naming else 1.0))
+    batch, of_batch, before, most = list[str](), 0.0, 0.0, 3.0
+    for name in ordered:
+        for test in files[name]:
+            if before + of_batch + seconds[test] > longest_s:
+                continue
+            if batch and of_batch + seconds[test] > most:
+                yield batch
+                batch, before, of_batch, most = [], before + of_batch, 0.0, 4.0 * most
+            batch.append(test)
+            of_batch += seconds[test]
+    if batch:
+        yield batch
 
 
-def made_of(module: str) -> Callable[[str], bool]:
-    """Return what says whether a mutant is one of a module, by its name."""
-    start = f"hmesh.{module.removesuffix('.py').replace('/', '.')}."
-    return lambda mutant: mutant.startswith(start) and "." not in mutant.removeprefix(start)
+def file_of(test: str) -> str:
+    """Return the file of a test."""
+    return test.partition("::")[0]
+
+
+def kept_names(module: str, folder: Path) -> list[str]:
+    """Return the names of all mutants of a module, which are found once for its text."""
+    path = folder / "names" / f"{module.replace('/', '.')}-{digest(ROOT / module)}.txt"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(mutant_names(ROOT, module)), encoding="utf-8")
+    return path.read_text(encoding="utf-8").split()
+
+
+def chosen_mutants(modules: Sequence[str], given: argparse.Namespace) -> list[str]:
+    """Return the mutants that are asked for."""
+    names = {module: kept_names(module, given.kept) for module in modules}
+    everything = sorted(name for found in names.values() for name in found)
+    if given.only:
+        return [name for name in everything if name in given.only]
+    if given.draw is not None:
+        print(f"{min(given.draw, len(everything))} of {len(everything)} mutants", flush=True)
+        drawn = random.Random(given.seed).sample(everything, min(given.draw, len(everything)))
+        # One after the other in a module, which is then read once.
+        return sorted(drawn)
+    if given.each is not None:
+        return [
+            name
+            for module, found in names.items()
+            for name in random.Random(f"{given.seed}/{module}").sample(
+                sorted(found), min(given.each, len(found))
+            )
+        ]
+    return everything
 
 
 def without_effect(mutant: str, change: str) -> bool:
@@ -340,25 +338,43 @@ def main() -> int:
     parser.add_argument(
         "modules", nargs="*", help="such as markets/battery_exchange.py, or markets"
     )
-    parser.add_argument("--tests", nargs="*", help="files of tests in place of the nearest ones")
+    parser.add_argument("--tests", nargs="*", help="files of tests in place of all quick ones")
     parser.add_argument("--sample", type=int, default=5, help="how many modules are drawn")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--each", type=int, help="how many mutants of each module are drawn")
     parser.add_argument("--draw", type=int, help="how many mutants of all modules are drawn")
+    parser.add_argument("--only", nargs="*", help="mutants by name")
     parser.add_argument("--no-runs", action="store_true", help="leave out tests that simulate")
+    parser.add_argument("--longest", type=float, default=300.0, help="seconds of tests of a mutant")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder of notes and fates")
     given = parser.parse_args()
     modules = named(given.modules) or drawn(given.sample, given.seed)
     if missing := [module for module in modules if not (ROOT / module).is_file()]:
         parser.error(f"no such module: {', '.join(missing)}")
     print(f"mutants of {', '.join(given.modules or modules)}", flush=True)
-    found, changes, tests = run(modules, given)
-    if not tests:
-        parser.error(f"no test names {', '.join(modules)}; give some with --tests")
+    chosen = chosen_mutants(modules, given)
+    touched = sorted({module_of(mutant) for mutant in chosen})
+    files = given.tests or quick_files(runs=not given.no_runs)
+    found = dict[str, dict[str, Any]]()
+    warm = WarmTests(ROOT, given.kept.resolve() / f"scratch-{os.getpid()}")
+
+    def judged() -> None:
+        judge = Judge(warm, touched, given.kept.resolve(), given.longest)
+        for mutant in chosen:
+            found[mutant] = fate = judge.fate(mutant)
+            print(f"{fate['status']}: {mutant}", fate.get("by", ""), flush=True)
+
+    warm.collect(files, judged)
+    shutil.rmtree(warm.scratch, ignore_errors=True)
+    changes = {
+        mutant: change_of(ROOT, mutant)
+        for mutant, fate in found.items()
+        if fate["status"] in NOTICED_BY_NO_TEST
+    }
     explained = {name for name, change in changes.items() if without_effect(name, change)}
-    counts = Counter(found.values())
-    tried = sum(counts[status] for status in (*CAUGHT, *NOTICED_BY_NO_TEST))
+    counts = Counter(fate["status"] for fate in found.values())
+    tried = len(found) - counts["not tried"]
     caught = tried - len(changes)
     print("\n".join(change for name, change in changes.items() if name not in explained))
     print(", ".join(f"{number} {status}" for status, number in counts.most_common()))
@@ -370,7 +386,7 @@ def main() -> int:
     )
     if given.json:
         figures = {
-            "modules": given.modules or modules, "seed": given.seed, "tests": tests,
+            "modules": given.modules or modules, "seed": given.seed,
             "caught": caught, "tried": tried, "without_effect": len(explained),
             "interval": [low, high], "survived": sorted(set(changes) - explained),
             "counts": counts,

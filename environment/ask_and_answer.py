@@ -41,7 +41,7 @@ class Party[O: Message, B: Message]:
     hear: Callable[[O, Who], B]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Heard[M: Message]:
     """A message to or from a population, as it is heard.
 
@@ -135,27 +135,32 @@ class Conversation:
         list of True, array of bool or None
             Who of each party has answered: all, some, or none.
         """
+        bus = self.bus
         silent: list[Who | None] = [True] * len(parties)
         for _ in range(MOST_ATTEMPTS):
             asked = [(k, who) for k, who in enumerate(silent) if who is not None]
             if not asked or not self.room:
                 break
             said = [
-                self.bus.deliver(offer(self.about(parties[k].name, _number(who, parties[k].count))))
+                bus.deliver(offer(self.about(parties[k].name, _number(who, parties[k].count))))
                 for k, who in asked
             ]
-            self.bus.wait()
+            bus.wait()
             for (k, who), delivery in zip(asked, said, strict=True):
                 party = parties[k]
                 reached = _those(who, delivery.heard, party.count)
                 if reached is None:
                     continue
-                bid = self.bus.deliver(party.hear(delivery.message, reached))
+                bid = bus.deliver(party.hear(delivery.message, reached))
+                if bid.heard is True:
+                    hear(Heard(bid.message, True, reached))
+                    silent[k] = None if reached is who else _without(who, reached, party.count)
+                    continue
                 answered = _those(reached, bid.heard, party.count)
                 if answered is not None:
                     hear(Heard(bid.message, bid.heard, answered))
                     silent[k] = _without(who, answered, party.count)
-            self.bus.wait()
+            bus.wait()
             self.round += 1
         return [
             _without(True, who, party.count) for who, party in zip(silent, parties, strict=True)

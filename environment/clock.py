@@ -3,12 +3,15 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import simpy
-from simpy.events import EventPriority
 
 from hmesh.environment.errors import nearest
 from hmesh.environment.exact_numbers import from_exact, to_exact
+
+if TYPE_CHECKING:
+    from simpy.events import EventPriority
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,18 @@ class Clock:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Callable[[int], None]] = {}
+        self._environment: simpy.Environment
+        self._now: int
+        self._now_h: float
         self.restore(0.0, ())
 
     @property
     def now_h(self) -> float:
         """Time from the start of the run [h]."""
-        return from_exact(int(self._environment.now))
+        if self._environment.now != self._now:
+            self._now = int(self._environment.now)
+            self._now_h = from_exact(self._now)
+        return self._now_h
 
     def on(self, kind: str, handler: Callable[[int], None]) -> None:
         """Let a handler, called with the subject, do what events of a kind do."""
@@ -87,6 +96,10 @@ class Clock:
         )
         occurrence = _Occurrence(self._environment, at, priority)
         occurrence.callbacks.append(lambda _: self._handle(sequence))
+
+    def due_by(self, at_h: float) -> bool:
+        """Return whether an event is pending that happens up to a time, that time included [h]."""
+        return bool(self._environment.peek() <= to_exact(at_h))
 
     def run_until(self, at_h: float) -> None:
         """Handle every event up to a time, that time included, and let it be now.
@@ -131,7 +144,8 @@ class Clock:
         """
         # SimPy stores now plus a delay. As a float that sum would depend on when an event was
         # scheduled, hence on interruptions; as exact whole numbers it does not.
-        self._environment = simpy.Environment(initial_time=to_exact(now_h))
+        self._now, self._now_h = to_exact(now_h), float(now_h)
+        self._environment = simpy.Environment(initial_time=self._now)
         self._pending: dict[int, PendingEvent] = {}
         self._scheduled = 0
         for event in sorted(pending, key=lambda event: event.sequence):
@@ -155,4 +169,5 @@ class _Occurrence(simpy.Event):
         super().__init__(environment)
         self._ok = True
         self._value = None
-        environment.schedule(self, EventPriority(priority), at - environment.now)
+        # SimPy only sorts by the priority; making one of its enumeration takes longer than that.
+        environment.schedule(self, cast("EventPriority", priority), at - environment.now)

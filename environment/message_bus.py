@@ -40,7 +40,8 @@ class Count:
     late: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: there are some for every question, and one that is takes three times as long to make.
+@dataclass(slots=True)
 class Delivery[M: Message]:
     """A message as it arrives, and who hears it.
 
@@ -80,6 +81,25 @@ class _Draws:
         while place >= len(self._drawn):
             self._drawn += self._draw(BLOCK).tolist()
         return self._drawn[place]
+
+
+class _Said:
+    """How many messages were sent over a link in a step, and the numbers drawn for its first agent.
+
+    Attributes
+    ----------
+    sent : int
+        How many.
+    latency, loss : _Draws or None
+        The numbers, where some were asked for.
+    """
+
+    __slots__ = ("latency", "loss", "sent")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.latency: _Draws | None = None
+        self.loss: _Draws | None = None
 
 
 class MessageBus:
@@ -166,8 +186,11 @@ class MessageBus:
         self._step_h = 1.0
         self._together = False
         self._number = 0
-        self._sent: dict[Link, int] = {}
-        self._drawn: dict[tuple[str, Link], _Draws] = {}
+        self._said: dict[Link, _Said] = {}
+        # Whether messages travel for a drawn time, and whether there is nothing to draw at all.
+        self._drawn_latency = latency != "constant" and latency_h != 0
+        self._nothing_to_draw = loss_rate == 0 and not self._drawn_latency
+        self._endless = deadline_h == math.inf
         self._log: list[tuple[Any, ...]] = []
 
     def travel_by(self, clock: Clock, step_h: float, note: Note | None) -> None:
@@ -210,16 +233,15 @@ class MessageBus:
             self.flight.begin_step(step)
         self._step = step
         self.now_h = self._slowest_h = 0.0
-        self._sent.clear()
+        self._said.clear()
         self._number = 0
-        self._drawn.clear()
 
     @property
     def patience_h(self) -> float:
         """The longest that anybody waits for a message [h]."""
-        if self.latency == "constant" or self.latency_h == 0:
+        if not self._drawn_latency:
             return self.latency_h
-        return math.inf if self.deadline_h == math.inf else PATIENCE * self.latency_h
+        return math.inf if self._endless else PATIENCE * self.latency_h
 
     def wait(self) -> None:
         """Let the time pass that messages travel: the slowest of those sent since the last wait."""
@@ -272,13 +294,14 @@ class MessageBus:
         count = self._count_of.get(type(message))
         if count is None:
             count = self._begin_count(type(message), message.kind)
-        if self.keep == "all" or (self.keep == "leaders" and message.count == 1):
+        agents = message.count
+        if self.keep == "all" or (self.keep == "leaders" and agents == 1):
             self._keep(message)
-        count.sent += message.count
-        before = count.lost, count.late
-        heard = self._arrives(message, count)
+        count.sent += agents
+        lost, late = count.lost, count.late
+        heard = self._arrives(message, agents, count)
         if self.note is not None or self.flight is not None:
-            self._note(message.count, count.lost - before[0], count.late - before[1])
+            self._note(agents, count.lost - lost, count.late - late)
         return heard
 
     def _note(self, sent: int, lost: int, late: int) -> None:
@@ -289,6 +312,9 @@ class MessageBus:
             gives_up_h = max(min(self.now_h + self.patience_h, self.deadline_h), self.now_h)
         heard = sent - lost - late
         if self.note is None and self.flight is not None:
+            if not late and heard and self.flight.over_by_end(comes_h):
+                self.flight.pass_over(int(comes_h > self.now_h))
+                return
             last_h = max(gives_up_h, comes_h if heard else self.now_h)
             if self.flight.over_by_end(last_h):
                 # Nobody reads of it, and nothing of it is left when the step ends.
@@ -307,60 +333,75 @@ class MessageBus:
                 at_ms = step_moment(self._step, self._step_h) + round(at_h * MS_PER_H)
                 self.note(what, at_ms, number, agents)
 
-    def _arrives(self, message: Message, count: Count) -> NDArray[np.bool_] | bool:
+    def _arrives(self, message: Message, agents: int, count: Count) -> NDArray[np.bool_] | bool:
         """Return whether a message is heard before the deadline, and count what is not."""
         if self._nothing_to_draw and self.now_h + self.latency_h <= self.deadline_h:
             return True
 
         link = message.sender, message.receiver
-        place = self._sent.get(link, 0)
-        self._sent[link] = place + 1
-        if message.count == 1:
-            return self._heard_by_one(count, link, place)
-        late = self._late(link, place, message.count)
-        if self.loss_rate == 0 and not np.any(late):
+        said = self._said.get(link)
+        if said is None:
+            said = self._said[link] = _Said()
+        place = said.sent
+        said.sent = place + 1
+        if agents == 1:
+            return self._heard_by_one(count, link, said, place)
+        late = self._late(link, said, place, agents)
+        if self.loss_rate == 0 and (late is False or not np.any(late)):
             return True
 
-        heard = self._draw(LOSS, link, place, message.count) >= self.loss_rate
-        count.lost += message.count - int(np.count_nonzero(heard))
+        first = self._first(LOSS, link, said, place)
+        heard = self._draw(LOSS, link, place, agents, first) >= self.loss_rate
+        count.lost += agents - int(np.count_nonzero(heard))
         count.late += int(np.count_nonzero(heard & late))
         heard &= ~np.asarray(late)
         return True if heard.all() else heard
 
-    def _heard_by_one(self, count: Count, link: Link, place: int) -> bool:
+    def _heard_by_one(self, count: Count, link: Link, said: _Said, place: int) -> bool:
         """Return whether a message to or from one agent is heard, as that of a population."""
-        if self.latency == "constant" or self.latency_h == 0:
+        if not self._drawn_latency:
             late = self.now_h + self.latency_h > self.deadline_h
         else:
-            patience_h = self.patience_h
-            travel_h = self.latency_h * self._drawn_first(LATENCY, link, place)
-            self._travels_h = min(travel_h, patience_h)
-            self._slowest_h = max(self._slowest_h, self._travels_h)
-            late = travel_h > min(patience_h, self.deadline_h - self.now_h)
+            travel_h = self.latency_h * self._first(LATENCY, link, said, place)
+            late = False
+            if not self._endless:
+                patience_h = self.patience_h
+                late = travel_h > min(patience_h, self.deadline_h - self.now_h)
+                travel_h = min(travel_h, patience_h)
+            self._travels_h = travel_h
+            if travel_h > self._slowest_h:
+                self._slowest_h = travel_h
         if self.loss_rate == 0 and not late:
             return True
-        heard = self._drawn_first(LOSS, link, place) >= self.loss_rate
+        heard = self._first(LOSS, link, said, place) >= self.loss_rate
         count.lost += not heard
         count.late += heard and late
         return heard and not late
 
-    def _drawn_first(self, purpose: str, link: Link, place: int) -> float:
+    def _first(self, purpose: str, link: Link, said: _Said, place: int) -> float:
         """Return what is drawn for the first agent of a link and a message by its place."""
-        draws = self._drawn.get((purpose, link))
+        draws = said.loss if purpose == LOSS else said.latency
         if draws is None:
             stream = self._streams.generator(purpose, repr(link), self._step)
-            draws = self._drawn[purpose, link] = _Draws(_numbers(purpose, stream))
+            draws = _Draws(_numbers(purpose, stream))
+            if purpose == LOSS:
+                said.loss = draws
+            else:
+                said.latency = draws
         return draws[place]
 
-    def _draw(self, purpose: str, link: Link, place: int, count: int) -> NDArray[np.float64]:
+    def _draw(
+        self, purpose: str, link: Link, place: int, count: int, first: float
+    ) -> NDArray[np.float64]:
         """Return what is drawn for every agent of a link and a message by its place."""
-        drawn = np.empty(count)
-        if count:
-            drawn[0] = self._drawn_first(purpose, link, place)
-        if count > 1:
-            stream = self._streams.shared(purpose, repr((*link, place)), self._step)
-            drawn[1:] = _numbers(purpose, stream)(count - 1)
-        return drawn
+        return np.concatenate(([first], self._draw_others(purpose, link, place, count)))[:count]
+
+    def _draw_others(self, purpose: str, link: Link, place: int, count: int) -> NDArray[np.float64]:
+        """Return what is drawn for all agents but the first, shape (count - 1,)."""
+        if count < 2:
+            return np.empty(0)
+        stream = self._streams.shared(purpose, repr((*link, place)), self._step)
+        return _numbers(purpose, stream)(count - 1)
 
     def _begin_count(self, sent: type[Message], kind: str) -> Count:
         """Return the count of a class of messages, which no other class may share."""
@@ -373,20 +414,22 @@ class MessageBus:
         count = self._count_of[sent] = self.statistics.setdefault(kind, Count())
         return count
 
-    @property
-    def _nothing_to_draw(self) -> bool:
-        """Whether no message is lost and all travel equally long."""
-        return self.loss_rate == 0 and (self.latency == "constant" or self.latency_h == 0)
-
-    def _late(self, link: Link, place: int, count: int) -> NDArray[np.bool_] | bool:
+    def _late(self, link: Link, said: _Said, place: int, count: int) -> NDArray[np.bool_] | bool:
         """Return which of the messages come too late, and remember how long the slowest takes."""
-        if self.latency == "constant" or self.latency_h == 0:
+        if not self._drawn_latency:
             return self.now_h + self.latency_h > self.deadline_h
-        travel_h = self.latency_h * self._draw(LATENCY, link, place, count)
-        slowest_h = min(float(travel_h.max(initial=0.0)), self.patience_h)
-        self._travels_h = slowest_h
-        self._slowest_h = max(self._slowest_h, slowest_h)
-        late: NDArray[np.bool_] = travel_h > min(self.patience_h, self.deadline_h - self.now_h)
+        others = self._draw_others(LATENCY, link, place, count)
+        first = self._first(LATENCY, link, said, place) if count else 0.0
+        longest = max(first, float(others.max())) if len(others) else first
+        # The product of the longest is the longest product.
+        slowest_h, patience_h = self.latency_h * longest, self.patience_h
+        self._travels_h = min(slowest_h, patience_h)
+        self._slowest_h = max(self._slowest_h, self._travels_h)
+        limit_h = min(patience_h, self.deadline_h - self.now_h)
+        if slowest_h <= limit_h:
+            return False
+        travel_h = self.latency_h * np.concatenate(([first], others))
+        late: NDArray[np.bool_] = travel_h[:count] > limit_h
         return late
 
     def drain_log(self) -> dict[str, list[Any]]:

@@ -65,9 +65,11 @@ class MessagesInFlight:
         return self._begin_ms + round(self._deadline_h * MS_PER_H)
 
     def follow(self, now_h: float) -> None:
-        """Let the clock come to a time within the step [h], at most to its end."""
-        until = min(self._begin_ms + round(now_h * MS_PER_H), self._end_ms - 1)
-        self.clock.run_until(max(until / MS_PER_H, self.clock.now_h))
+        """Let happen what is due by a time within the step [h], at most by its end."""
+        until = min(self._begin_ms + round(now_h * MS_PER_H), self._end_ms - 1) / MS_PER_H
+        # Where nothing is due, the clock goes on with the next event: in most of many rounds.
+        if self.clock.due_by(until):
+            self.clock.run_until(max(until, self.clock.now_h))
 
     def over_by_end(self, at_h: float) -> bool:
         """Return whether a time within the step [h] is before the step ends."""

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from hmesh.agents.battery_coordinator import BatteryCoordinator, SharingRules
+from hmesh.agents.community_storage import CommunityStorage
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.fleet import Fleet
 from hmesh.agents.house_devices import RooftopPhotovoltaics
 from hmesh.agents.house_storages import carried_out, device_state, planned_step
 from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
+from hmesh.agents.storage_controllers import StorageControllers
 from hmesh.agents.threshold_vehicles import ImitatingVehicle, RegretVehicle
 from hmesh.environment.population import Population
 from hmesh.markets.load_levelling import Equipment, level_load
@@ -150,3 +152,57 @@ def test_modules_without_supply_deliver_nothing() -> None:
     for module in AgentGroup(World(), RooftopPhotovoltaics, population):
         module.step()
     assert population["generation_kwh"].tolist() == [3.0, 0.0]
+
+
+def test_a_battery_without_supply_exchanges_nothing() -> None:
+    bank = bank_of(World(), 3)
+    bank["share"][:] = 1.0
+    bank.hear_prices(prices(True))
+    bank.population.heard["supplied_part"] = np.zeros(3)
+    assert bank.answer(1e6, False, True).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(("finished", "charges"), [(True, True), (False, False)])
+def test_a_vehicle_without_a_price_charges_once_its_night_has_begun(
+    finished: bool, charges: bool
+) -> None:
+    population = Population(ElectricVehicle.attributes(), 1)
+    population.set("way_kwh", -1.0)
+    population.set("day_finished", finished)
+    population.heard |= {"unpriced": True}
+
+    class Bounded(ElectricVehicle):
+        def exchange_bounds(self) -> tuple[float, float]:
+            return -2.0, 3.0
+
+    (vehicle,) = AgentGroup(World(), Bounded, population)
+    assert vehicle._exchange() == (3.0 if charges else 0.0)
+    population.set("way_kwh", 1.5)
+    assert vehicle._exchange() == 1.5
+
+
+def test_a_storage_that_serves_nobody_only_charges_what_its_plant_generates() -> None:
+    population = Population(CommunityStorage.attributes(), 1)
+    for name, value in {
+        "capacity_kwh": 10.0, "energy_kwh": 4.0, "power_kw": 5.0, "soc_max": 1.0,
+        "charge_efficiency": 0.5, "generation_kwh": 2.0, "charge_above_kw": 1.0, "alpha": 1,
+    }.items():  # fmt: skip
+        population.set(name, value)
+    population.heard["generation_kwh"] = np.array([2.0])
+    nobody, world = np.zeros(0), World()
+    world.step_h = 1.0
+
+    class Lonely(StorageControllers):
+        def __init__(self) -> None:
+            AgentGroup.__init__(self, world, CommunityStorage, population)
+            self.households = SimpleNamespace(  # type: ignore[assignment]
+                of_storage=[np.zeros(0, dtype=np.intp)],
+                population=SimpleNamespace(heard={"drawn_kwh": nobody}),
+            )
+            self.sharing, self.serves_while_charging = "priority", False
+            self.grid_charging, self._most = False, np.array([2])
+            self._seen = nobody, nobody, np.array([True])
+            self._reported, self._ruled_kwh = (nobody, nobody), None
+
+    Lonely().step_of(0)
+    assert population["energy_kwh"].tolist() == [4.0 + 0.5 * 2.0]

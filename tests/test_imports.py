@@ -14,8 +14,8 @@ RUNS = Path(__file__).resolve().parents[1] / "runs"
 # File names that several schemes, or several studies, give to the same role.
 ROLES = {
     "schemes": {
-        "audit.py", "audit_answers.py", "audit_days.py", "audit_messages.py", "audit_tables.py",
-        "audit_tallies.py",
+        "audit.py", "audit_answers.py", "audit_days.py", "audit_figures.py", "audit_messages.py",
+        "audit_plans.py", "audit_tables.py", "audit_tallies.py",
         "charts.py", "live.py", "money.py", "own_rules.py", "own_tariffs.py", "pictures.py",
         "records.py",
         "scheme.py", "section.py", "sentences.py", "setting.py", "size.py", "sources.py", "step.py",

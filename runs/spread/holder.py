@@ -77,7 +77,9 @@ class Holder:
         log : sequence of questions
             What it was asked since.
         """
-        block = self.blocks[world, number]
+        # Whatever it has done since is not undone: it begins again.
+        block = self.make(self.common, self.parts[number], world)
+        self.blocks[world, number] = block
         if state is not None:
             block.restore(state)
         for method, given in log:

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hmesh.environment.errors import InputError, Problem
@@ -38,16 +39,23 @@ class Workers(Protocol):
 
 
 class HereWorkers:
-    """One run after the other in this process."""
+    """One run after the other in this process, its rows held by a cluster where one is named.
+
+    Parameters
+    ----------
+    scheduler
+        Address of a Dask scheduler, over whose workers each run is spread.
+    """
 
     room = 1
 
-    def __init__(self) -> None:
+    def __init__(self, scheduler: str | None = None) -> None:
         self._tasks: list[Task] = []
+        self._scheduler = scheduler
 
     def submit(self, task: Task) -> None:
         """Take a run."""
-        self._tasks.append(task)
+        self._tasks.append(replace(task, scheduler=self._scheduler))
 
     def next_outcome(self) -> Outcome:
         """Make a run that was taken."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
-from hmesh.runs.audits.audit_report import Check, relative
+from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.investments import faded
@@ -17,7 +17,13 @@ from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.battery_sharing.audit_answers import check_answers
-from hmesh.runs.schemes.battery_sharing.audit_days import check_days, places_of, served_by_building
+from hmesh.runs.schemes.battery_sharing.audit_buildings import (
+    check_capacities,
+    check_exchanges,
+    check_loads,
+    check_physics,
+)
+from hmesh.runs.schemes.battery_sharing.audit_days import check_days
 from hmesh.runs.schemes.battery_sharing.audit_figures import deviations_of_run, economics_of_run
 from hmesh.runs.schemes.battery_sharing.audit_tallies import BatteryTallies
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
@@ -84,7 +90,7 @@ class BatteryAudit(SchemeAudit):
         if self.at is None or self.inputs.setting is None:
             return self._by_community()
         at = self.at
-        drawn = at["charged_kwh"] - at["own_kwh"] - at["received_kwh"] + self._response_of(at)
+        drawn = at["charged_kwh"] - at["own_kwh"] - at["received_kwh"] + self.response_of(at)
         groups = _of_buildings(self.inputs.setting.members.groups)
         return {
             (group.name.partition("/")[0], group.name.partition("/")[2]): drawn[
@@ -197,7 +203,7 @@ class BatteryAudit(SchemeAudit):
         )
         self.response = self.answers_of.of_communities()
 
-    def _response_of(self, at: Columns) -> NDArray[np.float64]:
+    def response_of(self, at: Columns) -> NDArray[np.float64]:
         """Return what every battery exchanges at prices [kWh], of the shape of the columns."""
         answers = self.answers_of
         return np.zeros_like(at["load_kwh"]) if answers is None else answers.exchange_kwh
@@ -235,14 +241,15 @@ class BatteryAudit(SchemeAudit):
                 raise DamagedTableError("buildings", f"column {name} is out of order")
         return {name: columns[name] for name in ENERGIES}
 
-    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums of a quantity of buildings over each community."""
         return np.stack([values[..., rows].sum(axis=-1) for rows in self.setting.communities], -1)
 
     def _sum_up(self, at: Columns) -> None:
         given = self.given
-        self.charged = self._of_communities(at["charged_kwh"])
-        self.received = self._of_communities(at["received_kwh"])
-        self.covered = self._of_communities(at["own_kwh"]) + self.received
+        self.charged = self.of_communities(at["charged_kwh"])
+        self.received = self.of_communities(at["received_kwh"])
+        self.covered = self.of_communities(at["own_kwh"]) + self.received
         sent = at["sent_kwh"].sum(axis=2)
         discharged = at["own_kwh"].sum(axis=2) + sent
         charged = self.charged.sum(axis=2)
@@ -271,7 +278,7 @@ class BatteryAudit(SchemeAudit):
 
     def _discharged(self, at: Columns) -> NDArray[np.float64]:
         """Return what every battery discharges at its plug [kWh]."""
-        done = at["charged_kwh"] - at["own_kwh"] - at["sent_kwh"] + self._response_of(at)
+        done = at["charged_kwh"] - at["own_kwh"] - at["sent_kwh"] + self.response_of(at)
         return np.maximum(0.0 - done, 0.0)
 
     def _by_step(self, at: Columns, new: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -308,10 +315,10 @@ class BatteryAudit(SchemeAudit):
         """Check every building, and who gave what to whom."""
         new = self.capacities()
         capacity = self._by_step(at, new)
-        self._check_capacities(run, self.setting)
-        self._check_loads(at)
-        self._check_physics(at, capacity)
-        self._check_exchanges(run, at)
+        check_capacities(self, run)
+        check_loads(self, at)
+        check_physics(self, at, capacity)
+        check_exchanges(self, run, at)
         rows = [rows for rows in self.behaving.values() if rows is not None]
         clipped = check_days(
             self.inputs, self.setting, self.strategies, at, capacity, self.hours,
@@ -329,7 +336,7 @@ class BatteryAudit(SchemeAudit):
         self.by_step["counts.battery_unplaced"] = np.count_nonzero(
             at["unplaced_kwh"] > noticeable, axis=2
         )
-        held = self._after(at)[-1].sum(axis=1)
+        held = self.held_after(at)[-1].sum(axis=1)
         started = self.given.soc_min * new.sum(axis=1)
         self.of_run = {
             **self._faded(at, new, capacity),
@@ -337,9 +344,9 @@ class BatteryAudit(SchemeAudit):
             "battery_stored_change_kwh": held - started,
         }
 
-    def _after(self, at: Columns) -> NDArray[np.float64]:
+    def held_after(self, at: Columns) -> NDArray[np.float64]:
         """Return what every battery holds after each step [kWh]."""
-        response = self._response_of(at)
+        response = self.response_of(at)
         given_up = at["own_kwh"] + at["sent_kwh"] + np.maximum(-response, 0.0)
         taken = at["charged_kwh"] + np.maximum(response, 0.0)
         after: NDArray[np.float64] = (
@@ -348,109 +355,6 @@ class BatteryAudit(SchemeAudit):
             - given_up / self.given.discharge_efficiency
         )
         return after
-
-    def _check_capacities(self, run: Run, setting: BatterySetting) -> None:
-        rows = TableReader(
-            run, "batteries",
-            {"community": self.inputs.communities, "name": setting.names},
-            self.inputs.start_ms,
-        ).rest()  # fmt: skip
-        count = np.arange(len(setting.names))
-        place = np.concatenate(
-            [np.full(rows.stop - rows.start, m) for m, rows in enumerate(setting.communities)]
-        )
-        for name, expected in (("building", count), ("name", count), ("community", place)):
-            if not np.array_equal(rows[name], expected):
-                raise DamagedTableError("batteries", f"column {name} is out of order")
-        nothing = np.zeros(len(setting.names))
-        shares = any(name not in ("no_battery", "own_battery") for name in self.strategies)
-        alone = "own_battery" in self.strategies
-        for name, size in (
-            ("shared_capacity_kwh", setting.shared_kwh if shares else nothing),
-            ("own_capacity_kwh", setting.own_kwh if alone else nothing),
-        ):
-            if len(rows[name]) != len(size):
-                raise DamagedTableError("batteries", f"there are {len(rows[name]):,} rows")
-            off = relative(rows[name], size)
-            self.tallies.capacity.add(off, lambda place: setting.names[place[0]], None)
-
-    def _check_loads(self, at: Columns) -> None:
-        """Hold the load of every building against what its profile or file says."""
-        inputs, tally = self.inputs, self.tallies.load
-        if inputs.scenario.chance.demand_noise.building is not None:
-            tally.note("loads are noisy; their sums are checked with the members")
-            return
-        there = supplied(self.hours)
-        place, part = places_of(self.setting), served_by_building(inputs, self.setting)
-        for step in range(inputs.steps):
-            load = part[step] * self.setting.forecast.of_step(step)
-            expected = np.where(there[step][:, place], load, 0.0)
-            off = relative(at["load_kwh"][step], expected)
-            tally.add(off[None], inputs.places.label("building", step), step)
-
-    def _check_physics(self, at: Columns, capacity: NDArray[np.float64]) -> None:
-        """Check stores, ratings, own load first, and lines."""
-        given, tallies, label = self.given, self.tallies, self.inputs.places.label("building")
-        charged, own, sent = at["charged_kwh"], at["own_kwh"], at["sent_kwh"]
-        load, received = np.maximum(at["load_kwh"], 0.0), at["received_kwh"]
-        after = self._after(at)
-        first = given.soc_min * capacity[:1]
-        before = np.concatenate([first, after[:-1]])
-        tallies.store.add(relative(at["stored_kwh"], before), label)
-        # A battery that has lost capacity keeps what it held.
-        most = np.maximum(given.soc_max * capacity, at["stored_kwh"])
-        beyond = np.maximum(after - most, given.soc_min * capacity - after)
-        rated = given.power_per_capacity * self.inputs.step_h * capacity
-        rated = rated * served_by_building(self.inputs, self.setting)[:, None]
-        response = self._response_of(at)
-        taken = charged + np.maximum(response, 0.0)
-        given_up = own + sent + np.maximum(-response, 0.0)
-        beyond = np.maximum(beyond, np.maximum(taken, given_up) - rated)
-        scale = np.maximum(capacity, 1.0)
-        tallies.limits.add(np.maximum(beyond, 0.0) / scale, label)
-        tallies.both.add(np.minimum(taken, given_up), label)
-        negative = np.minimum.reduce([charged, own, sent, received, at["unplaced_kwh"]])
-        tallies.limits.add(np.maximum(-negative, 0.0), label)
-        kept = np.where((sent > 0) | (at["unplaced_kwh"] > 0), load - own, 0.0)
-        tallies.own_first.add(np.abs(kept) / np.maximum(load, 1.0), label)
-        fed_back = np.maximum(own + received - load, 0.0)
-        tallies.own_first.add(fed_back / np.maximum(load, 1.0), label)
-        lost = relative(
-            self._of_communities(received),
-            (1.0 - given.line_loss_rate) * self._of_communities(sent),
-        )
-        tallies.lines.add(lost, self.inputs.places.label(self.inputs.communities))
-
-    def _check_exchanges(self, run: Run, at: Columns) -> None:
-        """Hold who gave what to whom in every day against what left and what arrived."""
-        inputs, count = self.inputs, len(self.setting.names)
-        rows = TableReader(
-            run, "exchanges", {"strategy": inputs.strategies}, inputs.start_ms
-        ).rest()
-        days = inputs.calendar.days_of(0, inputs.steps)
-        ends = np.append(np.flatnonzero(np.diff(days)), inputs.steps - 1)
-        begins = np.concatenate([[0], ends[:-1] + 1])
-        wrong = (rows["giver"] == rows["taker"]) | ~np.isin(rows["step"], ends)
-        sides = np.stack([rows["giver"], rows["taker"]])
-        if wrong.any() or (sides < 0).any() or (sides >= count).any():
-            raise DamagedTableError(
-                "exchanges", "who gives, who takes or the step is none there is"
-            )
-        shape = len(ends), len(inputs.strategies), count
-        day = np.searchsorted(ends, rows["step"])
-        for side, name in (("giver", "sent_kwh"), ("taker", "received_kwh")):
-            place = np.ravel_multi_index((day, rows["strategy"], rows[side]), shape)
-            paid = np.bincount(place, rows[name], int(np.prod(shape))).reshape(shape)
-            lived = np.add.reduceat(at[name], begins, axis=0)
-            off = relative(paid, lived)
-
-            def where(place: tuple[int, ...]) -> str:
-                name = inputs.strategies[place[1]]
-                return f"{inputs.places.step(int(ends[place[0]]))}, {name}, building {place[2]}"
-
-            self.tallies.matrix.add(off, where, None)
-        pair = relative(rows["received_kwh"], (1.0 - self.given.line_loss_rate) * rows["sent_kwh"])
-        self.tallies.matrix.add(pair, lambda place: f"row {place[0]} of exchanges.parquet", None)
 
 
 def _of_buildings[T](of_kinds: Mapping[type, T]) -> T:

@@ -1,6 +1,6 @@
 """Whether households expect, are granted and draw what they should, and plans are what they say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from hmesh.runs.audits.reference.shared_storage import (
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns
+from hmesh.runs.schemes.community_storage.audit_plans import PlanDue, compare_courses, compare_plans
 from hmesh.runs.schemes.community_storage.audit_tables import StorageTables
 from hmesh.runs.schemes.community_storage.audit_units import in_part, storages_of
 from hmesh.runs.schemes.community_storage.section import CommunityStorage
@@ -274,7 +275,7 @@ class HouseholdChecks:
                 tally.note(NOT_RELIABLE)
                 yield tally.check()
             return
-        expected: list[tuple[int, int, int, AllowancePlan]] = []
+        expected: list[PlanDue] = []
         alpha = np.ones_like(self.tables.storages["alpha"])
         for s in range(len(self.follows)):
             if self._plans_ahead(s):
@@ -289,8 +290,8 @@ class HouseholdChecks:
         label = self.inputs.places.label(list(self.shared.names), strategies=self.names)
         off = np.abs(self.tables.storages["alpha"] - alpha).astype(np.float64)
         alphas.add(off, label)
-        self._hold(plans, expected)
-        self._hold_courses(plans, [each for each in expected if each[0] == 0])
+        compare_plans(plans, self.tables.plans, expected)
+        compare_courses(plans, self.tables.courses, [each for each in expected if each[0] == 0])
         yield plans.check()
         yield alphas.check()
 
@@ -391,51 +392,6 @@ class HouseholdChecks:
                 slots = float(day.stop - (begins if day.start == first else day.start))
                 averages[step - first] = whole / slots if static else (whole - used) / left
         return averages
-
-    def _hold(self, tally: Tally, expected: list[tuple[int, int, int, AllowancePlan]]) -> None:
-        """Hold the rows of plans against those that should stand there, in any order."""
-        due = [
-            (step, s, row, alpha, delivered, held[-1], float(alpha == made.chosen))
-            for step, s, row, made in expected
-            for alpha, (delivered, held) in enumerate(
-                zip(made.delivered_kwh, made.stored_kwh, strict=True), start=1
-            )
-        ]
-        names = ("step", "strategy", "storage", "alpha", "delivered_kwh", "final_kwh", "chosen")
-        _compare(tally, "plan", self.tables.plans, names, due)
-
-    def _hold_courses(
-        self, tally: Tally, expected: list[tuple[int, int, int, AllowancePlan]]
-    ) -> None:
-        due = [
-            (step, s, row, alpha, stored)
-            for _, s, row, made in expected
-            for alpha, course in enumerate(made.stored_kwh, start=1)
-            for step, stored in enumerate(course)
-        ]
-        names = ("step", "strategy", "storage", "alpha", "stored_kwh")
-        _compare(tally, "course", self.tables.courses, names, due)
-
-
-def _compare(
-    tally: Tally,
-    what: str,
-    rows: Columns,
-    names: tuple[str, ...],
-    due: Sequence[tuple[float, ...]],
-) -> None:
-    """Compare rows, sorted by their first four columns, with those that should stand there."""
-    found = np.stack([rows[name].astype(np.float64) for name in names], axis=1)
-    wanted = np.array(due, dtype=np.float64).reshape(-1, len(names))
-    if len(found) != len(wanted):
-        missing = np.array([float(abs(len(found) - len(wanted)))])
-        tally.add(missing, lambda at: f"{len(found):,} rows in place of {len(wanted):,}", None)
-        return
-    if len(found) == 0:
-        return
-    found, wanted = (part[np.lexsort(part[:, 3::-1].T)] for part in (found, wanted))
-    off = relative(found, wanted)
-    tally.add(off, lambda at: f"{what} of alpha {wanted[at[0], 3]:.0f}, {names[at[1]]}", None)
 
 
 def _known(found: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:

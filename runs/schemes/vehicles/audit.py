@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.audit_report import Check, Label, Tally, off_balance
+from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.others_answers import OthersAudit
 from hmesh.runs.audits.reference.batteries import (
@@ -24,6 +24,7 @@ from hmesh.runs.schemes.vehicles.audit_inputs import ChargerOutages, VehicleRunI
 from hmesh.runs.schemes.vehicles.audit_journeys import stopping
 from hmesh.runs.schemes.vehicles.audit_owned import OwnedVehicles
 from hmesh.runs.schemes.vehicles.audit_scenario_travel import Travel
+from hmesh.runs.schemes.vehicles.audit_sums import by_community, check_sums, figures_of_groups
 from hmesh.runs.schemes.vehicles.audit_whereabouts import Whereabouts
 
 AT_BOUND = 1e-9
@@ -161,7 +162,7 @@ class VehicleAudit:
         if not self.inputs.all_recorded:
             for tally in tallies:
                 tally.note(self.inputs.not_all_recorded)
-        return [*(tally.check() for tally in tallies), *self._sums()]
+        return [*(tally.check() for tally in tallies), *check_sums(self.inputs, self._hours, self)]
 
     def _plugs(self, first: int, rows: Columns, where: Whereabouts, label: Label) -> None:
         """Check who is plugged in, and at which price."""
@@ -326,19 +327,20 @@ class VehicleAudit:
         energy, lower, upper = rows["energy_kwh"], rows["min_kwh"], rows["max_kwh"]
         parked = np.broadcast_to(where.way_kwh < 0.0, rows["plugged"].shape)
         plugged = (rows["plugged"] == 1) & parked
-        way_kwh = self._by_community(rows, np.where(parked, 0.0, energy))
+        count = len(self.inputs.communities)
+        way_kwh = by_community(count, rows, np.where(parked, 0.0, energy))
         rows = {**rows, "plugged": rows["plugged"] * parked}
-        present = self._by_community(rows, None)
+        present = by_community(count, rows, None)
         answers = {**rows, "plugged": rows["plugged"] * ~self._own}
-        answering = self._by_community(answers, None)
+        answering = by_community(count, answers, None)
         self.present[here] = answering
-        self.charged_kwh[here] = self._by_community(rows, np.maximum(energy, 0.0)) + way_kwh
-        self.discharged_kwh[here] = self._by_community(rows, np.maximum(-energy, 0.0))
+        self.charged_kwh[here] = by_community(count, rows, np.maximum(energy, 0.0)) + way_kwh
+        self.discharged_kwh[here] = by_community(count, rows, np.maximum(-energy, 0.0))
         saturated = (lower < upper) & ((energy <= lower) | (energy >= upper))
-        stuck = self._by_community(rows, saturated.astype(np.float64)) == present
+        stuck = by_community(count, rows, saturated.astype(np.float64)) == present
         passive = self._hours["net_kwh"][here] - self._hours["ev_kwh"][here] + way_kwh
-        passive = passive + self._by_community(rows, np.where(self._own, energy, 0.0))
-        captive = passive + self._by_community(answers, lower)
+        passive = passive + by_community(count, rows, np.where(self._own, energy, 0.0))
+        captive = passive + by_community(count, answers, lower)
         for each in self.beside:
             for step, strategy in np.ndindex(captive.shape[:2]):
                 others = each.others(first + step, strategy)
@@ -359,7 +361,7 @@ class VehicleAudit:
             "unmet_trip_kwh": rows["unmet_kwh"],
         }
         if self.inputs.scenario.vehicles.groups:
-            counted |= self._of_groups(first, rows, energy, where)
+            counted |= figures_of_groups(self.inputs, self._fleet["group"], first, rows, where)
         if not self.others_known:
             del counted["counts.communities_with_captive_load"]
         if travel is not None:
@@ -373,58 +375,7 @@ class VehicleAudit:
             counted_so_far = self.counts.setdefault(name, np.zeros(self.present.shape[:2]))
             counted_so_far[here] = values.sum(axis=2)
 
-    def _of_groups(
-        self, first: int, rows: Columns, energy: NDArray[np.float64], where: Whereabouts
-    ) -> dict[str, NDArray[np.float64]]:
-        """Return what each vehicle adds to the figures of its group."""
-        trips = np.zeros(energy.shape)
-        for (step, s, vehicle), out in where.departures.items():
-            # What is the same under all strategies is there once.
-            under = slice(None) if where.km.shape[1] == 1 else s
-            trips[step - first, under, vehicle] = len(out)
-        price = np.nan_to_num(rows["price"], nan=0.0)
-        return {
-            f"{name}@{group.name}": values * (self._fleet["group"] == number)
-            for number, group in enumerate(self.inputs.scenario.vehicles.groups)
-            for name, values in (
-                ("vehicle_charged_kwh", np.maximum(energy, 0.0)),
-                ("vehicle_discharged_kwh", np.maximum(-energy, 0.0)),
-                ("ev_bill", energy * price),
-                ("driven_km", rows["driven_km"]),
-                ("trips", trips),
-                ("unmet_trip_kwh", rows["unmet_kwh"]),
-            )
-        }
-
     def _at(self, values: NDArray[np.float64], s: int) -> NDArray[np.float64]:
         """Return a quantity under one strategy; it may be the same under all."""
         s = min(s, values.shape[1] - 1)
         return values[:, s : s + 1]
-
-    def _by_community(self, rows: Columns, values: NDArray[np.float64] | None) -> NDArray[Any]:
-        """Add up values of plugged vehicles, or their number, (steps, strategies, communities)."""
-        steps, strategies, _ = rows["community"].shape
-        count = len(self.inputs.communities)
-        plugged = (rows["plugged"] == 1) & (rows["community"] >= 0)
-        block = np.arange(steps * strategies).reshape(steps, strategies, 1) * count
-        place = (block + rows["community"])[plugged]
-        weights = None if values is None else values[plugged]
-        sums: NDArray[Any] = np.bincount(place, weights, steps * strategies * count)
-        return sums.reshape(steps, strategies, count)
-
-    def _sums(self) -> list[Check]:
-        """Hold the sums over vehicles against hours.parquet."""
-        label = self.inputs.places.label(self.inputs.communities)
-        present = Tally("hours: vehicles present are those plugged in", 0.0)
-        energy = Tally(
-            "energy: exchange of communities is that of vehicles", EXACT, "of the energy"
-        )
-        if self.inputs.all_recorded:
-            present.add(np.abs(self._hours["vehicles_present"] - self.present), label)
-            energy.add(
-                off_balance(self._hours["ev_kwh"], self.charged_kwh, self.discharged_kwh), label
-            )
-        else:
-            present.note(self.inputs.not_all_recorded)
-            energy.note(self.inputs.not_all_recorded)
-        return [present.check(), energy.check()]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering
 from hmesh.agents.fleet import VEHICLES
-from hmesh.environment.ask_and_answer import Heard
-from hmesh.environment.messages import PriceAnnouncement
+from hmesh.environment.ask_and_answer import Heard, Who
+from hmesh.environment.curve_messages import CurveBid, CurveRequest
+from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.environment.row_blocks import added, row_blocks
 from hmesh.markets.answers import Answers, inelastic_answer
 from hmesh.runs.results.buffer import Coded
@@ -23,8 +24,9 @@ from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
 from hmesh.runs.schemes.vehicles.records import recorded_vehicles, write_trips
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
+from hmesh.runs.schemes.vehicles.typical_charging import plug_in
 from hmesh.runs.schemes.vehicles.vehicle_block import Done, Seen, Shared, VehicleBlock
-from hmesh.runs.schemes.vehicles.vehicle_sums import StepSums
+from hmesh.runs.schemes.vehicles.vehicle_sums import VehicleSums
 from hmesh.runs.spread.row_pool import RowPool
 from hmesh.runs.strategy_names import pricing_of
 from hmesh.runs.world.member_payments import MemberPayments
@@ -90,6 +92,14 @@ class VehiclesElsewhere:
             fixed_kwh + added(float(each.saturated_kwh[m]) for each in seen),
             nothing, nothing, nothing, parts=tuple(each.bends[m] for each in seen),
         )  # fmt: skip
+
+    def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
+        """Refuse to answer one by one: nobody asks them so in a run that is spread."""
+        raise NotImplementedError("workers hold these vehicles, which answer by curves")
+
+    def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
+        """Refuse to answer one by one, as `hear` does."""
+        raise NotImplementedError("workers hold these vehicles, which answer together")
 
     def follow(self, announcement: Heard[PriceAnnouncement]) -> Any:
         """Return what they exchange at the price announced, which all hear."""
@@ -177,7 +187,7 @@ class SpreadVehicles(VehicleSharing):
     def unpriced_kwh(self) -> list[Any]:
         """Let the vehicles charge until full whose night at home has begun."""
         count = sum(each.in_their_night for each in self.seen)
-        self.plug_in(count, float(sum(self.night_kwh.tolist())))
+        plug_in(self, count, float(sum(self.night_kwh.tolist())))
         return [EnergyElsewhere(len(group), UNPRICED) for group in self.groups]
 
     def take_response(self, exchange_kwh: list[Any]) -> None:
@@ -212,7 +222,7 @@ class SpreadVehicles(VehicleSharing):
         price = self.simulation.market.decision.community_price
         done: list[Done] = self.pool.ask(self.world, "settle", price, self.prices)
         self.rows = [each.rows for each in done]
-        self.came_to = StepSums.added(each.came_to for each in done)
+        self.came_to = VehicleSums.added(each.came_to for each in done)
         self.departing = None
         self.draw_exchanged()
 

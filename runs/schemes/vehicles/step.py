@@ -12,7 +12,6 @@ from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.environment.battery import charged
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.errors import InputError, Problem
-from hmesh.environment.messages import PlugIn
 from hmesh.environment.parked_kernel import exchange_of_some
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.traffic import ABSENT, Traffic
@@ -30,12 +29,13 @@ from hmesh.runs.schemes.vehicles.records import (
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.sums_and_counts import counts_of, summary_of, sums_of
+from hmesh.runs.schemes.vehicles.typical_charging import typical_charging
 from hmesh.runs.schemes.vehicles.vehicle_payments import (
     enter_payments,
     mean_paid,
     payments_of_each,
 )
-from hmesh.runs.schemes.vehicles.vehicle_sums import StepSums, step_sums
+from hmesh.runs.schemes.vehicles.vehicle_sums import VehicleSums, step_sums
 from hmesh.runs.strategy_names import strategy_within
 from hmesh.runs.world.member_payments import MemberPayments
 
@@ -66,14 +66,14 @@ class VehicleSharing(Scheme):
         What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
-    came_to : StepSums
+    came_to : VehicleSums
         What all vehicles come to in the step.
     departing : Departing or None
         With what those set out in the step that want energy at their departure; None where nobody
         does.
     """
 
-    came_to: StepSums
+    came_to: VehicleSums
     parked: list[ParkedVehicles]
     pay_price: list[ParkedVehicles]
     departing: Departing | None
@@ -189,37 +189,8 @@ class VehicleSharing(Scheme):
             self.simulation.draw("ev_kwh", np.arange(places), nodes, self.way_kwh)
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
-        """Let the vehicles charge until full whose night at home has begun.
-
-        For day workers that is after the last trip of the day, as in the source; for night
-        workers it is by day. `hmesh.environment.night_at_home` defines which stay it is.
-        """
-        exchange, count = self.until_full()
-        energy = [here.total_kwh(each) for here, each in zip(self.parked, exchange, strict=True)]
-        self.plug_in(count, float(sum(energy)))
-        if (own := self.own_tariffs) is not None:
-            return [own.of_others(m, energy) for m, energy in enumerate(exchange)]
-        return exchange
-
-    def until_full(self) -> tuple[list[NDArray[np.float64]], int]:
-        """Return what vehicles charge in their night at home, and how many are in it."""
-        finished = self.fleet.population["day_finished"]
-        self.fleet.population.heard["unpriced"] = True
-        exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in self.parked]
-        return exchange, sum(int(finished[here.rows].sum()) for here in self.parked)
-
-    def plug_in(self, count: int, energy_kwh: float) -> None:
-        """Let the utility know how many vehicles are plugged in for the night."""
-        self.simulation.bus.send(
-            PlugIn(
-                step=self.simulation.step_index,
-                round=0,
-                sender="vehicles",
-                receiver="utility",
-                count=count,
-                energy_kwh=energy_kwh,
-            )
-        )
+        """Let the vehicles charge until full whose night at home has begun."""
+        return typical_charging(self)
 
     def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
         """Take over what the vehicles exchange."""

@@ -27,7 +27,8 @@ from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.vehicles.records import write_departures, write_step
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
-from hmesh.runs.schemes.vehicles.vehicle_sums import StepSums
+from hmesh.runs.schemes.vehicles.typical_charging import until_full
+from hmesh.runs.schemes.vehicles.vehicle_sums import VehicleSums
 
 type Prices = NDArray[np.float64]
 
@@ -83,13 +84,13 @@ class Done:
 
     Attributes
     ----------
-    came_to : StepSums
+    came_to : VehicleSums
         What they come to.
     rows : dict
         Rows of tables by name: the columns of what is recorded of them.
     """
 
-    came_to: StepSums
+    came_to: VehicleSums
     rows: dict[str, Mapping[str, Any]]
 
 
@@ -202,7 +203,7 @@ class VehicleBlock:
             saturated = np.array([each.saturated_kwh for each in answers])
             bends = tuple(bends_of_block(each) for each in answers)
         if unpriced:
-            self._unpriced, count = sharing.until_full()
+            self._unpriced, count = until_full(sharing)
             night = np.array(
                 [
                     parked.total_kwh(energy)

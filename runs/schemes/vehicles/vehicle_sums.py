@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class StepSums:
+class VehicleSums:
     """Sums and counts of a step over vehicles.
 
     Attributes
@@ -65,7 +65,7 @@ class StepSums:
         )
 
 
-def step_sums(sharing: "VehicleSharing") -> StepSums:
+def step_sums(sharing: "VehicleSharing") -> VehicleSums:
     """Return what vehicles come to in a step in which they have acted."""
     size, drivers, departing = len(sharing.fleet), sharing.drivers, sharing.departing
     answers = list(zip(sharing.parked, sharing.response_kwh, strict=True))
@@ -76,7 +76,7 @@ def step_sums(sharing: "VehicleSharing") -> StepSums:
     if departing is not None:
         short = departing.short
         short_kwh = sum_by_blocks(departing.short_kwh, departing.vehicles, size)
-    return StepSums(
+    return VehicleSums(
         # Each a sum of its own: the difference of two large sums leaves what nobody discharged.
         np.array([parked.sums_of_exchange(energy) for parked, energy in answers]),
         sum_by_blocks(sharing.fleet.population["driven_km"][drivers], drivers, size),
