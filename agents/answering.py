@@ -12,6 +12,7 @@ from hmesh.environment.battery import charged, is_one
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.curve_messages import CurveBid, CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_curves import battery_curves
 from hmesh.markets.answer_kernels import bounded
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
@@ -196,7 +197,9 @@ class AnsweringStores:
         """Return how many are `at_bound`, and how many hold too little to discharge."""
         if compiled_for(len(self)):
             columns = exchange_kwh, self.lower_kwh, self.upper_kwh, self.usable_kwh
-            return bounded(*(np.ascontiguousarray(each) for each in columns))
+            counts = over_rows(bounded, *(np.ascontiguousarray(each) for each in columns))
+            at_bound, below = (sum(each) for each in zip(*counts, strict=True))
+            return at_bound, below
         return self.at_bound(exchange_kwh), int(np.count_nonzero(self.usable_kwh < -TOO_LITTLE_KWH))
 
     @property

@@ -1,5 +1,8 @@
 """All vehicles of a world, and those parked in one community, deciding at once."""
 
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from hmesh.environment.group_rows import GroupRows
 from hmesh.environment.parked_kernel import count_parked, leave_after_driving, park
 from hmesh.environment.plug_habits import AGENT_TYPE
 from hmesh.environment.population import Population
+from hmesh.environment.row_threads import PIECE_ROWS, over_pieces, over_rows, pieces_of
 from hmesh.environment.streams import Streams
 from hmesh.environment.vehicle_battery import vehicle_bounds, within_plug
 
@@ -201,25 +205,42 @@ class Fleet(AgentGroup[ElectricVehicle]):
             return [self.parked_in(m) for m in range(communities)]
         fleet = self.population
         who = fleet["community"], fleet["plugged_part"], fleet["cut_off"], self.outages
-        counts = np.zeros(communities, dtype=np.int64)
-        count_parked(*who, counts)
-        ends = np.cumsum(counts)
-        rows = np.empty(int(ends[-1]), dtype=np.int64)
-        held, usable, lower, upper = (np.empty(len(rows)) for _ in range(4))
-        names = (
+        counts = np.zeros((pieces_of(len(self)), communities + 1), dtype=np.int64)
+        over_pieces(len(self), lambda *some: count_parked(*some, PIECE_ROWS, *who, counts))
+        # Vehicles of a community stand together, those of one piece after those of another.
+        of_each = counts[:, 1:].sum(axis=0)
+        ends = np.cumsum(of_each)
+        places = np.cumsum(counts, axis=0) - counts
+        places[:, 1:] += ends - of_each
+        size = int(ends[-1])
+        rows = np.empty(size, dtype=np.int64)
+        held, usable, lower, upper = (np.empty(size) for _ in range(4))
+        constant = (
             "capacity_kwh", "soc_min", "soc_max", "power_kw", "v2g_kw", "charge_efficiency",
             "discharge_efficiency",
         )  # fmt: skip
-        park(
-            *who, fleet["energy_kwh"], fleet["km_before_plug"],
-            self._column("consumption_kwh_per_km"), *(self._column(name) for name in names),
+        preferences = {
+            name: np.empty(size if fleet.common(name) is None else 0) for name in ("lam", "theta")
+        }
+        columns = (
+            fleet["energy_kwh"], fleet["km_before_plug"], self._column("consumption_kwh_per_km"),
+            *(self._column(name) for name in constant),
             fleet["reserve_kwh"] if self.keeps_reserve else whole(0.0, self),
-            self.model.calendar.step_h, ends - counts, rows, held, usable, lower, upper,
         )  # fmt: skip
+        wanted = (each for name in preferences for each in (self._column(name), preferences[name]))
+        room = (places, rows, held, usable, lower, upper, *wanted)
+        step_h = self.model.calendar.step_h
+        over_pieces(len(self), lambda *some: park(*some, PIECE_ROWS, *who, *columns, step_h, *room))
         if self.curves is not None:
             self._bend(self.curves, rows, held, upper)
-        parts = [slice(end - count, end) for end, count in zip(ends, counts, strict=True)]
-        return [self._parked(rows[p], held[p], usable[p], lower[p], upper[p]) for p in parts]
+        parts = [slice(end - count, end) for end, count in zip(ends, of_each, strict=True)]
+        return [
+            self._parked(
+                rows[p], held[p], usable[p], lower[p], upper[p],
+                {name: each[p] for name, each in preferences.items() if len(each)},
+            )
+            for p in parts
+        ]  # fmt: skip
 
     def _bend(
         self,
@@ -254,10 +275,13 @@ class Fleet(AgentGroup[ElectricVehicle]):
         usable: NDArray[np.float64],
         lower: NDArray[np.float64],
         upper: NDArray[np.float64],
+        known: Mapping[str, NDArray[np.float64]] = MappingProxyType({}),
     ) -> "ParkedVehicles":
-        """Return vehicles by what they hold and could exchange."""
+        """Return vehicles by what they hold and could exchange, some columns known already."""
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
-        lam, theta, into, out_of = (self.each(name, rows) for name in names)
+        lam, theta, into, out_of = (
+            known[name] if name in known else self.each(name, rows) for name in names
+        )
         behaving = tuple(
             (kind, k, VehicleRows(self.model, self.population, rows[k], (lower[k], upper[k])))
             for kind, k in self.replaced(rows)
@@ -303,10 +327,10 @@ class Fleet(AgentGroup[ElectricVehicle]):
         if isinstance(rows, np.ndarray) and compiled_for(len(rows)):
             left, unmet = np.empty((2, len(rows)))
             names = ("charge_efficiency", "discharge_efficiency")
-            leave_after_driving(
-                rows, fleet["energy_kwh"], fleet["driven_km"], fleet["km_before_plug"],
-                whole(kwh_per_km, rows), *(whole(self.each(name, rows), rows) for name in names),
-                exchange_kwh, left, unmet,
+            whole_fleet = (fleet[name] for name in ("energy_kwh", "driven_km", "km_before_plug"))
+            over_rows(
+                partial(leave_after_driving, *whole_fleet), rows, whole(kwh_per_km, rows),
+                *(whole(self.each(name, rows), rows) for name in names), exchange_kwh, left, unmet,
             )  # fmt: skip
             return left, unmet
         before_km = fleet["km_before_plug"][rows]

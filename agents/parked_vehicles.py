@@ -15,6 +15,7 @@ from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceOffer
 from hmesh.environment.row_blocks import added, parts_by_block, sum_by_blocks
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import exchange_energy
 from hmesh.markets.answers import Answers, inelastic_answer, sum_of_answers
 from hmesh.markets.departure_value import (
@@ -285,6 +286,7 @@ class ParkedVehicles(AnsweringStores):
         energy = self.fleet.population["energy_kwh"]
         if compiled_for(len(self)):
             plug = whole(self.charge_efficiency, self), whole(self.discharge_efficiency, self)
-            exchange_energy(self.rows, self.energy_kwh, exchange_kwh, *plug, energy)
+            columns = self.rows, self.energy_kwh, exchange_kwh, *plug
+            over_rows(lambda *some: exchange_energy(*some, energy), *columns)
         else:
             energy[self.rows] = self.stored_kwh(self.energy_kwh, exchange_kwh)

@@ -12,27 +12,64 @@ from hmesh.environment.compiled import kernel
 
 type Each = NDArray[np.float64]
 
+# With more communities than this vehicles are counted one by one.
+MANY_PLACES = 6
 
-@kernel("i2[] f8[] b1[] b1 i8[]!")
+
+@kernel("i8 i8 i8 i2[]= f8[]= b1[] b1 i8[,]!")
 def count_parked(
+    begin: int,
+    end: int,
+    piece: int,
     community: NDArray[np.int16],
     plugged_part: Each,
     cut_off: NDArray[np.bool_],
     outages: bool,
     counts: NDArray[np.int64],
 ) -> None:
-    """Count the vehicles that can exchange energy in each community."""
-    for row in range(len(community)):
-        where = community[row]
-        if where >= 0 and plugged_part[row] > 0.0 and not (outages and cut_off[row]):
-            counts[where] += 1
+    """Count the vehicles of some rows that can exchange energy, by piece and community.
+
+    Parameters
+    ----------
+    begin, end : int
+        The rows; the first of a piece, and one after the last.
+    piece : int
+        How many rows a piece has.
+    community, plugged_part, cut_off : array, shape (vehicles,)
+        Columns of the fleet.
+    outages : bool
+        Whether outages may keep plugs idle.
+    counts : array of int, shape (pieces, communities + 1)
+        Room for how many they are, after one entry that is of no use.
+    """
+    places = counts.shape[1] - 1
+    for first in range(begin, end, piece):
+        found = counts[first // piece]
+        found[:] = 0
+        last = min(first + piece, end)
+        # Of slices Numba knows that no index is below 0.
+        at, part, out = community[first:last], plugged_part[first:last], cut_off[first:last]
+        if outages or places > MANY_PLACES:
+            for k in range(len(at)):
+                if at[k] >= 0 and part[k] > 0.0 and not (outages and out[k]):
+                    found[at[k] + 1] += 1
+            continue
+        # A comparison for each community takes less time than to add to one of few numbers.
+        for where in range(places):
+            here = 0
+            for k in range(len(at)):
+                here += (at[k] == where) & (part[k] > 0.0)
+            found[where + 1] = here
 
 
 @kernel(
-    "i2[] f8[] b1[] b1 f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8 "
-    "i8[]! i8[]! f8[]! f8[]! f8[]! f8[]!"
+    "i8 i8 i8 i2[]= f8[]= b1[] b1 f8[]= f8[]= f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8 "
+    "i8[,]! i8[]! f8[]! f8[]! f8[]! f8[]! f8[] f8[]! f8[] f8[]!"
 )
 def park(
+    begin: int,
+    end: int,
+    piece: int,
     community: NDArray[np.int16],
     plugged_part: Each,
     cut_off: NDArray[np.bool_],
@@ -49,56 +86,79 @@ def park(
     discharge_efficiency: Each,
     reserve_kwh: Each,
     step_h: float,
-    place: NDArray[np.int64],
+    places: NDArray[np.int64],
     rows: NDArray[np.int64],
     held: Each,
     usable: Each,
     lower: Each,
     upper: Each,
+    lam: Each,
+    lam_here: Each,
+    theta: Each,
+    theta_here: Each,
 ) -> None:
     """Write rows, energies and bounds of all that can exchange energy, community by community.
 
     Parameters
     ----------
+    begin, end, piece
+        As in `count_parked`.
     community, plugged_part, cut_off, energy_kwh, km_before_plug, kwh_per_km, capacity_kwh, \
-soc_min, soc_max, power_kw, v2g_kw, charge_efficiency, discharge_efficiency, reserve_kwh : array, \
-shape (vehicles,)
+soc_min, soc_max, power_kw, v2g_kw, charge_efficiency, discharge_efficiency, reserve_kwh, lam, \
+theta : array, shape (vehicles,)
         Columns of the fleet.
     outages : bool
         Whether outages may keep plugs idle.
     step_h : float
         Length of the step [h].
-    place : array of int, shape (communities,)
-        Where the vehicles of each community begin in what is written; where they end, afterwards.
+    places : array of int, shape (pieces, communities + 1)
+        Where the vehicles of each piece and community begin in what is written, after one entry
+        that is of no use; where they end, afterwards.
     rows, held, usable, lower, upper : array, shape (parked,)
         Room for their rows, what they hold at the plug and above the lowest state of charge, and
         the bounds of what they exchange [kWh].
+    lam_here, theta_here : array, shape (parked,) or (0,)
+        Room for what they value energy at; none where it is the same for all.
     """
-    for row in range(len(community)):
-        where = community[row]
-        part = plugged_part[row]
-        if where < 0 or not part > 0.0 or (outages and cut_off[row]):
-            continue
-        at = place[where]
-        place[where] = at + 1
-        energy = energy_kwh[row]
-        used = km_before_plug[row] * kwh_per_km[row]
-        energy = energy - (used if used < energy else energy)
-        capacity, power = capacity_kwh[row], power_kw[row]
-        back = v2g_kw[row]
-        if back != back:
-            back = power
-        floor = soc_min[row] * capacity
-        rated, given = power * step_h * part, back * step_h * part
-        available = energy - (floor + reserve_kwh[row])
-        available = (available if available > 0.0 else 0.0) * discharge_efficiency[row]
-        room = soc_max[row] * capacity - energy
-        room = (room if room > 0.0 else 0.0) / charge_efficiency[row]
-        rows[at] = row
-        held[at] = energy
-        usable[at] = energy - floor
-        lower[at] = 0.0 - (given if given < available else available)
-        upper[at] = rated if rated < room else room
+    for first in range(begin, end, piece):
+        place = places[first // piece]
+        last = min(first + piece, end)
+        # Of slices Numba knows that no index is below 0.
+        wheres, plugged, out = community[first:last], plugged_part[first:last], cut_off[first:last]
+        energies, drives = energy_kwh[first:last], km_before_plug[first:last]
+        per_km, capacities = kwh_per_km[first:last], capacity_kwh[first:last]
+        lowest, highest = soc_min[first:last], soc_max[first:last]
+        powers, backs = power_kw[first:last], v2g_kw[first:last]
+        into, out_of = charge_efficiency[first:last], discharge_efficiency[first:last]
+        kept, value, falls = reserve_kwh[first:last], lam[first:last], theta[first:last]
+        for k in range(len(wheres)):
+            where, part = wheres[k], plugged[k]
+            if where < 0 or not part > 0.0 or (outages and out[k]):
+                continue
+            at = place[where + 1]
+            place[where + 1] = at + 1
+            energy = energies[k]
+            used = drives[k] * per_km[k]
+            energy = energy - (used if used < energy else energy)
+            capacity, power = capacities[k], powers[k]
+            back = backs[k]
+            if back != back:
+                back = power
+            floor = lowest[k] * capacity
+            rated, given = power * step_h * part, back * step_h * part
+            available = energy - (floor + kept[k])
+            available = (available if available > 0.0 else 0.0) * out_of[k]
+            room = highest[k] * capacity - energy
+            room = (room if room > 0.0 else 0.0) / into[k]
+            rows[at] = first + k
+            held[at] = energy
+            usable[at] = energy - floor
+            lower[at] = 0.0 - (given if given < available else available)
+            upper[at] = rated if rated < room else room
+            if len(lam_here) > 0:
+                lam_here[at] = value[k]
+            if len(theta_here) > 0:
+                theta_here[at] = falls[k]
 
 
 @kernel("i8[] f8[] i8[] f8[]!")
@@ -116,7 +176,7 @@ def exchange_of_some(
     own : array, shape (n,)
         What each of these exchanges [kWh].
     """
-    at = 0
+    at = np.searchsorted(rows, some[0]) if len(some) > 0 else 0
     for k in range(len(some)):
         row = some[k]
         while at < len(rows) and rows[at] < row:
@@ -127,12 +187,12 @@ def exchange_of_some(
             own[k] = exchange[at]
 
 
-@kernel("i8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]! f8[]!")
+@kernel("f8[] f8[] f8[] i8[] f8[] f8[] f8[] f8[] f8[]! f8[]!")
 def leave_after_driving(
-    rows: NDArray[np.int64],
     energy_kwh: Each,
     driven_km: Each,
     km_before_plug: Each,
+    rows: NDArray[np.int64],
     kwh_per_km: Each,
     charge_efficiency: Each,
     discharge_efficiency: Each,
@@ -144,10 +204,10 @@ def leave_after_driving(
 
     Parameters
     ----------
-    rows : array of int, shape (n,)
-        The vehicles.
     energy_kwh, driven_km, km_before_plug : array, shape (vehicles,)
         Columns of the fleet.
+    rows : array of int, shape (n,)
+        The vehicles.
     kwh_per_km, charge_efficiency, discharge_efficiency : array, shape (n,)
         Those of the vehicles.
     exchange : array, shape (n,)

@@ -23,6 +23,7 @@ from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_habits import PlugHabits
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.population import Population
+from hmesh.environment.row_threads import over_rows
 from hmesh.environment.stays import Moving, SettingOut, Stays, market_stay
 from hmesh.environment.trips import TripBatch, TripSource, joined
 
@@ -285,7 +286,8 @@ class Traffic:
                 "community", "place", "day_finished", "night_now", "plugged_part", "driven_km",
                 "km_before_plug",
             )  # fmt: skip
-            stay_put(rows, *(fleet[name] for name in names))
+            columns = [fleet[name] for name in names]
+            over_rows(lambda some: stay_put(some, *columns), rows)
             self._reserve(rows, fleet["next_trip_km"][rows] if self.keep_reserve else 0.0)
             return
         fleet["community"][rows] = fleet["place"][rows]

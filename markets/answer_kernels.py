@@ -28,7 +28,7 @@ def one_line(
         empty[k] = lam[k] - (usable[k] + lower[k]) * theta[k]
 
 
-@kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]! f8[]! f8[]!")
+@kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]! f8[]! f8[]! f8[]! f8[]! f8[]!")
 def two_lines(
     lam: Each,
     theta: Each,
@@ -40,16 +40,18 @@ def two_lines(
     full: Each,
     empty: Each,
     slope: Each,
+    discharging_full: Each,
+    discharging_empty: Each,
+    discharging_slope: Each,
 ) -> bool:
-    """Write the lines of batteries with losses, all that charge first.
+    """Write the lines of batteries with losses, on which they charge and on which they discharge.
 
     Returns
     -------
     bool
         Whether none holds more than it values; else lines jump, and nothing of use is written.
     """
-    count = len(usable)
-    for k in range(count):
+    for k in range(len(usable)):
         into, out_of = charge_efficiency[k], discharge_efficiency[k]
         value = lam[k] - theta[k] * usable[k]
         if value < 0.0:
@@ -60,8 +62,8 @@ def two_lines(
         slope[k] = 1.0 / falls
         nothing = value / out_of
         falls = theta[k] / (out_of * out_of)
-        full[count + k], empty[count + k] = nothing, nothing - lower[k] * falls
-        slope[count + k] = 1.0 / falls
+        discharging_full[k], discharging_empty[k] = nothing, nothing - lower[k] * falls
+        discharging_slope[k] = 1.0 / falls
     return True
 
 
@@ -212,25 +214,22 @@ def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
             return energy if energy > 0.0 else 0.0
         return -energy if energy < 0.0 else 0.0
 
-    def leaf(exchange: Each, begin: int, end: int, kind: int) -> float:
-        k, total = begin, 0.0
-        if end - begin >= 8:
+    def leaf(exchange: Each, kind: int) -> float:
+        total, whole = 0.0, len(exchange) // 8
+        if whole > 0:
             one = two = three = four = five = six = seven = eight = 0.0
-            whole = end - (end - begin) % 8
-            while k < whole:
-                one += part(exchange[k], kind)
-                two += part(exchange[k + 1], kind)
-                three += part(exchange[k + 2], kind)
-                four += part(exchange[k + 3], kind)
-                five += part(exchange[k + 4], kind)
-                six += part(exchange[k + 5], kind)
-                seven += part(exchange[k + 6], kind)
-                eight += part(exchange[k + 7], kind)
-                k += 8
+            for k in range(whole):
+                one += part(exchange[8 * k], kind)
+                two += part(exchange[8 * k + 1], kind)
+                three += part(exchange[8 * k + 2], kind)
+                four += part(exchange[8 * k + 3], kind)
+                five += part(exchange[8 * k + 4], kind)
+                six += part(exchange[8 * k + 5], kind)
+                seven += part(exchange[8 * k + 6], kind)
+                eight += part(exchange[8 * k + 7], kind)
             total = ((one + two) + (three + four)) + ((five + six) + (seven + eight))
-        while k < end:
+        for k in range(8 * whole, len(exchange)):
             total += part(exchange[k], kind)
-            k += 1
         return total
 
     total = charged = discharged = 0.0
@@ -255,8 +254,8 @@ def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
             waiting += 1
             continue
         total, charged, discharged = (
-            leaf(exchange, begin, end, 0), leaf(exchange, begin, end, 1),
-            leaf(exchange, begin, end, 2),
+            leaf(exchange[begin:end], 0), leaf(exchange[begin:end], 1),
+            leaf(exchange[begin:end], 2),
         )  # fmt: skip
         # A half whose other half is known already is added to it.
         while done and levels[done - 1] == level:

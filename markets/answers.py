@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import one_line, two_lines
 from hmesh.markets.vehicle_response import FloatOrArray, best_response, switching_price
 
@@ -385,7 +386,7 @@ def _one_line(
         full, empty = np.empty((2, len(usable_kwh)))
         columns = (whole(each, usable_kwh) for each in (lam, theta))
         bounds = (np.ascontiguousarray(each) for each in (usable_kwh, lower_kwh, upper_kwh))
-        one_line(*columns, *bounds, full, empty)
+        over_rows(one_line, *columns, *bounds, full, empty)
         return full, empty, np.broadcast_to(1.0 / np.asarray(theta), usable_kwh.shape)
     return (
         _price_at_bound(lam, theta, usable_kwh, upper_kwh),
@@ -418,12 +419,14 @@ def _two_lines(
 ) -> Answers:
     """Return the answers of batteries with losses."""
     if isinstance(usable_kwh, np.ndarray) and compiled_for(len(usable_kwh)):
-        lines = np.empty((3, 2 * len(usable_kwh)))
+        count = len(usable_kwh)
+        lines = np.empty((3, 2 * count))
         given = (
             lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
         )  # fmt: skip
-        if two_lines(*(whole(each, usable_kwh) for each in given), *lines):
-            return Answers(saturated_kwh, lines[0], lines[1], lines[2], len(usable_kwh))
+        room = (*lines[:, :count], *lines[:, count:])
+        if all(over_rows(two_lines, *(whole(each, usable_kwh) for each in given), *room)):
+            return Answers(saturated_kwh, lines[0], lines[1], lines[2], count)
     value = np.asarray(lam - np.multiply(theta, usable_kwh))
     count = len(value)
     full, empty, slope = np.empty((3, 2 * count))

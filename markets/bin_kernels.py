@@ -12,87 +12,169 @@ from hmesh.environment.compiled import kernel
 type Each = NDArray[np.float64]
 
 
-@kernel("f8[]= f8[] b1 f8 f8 i8 i8 i2[]! i8[]! f8[]! f8[]!")
+@kernel("i8 i8 i8 f8[]= f8[]= f8[] f8[] b1 f8 f8 i8 i2[]! i2[]! i8[,,]! f8[,,]! f8[,,]!")
 def count_kinks(
-    prices: Each,
-    slopes: Each,
+    begin: int,
+    end: int,
+    piece: int,
+    starts: Each,
+    ends: Each,
+    starts_slopes: Each,
+    ends_slopes: Each,
     alike: bool,
     low: float,
     per_price: float,
     bins: int,
-    cached: int,
-    places: NDArray[np.int16],
+    starts_places: NDArray[np.int16],
+    ends_places: NDArray[np.int16],
     count: NDArray[np.int64],
-    slope: Each,
-    moment: Each,
+    slope: NDArray[np.float64],
+    moment: NDArray[np.float64],
 ) -> None:
     """Write the bin of every kink, and add up kinks, slopes and slopes times prices by bin.
 
+    Two kinds of kinks are counted side by side, so that none waits for the one before.
+
     Parameters
     ----------
-    prices, slopes : array, shape (n,)
+    begin, end : int
+        The kinks of both kinds that are counted; the first of a piece, and one after the last.
+    piece : int
+        How many kinks a piece has.
+    starts, ends, starts_slopes, ends_slopes : array, shape (n,), (m,)
         The kinks [money/kWh, kWh^2/money].
     alike : bool
         Whether all have one slope.
     low, per_price : float
         Price at which the first bin begins, and bins per price [money/kWh, kWh/money].
-    bins, cached : int
-        How many bins there are, and how many kinks a piece has.
-    places : array of int, shape (n,)
+    bins : int
+        How many bins there are.
+    starts_places, ends_places : array of int, shape (n,), (m,)
         Room for the bin of each, counted from 1; 0 below the first edge.
-    count, slope, moment : array, shape (bins + 2,)
-        Sums, which are 0 at first.
+    count, slope, moment : array, shape (2, pieces, bins + 2)
+        Sums of each piece, which are 0 at first.
     """
     offset = 1.0 - low * per_price
     most = bins + 1.0
-    held_count = np.empty(bins + 2, np.int64)
-    held_slope, held_moment = np.empty(bins + 2), np.empty(bins + 2)
-    for start in range(0, len(prices), cached):
-        held_count[:] = 0
-        held_slope[:] = 0.0
-        held_moment[:] = 0.0
-        for k in range(start, min(start + cached, len(prices))):
-            price = prices[k]
-            place = price * per_price + offset
-            place = place if place > 0.0 else 0.0
-            place = place if place < most else most
-            held = np.int64(place)
-            places[k] = held
-            held_count[held] += 1
-            if alike:
-                held_moment[held] += price
+    for first in range(begin, end, piece):
+        last = min(first + piece, end)
+        number = first // piece
+        # Of slices Numba knows that no index is below 0.
+        one, other = starts[first:last], ends[first:last]
+        one_slope, other_slope = starts_slopes[first:last], ends_slopes[first:last]
+        one_place, other_place = starts_places[first:last], ends_places[first:last]
+        one_count, other_count = count[0, number], count[1, number]
+        one_sum, other_sum = slope[0, number], slope[1, number]
+        one_moment, other_moment = moment[0, number], moment[1, number]
+        together = min(len(one), len(other))
+        for k in range(max(len(one), len(other))):
+            if k < together:
+                price, second = one[k], other[k]
+                place = price * per_price + offset
+                place = place if place > 0.0 else 0.0
+                place = place if place < most else most
+                held = np.uint32(np.int32(place))
+                place = second * per_price + offset
+                place = place if place > 0.0 else 0.0
+                place = place if place < most else most
+                second_held = np.uint32(np.int32(place))
+                one_place[k], other_place[k] = held, second_held
+                one_count[held] += 1
+                other_count[second_held] += 1
+                if alike:
+                    one_moment[held] += price
+                    other_moment[second_held] += second
+                else:
+                    one_sum[held] += one_slope[k]
+                    one_moment[held] += one_slope[k] * price
+                    other_sum[second_held] += other_slope[k]
+                    other_moment[second_held] += other_slope[k] * second
+            elif k < len(one):
+                price = one[k]
+                place = price * per_price + offset
+                place = place if place > 0.0 else 0.0
+                place = place if place < most else most
+                held = np.uint32(np.int32(place))
+                one_place[k] = held
+                one_count[held] += 1
+                one_sum[held] += 0.0 if alike else one_slope[k]
+                one_moment[held] += price if alike else one_slope[k] * price
             else:
-                held_slope[held] += slopes[k]
-                held_moment[held] += slopes[k] * price
-        for each in range(bins + 2):
-            count[each] += held_count[each]
-            if alike:
-                slope[each] += held_count[each] * slopes[0]
-                moment[each] += held_moment[each] * slopes[0]
-            else:
-                slope[each] += held_slope[each]
-                moment[each] += held_moment[each]
+                price = other[k]
+                place = price * per_price + offset
+                place = place if place > 0.0 else 0.0
+                place = place if place < most else most
+                held = np.uint32(np.int32(place))
+                other_place[k] = held
+                other_count[held] += 1
+                other_sum[held] += 0.0 if alike else other_slope[k]
+                other_moment[held] += price if alike else other_slope[k] * price
+        if alike:
+            for side in range(2):
+                of_all = 0.0
+                if side == 0 and len(one) > 0:
+                    of_all = one_slope[0]
+                if side == 1 and len(other) > 0:
+                    of_all = other_slope[0]
+                for k in range(bins + 2):
+                    slope[side, number, k] = count[side, number, k] * of_all
+                    moment[side, number, k] *= of_all
 
 
-@kernel("i2[]= i8 i8 f8[]= f8[] f8[]! f8[]!")
+@kernel("i8 i8 i8 i2[]= i8 i8 f8[]= f8[] i8[]= f8[]! f8[]!")
 def take_kinks(
+    begin: int,
+    end: int,
+    piece: int,
     places: NDArray[np.int16],
     first: int,
     last: int,
     prices: Each,
     slopes: Each,
+    filled: NDArray[np.int64],
     taken: Each,
     taken_slopes: Each,
-) -> int:
-    """Write the kinks of the bins above an edge up to another; return how many they are.
+) -> None:
+    """Write the kinks of the bins above an edge up to another.
 
-    There is room for one more than they are: each is written, and kept where it is one of them.
+    Parameters
+    ----------
+    begin, end, piece : int
+        The kinks that are looked at, and how many a piece has, as in `count_kinks`.
+    places : array of int, shape (n,)
+        The bin of each.
+    first, last : int
+        The edges.
+    prices, slopes : array, shape (n,)
+        The kinks [money/kWh, kWh^2/money].
+    filled : array of int, shape (pieces + 1,)
+        Where those of each piece begin in what is written, and where the last ones end.
+    taken, taken_slopes : array, shape (taken,) or (0,)
+        Room for them; none for slopes that are alike.
     """
-    at = 0
-    for k in range(len(places)):
-        taken[at], taken_slopes[at] = prices[k], slopes[k]
-        at += 1 if (places[k] > first) & (places[k] <= last) else 0
-    return at
+    for start in range(begin, end, piece):
+        stop = min(start + piece, end)
+        number = start // piece
+        at, full = filled[number], filled[number + 1]
+        if at == full:
+            continue
+        place, price, slope = places[start:stop], prices[start:stop], slopes[start:stop]
+        room = taken[at:full]
+        here = np.uint64(0)
+        # Each is written, and kept where it is one of them; the last one ends it.
+        for k in range(len(place)):
+            room[here] = price[k]
+            here += np.uint64((place[k] > first) & (place[k] <= last))
+            if here == len(room):
+                break
+        if len(taken_slopes) > 0:
+            steep = taken_slopes[at:full]
+            here = np.uint64(0)
+            for k in range(len(place)):
+                steep[here] = slope[k]
+                here += np.uint64((place[k] > first) & (place[k] <= last))
+                if here == len(steep):
+                    break
 
 
 @kernel("i8[] f8[] i8 i8[]! f8[]! i8[]!")
@@ -122,10 +204,18 @@ def merge_kinks(
     int
         How many prices there are; -1 where hardly any comes twice.
     """
-    size = 16
-    while size < 2 * len(prices):
-        size *= 2
-    table = np.full(size, -1, np.int32)
+
+    def mixed(price: int) -> int:
+        # Both halves, each times a number so small that nothing overflows.
+        both = ((price >> 32) & 0x7FFFFFFF) * 0x45D9F3B ^ (price & 0xFFFFFFFF) * 0x2C1B3C6D
+        return both ^ (both >> 27)
+
+    most = 1024
+    while most < 2 * len(prices):
+        most *= 8
+    # As much of the table is used as it holds prices, so that a short one stays in the cache.
+    table, size = np.empty(most, np.int32), 1024
+    table[:size] = -1
     mask = size - 1
     # A sample first: where nearly all differ, there is nothing to merge.
     stride = max(len(prices) // some, 1)
@@ -136,9 +226,7 @@ def merge_kinks(
             price = prices[k]
             looked += 1
             if at < 0 or price != last:
-                # Both halves, each times a number so small that nothing overflows.
-                mixed = ((price >> 32) & 0x7FFFFFFF) * 0x45D9F3B ^ (price & 0xFFFFFFFF) * 0x2C1B3C6D
-                slot = (mixed ^ (mixed >> 27)) & mask
+                slot = mixed(price) & mask
                 at = table[slot]
                 while at >= 0 and merged[at] != price:
                     slot = (slot + 1) & mask
@@ -148,13 +236,22 @@ def merge_kinks(
                     found += 1
                     table[slot] = at
                     merged[at], merged_slope[at], merged_count[at] = price, 0.0, 0
+                    if 2 * found > size:
+                        size *= 8
+                        table[:size] = -1
+                        mask = size - 1
+                        for known in range(found):
+                            slot = mixed(merged[known]) & mask
+                            while table[slot] >= 0:
+                                slot = (slot + 1) & mask
+                            table[slot] = known
                 last = price
             merged_slope[at] += slopes[k]
             merged_count[at] += 1
         if 10 * found > 9 * looked:
             return -1
         if sample == 0:
-            table[:] = -1
+            table[:size] = -1
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
+from hmesh.environment.row_threads import at_once
 from hmesh.markets.answers import Answers
 from hmesh.markets.bin_kernels import merge_kinks
 from hmesh.markets.curve_kernels import lines_of_kinks, order_kinks, sorted_kinks
@@ -289,7 +290,9 @@ def bends_of_block(answers: Answers) -> Bends:
 
 def _joined(answers: Answers, lowest_price: float, highest_price: float) -> Bends:
     """Return what bends a demand whose lines are known block by block."""
-    blocks = [each if isinstance(each, Bends) else bends_of_block(each) for each in answers.parts]
+    blocks = at_once(
+        answers.parts, lambda each: each if isinstance(each, Bends) else bends_of_block(each)
+    )
 
     def column(name: str) -> NDArray[np.float64]:
         return np.concatenate([getattr(block, name) for block in blocks])

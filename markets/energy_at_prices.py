@@ -4,7 +4,7 @@ An aggregator of a million vehicles looks at some thousands of them at a time, a
 all prices together. Answers that it has not looked at yet need no memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,21 +64,37 @@ def answers_of_rows(
     answers: Sequence[Answer] | NDArray[np.float64], rows: Rows
 ) -> NDArray[np.float64]:
     """Return what some of a population answer to several prices, shape (prices, n) [kWh]."""
+    return answers_by_rows(answers)(rows)
+
+
+def answers_by_rows(
+    answers: Sequence[Answer] | NDArray[np.float64],
+) -> Callable[[Rows], NDArray[np.float64]]:
+    """Return what looks up what some of a population answer, as of `answers_of_rows`."""
     if isinstance(answers, np.ndarray):
-        return np.ascontiguousarray(answers[:, rows])
+        table = answers
+        return lambda rows: np.ascontiguousarray(table[:, rows])
     first = answers[0]
     alike = [each for each in answers if isinstance(each, EnergyAtPrice) and each.as_of(first)]
     if len(alike) < len(answers) or not isinstance(first, EnergyAtPrice):
-        return np.array([np.asarray(each)[rows] for each in answers])
-    prices = np.array([each.price for each in alike])
-    columns = [
-        each[rows] if isinstance(each, np.ndarray) and each.ndim else each
-        for each in first.columns
-    ]  # fmt: skip
-    usable = np.asarray(columns[2])
-    lossless = is_one(columns[5]) and is_one(columns[6])
-    if lossless and compiled_for(len(prices) * len(usable)):
-        energy = np.empty((len(prices), len(usable)))
-        respond_to_prices(prices, *(whole(each, usable) for each in columns[:5]), energy)
-        return energy
-    return np.array([best_response(float(price), *columns) for price in prices])
+        return lambda rows: np.array([np.asarray(each)[rows] for each in answers])
+    prices, every = np.array([each.price for each in alike]), first.columns
+    lossless = is_one(every[5]) and is_one(every[6])
+
+    def of_some(rows: Rows) -> NDArray[np.float64]:
+        columns = [
+            each[rows] if isinstance(each, np.ndarray) and each.ndim else each for each in every
+        ]
+        usable = np.asarray(columns[2])
+        if (lossless or _lossless(columns)) and compiled_for(len(prices) * len(usable)):
+            energy = np.empty((len(prices), len(usable)))
+            respond_to_prices(prices, *(whole(each, usable) for each in columns[:5]), energy)
+            return energy
+        return np.array([best_response(float(price), *columns) for price in prices])
+
+    return of_some
+
+
+def _lossless(columns: Sequence[FloatOrArray]) -> bool:
+    """Return whether some batteries all have no losses, others of their column having some."""
+    return is_one(columns[5]) and is_one(columns[6])

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for, whole
+from hmesh.environment.row_threads import at_once
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
-from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice, answers_of_rows
+from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice, answers_by_rows, answers_of_rows
 from hmesh.markets.heard_answers import HeardAnswers, HiddenLines, hidden_lines, rows_of_column
 from hmesh.markets.learn_kernels import DONE, learn_lines
 from hmesh.markets.price_search import ends_first
@@ -261,14 +262,18 @@ def _by_kernel(
     unexplained, two, unknown = np.empty((3, count), dtype=np.bool_)
     states = [whole(each, full) for each in plugs]
     columns = (full, empty, slope, taken, unexplained, inelastic, two, unknown, *batteries)
-    below = above = 0.0
-    # Some vehicles at a time, whose answers stay in the processor's cache.
-    for start in range(0, count, LOOKED_AT):
+    look = answers_by_rows(answers)
+
+    def learn(start: int) -> tuple[int, float, float]:
         here = slice(start, start + LOOKED_AT)
-        what, from_price, to_price = learn_lines(
-            prices, answers_of_rows(answers, here), *(each[here] for each in states), AGREEMENT,
+        return learn_lines(
+            prices, look(here), *(each[here] for each in states), AGREEMENT,
             *(each[here] for each in columns),
         )  # fmt: skip
+
+    below = above = 0.0
+    # Some vehicles at a time, whose answers stay in the processor's cache.
+    for what, from_price, to_price in at_once(range(0, count, LOOKED_AT), learn):
         if what != DONE:
             return None, HiddenLines(np.empty(0, dtype=np.intp))
         # The first of the widest gaps.

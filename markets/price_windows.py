@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
+from hmesh.environment.row_threads import PIECE_ROWS, over_pieces, pieces_of
 from hmesh.markets.bin_kernels import best_bins, count_kinks, take_kinks
 from hmesh.markets.demand_curve import Bends
 from hmesh.markets.generation_cost import GenerationCost
@@ -24,7 +25,6 @@ BINS = 512
 SAMPLES = 128
 FEW_KINKS = 5000
 ROUNDING = 1e-11
-CACHED = 2**15
 # Prices that are compared with all bins at once, in arrays that stay in the processor's cache.
 ROWS = 16
 
@@ -45,8 +45,8 @@ class DemandBins:
         Slope that the demand has at least everywhere in a bin [kWh^2/money].
     starts_bin, ends_bin : array of int
         Bin of every kink, counted from 1; 0 below the first edge.
-    starts_count, ends_count : array of int, shape (bins + 2,)
-        How many kinks there are in each.
+    starts_by_piece, ends_by_piece : array of int, shape (pieces, bins + 2), or None
+        How many kinks of each piece there are in each, where a kernel has counted.
     jumps_bin : array of int
         Likewise of every jump, exactly: the demand has fallen at the edge that ends its bin, and
         at no edge before.
@@ -60,8 +60,8 @@ class DemandBins:
     gentlest: NDArray[np.float64]
     starts_bin: NDArray[np.int16]
     ends_bin: NDArray[np.int16]
-    starts_count: NDArray[np.int64]
-    ends_count: NDArray[np.int64]
+    starts_by_piece: NDArray[np.int64] | None
+    ends_by_piece: NDArray[np.int64] | None
     jumps_bin: NDArray[np.intp]
 
     @property
@@ -73,9 +73,9 @@ class DemandBins:
         """Return the bends between two edges."""
         bends = self.bends
         starts = _taken(
-            bends.starts, bends.starts_slope, self.starts_bin, self.starts_count, first, last
+            bends.starts, bends.starts_slope, self.starts_bin, self.starts_by_piece, first, last
         )
-        ends = _taken(bends.ends, bends.ends_slope, self.ends_bin, self.ends_count, first, last)
+        ends = _taken(bends.ends, bends.ends_slope, self.ends_bin, self.ends_by_piece, first, last)
         started, ended = bends.starts_count, bends.ends_count
         jumps = np.flatnonzero((self.jumps_bin > first) & (self.jumps_bin <= last))
         return Bends(
@@ -98,21 +98,32 @@ def _taken(
     prices: NDArray[np.float64],
     slopes: NDArray[np.float64],
     places: NDArray[np.int16],
-    count: NDArray[np.int64],
+    by_piece: NDArray[np.int64] | None,
     first: int,
     last: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return prices and slopes of the kinks between two edges."""
-    if not compiled_for(len(prices)):
+    # One slope of all stays one.
+    alike = _alike(slopes)
+    if by_piece is None:
         chosen = _between(places, first, last)
-        return prices[chosen], slopes[chosen]
-    # Of merged kinks there may be fewer.
-    most = min(int(count[first + 1 : last + 1].sum()), len(prices))
-    taken, taken_slopes = np.empty((2, most + 1))
-    found = take_kinks(
-        places, first, last, np.ascontiguousarray(prices), slopes, taken, taken_slopes
+        taken_slopes = np.broadcast_to(slopes[0], len(chosen)) if alike else slopes[chosen]
+        return prices[chosen], taken_slopes
+    filled = np.concatenate(([0], np.cumsum(by_piece[:, first + 1 : last + 1].sum(axis=1))))
+    most = int(filled[-1])
+    taken, steep = np.empty(most), np.empty(0 if alike else most)
+    over_pieces(
+        len(prices),
+        lambda *some: take_kinks(
+            *some, PIECE_ROWS, places, first, last, prices, slopes, filled, taken, steep
+        ),
     )
-    return taken[:found], taken_slopes[:found]
+    return taken, np.broadcast_to(slopes[0], most) if alike else steep
+
+
+def _alike(slopes: NDArray[np.float64]) -> bool:
+    """Return whether all batteries share one slope, which need not be summed one by one."""
+    return len(slopes) > 0 and slopes.strides == (0,)
 
 
 def _between(places: NDArray[np.int16], first: int, last: int) -> NDArray[np.intp]:
@@ -123,8 +134,12 @@ def _between(places: NDArray[np.int16], first: int, last: int) -> NDArray[np.int
 def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
     """Count the kinks and jumps of a community into bins of equal width."""
     edges = np.linspace(bends.low, bends.high, bins + 1)
-    started = _counted(bends, bends.starts, bends.starts_slope, bends.starts_count, bins)
-    ended = _counted(bends, bends.ends, bends.ends_slope, bends.ends_count, bins)
+    merged = bends.starts_count is not None or bends.ends_count is not None
+    if not merged and compiled_for(len(bends.starts) + len(bends.ends)):
+        started, ended = _counted_by_kernel(bends, bins)
+    else:
+        started = _counted(bends, bends.starts, bends.starts_slope, bends.starts_count, bins)
+        ended = _counted(bends, bends.ends, bends.ends_slope, bends.ends_count, bins)
     slope = bends.slope + np.cumsum(started.slope - ended.slope)
     intercept = bends.intercept + np.cumsum(started.moment - ended.moment)[:-1]
     # A kink may be counted on either side of an edge that it is next to, a jump may not.
@@ -140,8 +155,8 @@ def demand_bins(bends: Bends, bins: int = BINS) -> DemandBins:
         np.maximum(slope[:-2] - ended.slope[1:-1], 0.0) * (1.0 - ROUNDING),
         started.place,
         ended.place,
-        started.count,
-        ended.count,
+        started.by_piece,
+        ended.by_piece,
         jumps_bin,
     )
 
@@ -154,6 +169,7 @@ class _Counted:
     count: NDArray[np.int64]
     slope: NDArray[np.float64]
     moment: NDArray[np.float64]
+    by_piece: NDArray[np.int64] | None = None
 
 
 def _counted(
@@ -168,25 +184,9 @@ def _counted(
     places = np.empty(len(prices), dtype=np.int16)
     count = np.zeros(bins + 2, dtype=np.int64)
     slope, moment = np.zeros((2, bins + 2))
-    # All batteries alike share one slope, which need not be summed one by one.
-    alike = len(slopes) > 0 and slopes.strides == (0,)
-    if counts is None and compiled_for(len(prices)):
-        count_kinks(
-            np.ascontiguousarray(prices),
-            slopes,
-            alike,
-            bends.low,
-            per_price,
-            bins,
-            CACHED,
-            places,
-            count,
-            slope,
-            moment,
-        )
-        return _Counted(places, count, slope, moment)
-    for start in range(0, len(prices), CACHED):
-        piece = slice(start, start + CACHED)
+    alike = _alike(slopes)
+    for start in range(0, len(prices), PIECE_ROWS):
+        piece = slice(start, start + PIECE_ROWS)
         price = prices[piece]
         place = price * per_price
         place += 1.0 - bends.low * per_price
@@ -206,6 +206,40 @@ def _counted(
             slope += np.bincount(held, slopes[piece], bins + 2)
             moment += np.bincount(held, slopes[piece] * price, bins + 2)
     return _Counted(places, count, slope, moment)
+
+
+def _counted_by_kernel(bends: Bends, bins: int) -> tuple[_Counted, _Counted]:
+    """Count the kinks at which batteries begin and cease to answer, as `_counted` does."""
+    per_price = bins / (bends.high - bends.low)
+    starts, ends = np.ascontiguousarray(bends.starts), np.ascontiguousarray(bends.ends)
+    slopes = bends.starts_slope, bends.ends_slope
+    kinks = max(len(starts), len(ends))
+    places = np.empty(len(starts), dtype=np.int16), np.empty(len(ends), dtype=np.int16)
+    shape = 2, pieces_of(kinks), bins + 2
+    count = np.zeros(shape, dtype=np.int64)
+    slope, moment = np.zeros(shape), np.zeros(shape)
+    alike = all(_alike(each) or not len(each) for each in slopes)
+    over_pieces(
+        kinks,
+        lambda *some: count_kinks(
+            *some, PIECE_ROWS, starts, ends, *slopes, alike, bends.low, per_price, bins, *places,
+            count, slope, moment,
+        ),
+    )  # fmt: skip
+    slopes_of, moments_of = _in_order(slope), _in_order(moment)
+    started, ended = (
+        _Counted(places[k], count[k].sum(axis=0), slopes_of[k], moments_of[k], count[k])
+        for k in range(2)
+    )
+    return started, ended
+
+
+def _in_order(of_pieces: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sums over pieces, shape (2, bins + 2), added one piece after another."""
+    sums = np.zeros((of_pieces.shape[0], of_pieces.shape[2]))
+    for piece in range(of_pieces.shape[1]):
+        sums += of_pieces[:, piece]
+    return sums
 
 
 def narrowed(

@@ -1,10 +1,13 @@
 """The best response of a battery to a price: how much it buys or sells."""
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import respond_lossless, respond_with_losses
 
 type FloatOrArray = float | NDArray[np.float64]
@@ -103,9 +106,10 @@ def _by_kernel(
     energy = np.empty(len(usable_kwh))
     if lossless:
         contiguous = (np.ascontiguousarray(each) for each in columns[2:5])
-        respond_lossless(price, *columns[:2], *contiguous, energy)
+        over_rows(partial(respond_lossless, price), *columns[:2], *contiguous, energy)
         return energy
-    return energy if respond_with_losses(price, *columns, energy) else None
+    known = over_rows(partial(respond_with_losses, price), *columns, energy)
+    return energy if all(known) else None
 
 
 def _lossless(

@@ -81,6 +81,7 @@ def draw_plots(
         figure has no room in the size asked for, or the folder cannot be written. No figure is
         changed then.
     """
+    from hmesh.runs.audits.sound_results import of_sound_results
     from hmesh.runs.pictures.chart_figure import picture_of
     from hmesh.runs.pictures.figure_size import drawn_at
     from hmesh.runs.pictures.run_data import RunData
@@ -88,7 +89,8 @@ def draw_plots(
     form = form or PictureForm()
     only = (only,) if isinstance(only, str) else only
     data = RunData(read_run(directory))
-    pictures = _pictures(data, drawn=anything(data.hours("net_kwh")))
+    with of_sound_results(directory):
+        pictures = _pictures(data, drawn=anything(data.hours("net_kwh")))
     _refuse_unknown(only, [name for name, _ in pictures])
     folder = data.run.directory / FOLDER
     wanted = [
@@ -105,7 +107,7 @@ def draw_plots(
     with locked(data.run.directory), _put_in_place(folder) as new_folder, styled():
         for name, draw, path in wanted:
             try:
-                with drawn_at(form.size_in):
+                with of_sound_results(directory), drawn_at(form.size_in):
                     drawing = picture_of(draw(data))
             except InputError as error:
                 problems += [

@@ -20,7 +20,7 @@ from hmesh.environment import InputError
 from hmesh.environment.safe_files import MOST_JSON_BYTES, sha256
 from hmesh.runs import audit_run, load_scenario, read_run, resume_run, scenario_hash, start_run
 from hmesh.runs.report.write import write_report
-from hmesh.runs.results import run_reader
+from hmesh.runs.results import table_bounds
 from hmesh.runs.results import writer as results
 from hmesh.runs.results.result_tables import TABLES, tables_with
 from hmesh.runs.results.unfinished_run import read_any_run
@@ -355,16 +355,16 @@ def test_a_table_of_another_kind_is_refused_column_by_column(whole: Path, tmp_pa
 
 def test_a_table_that_claims_more_than_memory_is_refused(whole: Path, tmp_path: Path) -> None:
     run = shutil.copytree(whole, tmp_path / "run")
-    table = read_run(whole).table("hours")
-    rows, path = table.slice(0, 1), run / "hours.parquet"
+    table = read_run(whole).table("ledger")
+    rows, path = table.slice(0, 1), run / "ledger.parquet"
     many = pa.concat_tables([rows] * 2**17).combine_chunks()
     with pq.ParquetWriter(path, many.schema) as writer:
         writer.write_table(many)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_reader.os, "sysconf", lambda name: 2**10)
-        with pytest.raises(InputError, match="more than the memory of this machine"):
-            read_run(run).table("hours")
-    assert read_run(run).table("hours", ["step"]).num_rows == 2**17
+        patch.setattr(table_bounds.os, "sysconf", lambda name: 2**10)
+        with pytest.raises(InputError, match=r"0\.125 of the memory of this machine"):
+            read_run(run).table("ledger")
+    assert read_run(run).table("ledger", ["step"]).num_rows == 2**17
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are of POSIX")

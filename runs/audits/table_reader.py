@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.errors import InputError
 from hmesh.runs.results.columns import ResultColumn
 from hmesh.runs.results.result_tables import TABLES, arrow_schema, columns_since
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.results.table_bounds import most_rows, refuse_large, too_many_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,10 +130,19 @@ class TableReader:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        path = run.directory / f"{self.table}.parquet"
         try:
-            file = pq.ParquetFile(run.directory / f"{self.table}.parquet")
+            described = pq.read_metadata(path)
+            refuse_large(path, described, [c.name for c in self._columns], whole=False)
+            file = pq.ParquetFile(path)
         except (OSError, pa.ArrowException) as error:
             raise DamagedTableError(self.table, f"cannot be read: {error}") from None
+        except InputError as error:
+            raise DamagedTableError(self.table, error.problems[0].message) from None
+        most = most_rows(self.table, run.info)
+        if described.num_rows > most:
+            message = f"{described.num_rows:,} rows, {most:,} at most belong there"
+            raise DamagedTableError(self.table, message)
         present, schema = file.schema_arrow, run.info["schema"]
         of_its_schema = {column.name for column in columns_since(self.table, schema)}
         for wanted in arrow_schema(self.table, run.info["time_zone"]):
@@ -161,6 +172,9 @@ class TableReader:
             refuse_disorder(self.table, *lead)
             self._last = {k: rows[k][-1] for k in self._last}
         self._held.append(rows)
+        held = sum(len(part[self._any]) for part in self._held)
+        if message := too_many_rows(held, len(self._columns)):
+            raise DamagedTableError(self.table, message)
         return True
 
     def _decoded(self, column: ResultColumn, values: "pa.Array") -> NDArray[Any]:
@@ -344,12 +358,18 @@ def names_in(run: Run, table: str, column: str) -> list[str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    path = run.directory / f"{table}.parquet"
+    found = dict[str, None]()
     try:
-        read = pq.read_table(run.directory / f"{table}.parquet", columns=[column])
-        chunks = read.column(column).unify_dictionaries().chunks
-    except (OSError, KeyError, pa.ArrowException) as error:
+        refuse_large(path, pq.read_metadata(path), [column], whole=False)
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_PER_BATCH, columns=[column]):
+                found |= dict.fromkeys(batch.column(column).dictionary.to_pylist())
+    except InputError as error:
+        raise DamagedTableError(table, error.problems[0].message) from None
+    except (OSError, KeyError, AttributeError, pa.ArrowException) as error:
         raise DamagedTableError(table, f"column {column} cannot be read: {error}") from None
-    return [name for name in (chunks[0].dictionary.to_pylist() if chunks else []) if name]
+    return [name for name in found if name]
 
 
 def _positions(names: Sequence[str]) -> dict[str, int]:

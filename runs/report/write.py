@@ -11,6 +11,7 @@ from hmesh.environment.extras import require
 from hmesh.environment.safe_files import beside
 from hmesh.runs.audits.audit_report import AuditReport
 from hmesh.runs.audits.run_audit import audit_run, no_progress
+from hmesh.runs.audits.sound_results import of_sound_results
 from hmesh.runs.pictures.plugin_pictures import embedded
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
@@ -74,11 +75,12 @@ def write_report(
     packer, reported, blocks, packed = Packer(), [], [], []
     datas = [RunData(run) for run in runs]
     for name, data in zip(names, datas, strict=True):
-        window = window_of(data, share)
-        thinned = [*_unfinished(data), *thinning(data, window)]
-        report, why_not = _audited(data, audit, progress)
-        packed.append(packer.pack(payload(data, name, window, share)))
-        blocks.append(_block(name, data, thinned, report, why_not))
+        with of_sound_results(data.run.directory):
+            window = window_of(data, share)
+            thinned = [*_unfinished(data), *thinning(data, window)]
+            report, why_not = _audited(data, audit, progress)
+            packed.append(packer.pack(payload(data, name, window, share)))
+            blocks.append(_block(name, data, thinned, report, why_not))
         reported += [*thinned, f"{name}: {report.verdict if report else why_not}"]
     few = len(in_full(datas[0])) == len(datas[0].strategies)
     page = Template(_text("page.html")).substitute(

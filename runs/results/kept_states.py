@@ -11,6 +11,7 @@ from hmesh.runs.results.checkpoint import has_checkpoint, load_checkpoint, save_
 from hmesh.runs.results.names import KEPT_FILES
 from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.results.table_bounds import refuse_large, too_many_rows
 from hmesh.runs.results.writer import ResultsWriter, chained, encoding
 from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 
@@ -161,7 +162,12 @@ def _write_part(run: Run, table: str, number: int, path: Path) -> None:
     else:
         source, group = run.directory / "checkpoint" / "parts" / path.name, 0
     try:
+        columns = [column.name for column in TABLES[table]]
+        refuse_large(source, pq.read_metadata(source), columns, whole=False)
         with pq.ParquetFile(source) as file:
+            held = file.metadata.row_group(group).num_rows
+            if message := too_many_rows(held, len(columns)):
+                raise InputError([Problem(str(source), message)])
             rows = file.read_row_group(group)
     except (OSError, pa.ArrowException, IndexError) as error:
         raise InputError([Problem(str(source), f"cannot be read: {error}")]) from None

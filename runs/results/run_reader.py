@@ -1,7 +1,5 @@
 """The results of a run, read from its folder."""
 
-import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,14 +10,13 @@ from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.safe_files import read_json, refuse_unbounded, sha256
 from hmesh.runs.results.result_tables import TABLES, arrow_schema, columns_since
 from hmesh.runs.results.run_folder import RunFolder, read_folder
+from hmesh.runs.results.table_bounds import most_rows, refuse_large, too_many_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from hmesh.runs.results.hours_of_run import HoursOfRun
 
-_POSIX = hasattr(os, "sysconf")
-_BYTES_PER_VALUE = 8
 _OTHER = "is not what the run wrote: its digest differs"
 
 
@@ -82,7 +79,8 @@ class Run(RunFolder):
         Raises
         ------
         InputError
-            When there is no such table or column, or the file is missing or damaged.
+            When there is no such table or column, the file is missing or damaged, or takes more
+            memory than it may.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -97,9 +95,15 @@ class Run(RunFolder):
             refuse_unbounded(path)
             described = pq.read_metadata(path)
             self._check_columns(path, name, wanted or known, described.schema.to_arrow_schema())
-            if filters is None:
-                _refuse_beyond_memory(path, described.num_rows * len(wanted or known))
-            return pq.read_table(path, columns=known if wanted is None else wanted, filters=filters)
+            most = most_rows(name, self.info)
+            if described.num_rows > most:
+                message = f"holds {described.num_rows:,} rows"
+                raise InputError([Problem(str(path), message, f"at most {most:,}")])
+            every = filters is None
+            refuse_large(path, described, known if wanted is None else wanted, whole=every)
+            if every:
+                return pq.read_table(path, columns=known if wanted is None else wanted)
+            return rows_that_pass(path, known if wanted is None else wanted, filters)
         except FileNotFoundError:
             raise InputError([Problem(str(path), "is missing")]) from None
         except (OSError, pa.ArrowException) as error:
@@ -174,15 +178,27 @@ def read_run(directory: Path | str) -> Run:
     return Run(folder.directory, folder.info)
 
 
-def _refuse_beyond_memory(path: Path, values: int) -> None:
-    """Refuse a table of more values than the memory of this machine holds.
+def rows_that_pass(path: Path, columns: Sequence[str], filters: Any) -> "pa.Table":
+    """Return those rows of a file that pass filters, as pyarrow takes them, in their order.
 
-    A file of a few bytes may say that it holds as many as it likes, all of them the same.
+    Raises
+    ------
+    InputError
+        When they are more than a table may have that is held as a whole.
     """
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if _POSIX else math.inf
-    if values * _BYTES_PER_VALUE > memory_bytes:
-        message = f"holds {values:,} values, more than the memory of this machine"
-        raise InputError([Problem(str(path), message)])
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+
+    asked = {"columns": list(columns), "filter": pq.filters_to_expression(filters)}
+    reader = ds.dataset(path, format="parquet").scanner(**asked).to_reader()
+    batches, rows = [], 0
+    for batch in reader:
+        rows += batch.num_rows
+        if message := too_many_rows(rows, len(columns)):
+            raise InputError([Problem(str(path), message)])
+        batches.append(batch)
+    return pa.Table.from_batches(batches, reader.schema)
 
 
 def _refuse_unknown(place: str, what: str, names: Sequence[str], known: Sequence[str]) -> None:

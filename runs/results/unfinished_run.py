@@ -11,7 +11,8 @@ from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.restored_state import restore_simulation
 from hmesh.runs.results.result_tables import TABLES, arrow_schema
 from hmesh.runs.results.resuming import resume_command, state_of
-from hmesh.runs.results.run_reader import Run, read_run
+from hmesh.runs.results.run_reader import Run, read_run, rows_that_pass
+from hmesh.runs.results.table_bounds import too_many_rows
 from hmesh.runs.results.writer import ResultsWriter
 from hmesh.runs.scenarios.scenario import Scenario
 
@@ -74,10 +75,17 @@ class UnfinishedRun(Run):
         rest = buffer.arrow(schema)
         if filters is not None:
             rest = rest.filter(pq.filters_to_expression(filters))
-        parts = [
-            pq.read_table(path, columns=wanted, filters=filters)
-            for path in self.writer.parts_until(name, held["parts"])
-        ]
+        parts, rows = [], rest.num_rows
+        for path in self.writer.parts_until(name, held["parts"]):
+            whole = filters is None
+            rows += pq.read_metadata(path).num_rows if whole else 0
+            if not whole:
+                parts.append(rows_that_pass(path, wanted, filters))
+                rows += parts[-1].num_rows
+            if message := too_many_rows(rows, len(wanted)):
+                raise InputError([Problem(str(path), message)])
+            if whole:
+                parts.append(pq.read_table(path, columns=wanted))
         return pa.concat_tables([*parts, rest.select(wanted)]).unify_dictionaries()
 
 

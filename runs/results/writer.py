@@ -27,6 +27,7 @@ from hmesh.runs.results.result_tables import TABLES, arrow_schema, tables_of
 from hmesh.runs.results.road_lines import ROADS_FILE
 from hmesh.runs.results.run_folder import RunFolder, read_folder, statements
 from hmesh.runs.results.run_plugins import changed_plugins
+from hmesh.runs.results.table_bounds import refuse_large_part
 from hmesh.runs.results.versions import resumed_with, versions_now
 
 if TYPE_CHECKING:
@@ -230,6 +231,10 @@ class ResultsWriter:
             if not isinstance(digest, str) or digest != _digest_of(self.parts_until(table, parts)):
                 message = f"the rows of {table} written so far are damaged"
                 problems.append(not_resumable(self._parts_folder, message))
+            else:
+                # Who repairs digests may have put parts there that fill the memory.
+                for part in self.parts_until(table, parts):
+                    refuse_large_part(part)
             self._parts[table], self._digests[table] = parts, digest
         if problems:
             raise InputError([problem for error in problems for problem in error.problems])

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
+from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import pay_for_exchange
 from hmesh.runs.world.member_payments import Each, ExchangePayments, MemberPayments
 
@@ -54,10 +55,14 @@ class KindAccounts:
         if (
             isinstance(payments, ExchangePayments)
             and self.account_of is None
+            and isinstance(payments.rows, np.ndarray)
             and compiled_for(len(payments.exchange_kwh))
         ):
-            sums = (self.year[name] for name in FLOWS)
-            pay_for_exchange(payments.rows, payments.exchange_kwh, payments.price, *sums)
+            sums, price = [self.year[name] for name in FLOWS], payments.price
+            over_rows(
+                lambda rows, exchange: pay_for_exchange(rows, exchange, price, *sums),
+                payments.rows, payments.exchange_kwh,
+            )  # fmt: skip
             return
         for name in FLOWS:
             values = getattr(payments, name)

@@ -1,6 +1,7 @@
 """Storage that moves: the vehicles of one strategy's world, and what they exchange in a step."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hmesh.environment.compiled import compiled_for
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.parked_kernel import exchange_of_some
 from hmesh.environment.plug_traffic import PlugTraffic
+from hmesh.environment.row_threads import over_rows
 from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
 from hmesh.runs.schemes.vehicles.departures import Departing, departing_of
@@ -237,7 +239,7 @@ class VehicleSharing(Scheme):
             return self.exchange_kwh()[rows]
         exchange = np.zeros(len(rows))
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
-            exchange_of_some(parked.rows, energy, rows, exchange)
+            over_rows(partial(exchange_of_some, parked.rows, energy), rows, exchange)
         return exchange
 
     def session_kwh(self) -> NDArray[np.float64]:
