@@ -134,7 +134,7 @@ class Moving:
         return Stays(owner, where, begins, ends, arrives, nights, kms)
 
     def before_each(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what a vehicle's trips ahead of each add up to, whoever else drives.
+        """Return what a vehicle's trips ahead of each add up to, the same whatever others drive.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""A run whose vehicles workers hold gives the bits of one that holds them all, whoever is lost."""
+"""A run whose vehicles workers hold gives the bits of one that holds them all, losses included."""
 
 import json
 import re
@@ -221,6 +221,7 @@ def test_without_dask_it_is_reported_what_to_install(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_nobody_answers_for_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1"):
         run(tmp_path / "new", {}, scheduler="tcp://127.0.0.1:1")

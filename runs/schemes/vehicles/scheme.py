@@ -32,7 +32,7 @@ SCHEME = SchemeDescriptor(
     ),
     section=".section:Vehicles",
     description="electric vehicles, none if left out",
-    step=".step:sharing_of",
+    step=".new_vehicles:new_vehicles",
     figure="ev_bill",
     tables=".tables:TABLES",
     tables_on_request=".tables:ON_REQUEST",

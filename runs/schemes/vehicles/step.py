@@ -397,15 +397,6 @@ class VehicleSharing(Scheme):
             raise InputError([Problem("community", message)])
 
 
-def sharing_of(simulation: "Simulation") -> VehicleSharing:
-    """Return new vehicles of a world, which holds them itself unless the run is spread."""
-    if simulation.setting.spread is None:
-        return VehicleSharing(simulation)
-    from hmesh.runs.schemes.vehicles.spread_vehicles import SpreadVehicles
-
-    return SpreadVehicles(simulation)
-
-
 def vehicles_of(simulation: "Simulation") -> VehicleSharing:
     """Return the vehicles of a world."""
     vehicles = simulation.schemes["vehicles"]
