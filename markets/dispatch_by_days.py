@@ -27,6 +27,7 @@ from hmesh.markets.house_dispatch import (
 )
 from hmesh.markets.house_programme import HouseProgramme, Stored, burning
 from hmesh.markets.known_days import KnownDays, SolvedDays
+from hmesh.markets.relaxed_programme import RelaxedProgramme
 
 # Days relaxed in one programme: HiGHS is slower on very many of them and on each alone.
 DAYS_AT_ONCE = 14
@@ -184,10 +185,76 @@ def _furthest_open(binary: Series, fractional: NDArray[np.bool_]) -> int | None:
     return int(np.argmin(np.where(fractional, np.abs(binary - 0.5), np.inf)))
 
 
-def _batches(parts: Sequence[Part]) -> list[Sequence[Part]]:
-    """Return parts of days in batches for one programme each."""
-    rows = np.array_split(np.arange(len(parts)), max(1, -(-len(parts) // DAYS_AT_ONCE)))
-    return [[parts[k] for k in some.tolist()] for some in rows if len(some)]
+def _rounds(parts: Sequence[Part]) -> list[dict[int, Part]]:
+    """Return parts in rounds of at most one of each day, by their days."""
+    rounds: list[dict[int, Part]] = []
+    for part in parts:
+        for each in rounds:
+            if part.day not in each:
+                each[part.day] = part
+                break
+        else:
+            rounds.append({part.day: part})
+    return rounds
+
+
+class _Batch:
+    """Some days in one programme, relaxed again and again.
+
+    Days have nothing to do with each other, so that what one has set changes nothing for another.
+
+    Parameters
+    ----------
+    days : array of int
+        The days.
+    programme : HouseProgramme
+        Their programme.
+    """
+
+    def __init__(self, days: NDArray[np.intp], programme: HouseProgramme) -> None:
+        self.place = {day: k for k, day in enumerate(days.tolist())}
+        self.programme, self.relaxed = programme, RelaxedProgramme(programme)
+        self.binary = programme.choices_by_day()
+
+    def relax(self, parts: Sequence[Part]) -> list["RelaxedPart[_Solved]"]:
+        """Return the relaxations of parts, a day at most once.
+
+        Raises
+        ------
+        InputError
+            If they have no solution together.
+        """
+        settings = {
+            int(self.binary[self.place[part.day]][variable]): value
+            for part in parts
+            for variable, value in part.settings
+        }
+        programme, x = self.programme, self.relaxed.solve(settings)
+        if x is None:
+            raise programme.why_not(self.relaxed.message)
+        fractional, cost = programme.fractional(x), programme.cost_by_day(x)
+        each, found = _by_day(programme, x), []
+        for part in parts:
+            k = self.place[part.day]
+            columns = self.binary[k]
+            open_variable = _furthest_open(x[columns], fractional[columns])
+            found.append(RelaxedPart(part, float(cost[k]), open_variable, each[k]))
+        return found
+
+    def those_with_a_solution(self, parts: Sequence[Part]) -> list["RelaxedPart[_Solved]"]:
+        """Return the relaxations of parts, of those that have a solution."""
+        found: list[RelaxedPart[_Solved]] = []
+        for some in _rounds([part for part in parts if part.day in self.place]):
+            try:
+                found += self.relax(list(some.values()))
+            except InputError:
+                # A setting may leave no solution, and that of one day none for all.
+                for part in some.values():
+                    try:
+                        found += self.relax([part])
+                    except InputError:
+                        continue
+        return found
 
 
 class _Days:
@@ -254,12 +321,19 @@ class _Days:
         if self.memory is not None:
             todo = self.memory.reuse(midnights, self.prices, solved, todo, self.first)
         solvable: list[RelaxedPart[_Solved]] = []
-        for some in _batches([Part(int(day)) for day in todo]):
-            solvable += self._relax(some, midnight_kwh)
+        batches = [
+            _Batch(some, self._programme(some, midnight_kwh))
+            for some in np.array_split(todo, max(1, -(-len(todo) // DAYS_AT_ONCE)))
+            if len(some)
+        ]
+        for batch in batches:
+            solvable += batch.relax([Part(day) for day in batch.place])
         self._write(solved, [each for each in solvable if each.open_variable is None])
         searched = branch_on_days(
             [each for each in solvable if each.open_variable is not None],
-            lambda parts: self._relaxed_parts(parts, midnight_kwh),
+            lambda parts: [
+                each for batch in batches for each in batch.those_with_a_solution(parts)
+            ],
             DAY_GAP,
         )
         for day, search in searched.items():
@@ -271,41 +345,6 @@ class _Days:
         if self.memory is not None:
             self.memory.keep(midnights, self.prices, solved)
         return solved
-
-    def _relaxed_parts(
-        self, parts: Sequence[Part], midnight_kwh: Series | None
-    ) -> list["RelaxedPart[_Solved]"]:
-        """Return the relaxations of parts of days, of those that have a solution."""
-        found = []
-        for some in _batches(parts):
-            try:
-                found += self._relax(some, midnight_kwh)
-            except InputError:
-                # A setting may leave no solution, and that of one day none for all.
-                for part in some:
-                    try:
-                        found += self._relax([part], midnight_kwh)
-                    except InputError:
-                        continue
-        return found
-
-    def _relax(
-        self, parts: Sequence[Part], midnight_kwh: Series | None
-    ) -> list["RelaxedPart[_Solved]"]:
-        """Solve parts of days in one linear programme."""
-        programme = self._programme(np.array([part.day for part in parts]), midnight_kwh)
-        binary = programme.choices_by_day()
-        for part, columns in zip(parts, binary, strict=True):
-            for variable, value in part.settings:
-                programme.fix(columns[[variable]], value)
-        x = programme.solution(DAY_GAP, relaxed=True).x
-        fractional = programme.fractional(x)
-        return [
-            RelaxedPart(part, cost, _furthest_open(x[columns], fractional[columns]), each)
-            for part, columns, cost, each in zip(
-                parts, binary, programme.cost_by_day(x).tolist(), _by_day(programme, x), strict=True
-            )
-        ]
 
     def _search_alone(self, solved: SolvedDays, day: int, midnight_kwh: Series | None) -> None:
         """Let a general search solve a day of many parts."""

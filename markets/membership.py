@@ -33,7 +33,7 @@ def expected_savings(saved: Array, takes_part: NDArray[np.bool_], kind: NDArray[
     """
     count = np.bincount(kind, takes_part)
     total = np.bincount(kind, np.where(takes_part, saved, 0.0))
-    mean = np.divide(total, count, out=np.zeros_like(total), where=count > 0.0)
+    mean = np.divide(total, count, out=np.zeros(len(total)), where=count > 0.0)
     return np.where(takes_part, saved, mean[kind])
 
 
@@ -65,7 +65,7 @@ def savings_beside_others(
         mine = takes_part == there
         count = np.bincount(kind, mine, kinds)
         total = np.bincount(kind, np.where(mine, gain, 0.0), kinds)
-        mean = np.divide(total, count, out=np.zeros_like(total), where=count > 0.0)
+        mean = np.divide(total, count, out=np.zeros(len(total)), where=count > 0.0)
         other = np.where(mine, other, mean[kind])
         known = np.where(mine, known, count[kind] > 0.0)
     saving = np.where(takes_part, gain - other, other - gain)

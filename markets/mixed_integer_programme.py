@@ -85,8 +85,21 @@ class MixedIntegerProgramme:
         between: NDArray[np.bool_] = self.binary & (np.abs(values - np.rint(values)) > INTEGRAL)
         return between
 
+    def rows(self) -> tuple[sparse.csr_array, Series, Series]:
+        """Return the coefficients of all rows, shape (rows, columns), and the limits of each."""
+        rows, columns, values = (
+            np.concatenate([entry[k] for entry in self._entries]) for k in range(3)
+        )
+        matrix = sparse.csr_array((values, (rows, columns)), shape=(self.row_count, len(self.cost)))
+        return matrix, np.concatenate(self._low), np.concatenate(self._high)
+
     def solve(
-        self, gap: float = 1e-7, most_nodes: int | None = None, *, relaxed: bool = False
+        self,
+        gap: float = 1e-7,
+        most_nodes: int | None = None,
+        *,
+        relaxed: bool = False,
+        limits: tuple[Series, Series] | None = None,
     ) -> Any:
         """Return what `scipy.optimize.milp` finds; its `x` is None where there is nothing.
 
@@ -99,11 +112,10 @@ class MixedIntegerProgramme:
             limit of time would make the result one of the machine.
         relaxed : bool, optional
             Let binary variables lie anywhere between 0 and 1.
+        limits : pair of array, shape (columns,), optional
+            Limits of the variables in place of `lower` and `upper`.
         """
-        rows, columns, values = (
-            np.concatenate([entry[k] for entry in self._entries]) for k in range(3)
-        )
-        matrix = sparse.csr_array((values, (rows, columns)), shape=(self.row_count, len(self.cost)))
+        matrix, low, high = self.rows()
         # What presolving a relaxation takes is more than what it saves.
         options: dict[str, float | bool] = {"mip_rel_gap": gap, "presolve": not relaxed}
         if most_nodes is not None:
@@ -111,9 +123,7 @@ class MixedIntegerProgramme:
         return milp(
             self.cost,
             integrality=np.zeros(len(self.cost)) if relaxed else self.binary.astype(np.int8),
-            bounds=Bounds(self.lower, self.upper),
-            constraints=LinearConstraint(
-                matrix, np.concatenate(self._low), np.concatenate(self._high)
-            ),
+            bounds=Bounds(*(limits or (self.lower, self.upper))),
+            constraints=LinearConstraint(matrix, low, high),
             options=options,
         )

@@ -349,12 +349,6 @@ def _with_losses(
     return worst, reach
 
 
-def price_window(bins: DemandBins, utility_price: float) -> tuple[int, int]:
-    """Return the edges between which an aggregator's best answer to one price lies."""
-    found = _answers(bins, np.array([utility_price]))
-    return int(found.first[0]), int(found.last[0])
-
-
 def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
     """Bound an aggregator's best answers: bins that cannot earn what an edge earns are out."""
     demand, reach = bins.demand_kwh, _Reach(bins)

@@ -87,6 +87,17 @@ def test_the_interval_of_a_share_is_wilsons(tools: Any) -> None:
     assert mutants.interval(0, 0) == (0.0, 1.0)
 
 
+def test_what_guards_lists_of_one_length_counts_as_without_effect(tools: Any) -> None:
+    mutants, _ = tools
+    head = "# hmesh.markets.any.x_any__mutmut_1\n--- a\n+++ a\n@@ -1 +1 @@\n"
+    for after, explained in (
+        ("zip(a, b, strict=None)", True), ("zip(a, b, )", True),
+        ("zip(a, None, strict=True)", False), ("zip(b, strict=True)", False),
+    ):  # fmt: skip
+        change = f"{head}-    for x in zip(a, b, strict=True):\n+    for x in {after}:\n"
+        assert mutants.without_effect("hmesh.markets.any.x_any__mutmut_1", change) == explained
+
+
 @pytest.mark.slow
 def test_mutants_are_judged_and_a_second_call_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("mutmut")

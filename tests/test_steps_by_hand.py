@@ -11,6 +11,7 @@ from hmesh.environment.population import Population
 from hmesh.runs.scenarios.economics_section import Economics
 from hmesh.runs.schemes.community_storage.step import CommunityStorageSharing
 from hmesh.runs.schemes.composite_storage.house_payments import HousePayments
+from hmesh.runs.schemes.composite_storage.step import CompositeStorageHouses
 from hmesh.runs.schemes.metered_sites.step import MeteredSitesScheme
 from hmesh.runs.schemes.school_buses.school_days import SchoolDays
 from hmesh.runs.schemes.school_buses.strategies import _only_idle_buses_sell
@@ -508,3 +509,92 @@ def test_storages_pay_for_what_they_charge_from_the_grid_by_night() -> None:
         (5, "shared_storage", "aggregator@lake", "consumers@lake", 3.5, 20.0),
         (5, "storage_charging", "storages@lake", "aggregator@lake", 0.75, 20.0),
     ]
+
+
+class Devices(SimpleNamespace):
+    """Columns of devices, and what they have heard."""
+
+    def __init__(self, **columns: Any) -> None:
+        super().__init__(heard={}, columns=columns)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name]
+
+    def set(self, name: str, values: Any) -> None:
+        self.columns[name] = values
+
+
+class Houses:
+    """Houses that do as they are asked, but for the last one."""
+
+    def __init__(self) -> None:
+        self.columns = world_of(
+            households=Devices(), photovoltaics=Devices(), batteries=Devices(capacity_kwh=None),
+            tanks=Devices(loss_per_h=np.zeros(2)), heat_pumps=Devices(cop=np.zeros(2)),
+        )  # fmt: skip
+        self.asked = list[Any]()
+        self.days = 0
+
+    def __len__(self) -> int:
+        return 2
+
+    def begin_day(self) -> None:
+        self.days += 1
+
+    def begin_step(self, *needs: Any) -> None:
+        self.needs = [each.tolist() for each in needs]
+
+    def follow(self, step: int, battery: Any, tank: Any, there: Any) -> Any:
+        self.asked.append((step, battery.tolist(), tank.tolist(), there.tolist()))
+        return world_of(battery_kwh=battery * [1.0, 0.5], tank_kwh=tank + np.array([0, 1e-7]))
+
+
+def composite(plans: Any, rule: Any = None) -> Any:
+    scheme: Any = CompositeStorageHouses.__new__(CompositeStorageHouses)
+    needs = (np.array([4.0, 2.0]), np.array([3.0, 1.0]), np.array([2.0, 8.0]))
+    scheme.simulation = world_of(
+        step_index=24, supplied=np.array([False, True]), supplied_part=np.array([1.0, 0.25])
+    )
+    scheme.setting = world_of(
+        day=np.repeat([0, 1], 24), community=np.array([1, 0]), step_h=0.5,
+        series=world_of(
+            of_step=lambda step: needs, load_kwh={24: "loads"}, heat_kwh={24: "heats"},
+            generation_kwh={24: "sources"},
+        ),
+        cop=np.full(48, 3.0), tank_loss=np.full(48, 0.01),
+    )  # fmt: skip
+    scheme.houses, scheme._plans, scheme._rule = Houses(), plans, rule
+    scheme.fade = world_of(age=lambda hours: hours + 1.0)
+    scheme.strategy = "any"
+    scheme._add_up = scheme._draw = lambda *needs: None
+    scheme.payments = world_of(begin_step=lambda: None)
+    return scheme
+
+
+def test_houses_follow_the_plan_of_their_step_and_what_they_miss_is_counted() -> None:
+    plans = [np.arange(96.0).reshape(48, 2), np.zeros((48, 2))]
+    scheme = composite(plans)
+    scheme.act()
+    houses = scheme.houses
+    assert houses.asked == [(24, [48.0, 49.0], [0.0, 0.0], [True, False])]
+    # A quarter of the step is supplied where the first house stands, nothing at the second.
+    assert houses.needs == [[1.0, 0.0], [0.75, 0.0], [0.5, 0.0]]
+    assert scheme.unserved_kwh == 3.0 + 2.0
+    assert scheme.missed == 1
+    assert houses.days == 1
+    assert houses.columns.batteries["capacity_kwh"] == 24 * 0.5 + 1.0
+    assert houses.columns.heat_pumps["cop"].tolist() == [3.0, 3.0]
+    assert houses.columns.tanks["loss_per_h"].tolist() == [0.01, 0.01]
+    assert houses.columns.households.heard["loads_kwh"] == "loads"
+    assert houses.columns.households.heard["heats_kwh"] == "heats"
+    assert houses.columns.photovoltaics.heard["sources_kwh"] == "sources"
+    assert all(
+        devices.heard["supplied_part"].tolist() == [0.25, 1.0]
+        for devices in vars(houses.columns).values()
+    )
+    rule = world_of(decide=lambda scheme: (np.array([1.0, 2.0]), np.array([3.0, 4.0])))
+    scheme = composite(None, rule)
+    scheme.simulation.step_index = 24
+    scheme.act()
+    assert scheme.houses.asked == [(24, [1.0, 2.0], [3.0, 4.0], [True, False])]
+    assert scheme.missed == 0

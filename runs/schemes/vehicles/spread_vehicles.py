@@ -187,7 +187,7 @@ class SpreadVehicles(VehicleSharing):
     def unpriced_kwh(self) -> list[Any]:
         """Let the vehicles charge until full whose night at home has begun."""
         count = sum(each.in_their_night for each in self.seen)
-        plug_in(self, count, float(sum(self.night_kwh.tolist())))
+        plug_in(self, count, added(self.night_kwh.tolist()))
         return [EnergyElsewhere(len(group), UNPRICED) for group in self.groups]
 
     def take_response(self, exchange_kwh: list[Any]) -> None:

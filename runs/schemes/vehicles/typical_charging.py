@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.messages import PlugIn
+from hmesh.environment.row_blocks import added
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.vehicles.step import VehicleSharing
@@ -19,7 +20,7 @@ def typical_charging(vehicles: "VehicleSharing") -> list[NDArray[np.float64]]:
     """
     exchange, count = until_full(vehicles)
     each = zip(vehicles.parked, exchange, strict=True)
-    plug_in(vehicles, count, float(sum(here.total_kwh(energy) for here, energy in each)))
+    plug_in(vehicles, count, added(here.total_kwh(energy) for here, energy in each))
     if (own := vehicles.own_tariffs) is not None:
         return [own.of_others(m, energy) for m, energy in enumerate(exchange)]
     return exchange
