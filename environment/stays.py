@@ -133,21 +133,6 @@ class Moving:
         ends = np.maximum(np.clip(ends, begin_ms, end_ms), begins)
         return Stays(owner, where, begins, ends, arrives, nights, kms)
 
-    def before_each(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what a vehicle's trips ahead of each add up to, the same whatever others drive.
-
-        Parameters
-        ----------
-        values : array, shape (trips,)
-            A value of each trip.
-        """
-        number = np.arange(len(values)) - self.first[self.owner]
-        before = np.zeros(len(values))
-        for which in range(1, int(number.max(initial=0)) + 1):
-            at = np.flatnonzero(number == which)
-            before[at] = before[at - 1] + values[at - 1]
-        return before
-
     def driven_km(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
         """Return what of each trip is driven within a step, shape (trips,) [km]."""
         trips = self.trips
@@ -156,6 +141,22 @@ class Moving:
         whole = np.asarray(trips.arrives_ms) - np.asarray(trips.departs_ms)
         km: NDArray[np.float64] = trips.km * overlap / whole
         return km
+
+    def so_far_km(self, km: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what vehicles have driven in a step before each trip, shape (trips,) [km].
+
+        Parameters
+        ----------
+        km : array, shape (trips,)
+            What of each trip is driven within the step [km].
+        """
+        number = np.arange(len(km)) - self.first[self.owner]
+        so_far = np.zeros(len(km))
+        # Each vehicle's own are added up, whatever the others drive.
+        for k in range(1, 1 + int(number.max(initial=0))):
+            later = np.flatnonzero(number == k)
+            so_far[later] = so_far[later - 1] + km[later - 1]
+        return so_far
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 
 from hmesh.agents.agent_selection import AgentSelection
 from hmesh.agents.battery_coordinator import BatteryCoordinator, SharingRules
-from hmesh.agents.building_battery import BuildingBattery
+from hmesh.agents.building_battery import BatteryBank, BuildingBattery
 from hmesh.agents.community_storage import CommunityStorage
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.fleet import Fleet
@@ -166,6 +166,18 @@ def test_a_battery_without_supply_exchanges_nothing() -> None:
     assert bank.answer(1e6, False, True).tolist() == [0.0, 0.0, 0.0]
 
 
+def test_batteries_of_a_community_know_the_supply_of_their_own_rows() -> None:
+    whole = bank_of(World(), 6)
+    whole["energy_kwh"][:] = 0.9 * whole["capacity_kwh"]
+    whole["share"][:] = 1.0
+    part = np.array([1.0, 0.5, 0.25, 0.75, 0.125, 1.0])
+    whole.population.heard["supplied_part"] = part
+    bank = BatteryBank(whole.group, slice(2, 5))
+    bank.hear_prices(prices(True))
+    rated = whole.population["power_kw"][2:5] * part[2:5]
+    assert bank.answer(1e6, False, True) == pytest.approx(-rated, rel=1e-12)
+
+
 @pytest.mark.parametrize(("finished", "charges"), [(True, True), (False, False)])
 def test_a_vehicle_without_a_price_charges_once_its_night_has_begun(
     finished: bool, charges: bool
@@ -185,7 +197,8 @@ def test_a_vehicle_without_a_price_charges_once_its_night_has_begun(
     assert vehicle._exchange() == 1.5
 
 
-def test_a_storage_that_serves_nobody_only_charges_what_its_plant_generates() -> None:
+@pytest.mark.parametrize("most", [0, 2])
+def test_a_storage_that_serves_nobody_only_charges_what_its_plant_generates(most: int) -> None:
     population = Population(CommunityStorage.attributes(), 1)
     for name, value in {
         "capacity_kwh": 10.0, "energy_kwh": 4.0, "power_kw": 5.0, "soc_max": 1.0,
@@ -204,7 +217,7 @@ def test_a_storage_that_serves_nobody_only_charges_what_its_plant_generates() ->
                 population=SimpleNamespace(heard={"drawn_kwh": nobody}),
             )
             self.sharing, self.serves_while_charging = "priority", False
-            self.grid_charging, self._most = False, np.array([2])
+            self.grid_charging, self._most = False, np.array([most])
             self._seen = nobody, nobody, np.array([True])
             self._reported, self._ruled_kwh = (nobody, nobody), None
 
@@ -236,6 +249,7 @@ def test_agents_of_two_groups_are_selected_sorted_and_counted_as_one() -> None:
     assert [agent.capacity_kwh for agent in found] == capacities
     assert [agent.capacity_kwh for agent in found[1:4]] == capacities[1:4]
     assert found[-1].capacity_kwh == 5.0
+    assert found.get("row").tolist() == [0, 1, 0, 1, 2]
     assert found.get(["capacity_kwh", "power_kw"])[2] == [2.0, groups[1][0].power_kw]
     large = found.select(lambda agent: agent.capacity_kwh > 1.5)
     assert large.get("capacity_kwh").tolist() == [3.0, 2.0, 5.0]

@@ -1,15 +1,19 @@
 """Rules of the environment on a few numbers whose results are known by hand."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hmesh.environment.datasets.readers import ImportOptions
+from hmesh.environment.datasets.readers.wide_table import _over_intervals
 from hmesh.environment.errors import InputError
 from hmesh.environment.heat_pump import carnot_cop
 from hmesh.environment.irregular_series import interval_means, register_energies
 from hmesh.environment.plug_habits import PlugHabit, plugs_in
+from hmesh.environment.road_files.matsim_network import read_matsim_network
 from hmesh.environment.social_network import (
     SocialNetwork,
     by_community,
@@ -143,3 +147,45 @@ def test_a_network_of_a_file_names_who_is_not_there(tmp_path: Path) -> None:
     path.write_text("one,others\n0,2\n")
     with pytest.raises(InputError, match=r"edges\.csv: .*columns one and other, whole numbers"):
         given_network(path, 3)
+
+
+def test_readings_at_irregular_times_label_no_interval() -> None:
+    times = [datetime(2024, 1, 1, 0, minute, tzinfo=UTC) for minute in (0, 20, 50)]
+    with pytest.raises(InputError) as refused:
+        _over_intervals(times, {}, 15, UTC, ImportOptions(labels="end"))
+    assert str(refused.value) == (
+        "--labels: readings at irregular times label no interval (allowed: left out)"
+    )
+    with pytest.raises(InputError) as refused:
+        _over_intervals(times, {}, 60, UTC, ImportOptions())
+    assert str(refused.value) == (
+        "--resolution: readings span less than an interval of 60 min (allowed: a shorter one)"
+    )
+    starts, _ = _over_intervals(times, {}, 15, UTC, ImportOptions())
+    assert starts == [datetime(2024, 1, 1, 0, minute) for minute in (0, 15, 30)]
+
+
+def test_every_node_and_link_of_a_network_without_numbers_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "network.xml"
+
+    def network(*rows: str) -> Path:
+        nodes = "".join(row for row in rows if "node" in row)
+        links = "".join(row for row in rows if "link" in row)
+        path.write_text(f"<network><nodes>{nodes}</nodes><links>{links}</links></network>")
+        return path
+
+    given = (
+        '<node id="a" x="1000" y="2000"/>', '<node id="b" x="4000" y="6000"/>',
+        '<link id="1" from="a" to="b" length="5000" freespeed="10" modes="bus, car"/>',
+        '<link id="2" from="b" to="a" length="1" freespeed="1" modes="bike"/>',
+    )  # fmt: skip
+    found = read_matsim_network(network(*given))
+    assert found.junctions == {"a": (1.0, 2.0), "b": (4.0, 6.0)}
+    (road,) = found.roads
+    assert (road.start, road.end, road.km, road.speed_km_h) == ("a", "b", 5.0, nearly(36.0))
+    assert not found.on_earth
+    with pytest.raises(InputError) as refused:
+        read_matsim_network(network(*given, '<node id="c" x="1"/>', '<node id="d" x="1" y="?"/>'))
+    assert str(refused.value).splitlines() == [
+        f"{path}, node '{name}': has no position (allowed: numbers x and y)" for name in "cd"
+    ]

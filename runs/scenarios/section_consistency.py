@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationInfo
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import BEHAVIOURS, FORECASTERS, unnamed_plugin
 from hmesh.runs.scenarios.base import SchemeSection, refuse
@@ -60,8 +60,7 @@ def tariff_within_bounds(prices: PriceRules, info: ValidationInfo) -> PriceRules
         for name, price in (("on_peak", tariff.on_peak), ("off_peak", tariff.off_peak))
         if price > highest
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return prices
 
 
@@ -119,8 +118,7 @@ def behaviours_of_agents_there(scenario: Any) -> Any:
                 here, named = place, {"plugins": scenario.plugins}
                 registered = BEHAVIOURS[given.name]
                 problems += unnamed_plugin(here, "behaviour", registered, named)
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return scenario
 
 

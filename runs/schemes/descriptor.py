@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, Literal
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 
 # A part of a scheme: itself, or where it stands, as ".module:name" seen from the scheme's folder.
 # By its place it is imported only when it is needed.
@@ -320,8 +320,7 @@ class SchemeDescriptor:
         if self.strategies is not None and not self.strategies:
             problems.append(Problem(self.place, "it has no strategy", REQUIRED["strategies"]))
         problems += self._misplaced()
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
 
     def _misplaced(self) -> list[Problem]:
         """Return a problem for each part whose module is not there, without importing it."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.school_rounds import DAY_H
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
@@ -249,8 +249,7 @@ class SchoolBuses(SchemeSection):
                 Problem("", "buses drive on school days, which nothing states", allowed)
             )
         problems += misplaced_groups(section.groups, info)
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return section
 
     @check("groups")
@@ -286,8 +285,7 @@ class SchoolBuses(SchemeSection):
             message = f"ends at {rounds[-1][1]:g}, after the first one of the next day begins"
             allowed = f"an end by {rounds[0][0]:g}"
             problems.append(Problem(f"{len(rounds) - 1}", message, allowed))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return rounds
 
     _above_lowest = check("soc_max")(above_lowest)
