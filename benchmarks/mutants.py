@@ -299,7 +299,8 @@ def chosen_mutants(modules: Sequence[str], given: argparse.Namespace) -> list[st
     names = {module: kept_names(module, given.kept) for module in modules}
     everything = sorted(name for found in names.values() for name in found)
     if given.only:
-        return [name for name in everything if name in given.only]
+        there = set(everything)
+        return [name for name in given.only if name in there]
     if given.draw is not None:
         print(f"{min(given.draw, len(everything))} of {len(everything)} mutants", flush=True)
         drawn = random.Random(given.seed).sample(everything, min(given.draw, len(everything)))

@@ -183,7 +183,9 @@ def charging_window(
     """
     hours = np.array([calendar.hour_of_day(step) for step in range(steps)])
     after, before = hours >= from_hour, hours + calendar.step_h <= to_hour + _CLOSE_H
-    window = (after & before) if from_hour < to_hour else (after | before)
+    # A window past midnight may be shorter than the step in which it opens.
+    whole = hours + calendar.step_h <= to_hour + DAY_H + _CLOSE_H
+    window = (after & before) if from_hour < to_hour else (after & whole) | before
     if to_hour - from_hour == DAY_H:
         window = np.ones(steps, dtype=np.bool_)
     night = np.where(window, calendar.days_of(0, steps) - ~after, -2)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.compiled import compiled_for
-from hmesh.environment.drive_kernel import columns_of, drive, stay_put
+from hmesh.environment.drive_kernel import stay_put
+from hmesh.environment.drive_pieces import drive_in_pieces
 from hmesh.environment.journeys import Journeys
 from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_habits import PlugHabits
@@ -96,6 +97,7 @@ class Traffic:
         self.supply_out: Callable[[], NDArray[np.bool_]] = lambda: _NOWHERE
         self._under_way: list[TripBatch] = []
         self._drove = _NOBODY
+        self._drivers: NDArray[np.intp] | None = None
         self._step = -1
         self.end_step()
         clock.on("day", self._begin_day)
@@ -155,6 +157,8 @@ class Traffic:
     @property
     def drivers(self) -> NDArray[np.intp]:
         """Rows of the vehicles that drive in the step, ascending."""
+        if self._drivers is not None:
+            return self._drivers
         driving: NDArray[np.bool_] = self.fleet["driven_km"][self._drove] > 0
         return self._drove[driving]
 
@@ -198,6 +202,7 @@ class Traffic:
         if step != self._step + 1:
             self._go_on(step, begin)
         self._step = step
+        self._drivers = None
         self._settle(self._drove)
         if self.plugs is not None:
             self.plugs.leave_when_full(begin)
@@ -331,8 +336,7 @@ class Traffic:
         fleet["plugged_part"][rows] = at_plug_ms / (end - begin)
         fleet["day_finished"][rows] = parked & stays.night[stay]
         km = moving.driven_km(begin, end)
-        so_far = np.cumsum(km) - km
-        so_far -= so_far[moving.first][moving.owner]
+        so_far = moving.so_far_km(km)
         fleet["driven_km"][rows] = np.bincount(moving.owner, km, len(rows))
         # A trip ahead of the last moment at the plug is one that leads there.
         unplugs_ms = np.where(at_plug_ms > 0, unplugged_ms[stay], 0)
@@ -359,22 +363,9 @@ class Traffic:
 
     def _drive(self, trips: list[TripBatch], begin: int, end: int) -> None:
         """Do as `_move` does, by its kernel."""
-        fleet = self.fleet
-        vehicle, source, columns = columns_of(trips)
-        chain, rows, out_vehicle = (np.empty(len(vehicle), dtype=np.int64) for _ in range(3))
-        ahead_km, out_km = np.empty(len(vehicle)), np.empty(len(vehicle))
-        after_plug = np.empty(len(vehicle), dtype=np.bool_)
-        names = (
-            "place", "community", "night_now", "day_finished", "plugged_part", "driven_km",
-            "km_before_plug", "next_trip_km",
-        )  # fmt: skip
-        moving, out = drive(
-            vehicle, source, *columns, begin, end, *(fleet[name] for name in names), chain, rows,
-            ahead_km, out_vehicle, out_km, after_plug,
-        )  # fmt: skip
-        self._drove = rows[:moving]
-        self.setting_out = SettingOut(out_vehicle[:out], out_km[:out], after_plug[:out])
-        self._reserve(self._drove, ahead_km[:moving])
+        moves = drive_in_pieces(self.fleet, trips, begin, end)
+        self._drove, self._drivers, self.setting_out = moves.rows, moves.drivers, moves.setting_out
+        self._reserve(moves.rows, moves.ahead_km)
 
     def _choose(self, rows: NDArray[np.intp], step: int) -> None:
         """Let vehicles plug in or not where they are as the run begins, or as they join."""

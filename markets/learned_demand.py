@@ -172,7 +172,7 @@ def _explain(heard: HeardAnswers, fixed_kwh: float) -> LearnedDemand:
 
 
 def _by_one_line(heard: HeardAnswers, fixed_kwh: float) -> LearnedDemand:
-    """Fit the clipped line of every vehicle and hold it against all its answers."""
+    """Fit the clipped line of every vehicle and compare it with all its answers."""
     prices, energy_kwh = heard.prices, heard.energy_kwh
     if len(prices) == 0:
         nothing = np.zeros(energy_kwh.shape[1])

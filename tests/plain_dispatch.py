@@ -1,4 +1,4 @@
-"""A house's cheapest dispatch written down plainly, to hold the quick one against."""
+"""A house's cheapest dispatch written down plainly, to compare the quick one with."""
 
 from itertools import pairwise
 

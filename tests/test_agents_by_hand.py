@@ -1,17 +1,21 @@
 """What agents do in single steps, worked out by hand."""
 
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hmesh.agents.agent_selection import AgentSelection
 from hmesh.agents.battery_coordinator import BatteryCoordinator, SharingRules
+from hmesh.agents.building_battery import BatteryBank, BuildingBattery
 from hmesh.agents.community_storage import CommunityStorage
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.fleet import Fleet
 from hmesh.agents.house_devices import RooftopPhotovoltaics
 from hmesh.agents.house_storages import carried_out, device_state, planned_step
+from hmesh.agents.remaining_stores import answer_beside, remainder_of
 from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
 from hmesh.agents.storage_controllers import StorageControllers
 from hmesh.agents.threshold_vehicles import ImitatingVehicle, RegretVehicle
@@ -162,6 +166,18 @@ def test_a_battery_without_supply_exchanges_nothing() -> None:
     assert bank.answer(1e6, False, True).tolist() == [0.0, 0.0, 0.0]
 
 
+def test_batteries_of_a_community_know_the_supply_of_their_own_rows() -> None:
+    whole = bank_of(World(), 6)
+    whole["energy_kwh"][:] = 0.9 * whole["capacity_kwh"]
+    whole["share"][:] = 1.0
+    part = np.array([1.0, 0.5, 0.25, 0.75, 0.125, 1.0])
+    whole.population.heard["supplied_part"] = part
+    bank = BatteryBank(whole.group, slice(2, 5))
+    bank.hear_prices(prices(True))
+    rated = whole.population["power_kw"][2:5] * part[2:5]
+    assert bank.answer(1e6, False, True) == pytest.approx(-rated, rel=1e-12)
+
+
 @pytest.mark.parametrize(("finished", "charges"), [(True, True), (False, False)])
 def test_a_vehicle_without_a_price_charges_once_its_night_has_begun(
     finished: bool, charges: bool
@@ -206,3 +222,117 @@ def test_a_storage_that_serves_nobody_only_charges_what_its_plant_generates() ->
 
     Lonely().step_of(0)
     assert population["energy_kwh"].tolist() == [4.0 + 0.5 * 2.0]
+
+
+def selection_of_five() -> tuple[AgentSelection, list[Any]]:
+    """Return two groups, of whose second one agent is of a class of its own, and their agents."""
+
+    class Other(BuildingBattery):
+        """A battery of another class."""
+
+    model, groups = World(), list[Any]()
+    for capacities in ([3.0, 1.0], [2.0, 1.0, 5.0]):
+        population = Population(BuildingBattery.attributes(), len(capacities))
+        population.set("capacity_kwh", capacities)
+        groups.append(AgentGroup(model, BuildingBattery, population))
+    groups[1].replace([1], Other)
+    part, rows = np.array([0, 0, 1, 1, 1]), np.array([0, 1, 0, 1, 2])
+    found = AgentSelection(groups, part, rows, Random(1))
+    return found, [Other, groups]
+
+
+def test_agents_of_two_groups_are_selected_sorted_and_counted_as_one() -> None:
+    found, (other, groups) = selection_of_five()
+    capacities = [3.0, 1.0, 2.0, 1.0, 5.0]
+    assert found.get("capacity_kwh").tolist() == capacities
+    assert [agent.capacity_kwh for agent in found] == capacities
+    assert [agent.capacity_kwh for agent in found[1:4]] == capacities[1:4]
+    assert found[-1].capacity_kwh == 5.0
+    assert found.get("row").tolist() == [0, 1, 0, 1, 2]
+    assert found.get(["capacity_kwh", "power_kw"])[2] == [2.0, groups[1][0].power_kw]
+    large = found.select(lambda agent: agent.capacity_kwh > 1.5)
+    assert large.get("capacity_kwh").tolist() == [3.0, 2.0, 5.0]
+    assert found.select(at_most=2).get("capacity_kwh").tolist() == [3.0, 1.0]
+    assert found.select(at_most=0.5).get("capacity_kwh").tolist() == [3.0, 1.0]
+    assert len(found.select(at_most=1.0)) == 5
+    assert len(found.select(at_most=1)) == 1
+    assert found.select(agent_type=other).rows.tolist() == [1]
+    assert len(found.select(agent_type=BuildingBattery)) == 5
+    where = np.array([False, True, True, True, False])
+    assert found.select(where=where, agent_type=other).part.tolist() == [1]
+    assert found.select(where=where).get("capacity_kwh").tolist() == [1.0, 2.0, 1.0]
+    falling, rising = found.sort("capacity_kwh"), found.sort("capacity_kwh", ascending=True)
+    # Equal ones stay in their order, whichever way.
+    assert list(zip(falling.part, falling.rows, strict=True)) == [
+        (1, 2), (0, 0), (1, 0), (0, 1), (1, 1)
+    ]  # fmt: skip
+    assert list(zip(rising.part, rising.rows, strict=True)) == [
+        (0, 1), (1, 1), (1, 0), (0, 0), (1, 2)
+    ]  # fmt: skip
+    by_size = found.sort(lambda agent: -agent.capacity_kwh, ascending=True)
+    assert by_size.get("capacity_kwh").tolist() == [5.0, 3.0, 2.0, 1.0, 1.0]
+    sizes = found.groupby("capacity_kwh")
+    assert [(key, len(held)) for key, held in sizes] == [(3.0, 1), (1.0, 2), (2.0, 1), (5.0, 1)]
+    assert found.agg("capacity_kwh", max) == 5.0
+    assert found.agg("capacity_kwh", [min, sum]) == [1.0, 12.0]
+    assert groups[1][2] in found
+    assert groups[1][2] not in large.select(at_most=2)
+    assert "a text" not in found
+    shuffled = found.shuffle()
+    assert sorted(shuffled.get("capacity_kwh").tolist()) == sorted(capacities)
+    assert found.get("capacity_kwh").tolist() == capacities
+    found.set("power_kw", np.arange(5.0))
+    assert [group.population["power_kw"].tolist() for group in groups] == [
+        [0.0, 1.0], [2.0, 3.0, 4.0]
+    ]  # fmt: skip
+    assert found.map(lambda agent, factor: agent.power_kw * factor, 2.0) == [0, 2, 4, 6, 8]
+    assert found.select(where=where, inplace=True) is found
+    assert found.get("power_kw").tolist() == [1.0, 2.0, 3.0]
+    assert found.sort("power_kw", inplace=True) is found
+    assert found.get("power_kw").tolist() == [3.0, 2.0, 1.0]
+
+
+def test_agents_of_exactly_a_type_are_found_in_all_groups() -> None:
+    _, (other, groups) = selection_of_five()
+    plain = AgentSelection.of_type(groups, BuildingBattery, Random(1))
+    assert plain.get("capacity_kwh").tolist() == [3.0, 1.0, 2.0, 5.0]
+    own = AgentSelection.of_type(groups, other, Random(1))
+    assert (own.groups, own.part.tolist(), own.rows.tolist()) == ([groups[1]], [0], [1])
+    nobody = AgentSelection.of_type(groups, ElectricVehicle, Random(1))
+    assert (len(nobody), nobody.groups) == (0, [])
+
+
+@pytest.mark.parametrize("plugged_in", [None, 7.0])
+def test_a_store_answers_alone_as_all_stores_do_beside_their_rule(plugged_in: Any) -> None:
+    """Of four one did not hear the price; what they do by their rule leaves less room and power."""
+    population = Population(CommunityStorage.attributes(), 4)
+    for name, values in {
+        "capacity_kwh": [10.0, 10.0, 20.0, 10.0], "energy_kwh": [5.0, 9.0, 6.0, 5.0],
+        "soc_min": 0.1, "soc_max": 0.95, "charge_efficiency": 0.9, "discharge_efficiency": 0.8,
+        "power_kw": 4.0, "lam": [60.0, 20.0, 50.0, 60.0], "theta": 2.0,
+    }.items():  # fmt: skip
+        population.set(name, values)
+    price = 30.0
+    population.heard |= {
+        "price": np.array([price, price, price, np.nan]),
+        "spare_kwh": np.array([4.0, 1.5, 5.0, 4.0]), "room_kwh": np.array([0.5, 0.5, 6.0, 4.5]),
+    }  # fmt: skip
+    done, bounds = np.array([1.0, -0.5, 0.0, 1.0]), (np.full(4, -4.0), np.full(4, 4.0))
+    held = None if plugged_in is None else np.full(4, plugged_in)
+    rest = remainder_of(population, done, bounds, held)
+    stores = AgentGroup(World(), CommunityStorage, population)
+    assert answer_beside(stores[3], 1.0, (-4.0, 4.0), plugged_in) == 0.0
+    for row in range(3):
+        each = (float(done[row]), (-4.0, 4.0), plugged_in)
+        answer = answer_beside(stores[row], *each)
+        assert rest.lower_kwh[row] <= answer <= rest.upper_kwh[row]
+        # By hand: the energy at which a kWh is worth the price, with what is lost on the way.
+        before = float(population["energy_kwh"][row]) if plugged_in is None else plugged_in
+        before += done[row] * 0.9 if done[row] > 0 else done[row] / 0.8
+        usable = before - 0.1 * population["capacity_kwh"][row]
+        assert rest.usable_kwh[row] == pytest.approx(usable, rel=1e-12)
+        lam = population["lam"][row]
+        into, out_of = (lam - price / 0.9) / 2.0 - usable, (lam - price * 0.8) / 2.0 - usable
+        due = into / 0.9 if into > 0.0 else out_of * 0.8 if out_of < 0.0 else 0.0
+        due = float(np.clip(due, rest.lower_kwh[row], rest.upper_kwh[row]))
+        assert answer == pytest.approx(due, rel=1e-9, abs=1e-12)

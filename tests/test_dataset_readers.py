@@ -191,6 +191,12 @@ def test_simbench(tmp_path: Path) -> None:
     loads = dataset.loads(Calendar("2016-01-01T00:00", "Europe/Berlin"), HOURS)
     assert loads.members == ("H0-A", "G1-B")
     np.testing.assert_allclose(loads.load_kwh, [[0.25, 0.5]] * HOURS)
+    lines(source, "time;H0-A_qload", "01.01.2016 00:00;0.1")
+    with pytest.raises(InputError) as refused:
+        read_foreign("simbench", source, ImportOptions())
+    assert str(refused.value) == (
+        f"{source}, line 1: has no column that ends in _pload (allowed: such as H0-A_pload)"
+    )
 
 
 def test_the_command_imports_and_checks(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def test_hours_quarters_blocks_and_auctions(tmp_path: Path) -> None:
     )
     dataset = import_dataset("entsoe", source, tmp_path / "out", ImportOptions())
     assert (dataset.description.resolution, dataset.description.currency) == (15, "EUR")
+    assert dataset.description.source == "ENTSO-E Transparency Platform"
+    assert dataset.description.licence == "terms of the ENTSO-E Transparency Platform"
     run = Calendar("2025-06-02", BRUSSELS, step_h=0.25)
     price = dataset.series["market"].over("price", run, 192)[:, 0]
     due = [*np.repeat(10.0 * np.arange(24), 4), *[5.0] * 3, *[-20.5] * 93]

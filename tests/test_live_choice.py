@@ -92,6 +92,22 @@ def test_files_of_a_scenario_go_with_it(tmp_path: Path) -> None:
     assert alone.resolved()["files"]["sha256"] == given.resolved()["files"]["sha256"]
 
 
+@pytest.mark.usefixtures("plugins_withdrawn")
+def test_a_plugin_of_the_command_line_goes_with_a_built_in_scenario(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    plugin = tmp_path / "elsewhere" / "none.py"
+    plugin.write_text('"""Nothing."""\n', encoding="utf-8")
+    source = make_source("three-communities", ["vehicles.count=3"], plugins=[str(plugin)])
+    name, content = Choice.of("three-communities", source).shared()
+    assert name == "three-communities-changed.zip"
+    with zipfile.ZipFile(io.BytesIO(content())) as archive:
+        archive.extractall(tmp_path)
+    assert (tmp_path / "none.py").read_bytes() == plugin.read_bytes()
+    alone = load_scenario(tmp_path / "three-communities-changed.yaml")
+    assert alone.plugins == ("none.py",)
+    assert alone.vehicles.count == 3
+
+
 def test_what_cannot_be_run_or_passed_on_is_no_file(choice: Choice, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'one' is no whole number"):
         replace(choice, seed="one").shared()

@@ -25,10 +25,13 @@ from hmesh.markets.emergence import (
     rebound_peak,
     synchronisation,
 )
+from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.house_sizing import annuity
 from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
+from hmesh.markets.learned_demand import FIRST_PROBES, learn_demand
 from hmesh.markets.membership import chance_to_take_part, expected_savings, savings_beside_others
 from hmesh.markets.school_response import school_response
+from hmesh.markets.utility_profit import most_profit_with_losses
 
 
 def nearly(value: Any) -> Any:
@@ -240,3 +243,52 @@ def test_a_price_at_cost_is_what_the_demand_at_it_costs() -> None:
     # Demand jumps at 30: the lowest price that covers its cost.
     jumps = price_at_cost(lambda price: 50.0 if price < 30.0 else 10.0, 0.0, 100.0)
     assert jumps == nearly(30.0)
+
+
+def test_the_first_prices_asked_are_the_ends_and_evenly_between() -> None:
+    asked = list[float]()
+
+    def ask(price: float) -> np.ndarray:
+        asked.append(price)
+        return np.zeros(0)
+
+    learn_demand(ask, 3.0, 10.0, 70.0)
+    assert sorted(asked) == nearly(np.linspace(10.0, 70.0, FIRST_PROBES))
+    assert set(asked[:2]) == {10.0, 70.0}
+
+
+@pytest.mark.parametrize(
+    ("low_price", "sold", "lost"),
+    [
+        (20.0, (4.0, 4.0), (2.0, 3.0)),
+        (20.0, (1.0, 2.0), (0.5, 1.0)),
+        (0.0, (-3.0, 4.0), (0.0, 1.0)),
+    ],
+)
+def test_no_profit_within_bounds_of_losses_passes_the_most_and_one_reaches_it(
+    low_price: float, sold: tuple[float, float], lost: tuple[float, float]
+) -> None:
+    # The cheapest that can be generated is 5 kWh.
+    cost = GenerationCost(quadratic=1.0, linear=-10.0, fixed=3.0)
+    most = most_profit_with_losses(cost, low_price, 30.0, *sold, *lost)
+    prices, sales, losses = np.meshgrid(
+        np.linspace(low_price, 30.0, 61), np.linspace(*sold, 141), np.linspace(*lost, 101)
+    )
+    profit = prices * sales - cost.total(sales + losses)
+    assert float(profit.max()) == pytest.approx(float(most), rel=1e-9)
+
+
+def test_losses_beside_the_cheapest_generation_are_of_use_on_both_sides() -> None:
+    cost = GenerationCost(quadratic=1.0, linear=-10.0, fixed=3.0)
+    # With losses between 0.5 and 2 the 4 kWh sold are best generated with 1 of them.
+    most = most_profit_with_losses(cost, 20.0, 30.0, 4.0, 4.0, 0.5, 2.0)
+    assert float(most) == nearly(30.0 * 4.0 - cost.total(5.0))
+    # Where losses end at 1 or begin there, an end is as good.
+    for lost in ((0.5, 1.0), (1.0, 2.0)):
+        assert float(most_profit_with_losses(cost, 20.0, 30.0, 4.0, 4.0, *lost)) == nearly(
+            30.0 * 4.0 - cost.total(5.0)
+        )
+    # With none between 1 and 3 that is small enough, less is earned.
+    assert float(most_profit_with_losses(cost, 20.0, 30.0, 4.0, 4.0, 2.0, 3.0)) == nearly(
+        30.0 * 4.0 - cost.total(6.0)
+    )

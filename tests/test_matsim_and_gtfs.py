@@ -146,6 +146,7 @@ def test_blocks_last_from_the_first_departure_to_the_last_arrival(
         ("b1/week", "week", "07:00:00", "08:20:00"),
         ("t3/week", "week", "24:10:00", "24:40:00"),
     ]
+    assert found.tables["bus_blocks"]["bus"].tolist() == ["b1", "t3"]
     assert found.tables["bus_blocks"]["km"].tolist() == pytest.approx(
         [first_km, second_km], rel=1e-4
     )

@@ -13,7 +13,7 @@ from hmesh.runs import STUDIES, ReportSection, StudyReport
 from hmesh.runs.studies.days import case_study, live_day, reductions, repeating_day, scaled_loads
 from hmesh.runs.studies.published_figures import published_figures, published_orders
 from hmesh.runs.studies.replicate import replicate
-from hmesh.runs.studies.study_parts import Progress, Study
+from hmesh.runs.studies.study_parts import Progress, Study, run_study
 from hmesh.runs.studies.study_report import Bars, Column
 from hmesh.runs.studies.vehicles.inputs import mean_load_kw
 from hmesh.runs.studies.vehicles.study import (
@@ -21,7 +21,6 @@ from hmesh.runs.studies.vehicles.study import (
     PAR,
     STUDY,
     contradictions,
-    replicate_vehicles,
     simulated_days,
 )
 from hmesh.runs.studies.verdicts import (
@@ -259,7 +258,7 @@ def test_reductions_are_positive_where_there_is_less() -> None:
 @pytest.fixture(scope="module")
 def whole() -> tuple[StudyReport, list[tuple[int, int]]]:
     seen: list[tuple[int, int]] = []
-    return replicate_vehicles(lambda done, total: seen.append((done, total))), seen
+    return run_study(STUDY, lambda done, total: seen.append((done, total))), seen
 
 
 @pytest.mark.slow

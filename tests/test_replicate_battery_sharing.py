@@ -23,14 +23,15 @@ from hmesh.runs.studies.battery_sharing.spread import (
     emergent,
 )
 from hmesh.runs.studies.battery_sharing.study import (
+    STUDY,
     conclusions,
     found_of,
     judged,
     peak_cut,
-    replicate_battery_sharing,
 )
 from hmesh.runs.studies.published_figures import published_figures
 from hmesh.runs.studies.replicate import replicate
+from hmesh.runs.studies.study_parts import run_study
 from tests.shared_datasets import _write, uk_buildings
 
 # What an independent implementation found on other synthetic loads, beside what was published:
@@ -276,7 +277,7 @@ def test_closing_days_are_those_that_the_notes_state(measured: BuildingYear, sha
 @pytest.mark.slow
 def test_the_conclusions_survive_on_measured_buildings(shared: Path, tmp_path: Path) -> None:
     data = uk_buildings(shared / "data", tmp_path / "uk")
-    report = replicate_battery_sharing(lambda done, total: None, data)
+    report = run_study(STUDY, lambda done, total: None, data=data)
     assert report.passed
     conclusions = report.section("conclusions")
     # With full cycles the capacities are too unlike for sharing to level better.

@@ -20,9 +20,9 @@ from hmesh.runs.studies.school_buses.study import (
     found_by_accounting,
     published_days,
     reductions,
-    replicate_school_buses,
     saving,
 )
+from hmesh.runs.studies.study_parts import run_study
 from hmesh.runs.studies.study_report import StudyReport
 
 FIGURES = published_figures("school_buses")
@@ -30,7 +30,7 @@ FIGURES = published_figures("school_buses")
 
 @cache
 def report() -> StudyReport:
-    return replicate_school_buses(lambda done, total: None)
+    return run_study(STUDY, lambda done, total: None)
 
 
 def test_every_published_figure_is_judged_by_the_accounting() -> None:

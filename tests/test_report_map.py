@@ -73,7 +73,7 @@ def test_the_map_fits_zooms_and_filters(visit: Visit, page: Path, width: int, th
     whole = visit.run(picture)
     assert boxes_apart(visit.run(f"{MAP}.named"))
     assert len(visit.run(f"{MAP}.named")) == 6  # names, and loads with prices
-    visit.page.get_by_label("Enlarge the map").nth(1).click()
+    visit.page.locator("#moving").get_by_label("Enlarge the map").nth(1).click()
     assert visit.run(f"{MAP}.frame.zoom.k") == pytest.approx(1.6)
     assert visit.run(picture) != whole
     assert boxes_apart(visit.run(f"{MAP}.named"))
@@ -217,7 +217,7 @@ def test_prices_colour_places_and_the_legend_gives_their_range(visit: Visit, run
 
 
 def test_the_page_scrolls_unless_the_map_is_enlarged(visit: Visit) -> None:
-    canvas = visit.page.locator(".stage canvas").nth(1)
+    canvas = visit.page.locator("#moving .stage canvas").nth(1)
     canvas.scroll_into_view_if_needed()
     box: Any = canvas.bounding_box()
     visit.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

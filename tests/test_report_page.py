@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import re
 import shutil
@@ -19,6 +20,8 @@ from typer.testing import CliRunner
 from hmesh.runs import load_scenario, read_run, start_run, summary_table, write_report
 from hmesh.runs.command_line import app
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.report.energy_paths import energy_paths
+from hmesh.runs.report.flows import flows
 from hmesh.runs.report.map_geometry import geometry_of_run
 from hmesh.runs.report.map_selection import window_of
 from hmesh.runs.report.places import ON_SCREEN
@@ -135,6 +138,84 @@ def test_tabs_show_one_part_at_a_time_and_charts_fit_once_seen(visit: Visit) -> 
     assert visit.run(seen) == every
 
 
+IN_FIRST_SCREEN = """(selector) => {
+  const part = document.querySelector(selector), box = part.getBoundingClientRect();
+  return part.checkVisibility() && box.height > 0 && box.top >= 0 && box.left >= 0
+    && box.bottom <= window.innerHeight && box.right <= window.innerWidth;
+}"""
+
+
+def test_the_first_screen_has_the_finding_the_table_of_who_gains_and_the_map(
+    visit: Visit, day: Path
+) -> None:
+    visit.page.set_viewport_size({"width": 1440, "height": 900})
+    try:
+        visit.show("outcome")
+        for selector in (".lead", "table.gains", '[data-part="overview"] canvas'):
+            assert visit.run(IN_FIRST_SCREEN, selector), selector
+        # The map is that of the step in which the last strategy carries most.
+        data = RunData(read_run(day))
+        carried = flows(data, window_of(data), energy_paths(data, window_of(data)))
+        steps = data.steps
+        first = np.asarray(carried["first"])[2 * steps :]
+        sums = [carried["kwh"][a:b].sum() for a, b in itertools.pairwise(first)]
+        hour = data.timeline.clock(int(np.argmax(sums)))
+        caption = visit.page.locator('[data-part="overview"] .finding').inner_text()
+        assert caption.startswith("Three-level game, ")
+        assert f", {hour}: " in caption
+        visit.page.get_by_role("button", name="All steps on the map").click()
+        assert visit.run("hmesh.tabs.name") == "moving"
+        assert visit.run("hmesh.clock.now") == np.argmax(sums)
+    finally:
+        visit.page.set_viewport_size({"width": 1280, "height": 900})
+        visit.run("history.replaceState(null, '', location.pathname)")
+        visit.show("all")
+
+
+def test_names_on_the_map_cover_no_circle_and_no_other_name(visit: Visit) -> None:
+    covered = """() => {
+      const found = [];
+      for (const { map } of hmesh.views) {
+        map.named.forEach(([m, words, left, top, right, bottom], n) => {
+          for (const [x, y] of map.at) {
+            const dx = Math.max(left - x, 0, x - right), dy = Math.max(top - y, 0, y - bottom);
+            if (Math.hypot(dx, dy) < map.radius) found.push(words);
+          }
+          for (const other of map.named.slice(n + 1)) {
+            const beside = other[4] <= left || right <= other[2];
+            if (!beside && other[5] > top && bottom > other[3]) found.push(`${words} ${other[1]}`);
+          }
+        });
+      }
+      return found;
+    }"""
+    for width in (1280, 390):
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        visit.page.wait_for_timeout(200)
+        for hours in (3.0, 9.0, 20.5):
+            visit.set_clock(hours)
+            assert visit.run("hmesh.views[0].map.named.length") >= 3
+            assert visit.run(covered) == []
+    visit.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_a_table_that_scrolls_says_so_and_keys_reach_it(visit: Visit) -> None:
+    tables = "[...document.querySelectorAll('main .scroll')].filter((box) => box.checkVisibility())"
+    seen = f"""{tables}.map((box) => [
+      box.scrollWidth > box.clientWidth + 1, box.querySelector('.sideways').innerText, box.tabIndex,
+    ])"""
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    try:
+        visit.page.wait_for_timeout(500)
+        found = visit.run(seen)
+        assert any(wide for wide, _, _ in found)
+        for wide, hint, index in found:
+            assert ("scroll sideways" in hint) == wide
+            assert not wide or index == 0
+    finally:
+        visit.page.set_viewport_size({"width": 1280, "height": 900})
+
+
 def test_the_numbers_shown_are_those_of_the_summary(visit: Visit, day: Path) -> None:
     summary = read_run(day).summary
     shown = visit.run(
@@ -176,7 +257,7 @@ def test_play_moves_vehicles_and_pause_stops_them(
 ) -> None:
     visit.set_clock(6.2)
     places = "[...Array(2000).keys()].map((v) => hmesh.views[1].map.placeOf(v, hmesh.clock.now, 6))"
-    picture = "() => document.querySelector('.stage canvas').toDataURL()"
+    picture = "() => document.querySelector('#moving .stage canvas').toDataURL()"
     before, painted, clock = visit.run(places), visit.run(picture), visit.run("hmesh.clock.now")
     visit.page.click("#play")
     visit.wait("hmesh.clock.now > 6.5")

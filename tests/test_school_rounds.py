@@ -129,3 +129,12 @@ def test_a_window_without_a_step_is_reported() -> None:
     scenario = load_scenario("school-buses", ("school_buses.charging_window=[22, 22.5]",))
     warnings = [str(each) for each in scenario_warnings(scenario)]
     assert any("no step of 1 h lies within it" in each for each in warnings), warnings
+
+
+def test_a_step_that_is_longer_than_a_window_past_midnight_is_not_in_it() -> None:
+    calendar = calendar_from("2023-01-09T21:00", 2.0)
+    window, opens = charging_window(calendar, 13, 23.0, 0.0)
+    assert not window.any()
+    assert not opens.any()
+    window, opens = charging_window(calendar, 13, 23.0, 1.0)
+    assert np.flatnonzero(window).tolist() == np.flatnonzero(opens).tolist() == [1]

@@ -89,7 +89,7 @@ def check_step(simulation: Simulation) -> None:
 
 
 def check_store(simulation: Simulation, before: np.ndarray, exchange: np.ndarray) -> None:
-    """Hold what every battery holds after a step against what it held and did."""
+    """Compare what every battery holds after a step with what it held and did."""
     fleet = simulation.schemes["vehicles"].fleet.population
     stored = np.where(
         exchange > 0,

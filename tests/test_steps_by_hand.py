@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment.plug_traffic import NEVER_MS, Sessions
 from hmesh.environment.population import Population
+from hmesh.runs.results.buffer import Coded
 from hmesh.runs.scenarios.economics_section import Economics
 from hmesh.runs.schemes.community_storage.step import CommunityStorageSharing
 from hmesh.runs.schemes.composite_storage.house_payments import HousePayments
@@ -18,7 +20,9 @@ from hmesh.runs.schemes.school_buses.strategies import _only_idle_buses_sell
 from hmesh.runs.schemes.school_buses.worth import cost_of_step
 from hmesh.runs.schemes.vehicles import group_figures
 from hmesh.runs.schemes.vehicles.departures import departing_of
+from hmesh.runs.schemes.vehicles.journey_records import write_journeys
 from hmesh.runs.schemes.vehicles.own_tariffs import VehicleTariffs
+from hmesh.runs.schemes.vehicles.plug_records import _write_chargers, _write_sessions
 from hmesh.runs.schemes.vehicles.plug_supply import PlugSupply
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
 from hmesh.runs.schemes.vehicles.sums_and_counts import _of_chargers
@@ -598,3 +602,125 @@ def test_houses_follow_the_plan_of_their_step_and_what_they_miss_is_counted() ->
     scheme.act()
     assert scheme.houses.asked == [(24, [1.0, 2.0], [3.0, 4.0], [True, False])]
     assert scheme.missed == 0
+
+
+class Writer:
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        self.tables = dict[str, Any]()
+
+    def add(self, name: str, columns: dict[str, Any]) -> None:
+        self.tables[name] = {
+            key: [each.names[code] if code >= 0 else "" for code in each.codes.tolist()]
+            if isinstance(each, Coded)
+            else each.tolist()
+            if isinstance(each, np.ndarray)
+            else each
+            for key, each in columns.items()
+        }
+
+
+def recording(monkeypatch: pytest.MonkeyPatch, recorded: int, **further: Any) -> Any:
+    for module in ("plug_records", "journey_records"):
+        monkeypatch.setattr(
+            f"hmesh.runs.schemes.vehicles.{module}.recorded_vehicles", lambda setting: recorded
+        )
+    return world_of(
+        setting=world_of(communities=("hill", "lake")),
+        simulation=world_of(step_index=2, step_h=0.5, strategy="typical", last_step=False),
+        **further,
+    )
+
+
+def test_sessions_are_written_in_the_order_of_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, fast = world_of(name="slow"), world_of(name="fast")
+    plugs: Any = world_of(chargers=[[slow, fast], [fast]])
+    hour = 3_600_000
+    ended = Sessions(
+        vehicles=np.array([3, 1, 0, 7]), place=np.array([0, 1, 0, 0]),
+        plug=np.array([1, 0, -1, 0]), arrived_ms=np.array([0, hour, hour, 0]),
+        from_ms=np.array([hour, hour, 2 * hour, 0]),
+        to_ms=np.array([3 * hour, 2 * hour, NEVER_MS, hour]),
+        drawn_kwh=np.array([1.0, 2.0, 3.0, 4.0]), delivered_kwh=np.array([0.5, 0.0, 0.0, 0.0]),
+        in_market=np.array([True, False, True, True]),
+    )  # fmt: skip
+    exchange = np.array([-2.0, 9.0, 9.0, 0.25, 0.0, 0.0, 0.0, 0.0])
+    writer: Any = Writer()
+    vehicles = recording(monkeypatch, 4, session_kwh=lambda: exchange)
+    _write_sessions(writer, vehicles, plugs, ended)
+    found = writer.tables["sessions"]
+    never_first = NEVER_MS < 0
+    rows = [2, 1, 0] if never_first else [1, 0, 2]
+    due = {
+        "vehicle": [3, 1, 0], "community": ["hill", "lake", "hill"],
+        "charger": ["fast", "fast", ""], "arrives": [0.0, 1.0, 1.0], "plug_in": [1.0, 1.0, 2.0],
+        "energy_kwh": [1.25, 2.0, 3.0], "delivered_kwh": [0.5, 0.0, 2.0],
+    }  # fmt: skip
+    for name, values in due.items():
+        assert found[name] == [values[row] for row in rows], name
+    ends = np.array([3.0, 2.0, np.nan])[rows]
+    np.testing.assert_array_equal(np.array(found["plug_out"]), ends)
+    assert found["strategy"] == "typical"
+    # One alone is written, none is not.
+    for recorded, written in ((1, [0]), (0, None)):
+        writer.tables.clear()
+        vehicles = recording(monkeypatch, recorded, session_kwh=lambda: exchange)
+        _write_sessions(writer, vehicles, plugs, ended)
+        assert (writer.tables["sessions"]["vehicle"] if writer.tables else None) == written
+
+
+def test_chargers_are_written_where_they_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    half = 1_800_000
+    plugs: Any = world_of(
+        limited=np.array([False, True]), taken_ms=np.array([0, 3 * half]),
+        waiting_ms=np.array([0, half // 2]), arrivals=np.array([5, 4]),
+        unplugged=np.array([0, 1]),
+    )  # fmt: skip
+    writer: Any = Writer()
+    _write_chargers(writer, recording(monkeypatch, 9), plugs)
+    found = writer.tables["chargers"]
+    assert found["community"] == ["lake"]
+    assert (found["plugs_taken"], found["waiting"]) == ([3.0], [0.5])
+    assert (found["arrivals"], found["without_plug"]) == ([4], [1])
+
+
+def test_stops_and_changed_trips_are_written_of_recorded_vehicles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hour = 3_600_000
+    stop = world_of(
+        vehicle=1, kind="fast", place=1, arrived_ms=hour, from_ms=2 * hour, to_ms=3 * hour,
+        drawn_kwh=4.0,
+    )  # fmt: skip
+    other = world_of(**vars(stop) | {"vehicle": 0, "kind": "slow", "place": 0, "to_ms": -1})
+    beyond = world_of(**vars(stop) | {"vehicle": 2})
+    trip = world_of(
+        vehicle=0, departs_ms=hour, arrives_ms=3 * hour, set_out_ms=2 * hour, arrived_ms=6 * hour,
+        stops=2,
+    )  # fmt: skip
+    unmade = world_of(**vars(trip) | {"vehicle": 1, "set_out_ms": -1, "arrived_ms": -1})
+    journeys: Any = world_of(
+        stops=[stop, beyond], changed=[trip, unmade, world_of(**vars(trip) | {"vehicle": 2})],
+        open_stops=lambda end_ms: [world_of(**vars(other) | {"from_ms": end_ms})],
+    )  # fmt: skip
+    vehicles, writer = recording(monkeypatch, 2), Writer()
+    vehicles.simulation.last_step = True
+    write_journeys(writer, vehicles, journeys)  # type: ignore[arg-type]
+    stops, changed = writer.tables["stops"], writer.tables["changed_trips"]
+    assert (stops["vehicle"], stops["community"]) == ([1, 0], ["lake", "hill"])
+    assert (stops["charger"], stops["arrives"]) == (["fast", "slow"], [1.0, 1.0])
+    assert (stops["plug_in"], stops["energy_kwh"]) == ([2.0, 1.5], [4.0, 4.0])
+    np.testing.assert_array_equal(stops["plug_out"], [3.0, np.nan])
+    assert stops["strategy"] == "typical"
+    assert (changed["vehicle"], changed["made"], changed["stops"]) == ([0, 1], [1, 0], [2, 2])
+    assert (changed["departs"], changed["arrives"]) == ([1.0, 1.0], [3.0, 3.0])
+    np.testing.assert_array_equal(changed["departs_late_h"], [1.0, np.nan])
+    np.testing.assert_array_equal(changed["late_h"], [3.0, np.nan])
+    np.testing.assert_array_equal(changed["departed"], [2.0, np.nan])
+    np.testing.assert_array_equal(changed["arrived"], [6.0, np.nan])
+    nothing: Any = world_of(stops=[], changed=[])
+    writer.tables.clear()
+    vehicles.simulation.last_step = False
+    write_journeys(writer, vehicles, nothing)  # type: ignore[arg-type]
+    assert not writer.tables

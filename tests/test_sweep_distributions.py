@@ -182,13 +182,18 @@ def test_a_sweep_whose_outcome_has_two_humps_says_so(tmp_path: Path) -> None:
     }
     swept = run_sweep("three-communities", (), tmp_path, seeds=20, changes=changes, workers=1)
     costs = swept.ensemble.of("generation_cost")[0, :, 0]
-    lines = [line for line in sweep_lines(swept) if "humps" in line]
-    assert any(line.startswith("generation_cost under typical charging has two") for line in lines)
+    lines = [line for line in sweep_lines(swept) if "bimodal" in line]
+    assert any(
+        line.startswith("generation_cost under typical charging is bimodal") for line in lines
+    )
     (plot,) = swept.plots
     assert plot.path.name == "distribution.png"
     assert "is bimodal, with modes near" in plot.finding
     reported = json.loads((tmp_path / "summary.json").read_text())
     (found,) = [each for each in reported["two_humps"] if each["quantity"] == "generation_cost"]
+    (named,) = [each for each in reported["bimodal"] if each["quantity"] == "generation_cost"]
+    assert named["unimodal_p"] == found["one_hump_p"]
+    assert named["modes"] == found["humps"]
     assert found["one_hump_p"] < 0.05
     with (tmp_path / "summary.csv").open() as file:
         rows = {row["quantity"]: row for row in csv.DictReader(file)}

@@ -118,7 +118,7 @@ def test_a_run_resumes_to_the_same_bytes_and_its_energy_balances(
 
 
 def assert_trips_and_places_agree(directory: Path) -> None:
-    """Hold where vehicles were against the trips that were written."""
+    """Compare where vehicles were with the trips that were written."""
     import pyarrow.parquet as pq
 
     trips = pq.read_table(directory / "trips.parquet").to_pandas()

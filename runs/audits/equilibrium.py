@@ -20,7 +20,7 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 
 
 class EquilibriumAudit:
-    """Holds the prices and energies of every step against those of the exact equilibrium.
+    """Compare the prices and energies of every step with those of the exact equilibrium.
 
     Parameters
     ----------

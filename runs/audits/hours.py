@@ -82,7 +82,7 @@ def check_hours(
 
 
 def _storage(inputs: RunInputs, hours: Columns, schemes: Sequence[SchemeAudit]) -> Tally:
-    """Hold what schemes store and deliver against what their own tables say."""
+    """Compare what schemes store and deliver with what their own tables say."""
     tally = Tally("energy: storage exchanges what its scheme has it", EXACT, "of the energy")
     for column in ("home_storage_kwh", "shared_storage_kwh", "school_bus_kwh"):
         expected = total(parts(schemes, column), hours[column])
@@ -99,7 +99,7 @@ def _members(
     schemes: Sequence[SchemeAudit],
     shed: NDArray[np.float64] | None,
 ) -> Tally:
-    """Hold what members use, generate and do without against what they should."""
+    """Compare what members use, generate and do without with what they should."""
     tally = Tally("energy: members use and generate what they should", EXACT, "of the energy")
     for m, name in enumerate(inputs.communities):
         groups = [energy for (community, _), energy in energies.items() if community == name]

@@ -157,7 +157,7 @@ def check_money(
 def _due(
     inputs: RunInputs, ledger: dict[str, Columns], schemes: Sequence[SchemeAudit]
 ) -> list[Tally]:
-    """Hold the payments of schemes against what they should be."""
+    """Compare the payments of schemes with what they should be."""
     payments = [paid for scheme in schemes for paid in scheme.payments()]
     if not payments:
         return []
@@ -176,7 +176,7 @@ def _energies(
     ledger: dict[str, Columns],
     schemes: Sequence[SchemeAudit],
 ) -> tuple[Tally, Tally]:
-    """Hold energies and prices of the payments against those of the hours."""
+    """Compare energies and prices of the payments with those of the hours."""
     energies = Tally("money: paid for what was delivered", EXACT, "of the energy")
     prices = Tally("money: paid at the prices of the step", 0.0, "money/kWh")
     of_schemes = {paid.kind for scheme in schemes for paid in scheme.payments()}

@@ -197,7 +197,7 @@ class MessageAudit:
         return np.where(right, 0.0, 1.0)
 
     def _add_decisions(self, step: int, strategy: int, rows: Columns, label: Label) -> None:
-        """Hold announced prices and energies plugged in against hours.parquet."""
+        """Compare announced prices and energies plugged in with hours.parquet."""
         hours = {name: values[step, strategy] for name, values in self._hours.items()}
         utility, count = self._utility, self._aggregators
         everything = self.inputs.scenario.messages.keep == "all"

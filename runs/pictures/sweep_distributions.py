@@ -24,8 +24,8 @@ NAME = "distribution"
 def draw_distributions(directory: Path, ensemble: Ensemble) -> list[SweepPlot]:
     """Draw histograms of the outcomes at one point under one strategy into the plots of a sweep.
 
-    They are those of the surest two humps, of the last strategy at the first point if there are
-    none. Of fewer seeds than the test of humps needs nothing is drawn.
+    They are those of the bimodal outcome of the lowest p-value, of the last strategy at the first
+    point if there are none. Of fewer seeds than the test of unimodality needs nothing is drawn.
     """
     shapes = Shapes(ensemble)
     if not shapes.every:
@@ -61,7 +61,7 @@ def _draw(shapes: Shapes, point: int, strategy: int, finding: str) -> "Figure":
         if (shape.point, shape.strategy) == (point, strategy)
     }
     named = [name for name, *_ in panels_of]
-    # Whatever has two humps is shown, be it a headline or a metric.
+    # What is bimodal is shown, be it a headline or a metric.
     panels_of += [(n, n, n) for n, shape in known.items() if shape.humps.two and n not in named]
     place = ", ".join(
         ensemble.plan.label(key, value) for key, value in ensemble.plan.points[point].values.items()

@@ -22,10 +22,11 @@ from hmesh.runs.who_gains import (
 
 # The chart needs no script: bars are cells of a table. Colours are those of the page.
 STYLE = """<style>
-.lead { font-size: 1.08rem; max-width: 75ch; }
+.lead { font-size: 1.08rem; max-width: 75ch; margin-top: 0; }
 table.gains { width: 100%; max-width: 760px; }
-table.gains th[scope="row"] { width: 9.5em; }
-table.gains td.bar { width: 60%; padding: 2px 0; }
+table.gains caption { text-align: left; }
+table.gains th[scope="row"] { width: 9.5em; white-space: nowrap; }
+table.gains td.bar { width: 52%; padding: 2px 0; }
 table.gains td.bar div { position: relative; height: 16px; }
 table.gains td.bar i { position: absolute; top: 0; bottom: 0; border-radius: 2px; }
 table.gains td.bar b { position: absolute; top: -4px; bottom: -4px; width: 1px; background: var(--faint); }

@@ -1,10 +1,12 @@
 """The parts of the page that are words and tables, which need no script to be read."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from hmesh.runs.audits.audit_report import AuditReport
+from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.headlines import headline, in_full
 from hmesh.runs.report.sentence import Figure
@@ -97,8 +99,12 @@ def comparison(runs: Sequence[tuple[str, RunData]]) -> str:
     first = [label for label in body if label.strip().startswith(_FIRST)]
     schemes = [label for label in body if label not in first and label not in same]
     folded = [label for label in body if label not in first and label in same]
-    return _table(head, (body[label] for label in first)) + "".join(
-        f"<details><summary>{title}: {len(labels)} rows</summary>"
+    # Without a grid there are no figures of the system.
+    if not first:
+        first, schemes = schemes, []
+    shown = _table(head, (body[label] for label in first)) if first else ""
+    return shown + "".join(
+        f"<details><summary>{title}: {counted(len(labels), 'row')}</summary>"
         f"{_table(head, (body[label] for label in labels))}</details>"
         for title, labels in (
             ("Figures of single schemes", schemes),
@@ -124,7 +130,7 @@ def all_figures(data: RunData) -> str:
     keys = dict.fromkeys(key for figures in flat.values() for key in figures)
     head = "".join(f'<th scope="col">{escape(strategy_label(name))}</th>' for name in flat)
     body = "".join(
-        f'<tr><th scope="row">{escape(key)}</th>'
+        f'<tr><th scope="row">{_breakable(key)}</th>'
         + "".join(
             f"<td>{_figure(name, Figure(key, figures[key], _number(figures[key])))}</td>"
             if figures.get(key) is not None
@@ -136,6 +142,11 @@ def all_figures(data: RunData) -> str:
     )
     table = f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scroll">{table}</div>'
+
+
+def _breakable(key: str) -> str:
+    """Return a key that may go on in the next line where one of its words ends."""
+    return re.sub(r"([._])", r"\1<wbr>", escape(key))
 
 
 def verdict(report: AuditReport | None, why_not: str) -> str:
@@ -218,7 +229,7 @@ def table_cell(cell: Any) -> str:
     dim = min((span.start for span in cell.spans), default=len(cell.plain))
     value, moved = cell.plain[:dim].strip(), cell.plain[dim:].strip()
     small = f" <small>{escape(moved.replace('-', '\u2212'))}</small>" if moved else ""
-    return f"<td>{escape(value)}{small}</td>"
+    return f"<td>{escape(re.sub(r'^-(?=\d)', '\u2212', value))}{small}</td>"
 
 
 def _flat(value: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

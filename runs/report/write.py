@@ -21,7 +21,6 @@ from hmesh.runs.report.local_trade import local_trade
 from hmesh.runs.report.map_selection import thinning, window_of
 from hmesh.runs.report.packing import Packer, compressed
 from hmesh.runs.report.payload import payload
-from hmesh.runs.results.road_lines import read_roads
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.results.unfinished_run import read_any_run
 
@@ -29,7 +28,8 @@ MOST_RUNS = 6
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = (
     "unpack.js", "time.js", "clock.js", "colours.js", "frame.js", "hand.js", "flows.js", "map.js",
-    "charts.js", "grid.js", "tables.js", "downloads.js", "tabs.js", "main.js",
+    "overview.js", "charts.js", "grid.js", "tables.js", "downloads.js", "hints.js", "tabs.js",
+    "main.js",
 )  # fmt: skip
 
 
@@ -82,15 +82,17 @@ def write_report(
             packed.append(packer.pack(payload(data, name, window, share)))
             blocks.append(_block(name, data, thinned, report, why_not))
         reported += [*thinned, f"{name}: {report.verdict if report else why_not}"]
+    # Of one strategy there is nothing to compare: what it came to is the answer.
+    found = "gains" if any(block["gains"] for block in blocks) else "headlines"
+    words = _cells("headlines", blocks, len(runs) > 1)
     few = len(in_full(datas[0])) == len(datas[0].strategies)
     page = Template(_text("page.html")).substitute(
         title=escape(" and ".join(dict.fromkeys(names))),
         description=escape(_description(datas)),
-        # Who gave a road network wants to see first what happens on it.
-        opens="moving" if all(_on_roads(data) for data in datas) else "outcome",
-        arrangement="outcome" if len(runs) == 1 and few else "stacked",
-        gains=_cells("gains", blocks, len(runs) > 1),
-        headlines=_cells("headlines", blocks, len(runs) > 1),
+        answer="answer" if len(runs) == 1 else "",
+        arrangement="outcome" if len(runs) == 1 and few and found == "gains" else "stacked",
+        answers=_cells(found, blocks, len(runs) > 1),
+        headlines=f'<div class="cells" id="words">{words}</div>' if found == "gains" else "",
         remarks=_cells("remarks", blocks, len(runs) > 1),
         pictures=_pictures(blocks),
         comparison=markup.comparison(list(zip(names, datas, strict=True))),
@@ -107,11 +109,6 @@ def write_report(
     with beside(Path(out)) as new:
         new.write_text(page, encoding="utf-8")
     return reported
-
-
-def _on_roads(data: RunData) -> bool:
-    """Return whether a run has places on a road network."""
-    return read_roads(data.run.directory, data.scenario) is not None
 
 
 def _names(runs: Sequence[Run]) -> list[str]:

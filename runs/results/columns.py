@@ -58,6 +58,6 @@ def price(name: str, description: str) -> ResultColumn:
 
 
 STEP = whole("step", "number of the step, from 0")
-STRATEGY = name("strategy", "how prices are found and vehicles charge")
+STRATEGY = name("strategy", "strategy under which the step was simulated")
 LAM = ResultColumn("lam", "number", "money/kWh", "marginal utility of the first kWh")
 THETA = ResultColumn("theta", "number", "money/kWh^2", "slope of marginal utility per kWh stored")

@@ -240,6 +240,16 @@ def existing(file: str, info: ValidationInfo, suffixes: tuple[str, ...]) -> str:
     return file
 
 
+def file_there(*suffixes: str) -> AfterValidator:
+    """Return what a type needs whose values name files of some kinds that are there."""
+    return AfterValidator(lambda file, info: existing(file, info, suffixes))
+
+
+CsvFile = Annotated[str, file_there(".csv")]
+TableFile = Annotated[str, file_there(".csv", ".parquet")]
+JsonFile = Annotated[str, file_there(".json")]
+
+
 def existing_dataset(folder: str, info: ValidationInfo) -> str:
     """Return the name of a dataset that is there, seen from the scenario's folder."""
     seen_from: Path | None = (info.context or {}).get("check_files_in")
@@ -258,6 +268,23 @@ def existing_dataset(folder: str, info: ValidationInfo) -> str:
             suggestion=suggestion,
         )
     return folder
+
+
+DatasetFolder = Annotated[str, AfterValidator(existing_dataset)]
+
+
+def read_of(dataset: str | None, *tables: str) -> dict[str, tuple[str, ...]]:
+    """Return a dataset with the tables that are read of it; nothing where none is named."""
+    return {} if dataset is None else {dataset: tables}
+
+
+def read_together(*parts: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return datasets with all the tables that several parts of a scenario read of them."""
+    used: dict[str, tuple[str, ...]] = {}
+    for part in parts:
+        for dataset, tables in part.items():
+            used[dataset] = (*used.get(dataset, ()), *tables)
+    return used
 
 
 def looked_up(path: Path) -> None:

@@ -2,15 +2,15 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationInfo, model_validator
-from pydantic import field_validator as check
+from pydantic import Field, model_validator
 
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
+    DatasetFolder,
     NotNegative,
     Positive,
     Section,
-    existing_dataset,
+    read_of,
     refuse,
 )
 from hmesh.runs.scenarios.tariff_sections import TariffBand
@@ -22,15 +22,10 @@ class EnergyTariff(Section):
     bands: Annotated[tuple[TariffBand, ...], AS_TUPLE] = Field(
         default=(), description="prices by hour, day and season, the first that holds counts"
     )
-    dataset: str | None = Field(
+    dataset: DatasetFolder | None = Field(
         default=None, description="or the folder of a dataset whose market sets the price, or null"
     )
     column: str = Field(default="price", description="column of its table market")
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -51,6 +46,11 @@ class Economics(Section):
         default=None,
         description="prices at which energy is valued, or null for those paid in the run",
     )
+
+    @property
+    def datasets(self) -> dict[str, tuple[str, ...]]:
+        """The dataset whose market sets prices at which energy is valued."""
+        return {} if self.tariff is None else read_of(self.tariff.dataset, "market")
 
 
 class BatteryEconomics(Economics):

@@ -17,11 +17,6 @@ def groups_with_tariff(scenario: "Scenario") -> Iterator[tuple[str, str, Any]]:
                 yield name, f"communities.{name}.members.{number}.tariff", group
 
 
-def has_tariffs(scenario: "Scenario") -> bool:
-    """Return whether any members have a tariff of their own."""
-    return any(True for _ in groups_with_tariff(scenario))
-
-
 def tariff_problems(scenario: "Scenario") -> Iterator[Problem]:
     """Yield what of a scenario needs the price that members with a tariff do not pay."""
     giving = [name for name in scenario.schemes if scenario.section(name).gives_members]

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import nearest
-from hmesh.runs.scenarios.base import AS_TUPLE, Section, existing_dataset, refuse
+from hmesh.runs.scenarios.base import AS_TUPLE, DatasetFolder, Section, refuse
 from hmesh.runs.scenarios.school import Day
 
 
@@ -21,7 +21,7 @@ class Holidays(Section):
     dates: Annotated[tuple[Day, ...], AS_TUPLE] = Field(
         default=(), description="further days, such as those on which a works is closed"
     )
-    dataset: str | None = Field(
+    dataset: DatasetFolder | None = Field(
         default=None, description="or a dataset, whose holidays and special days count too"
     )
 
@@ -29,11 +29,6 @@ class Holidays(Section):
     def days(self) -> tuple[date, ...]:
         """The further days."""
         return tuple(date.fromisoformat(day) for day in self.dates)
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
 
     @model_validator(mode="after")
     def _names_some(self) -> Self:

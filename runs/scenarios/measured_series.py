@@ -2,15 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import Field, ValidationInfo
-from pydantic import field_validator as check
+from pydantic import Field
 
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
+    DatasetFolder,
     Positive,
     Section,
-    existing,
-    existing_dataset,
+    TableFile,
     refuse,
 )
 
@@ -18,24 +17,16 @@ from hmesh.runs.scenarios.base import (
 class MeasuredSeries(Section):
     """A series that a file or a dataset measured."""
 
-    file: str | None = Field(
+    file: TableFile | None = Field(
         default=None, description="CSV or Parquet file of energies that measured it, or null"
     )
-    dataset: str | None = Field(default=None, description="or the folder of a dataset, or null")
+    dataset: DatasetFolder | None = Field(
+        default=None, description="or the folder of a dataset, or null"
+    )
     members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
         default=None, description="which members of it, or null for all that have it"
     )
     scale: Positive = Field(default=1.0, description="factor on what was measured [-]")
-
-    @check("file")
-    @classmethod
-    def _existing_table(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".csv", ".parquet"))
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
 
     @property
     def measured(self) -> bool:

@@ -10,12 +10,12 @@ from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
+    DatasetFolder,
     Name,
     NotNegative,
     Positive,
     Section,
-    existing,
-    existing_dataset,
+    TableFile,
     of_no_other_part,
     refuse,
 )
@@ -95,31 +95,23 @@ class ProfileMembers(_Members):
 class FileMembers(_Members):
     """Members whose load stands in a file; each distinct member of the file becomes one."""
 
-    file: str = Field(description="CSV or Parquet file, relative to the scenario's folder")
+    file: TableFile = Field(description="CSV or Parquet file, relative to the scenario's folder")
     members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
         default=None, description="which members of the file, or null for all"
     )
     scale: Positive = Field(default=1.0, description="factor on the loads [-]")
 
-    @check("file")
-    @classmethod
-    def _existing_table(cls, file: str, info: ValidationInfo) -> str:
-        return existing(file, info, (".csv", ".parquet"))
-
 
 class DatasetMembers(_Members):
     """Members measured in a dataset, their loads and what their photovoltaics generated."""
 
-    dataset: str = Field(description="folder of a dataset, relative to the scenario's folder")
+    dataset: DatasetFolder = Field(
+        description="folder of a dataset, relative to the scenario's folder"
+    )
     members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
         default=None, description="which members or regions of the dataset, or null for all"
     )
     scale: Positive = Field(default=1.0, description="factor on the loads and generation [-]")
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str, info: ValidationInfo) -> str:
-        return existing_dataset(dataset, info)
 
 
 # Of logarithms: ten deviations above the mean stand for the factor exp(100).

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from hmesh.runs.scenarios.base import read_of, read_together
 from hmesh.runs.scenarios.groups_with_tariff import groups_with_tariff
 from hmesh.runs.scenarios.member_groups import DatasetMembers, FileMembers
 from hmesh.runs.scenarios.places_section import RoadFile
@@ -15,27 +16,19 @@ if TYPE_CHECKING:
 
 def datasets_named(scenario: "Scenario") -> dict[str, tuple[str, ...]]:
     """Return the datasets that a scenario names, with the tables that it uses."""
-    used: dict[str, tuple[str, ...]] = {}
-    for community in scenario.communities.values():
-        for group in community.members:
-            if isinstance(group, DatasetMembers):
-                used[group.dataset] = LOAD_TABLES
-    for _, _, group in groups_with_tariff(scenario):
-        for folder, tables in group.tariff.datasets.items():
-            used[folder] = (*used.get(folder, ()), *tables)
-    for section in scenario.sections.values():
-        for folder, tables in section.datasets.items():
-            used[folder] = (*used.get(folder, ()), *tables)
-    for folder, tables in datasets_of(scenario.travel).items():
-        used[folder] = (*used.get(folder, ()), *tables)
+    groups = [group for community in scenario.communities.values() for group in community.members]
     timetable = timetable_of(scenario.school_terms)
-    if timetable is not None and is_dataset_folder(scenario.path_of(timetable)):
-        used[timetable] = (*used.get(timetable, ()), "calendar", "calendar_dates")
-    if scenario.holidays is not None and (dataset := scenario.holidays.dataset) is not None:
-        used.setdefault(dataset, ())
-    if (dataset := scenario.prices.time_of_use.dataset) is not None:
-        used[dataset] = (*used.get(dataset, ()), "market")
-    return used
+    if timetable is not None and not is_dataset_folder(scenario.path_of(timetable)):
+        timetable = None
+    return read_together(
+        {group.dataset: LOAD_TABLES for group in groups if isinstance(group, DatasetMembers)},
+        *(group.tariff.datasets for _, _, group in groups_with_tariff(scenario)),
+        *(section.datasets for section in scenario.sections.values()),
+        datasets_of(scenario.travel),
+        read_of(timetable, "calendar", "calendar_dates"),
+        {} if scenario.holidays is None else read_of(scenario.holidays.dataset),
+        read_of(scenario.prices.time_of_use.dataset, "market"),
+    )
 
 
 def files_named(scenario: "Scenario") -> list[str]:

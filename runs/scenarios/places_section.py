@@ -7,9 +7,9 @@ from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem
-from hmesh.runs.scenarios.base import AS_TUPLE, Positive, Section, existing, refuse
+from hmesh.runs.scenarios.base import AS_TUPLE, Positive, Section, existing, file_there, refuse
 
-ENDINGS = (".graphml", ".geojson", ".json", ".csv", ".xml", ".gz")
+PlacesFile = Annotated[str, file_there(".graphml", ".geojson", ".json", ".csv", ".xml", ".gz")]
 DEGREES = ("longitude", "latitude")
 KILOMETRES = ("x_km", "y_km")
 
@@ -91,7 +91,7 @@ class Area(Section):
 class RoadFile(Section):
     """A road network in a file, on which communities with a location lie."""
 
-    file: str = Field(
+    file: PlacesFile = Field(
         description="GraphML of OSMnx, lines of GeoJSON, CSV table of roads, or network of MATSim"
     )
     nodes: str | None = Field(
@@ -106,11 +106,6 @@ class RoadFile(Section):
     farthest_km: Positive = Field(
         default=2.0, description="how far a community's nearest junction may be [km]"
     )
-
-    @check("file")
-    @classmethod
-    def _existing(cls, file: str, info: ValidationInfo) -> str:
-        return existing(file, info, ENDINGS)
 
     @check("nodes")
     @classmethod

@@ -13,6 +13,7 @@ from hmesh.environment import distributions
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.value_file import read_values
 from hmesh.runs.scenarios.base import (
+    CsvFile,
     Efficiency,
     Interval,
     Money,
@@ -20,7 +21,6 @@ from hmesh.runs.scenarios.base import (
     Positive,
     Section,
     Share,
-    existing,
     ordered,
     refuse,
 )
@@ -188,17 +188,12 @@ class FromFile(Section):
     """Values that stand in a file, vehicle after vehicle or drawn from all of them."""
 
     distribution: Literal["file"] = Field(description="name of the distribution")
-    file: str = Field(description="CSV file, relative to the scenario's folder")
+    file: CsvFile = Field(description="CSV file, relative to the scenario's folder")
     column: str = Field(description="its column of values, in the unit of the quantity")
     drawn: bool = Field(
         default=False,
         description="true: each vehicle draws one of the rows; false: vehicle n has row n",
     )
-
-    @check("file")
-    @classmethod
-    def _existing_table(cls, file: str, info: ValidationInfo) -> str:
-        return existing(file, info, (".csv",))
 
     def read(
         self, path: Path, u: NDArray[np.float64], above: float, most: float = np.inf

@@ -6,12 +6,12 @@ from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.runs.scenarios.base import (
+    DatasetFolder,
     Interval,
     Money,
     NotNegative,
     Positive,
     Section,
-    existing_dataset,
     ordered,
     refuse,
 )
@@ -40,17 +40,12 @@ class TimeOfUse(Section):
         description="clock hour at which on-peak ends, before from_hour past midnight [h]",
     )
 
-    dataset: str | None = Field(
+    dataset: DatasetFolder | None = Field(
         default=None, description="folder of a dataset whose market sets the tariff, or null"
     )
     column: Literal["price", "feed_in"] = Field(
         default="price", description="column of its table market that is the tariff"
     )
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
 
     @check("to_hour")
     @classmethod

@@ -2,13 +2,14 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path, PurePosixPath
 
 import yaml
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.plugins.loading import is_file
 from hmesh.runs.scenarios.overrides import Changes, override
 from hmesh.runs.scenarios.scenario_files import content_of, find_scenario
 from hmesh.runs.scenarios.scenario_reading import load_scenario
@@ -59,7 +60,10 @@ def shared_scenario(
         given["plugins"] = list(scenario.plugins)
     text = yaml.safe_dump(given, sort_keys=False, allow_unicode=True, width=100)
     content = f"# {path.name} with other values.\n{text}".encode()
-    beside = [*scenario.files(), *(name for name in scenario.plugins if name.endswith(".py"))]
+    beside = {name: path.parent / name for name in scenario.files()}
+    # A plugin of the command line lies anywhere, and is called as its file.
+    plugged = scenario.loaded_plugins
+    beside |= {each.name: Path(each.path) for each in plugged if is_file(each.name)}
     if not beside:
         return f"{path.stem}-changed.yaml", lambda: content
     _refuse_elsewhere(path, beside)
@@ -68,14 +72,14 @@ def shared_scenario(
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr(f"{path.stem}-changed.yaml", content)
-            for name in dict.fromkeys(beside):
-                file.write(path.parent / name, name)
+            for name, place in beside.items():
+                file.write(place, name)
         return archive.getvalue()
 
     return f"{path.stem}-changed.zip", packed
 
 
-def _refuse_elsewhere(path: Path, files: Sequence[str]) -> None:
+def _refuse_elsewhere(path: Path, files: Mapping[str, Path]) -> None:
     problems = [
         Problem(path.name, f"names {name}, which lies elsewhere", f"files in {path.parent.name}/")
         for name in files
@@ -83,7 +87,7 @@ def _refuse_elsewhere(path: Path, files: Sequence[str]) -> None:
     ]
     if problems:
         raise InputError(problems)
-    size = sum((path.parent / name).stat().st_size for name in files)
+    size = sum(place.stat().st_size for place in files.values())
     if size > MOST_BYTES:
         message = f"names files of {size / 1e6:,.0f} MB"
         raise InputError([Problem(path.name, message, f"at most {MOST_BYTES / 1e6:,.0f} MB")])

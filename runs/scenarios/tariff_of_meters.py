@@ -4,18 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, model_validator
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
+    DatasetFolder,
+    JsonFile,
     Money,
     NotNegative,
     Section,
     Share,
-    existing,
-    existing_dataset,
     refuse,
 )
 from hmesh.runs.scenarios.tariff_sections import DemandCharge, TariffBand, TariffTier
@@ -46,10 +46,10 @@ class TariffParts(Section):
     bands: Annotated[tuple[TariffBand, ...], AS_TUPLE] = Field(
         default=(), description="prices by hour, day and season, the first that holds counts"
     )
-    file: str | None = Field(
+    file: JsonFile | None = Field(
         default=None, description="or a JSON file of bands and demand charges, or null"
     )
-    dataset: str | None = Field(
+    dataset: DatasetFolder | None = Field(
         default=None, description="or the folder of a dataset whose market asks the price, or null"
     )
     column: str = Field(default="price", description="column of its table market")
@@ -80,16 +80,6 @@ class TariffParts(Section):
     tiers: Annotated[tuple[TariffTier, ...], AS_TUPLE] = Field(
         default=(), description="surcharges on energy of a month beyond thresholds"
     )
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
-
-    @check("file")
-    @classmethod
-    def _existing_file(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".json",))
 
     @check("fees")
     @classmethod

@@ -8,18 +8,18 @@ from pydantic import field_validator as check
 
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.runs.scenarios.base import (
+    DatasetFolder,
     NotNegative,
     Positive,
     Section,
     Share,
-    existing,
+    TableFile,
     existing_dataset,
     refuse,
 )
 from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.travel_numbers import Distribution, Hour, Shares, not_negative, some_share
 
-TABLES = (".csv", ".parquet")
 KINDS = ("plans", "drawn", "diaries", "trips", "sessions")
 
 Destinations = dict[str, NotNegative]
@@ -98,20 +98,15 @@ class FitSettings(Section):
     """Tables to which everything about travel is fitted that is not given."""
 
     day_plans: bool = Field(default=False, description="whether to fit the day plans of vehicles")
-    tours: str | None = Field(
+    tours: TableFile | None = Field(
         default=None,
         description="CSV or Parquet file of tours: distance_km, travel_time_min, dwell_time_min, "
         "trips_in_tour; or null",
     )
-    departures: str | None = Field(
+    departures: TableFile | None = Field(
         default=None, description="CSV or Parquet file with a column of local times, or null"
     )
     departures_column: str = Field(default="plug_out_local", description="name of that column")
-
-    @check("tours", "departures")
-    @classmethod
-    def _existing(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, TABLES)
 
 
 class ChargeOnTheWay(Section):
@@ -234,7 +229,7 @@ class DiaryTravel(SurveyKeys):
     """Every vehicle is dealt the trips of a day from people's diaries."""
 
     kind: Literal["diaries"] = Field(description="where the trips of a day come from")
-    file: str | None = Field(
+    file: TableFile | None = Field(
         default=None, description="CSV or Parquet file of trips, or null where a dataset has them"
     )
     dataset: str | None = Field(
@@ -243,11 +238,6 @@ class DiaryTravel(SurveyKeys):
     deal: Literal["daily", "once"] = Field(
         default="daily", description="daily: another diary every day; once: a person's for good"
     )
-
-    @check("file")
-    @classmethod
-    def _existing(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, TABLES)
 
     @check("dataset")
     @classmethod
@@ -262,24 +252,14 @@ class TripTravel(SurveyKeys):
     """Each vehicle drives the trips of a vehicle of a dataset, dealt in turn."""
 
     kind: Literal["trips"] = Field(description="where the trips of a day come from")
-    dataset: str = Field(description="folder of a dataset with a table trips")
-
-    @check("dataset")
-    @classmethod
-    def _existing(cls, dataset: str, info: ValidationInfo) -> str:
-        return existing_dataset(dataset, info)
+    dataset: DatasetFolder = Field(description="folder of a dataset with a table trips")
 
 
 class SessionTravel(PlaceKeys):
     """Each vehicle is plugged in as in the charging sessions of a dataset, dealt in turn."""
 
     kind: Literal["sessions"] = Field(description="where the trips of a day come from")
-    dataset: str = Field(description="folder of a dataset with a table charging_sessions")
-
-    @check("dataset")
-    @classmethod
-    def _existing(cls, dataset: str, info: ValidationInfo) -> str:
-        return existing_dataset(dataset, info)
+    dataset: DatasetFolder = Field(description="folder of a dataset with a table charging_sessions")
 
 
 def _travel_kind(value: object) -> str:

@@ -12,7 +12,7 @@ CONFIDENCE = 0.95
 RESAMPLES = 999
 # Fewer values have no shape that a test could find.
 FEWEST_FOR_HUMPS = 10
-# At this level a distribution is said to have two humps.
+# Below this p-value a distribution is reported as bimodal.
 LEVEL = 0.05
 # What holds fewer of the values is a tail, and no place of a hump.
 LEAST_SHARE = 0.15
@@ -172,7 +172,7 @@ def humps(values: NDArray[np.float64]) -> Humps | None:
     critical = _critical_bandwidth(scaled)
     peaks = _peaks(scaled, critical)
     if p < LEVEL:
-        # Where the estimate just has two humps it draws them together; the values of each do not.
+        # An estimate that is just bimodal draws modes together; the values of each do not.
         peaks = _peaks(scaled, 0.9 * critical)
     if len(peaks) == 1:
         return Humps(p, critical * deviation, (float(held.mean() + deviation * peaks[0]),))
@@ -191,7 +191,7 @@ def _spread_counts(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def bin_edges(values: NDArray[np.float64], found: Humps | None) -> NDArray[np.float64]:
-    """Return the edges of a histogram in which two humps are two.
+    """Return the edges of a histogram in which two modes are two.
 
     Parameters
     ----------

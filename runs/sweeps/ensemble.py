@@ -161,20 +161,30 @@ def write_tables(directory: Path, ensemble: Ensemble) -> None:
     differences = list(_difference_groups(ensemble))
     shapes = Shapes(ensemble)
     _add_humps(shapes, values)
+    bimodal = [
+        {
+            "point": shape.point,
+            "strategy": ensemble.strategies[shape.strategy],
+            "quantity": shape.quantity,
+            "unimodal_p": shape.humps.p,
+            "modes": list(shape.humps.peaks),
+        }
+        for shape in shapes.two
+    ]
     reported = {
         "schema": SCHEMA,
         "confidence": 0.95,
         "values": values,
         "differences": differences,
+        "bimodal": bimodal,
+        # As earlier versions named it: names of results are never taken back.
         "two_humps": [
             {
-                "point": shape.point,
-                "strategy": ensemble.strategies[shape.strategy],
-                "quantity": shape.quantity,
-                "one_hump_p": shape.humps.p,
-                "humps": list(shape.humps.peaks),
+                **{key: each[key] for key in ("point", "strategy", "quantity")},
+                "one_hump_p": each["unimodal_p"],
+                "humps": each["modes"],
             }
-            for shape in shapes.two
+            for each in bimodal
         ],
     }
     _write_csv(directory / "summary.csv", _summary_rows(ensemble, [*values, *differences]))

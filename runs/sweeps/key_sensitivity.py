@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 type Method = Literal["sobol", "morris"]
 
-METHODS: tuple[Method, ...] = ("sobol", "morris")
 LEVELS = 4  # of Morris' grid
 RESAMPLES = 200
 # What is reported for each key, and what its columns are called.

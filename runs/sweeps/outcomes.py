@@ -1,4 +1,4 @@
-"""Which outcomes of a sweep have two humps, so that their mean describes none of the runs."""
+"""Which outcomes of a sweep are bimodal, so that their mean describes none of the runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Shapes:
 
     @property
     def two(self) -> list[Shape]:
-        """Those with two humps, the surest first."""
+        """Those that are bimodal, by their p-value."""
         return sorted((s for s in self.every if s.humps.two), key=lambda s: s.humps.p)
 
     def stated(self, shape: Shape) -> str:
@@ -64,7 +64,7 @@ class Shapes:
         return f"{shape.quantity} under {under}{f' at {place}' if place else ''}"
 
     def lines(self) -> Iterator[str]:
-        """Yield which outcomes have two humps, or that none has."""
+        """Yield which outcomes are bimodal, or that none is."""
         for shape in self.two:
             peaks = " and ".join(f"{peak:,.4g}" for peak in shape.humps.peaks)
             yield (

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.utility_company import KnownLines
+from hmesh.environment.row_blocks import added
 from hmesh.markets.closed_form_game import follow_closed_form, solve_closed_form
 from hmesh.markets.planner import solve_planner
 from hmesh.markets.price_game import Game, Outcome
@@ -35,12 +36,14 @@ class Retail:
         """Let those exchange what they want whatever the price, and price it at what it costs."""
         market = simulation.market
         exchange = market.unpriced_kwh()
-        drawn = float(
-            sum(
+        # Added one after another: `sum` of Python compensates for rounding, which arrays do not.
+        drawn: float = added(
+            [0.0]
+            + [
                 group.total_kwh(energy)
                 for name, each in exchange.items()
                 for group, energy in zip(market.answering[name], each, strict=True)
-            )
+            ]
         )
         price = simulation.setting.cost.retail_price(
             drawn + float(market.passive_kwh.sum()),

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.tariff_bands import band_prices
-from hmesh.runs.scenarios.economics_section import EnergyTariff
+from hmesh.runs.scenarios.economics_section import Economics, EnergyTariff
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.dataset_files import load_dataset
 
@@ -54,6 +54,18 @@ def market_prices(
     market = dataset.series["market"]
     prices: NDArray[np.float64] = market.over(column, calendar, scenario.steps)[:, 0]
     return prices, market.place
+
+
+def prices_of_economics(
+    economics: Economics | None, scenario: Scenario, calendar: Calendar, scheme: str
+) -> NDArray[np.float64] | None:
+    """Return the prices at which a scheme values energy in every step; None where none are stated.
+
+    The section of the scheme holds `economics`; see `stated_prices`.
+    """
+    if economics is None or economics.tariff is None:
+        return None
+    return stated_prices(economics.tariff, scenario, calendar, f"{scheme}.economics.tariff")
 
 
 def stated_prices(

@@ -1,6 +1,11 @@
 """What the scheme is called, and where its parts stand."""
 
-from hmesh.runs.schemes.descriptor import Phase, SchemeDescriptor, StrategyDescriptor
+from hmesh.runs.schemes.descriptor import (
+    Phase,
+    SchemeDescriptor,
+    StrategyDescriptor,
+    SweepFigure,
+)
 
 SCHEME = SchemeDescriptor(
     name="street_lights",
@@ -21,4 +26,14 @@ SCHEME = SchemeDescriptor(
     sentence=".sentences:sentence",
     rows=".words:rows",
     notes=".words:NOTES",
+    parameters=(("street_lights.lamps", "lamps"), ("street_lights.watts", "power of a lamp [W]")),
+    live=".live:StreetLightsLive",
+    figures=(
+        SweepFigure(
+            "lights_bill",
+            "lights'\nbill [{currency}]",
+            "bill of street lights [{currency}]",
+            "the bill of street lights",
+        ),
+    ),
 )

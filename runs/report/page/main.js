@@ -77,6 +77,11 @@ class Page {
   makeMaps() {
     const redraw = () => this.views.forEach(({ map }) => map?.draw(map.now));
     this.flowChoice = new FlowChoice(this.runs, redraw);
+    this.overviews = overviews(this.runs, (run, step) => {
+      this.tabs.go('moving');
+      this.clock.pause();
+      this.clock.set((run.window[0] + step) * run.step_h);
+    });
     // Maps of one run are enlarged and moved together.
     const frames = new Map(this.runs.map((run) => [run, new MapFrame(run.map)]));
     for (const [cell, view] of this.cells('map')) {
@@ -287,11 +292,13 @@ class Page {
       this.name(view);
       view.map.colours();
     }
+    this.overviews.forEach((map) => map.colours());
     for (const [id, colours] of [['soc-scale', socColours(6)], ['price-scale', priceColours(6)]]) {
       const scale = document.getElementById(id);
       if (scale) scale.style.background = `linear-gradient(90deg, ${colours.join(', ')})`;
     }
     this.redo.forEach((redo) => redo());
+    hints();
   }
 }
 

@@ -6,12 +6,14 @@ const SOC_UNITS = 250;
 const SHADES = 24;
 const GOLDEN_ANGLE = 2.399963;
 const MANY = 14;
+// As many arrows have their energy written on them even where it covers something.
+const FEW_ARROWS = 2;
 const SMALLEST_WITH_DOTS = 9;
 const ROUND_KM = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 class CommunityMap {
-  constructor(cell, view, choice, frame, redraw) {
-    Object.assign(this, { view, choice, frame });
+  constructor(cell, view, choice, frame, redraw, highest = 560) {
+    Object.assign(this, { view, choice, frame, highest });
     this.stage = Object.assign(document.createElement('div'), { className: 'stage' });
     this.canvas = document.createElement('canvas');
     this.canvas.setAttribute('role', 'img');
@@ -46,7 +48,7 @@ class CommunityMap {
     const alone = run.map.places.length === 1 && !run.map.network;
     // Towns are about as high as they are wide; a map to scale needs room for that.
     const share = run.map.to_scale ? 0.8 : 0.64;
-    const height = Math.round(alone ? 210 : Math.min(Math.max(width * share, 300), 560));
+    const height = Math.round(alone ? 210 : Math.min(Math.max(width * share, 300), this.highest));
     const ratio = window.devicePixelRatio || 1;
     for (const canvas of [this.canvas, this.still]) Object.assign(canvas, { width: width * ratio, height: height * ratio });
     this.canvas.style.height = `${height}px`;
@@ -364,13 +366,13 @@ class CommunityMap {
       const width = run.map.to_scale || many
         ? Math.min(1.5 + 6 * Math.sqrt(kwh[flow] / run.most), Math.max(0.3 * this.radius, 2))
         : 3 + 13 * Math.sqrt(kwh[flow] / run.most);
-      this.arrow(pen, this.at[origin[flow]], this.at[destination[flow]], width, n >= labelled ? `${digits(kwh[flow])} kWh` : '');
+      this.arrow(pen, this.at[origin[flow]], this.at[destination[flow]], width, n >= labelled ? `${digits(kwh[flow])} kWh` : '', drawn.length <= FEW_ARROWS);
     });
     const cut = drawn.length < all ? `The ${drawn.length} largest of ${all} flows are drawn.` : '';
     if (this.count.textContent !== cut) this.count.textContent = cut;
   }
 
-  arrow(pen, from, to, width, text) {
+  arrow(pen, from, to, width, text, few) {
     const length = Math.hypot(to[0] - from[0], to[1] - from[1]);
     if (!length) return;
     const along = [(to[0] - from[0]) / length, (to[1] - from[1]) / length];
@@ -399,7 +401,7 @@ class CommunityMap {
     const spots = [0.5, 0.4, 0.6, 0.3, 0.7].map((t) => [0, 1].map((axis) => (
       (1 - t) ** 2 * begin[axis] + 2 * t * (1 - t) * middle[axis] + t ** 2 * end[axis] + 4 * axis
     )));
-    const spot = this.free(pen, text, spots, '600 12px') || (this.view.run.map.to_scale || this.at.length > MANY ? null : spots[0]);
+    const spot = this.free(pen, text, spots, '600 12px') || (few ? spots[0] : null);
     if (spot) this.write(pen, text, ...spot, '600 12px', this.theme.ink);
   }
 
@@ -409,42 +411,80 @@ class CommunityMap {
     this.taken = [];
     this.named = [];
     const few = this.at.length <= MANY;
-    if (run.map.to_scale && !few) {
-      // Where names are many, those leave buttons free, and the scale with north above it.
-      this.taken.push([this.width - 46, 0, this.width, 112]);
+    // Names leave the buttons free, and the scale with north above it.
+    this.taken.push([this.width - 46, 0, this.width, 112]);
+    if (run.map.to_scale) {
       const length = this.scaleKm * this.frame.perKm || 0;
       this.taken.push([this.width - 16 - length, this.height - 40, this.width, this.height]);
     }
+    const kept = this.taken.length;
     const inside = ([x, y]) => x >= 0 && y >= 0 && x <= this.width && y <= this.height;
     const order = this.importance.filter((m) => inside(this.at[m])).sort((a, b) => this.chosen(b) - this.chosen(a));
-    // Where names are many, those of others leave the circles free.
-    if (!few) this.at.forEach((place) => this.keepFree(place, 1));
     const text = (m) => `${power(run, this.value('net_kwh', m, step))}, ${digits(this.value('community_price', m, step))} ${run.currency}/kWh`;
-    const labelled = (m, words, [x, y], below, font) => {
-      const spots = [[x, y + this.radius + below], [x, y - this.radius - 8]];
-      if (!few) spots.push([x + this.radius + this.half(pen, words, font) + 2, y + 4], [x - this.radius - this.half(pen, words, font) - 2, y + 4]);
-      const spot = this.free(pen, words, below > 16 ? spots.slice(0, 1) : spots, font);
-      if (!spot) return [];
-      this.named.push([m, words, ...this.box(pen, words, ...spot, font)]);
-      return [[words, ...spot, font]];
-    };
-    const found = order.flatMap((m) => labelled(m, run.communities[m].name, this.at[m], 16, '600 13px'));
+    const fonts = ['600 13px', '12px'];
+    const found = [];
+    // A name and what is below it find room together, or not at all.
     const room = few || this.frame.zoom.k > 2;
-    if (room) found.push(...order.flatMap((m) => labelled(m, text(m), this.at[m], 32, '12px')));
-    // What is written later leaves the communities themselves free.
-    if (few) this.at.forEach((place) => this.keepFree(place, 0.8));
+    const placed = (m, lines) => {
+      const spots = this.aroundCircle(pen, m, lines, fonts).find((group) => group.every(([x, y], n) => this.isFree(this.box(pen, lines[n], x, y, fonts[n]))));
+      if (!spots) return false;
+      lines.forEach((words, n) => {
+        const box = this.box(pen, words, ...spots[n], fonts[n]);
+        this.taken.push(box);
+        this.named.push([m, words, ...box]);
+        found.push([words, ...spots[n], fonts[n]]);
+      });
+      return true;
+    };
+    // All names first, so that no figures of one community take the place of another's name.
+    const names = order.map((m) => [m, run.communities[m].name]);
+    const whole = room && names.every(([m, name]) => placed(m, [name, text(m)]));
+    if (!whole) {
+      this.taken.length = kept;
+      this.named = [];
+      found.length = 0;
+      names.forEach(([m, name]) => placed(m, [name]));
+      if (room) found.push(...order.flatMap((m) => this.below(pen, m, text(m), fonts[1])));
+    }
     return found;
   }
 
-  keepFree([x, y], share) {
-    const inner = share * this.radius;
-    this.taken.push([x - inner, y - inner, x + inner, y + inner]);
+  // Spots of some lines around the circle of a community: below, above, to the right, to the left.
+  aroundCircle(pen, m, lines, fonts) {
+    const [x, y] = this.at[m];
+    const half = Math.max(...lines.map((words, n) => this.half(pen, words, fonts[n])));
+    const extra = 16 * (lines.length - 1);
+    const at = (left, top) => lines.map((_, n) => [left, top + 16 * n]);
+    return [
+      at(x, y + this.radius + 16), at(x, y - this.radius - 8 - extra),
+      at(x + this.radius + half + 2, y + 4 - extra / 2), at(x - this.radius - half - 2, y + 4 - extra / 2),
+    ];
   }
 
-  // The first of some places where a text covers no other; it is taken then.
-  free(pen, text, spots, font) {
+  // The figures of a community below its name, where they cover nothing.
+  below(pen, m, words, font) {
+    const name = this.named.find(([of]) => of === m);
+    if (!name) return [];
+    const spot = this.free(pen, words, [[(name[2] + name[4]) / 2, name[5] + 12]], font);
+    if (!spot) return [];
+    this.named.push([m, words, ...this.box(pen, words, ...spot, font)]);
+    return [[words, ...spot, font]];
+  }
+
+  // Whether a box covers no other text and no circle of a community.
+  isFree(box) {
     const apart = (a, b) => a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
-    const found = spots.find(([x, y]) => this.taken.every((other) => apart(other, this.box(pen, text, x, y, font))));
+    const clear = ([x, y]) => {
+      const dx = Math.max(box[0] - x, 0, x - box[2]), dy = Math.max(box[1] - y, 0, y - box[3]);
+      return Math.hypot(dx, dy) >= this.radius + 1;
+    };
+    const within = box[1] >= 0 && box[3] <= this.height;
+    return within && this.taken.every((other) => apart(other, box)) && this.at.every(clear);
+  }
+
+  // The first of some places where a text covers nothing; it is taken then.
+  free(pen, text, spots, font) {
+    const found = spots.find(([x, y]) => this.isFree(this.box(pen, text, x, y, font)));
     if (found) this.taken.push(this.box(pen, text, ...found, font));
     return found;
   }

@@ -17,7 +17,13 @@ class Tabs {
   follow() {
     const asked = location.hash.slice(1);
     const known = this.links.some((link) => link.hash === `#${asked}`);
-    this.show(known ? asked : document.querySelector('nav').dataset.opens);
+    this.show(known ? asked : this.links[0].hash.slice(1));
+  }
+
+  // As a click on a tab: the address keeps it.
+  go(name) {
+    window.history.pushState(null, '', `#${name}`);
+    this.show(name);
   }
 
   show(name) {

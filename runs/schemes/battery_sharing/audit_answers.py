@@ -22,7 +22,7 @@ def check_answers(
     capacity_kwh: NDArray[np.float64],
     answers: AnswersOfStores,
 ) -> None:
-    """Hold what batteries had left in every step against their stores and schedules.
+    """Compare what batteries had left in every step with their stores and schedules.
 
     Parameters
     ----------

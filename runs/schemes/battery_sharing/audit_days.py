@@ -49,7 +49,7 @@ def check_days(
     hours: Columns,
     behaving: NDArray[np.intp],
 ) -> Clipped:
-    """Plan every day again from the forecasts, and hold what batteries did against it.
+    """Plan every day again from the forecasts, and compare what batteries did with it.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ class BatteryDay:
         plan: Tally,
         least: Tally,
     ) -> None:
-        """Hold the sum of all against the schedule, and what is exchanged against the optimum."""
+        """Compare the sum of all with the schedule, and what is exchanged with the optimum."""
         capacity = self.capacity_kwh[rows]
         total = float(capacity.sum())
         lower, upper = self._bounds(rows, mine["stored_kwh"])

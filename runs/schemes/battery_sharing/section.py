@@ -96,9 +96,7 @@ class BatterySharing(SchemeSection):
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """The dataset whose market sets prices at which energy is valued."""
-        tariff = None if self.economics is None else self.economics.tariff
-        named = None if tariff is None else tariff.dataset
-        return {} if named is None else {named: ("market",)}
+        return {} if self.economics is None else self.economics.datasets
 
     @property
     def fades(self) -> bool:

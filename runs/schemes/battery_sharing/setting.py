@@ -22,7 +22,7 @@ from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
 from hmesh.runs.world.members import Members
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.tariff import stated_prices
+from hmesh.runs.world.tariff import prices_of_economics
 
 DAYS_SIZED_FOR = 365
 _FULL_DAY_H = 24.0
@@ -317,10 +317,7 @@ def make_battery_setting(given: BatterySharing, setting: Setting) -> BatterySett
         for group in members.groups[Building]
         for row in range(group.rows.start, group.rows.stop)
     ]
-    tariff = None
-    if given.economics is not None and given.economics.tariff is not None:
-        place = "battery_sharing.economics.tariff"
-        tariff = stated_prices(given.economics.tariff, scenario, calendar, place)
+    tariff = prices_of_economics(given.economics, scenario, calendar, "battery_sharing")
     return BatterySetting(
         given=given,
         rules=rules,

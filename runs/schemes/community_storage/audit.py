@@ -96,7 +96,7 @@ class CommunityStorageAudit(SchemeAudit):
         self.response = self.answers_of.of_communities()
 
     def _check_answers(self) -> Iterator[Check]:
-        """Hold what storages had left in every step against their rule, and their answers."""
+        """Compare what storages had left in every step with their rule, and their answers."""
         if self.answers_of is None:
             return
         storages, reported = self.rules.storages, self.tables.storages

@@ -96,7 +96,7 @@ class HouseholdChecks:
         return tally
 
     def _metered(self) -> Check:
-        """Hold demands and names against those of the members."""
+        """Compare demands and names with those of the members."""
         tally = self._tally("households: demand as metered")
         rows = self.tables.households
         if rows is not None and self._all_there(rows, tally):

@@ -23,7 +23,7 @@ def check_messages(
     used: list[int],
     households: HouseholdChecks,
 ) -> Check:
-    """Hold the kept messages of every step against those that should have been sent.
+    """Compare the kept messages of every step with those that should have been sent.
 
     Parameters
     ----------

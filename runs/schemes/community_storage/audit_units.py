@@ -151,7 +151,7 @@ class StorageChecks:
         return tally.check()
 
     def spilled(self, label: Label) -> Check:
-        """Hold what is charged and spilled against what is generated."""
+        """Compare what is charged and spilled with what is generated."""
         tally = Tally("storages: generation is stored or spilled", EXACT, "of the energy")
         both = self.storages["charge_kwh"] + self.storages["spilled_kwh"]
         tally.add(relative(both, self.storages["generation_kwh"]), label)
@@ -160,7 +160,7 @@ class StorageChecks:
         return tally.check()
 
     def limits(self, label: Label) -> Check:
-        """Hold states of charge and powers against their limits, and charging against serving."""
+        """Compare states of charge and powers with their limits, and charging with serving."""
         at_once = self.rules.serve_while_charging
         never = "" if at_once else ", and never both charged and serving"
         tally = Tally(f"storages: within limits{never}", EXACT, "kWh")
@@ -182,7 +182,7 @@ class StorageChecks:
         return tally.check()
 
     def from_grid(self, label: Label, inputs: RunInputs) -> Check:
-        """Hold what storages charge from the grid against hours, level and ratings."""
+        """Compare what storages charge from the grid with hours, level and ratings."""
         tally = Tally("storages: charge from the grid by the clock", EXACT, "of the energy")
         due = np.zeros_like(self.storages["grid_kwh"])
         night = self.rules.night_charging
@@ -204,7 +204,7 @@ class StorageChecks:
         return tally.check()
 
     def sun(self, label: Label, shared: CommunityStorageSetting, inputs: RunInputs) -> Check:
-        """Hold the generation against that of sun and clouds, or what was measured."""
+        """Compare the generation with that of sun and clouds, or what was measured."""
         tally = Tally("storages: plants generate what the sun gives", EXACT, "of the energy")
         by_name = sky_clearness(inputs)
         clear = np.stack([by_name[name] for name in inputs.communities], axis=1)
@@ -216,7 +216,7 @@ class StorageChecks:
     def bounds(
         self, shared: CommunityStorageSetting, demand_kwh: NDArray[np.float64], names: list[str]
     ) -> Check:
-        """Hold what each delivers in all against the most that is possible.
+        """Compare what each delivers in all with the most that is possible.
 
         Parameters
         ----------

@@ -11,6 +11,7 @@ from hmesh.runs.plugins.registered import FORECASTERS, unnamed_plugin
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
+    DatasetFolder,
     Name,
     NotNegative,
     Positive,
@@ -18,8 +19,8 @@ from hmesh.runs.scenarios.base import (
     Section,
     Share,
     above_lowest,
-    existing_dataset,
     names_given_twice,
+    read_together,
     refuse,
 )
 from hmesh.runs.scenarios.economics_section import StorageEconomics
@@ -64,7 +65,7 @@ class SharedStorage(Section):
     pv_tilt: keys.Tilt = 30.0
     pv_azimuth: keys.Azimuth = 180.0
     pv_performance_ratio: keys.PerformanceRatio = 0.86
-    pv_dataset: str | None = Field(
+    pv_dataset: DatasetFolder | None = Field(
         default=None,
         description="folder of a dataset that measured the plant, in place of pv_kw and the sky, "
         "or null",
@@ -86,11 +87,6 @@ class SharedStorage(Section):
     def sunlit(self) -> bool:
         """Whether what its plant generates follows from the sky."""
         return self.pv_kw > 0 and self.pv_dataset is None
-
-    @check("pv_dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
 
     @check("pv_member", "pv_scale")
     @classmethod
@@ -240,13 +236,10 @@ class CommunityStorage(SchemeSection):
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Datasets that measured plants or set prices, and the tables they are read for."""
         named = (storage.pv_dataset for storage in self.storages)
-        used: dict[str, tuple[str, ...]] = {
-            dataset: PLANT_TABLES for dataset in named if dataset is not None
-        }
-        tariff = None if self.economics is None else self.economics.tariff
-        if tariff is not None and tariff.dataset is not None:
-            used[tariff.dataset] = (*used.get(tariff.dataset, ()), "market")
-        return used
+        return read_together(
+            {dataset: PLANT_TABLES for dataset in named if dataset is not None},
+            {} if self.economics is None else self.economics.datasets,
+        )
 
     def problems(self, members: Mapping[str, tuple[str, ...]]) -> list[Problem]:
         """Return what does not fit the communities.

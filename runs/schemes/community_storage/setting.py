@@ -24,7 +24,7 @@ from hmesh.runs.schemes.community_storage.section import CONNECTION
 from hmesh.runs.schemes.community_storage.section import CommunityStorage as Rules
 from hmesh.runs.world.members import make_members
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.tariff import stated_prices
+from hmesh.runs.world.tariff import prices_of_economics
 
 UNUSED, NORMAL, OPTIMAL = (
     "no_community_storage", "community_storage_normal", "community_storage_optimal",
@@ -105,10 +105,7 @@ class CommunityStorageSetting:
         past = _before(setting, earlier, self.history_slots)
         self.plants = StoragePlants(scenario, rules, earlier, self.history_slots, self.community)
         self._setting = setting
-        self.tariff: NDArray[np.float64] | None = None
-        if rules.economics is not None and rules.economics.tariff is not None:
-            place = "community_storage.economics.tariff"
-            self.tariff = stated_prices(rules.economics.tariff, scenario, calendar, place)
+        self.tariff = prices_of_economics(rules.economics, scenario, calendar, "community_storage")
         seen = PilotWorld(past, self.watched)
         slots = range(-self.history_slots, 0)
         self.demand_history_kwh = np.maximum(seen.loads_kwh(0, self.history_slots), 0.0)

@@ -33,7 +33,7 @@ def check_house_messages(
     sums: Columns,
     community_price: NDArray[np.float64],
 ) -> Check:
-    """Hold every kept message of houses against what they hold, do, buy and pay by the tables.
+    """Compare every kept message of houses with what they hold, do, buy and pay by the tables.
 
     Parameters
     ----------

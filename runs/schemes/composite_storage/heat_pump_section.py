@@ -5,7 +5,14 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.runs.scenarios.base import AS_TUPLE, Positive, Section, Share, existing_dataset, refuse
+from hmesh.runs.scenarios.base import (
+    AS_TUPLE,
+    DatasetFolder,
+    Positive,
+    Section,
+    Share,
+    refuse,
+)
 
 Celsius = Annotated[float, Field(ge=-60, le=95)]
 Point = Annotated[tuple[Celsius, Positive], AS_TUPLE]
@@ -14,7 +21,9 @@ Point = Annotated[tuple[Celsius, Positive], AS_TUPLE]
 class OutdoorCop(Section):
     """The coefficient of performance by the temperature of the air, from a dataset's weather."""
 
-    dataset: str = Field(description="folder of a dataset whose table weather has temp_air")
+    dataset: DatasetFolder = Field(
+        description="folder of a dataset whose table weather has temp_air"
+    )
     points: Annotated[tuple[Point, ...], AS_TUPLE] = Field(
         default=(),
         description="temperatures of the air and the coefficient at each, lines between [degC, 1]",
@@ -28,11 +37,6 @@ class OutdoorCop(Section):
         default=45.0, description="temperature of the water that it heats, with carnot_share [degC]"
     )
     highest: Positive = Field(default=6.0, description="highest coefficient, with carnot_share [-]")
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str, info: ValidationInfo) -> str:
-        return existing_dataset(dataset, info)
 
     @check("points")
     @classmethod
@@ -53,18 +57,15 @@ class OutdoorCop(Section):
 class OutdoorTank(Section):
     """The losses of a tank by the temperature of the air around it, from a dataset's weather."""
 
-    dataset: str = Field(description="folder of a dataset whose table weather has temp_air")
+    dataset: DatasetFolder = Field(
+        description="folder of a dataset whose table weather has temp_air"
+    )
     tank_temperature: Celsius = Field(
         default=60.0, description="temperature of the water in the tank [degC]"
     )
     rated_temperature: Celsius = Field(
         default=20.0, description="temperature of the air at which tank_loss_per_h is lost [degC]"
     )
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str, info: ValidationInfo) -> str:
-        return existing_dataset(dataset, info)
 
     @check("rated_temperature")
     @classmethod

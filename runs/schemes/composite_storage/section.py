@@ -13,6 +13,8 @@ from hmesh.runs.scenarios.base import (
     SchemeSection,
     misplaced_groups,
     names_given_twice,
+    read_of,
+    read_together,
     refuse,
 )
 from hmesh.runs.scenarios.measured_series import MeasuredSeries
@@ -212,17 +214,13 @@ class CompositeStorage(SchemeSection):
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Datasets with measured needs or prices, and the tables they are read for."""
-        used: dict[str, tuple[str, ...]] = {
-            each.dataset: ("members", "profiles")
-            for each in self._sources()
-            if each.dataset is not None
-        }
-        if (market := self.tariff.dataset) is not None:
-            used[market] = (*used.get(market, ()), "market")
-        for outdoors in (self.devices.outdoor_cop, self.devices.outdoor_tank):
-            if outdoors is not None:
-                used[outdoors.dataset] = (*used.get(outdoors.dataset, ()), "weather")
-        return used
+        named = [each.dataset for each in self._sources() if each.dataset is not None]
+        outdoors = (self.devices.outdoor_cop, self.devices.outdoor_tank)
+        return read_together(
+            dict.fromkeys(named, ("members", "profiles")),
+            read_of(self.tariff.dataset, "market"),
+            *(read_of(each.dataset, "weather") for each in outdoors if each is not None),
+        )
 
     @property
     def in_the_sun(self) -> str:

@@ -20,6 +20,7 @@ from hmesh.runs.scenarios.base import (
     misplaced_groups,
     names_given_twice,
     of_no_other_part,
+    read_together,
     refuse,
 )
 from hmesh.runs.scenarios.measured_series import MeasuredSeries
@@ -202,10 +203,7 @@ class MeteredSites(SchemeSection):
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Datasets with measured energies or prices, and the tables they are read for."""
         named = [each.dataset for each in self._sources() if each.dataset is not None]
-        used: dict[str, tuple[str, ...]] = dict.fromkeys(named, MEASURED)
-        for name, tables in self.tariff.datasets.items():
-            used[name] = (*used.get(name, ()), *tables)
-        return used
+        return read_together(dict.fromkeys(named, MEASURED), self.tariff.datasets)
 
     @property
     def in_the_sun(self) -> str:

@@ -283,7 +283,8 @@ class SchoolAudit(SchemeAudit):
         messages = [
             SchoolMessages(run, inputs, s, self.tallies.said) for s in range(len(strategies))
         ]
-        worlds = [SchoolWorld(self, setting, s, said) for s, said in enumerate(messages)]
+        hours = self.timetable.hours(setting)
+        worlds = [SchoolWorld(self, setting, hours, s, said) for s, said in enumerate(messages)]
         for step in range(inputs.steps):
             rows = reader.take(len(worlds) * schools)
             _in_order(rows, step, len(worlds), schools)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.event_rows import HOUR_MS, EventRows
+from hmesh.runs.audits.reference.school_hours import SchoolHours
 from hmesh.runs.audits.reference.school_yard import (
     RoundParts,
     round_lengths,
@@ -87,6 +88,20 @@ class Timetable:
         first, last = bisect_right(self._backs, begin), bisect_left(self._leaves, end)
         return round_parts(self.rounds[first:last], begin, end)
 
+    def hours(self, setting: SchoolSetting) -> SchoolHours:
+        """Return when buses charge and the utility needs help, by the demand that is forecast."""
+        calendar, steps = self.inputs.calendar, range(self.inputs.steps)
+        return SchoolHours(
+            [calendar.hour_of_day(step) for step in steps],
+            [calendar.day_of(step) for step in steps],
+            self.inputs.step_h,
+            self.rules.charging_window,
+            self.rounds,
+            lambda step: float(setting.forecast.demand_kwh([step])[0]),
+            self.rules.critical.base_kw,
+            self.rules.critical.share_of_peak,
+        )
+
     def events(self, run: Run, setting: SchoolSetting) -> Iterator[Check]:
         """Compare the events of buses and windows with the timetable and the forecast."""
         buses = EventRows(run, self.inputs, "bus", "as their timetable has them")
@@ -103,7 +118,7 @@ class Timetable:
         buses.compare(self.inputs.steps)
         yield buses.check()
         windows = EventRows(run, self.inputs, "utility", "windows and critical hours")
-        for kind, at in (*self._windows(), *self._critical(setting)):
+        for kind, at in (*self._windows(), *self._critical(self.hours(setting))):
             if 0 <= at < self._end:
                 for s in strategies:
                     windows.note(s, kind, at, 0)
@@ -118,15 +133,15 @@ class Timetable:
                 if hour < 24.0:
                     yield kind, self._at(day, hour)
 
-    def _critical(self, setting: SchoolSetting) -> Iterator[tuple[str, int]]:
+    def _critical(self, hours: SchoolHours) -> Iterator[tuple[str, int]]:
         calendar, step_ms = self.inputs.calendar, self.inputs.step_h * HOUR_MS
         for step in range(self.inputs.steps):
-            if not setting.is_critical(step):
+            if not hours.is_critical(step):
                 continue
             today = calendar.day_of(step)
             for beside, kind, at in (
                 (step - 1, "critical_begins", step), (step + 1, "critical_ends", step + 1)
             ):  # fmt: skip
                 inside = 0 <= beside < self.inputs.steps and calendar.day_of(beside) == today
-                if not (inside and setting.is_critical(beside)):
+                if not (inside and hours.is_critical(beside)):
                     yield kind, round(at * step_ms)

@@ -80,7 +80,7 @@ class SchoolMessages:
         return [float(said[5]) for said in self._reported[step] if said[1] == "IncentiveOffer"]
 
     def add(self, step: int, due: list[Said]) -> None:
-        """Hold the messages of a step against those that were due, in their order."""
+        """Compare the messages of a step with those that were due, in their order."""
         if self._settings.keep == "leaders":
             due = [message for message in due if message.count == 1]
         reported = self._reported[step]

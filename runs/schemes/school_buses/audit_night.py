@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Label, relative
+from hmesh.runs.audits.reference.school_hours import SchoolHours
 from hmesh.runs.audits.reference.school_yard import SchoolYard
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.school_buses.audit_tallies import SchoolTallies
-from hmesh.runs.schemes.school_buses.setting import SchoolSetting
+from hmesh.runs.schemes.school_buses.demand_forecast import UtilityForecast
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,10 @@ class ChargingWindows:
 
     Parameters
     ----------
-    setting
-        When windows open, and the load that is forecast.
+    hours
+        When windows open.
+    forecast
+        The load that is forecast.
     yard
         The buses.
     tallies
@@ -57,9 +60,16 @@ class ChargingWindows:
     night: Night | None
 
     def __init__(
-        self, setting: SchoolSetting, yard: SchoolYard, tallies: SchoolTallies, *, reliable: bool
+        self,
+        hours: SchoolHours,
+        forecast: UtilityForecast,
+        yard: SchoolYard,
+        tallies: SchoolTallies,
+        *,
+        reliable: bool,
     ) -> None:
-        self.setting, self.yard, self.tallies, self._reliable = setting, yard, tallies, reliable
+        self.hours, self.forecast = hours, forecast
+        self.yard, self.tallies, self._reliable = yard, tallies, reliable
         self.night, self._drawn = None, list[NDArray[np.float64]]()
 
     @property
@@ -82,10 +92,10 @@ class ChargingWindows:
         of_schools, of_all
             How deviations of schools and of their strategy are named.
         """
-        tallies, setting = self.tallies, self.setting
-        if setting.opens[step]:
-            slots = setting.valley(step)
-            load = setting.forecast.demand_kwh(slots.tolist())
+        tallies = self.tallies
+        if self.hours.opens(step):
+            slots = np.array(self.hours.valley(step), dtype=np.intp)
+            load = self.forecast.demand_kwh(slots.tolist())
             needs, limit, count = self.yard.needs_kwh, self.yard.limit_kwh, len(slots)
             wanted = self.yard.by_school(np.minimum(needs, count * limit))
             within = self.yard.within(needs, count)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Label, relative
 from hmesh.runs.audits.elastic_members import UNMOVED
+from hmesh.runs.audits.reference.school_hours import SchoolHours
 from hmesh.runs.audits.reference.school_yard import SchoolYard
 from hmesh.runs.audits.reference.schools import (
     Purchase,
@@ -45,6 +46,7 @@ class SchoolWorld:
         self,
         audit: "SchoolAudit",
         setting: SchoolSetting,
+        hours: SchoolHours,
         strategy: int,
         messages: SchoolMessages,
     ) -> None:
@@ -74,7 +76,10 @@ class SchoolWorld:
         )  # fmt: skip
         self.figures = {name: np.zeros(inputs.steps) for name in names}
         self._done: NDArray[np.float64] | float = 0.0
-        self.windows = ChargingWindows(setting, self.yard, audit.tallies, reliable=self.reliable)
+        self.hours = hours
+        self.windows = ChargingWindows(
+            hours, setting.forecast, self.yard, audit.tallies, reliable=self.reliable
+        )
 
     def step(self, step: int, rows: Columns) -> None:
         """Check a step and go on to the next."""
@@ -82,7 +87,7 @@ class SchoolWorld:
         price = audit.hours["community_price"][step, self.s][self.community]
         there = np.where(np.isnan(price), 0.0, 1.0 - audit.lost_parts[step, self.community])
         here = audit.timetable.at(step)
-        yard.begin_step(here, int(self.setting.rounds.ahead[step]), there)
+        yard.begin_step(here, self.hours.ahead(step), there)
         charged, sold = rows["charged_kwh"], rows["sold_kwh"]
         charge = yard.dealt_out(charged, yard.needs_kwh)
         spare = np.where(charge > 0, 0.0, yard.spare_kwh)
@@ -119,7 +124,7 @@ class SchoolWorld:
             answers.left.note("schedules are not known")
         else:
             left = self.yard.left_over(charge, deliver, self.windows.planned_kwh)
-            answers.hold(step, self.s, *left, not self.setting.is_critical(step))
+            answers.hold(step, self.s, *left, not self.hours.is_critical(step))
         return self._answered(step)
 
     def _answered(self, step: int) -> NDArray[np.float64] | float:
@@ -185,7 +190,7 @@ class SchoolWorld:
             buses, energy = int(np.count_nonzero(charge)), float(charge.sum())
             return [Said(0, "BusPlugIn", buses, energy, from_schools=True)] if buses else []
         night = self.windows.night
-        if self.setting.opens[step] and night is not None:
+        if self.hours.opens(step) and night is not None:
             load, wanted = night.load_kwh, float(night.wanted_kwh.sum())
             due += planned(schools, load, wanted) if schools and len(load) else []
         round_: int | None = 0
@@ -207,7 +212,7 @@ class SchoolWorld:
         here = self.audit.timetable.at(step)
         # A peak is shaved over whole steps; an incentive is paid for a part of one as well.
         parked = here.share == 0.0 if self.strategy == "centralised" else here.parked > 0.0
-        return self.setting.is_critical(step) and parked
+        return self.hours.is_critical(step) and parked
 
     def _metered(self, step: int) -> float:
         """Return what all drew before schools and vehicles did, and prices were set [kWh]."""
@@ -230,9 +235,9 @@ class SchoolWorld:
         deliver: NDArray[np.float64],
     ) -> tuple[Schools, Purchase] | None:
         """Check what was sold, and the price; return the game that set it, if one did."""
-        tallies, setting = self.audit.tallies, self.setting
-        required = max(self._metered(step) - setting.base_kwh(step), 0.0)
-        critical = setting.is_critical(step)
+        tallies, hours = self.audit.tallies, self.hours
+        required = max(self._metered(step) - hours.base_kwh(step), 0.0)
+        critical = hours.is_critical(step)
         self.figures["required_kwh"][step] = required if critical else 0.0
         label = self._label(step)
         if self.own:
@@ -250,7 +255,7 @@ class SchoolWorld:
             return None
         rules = self.audit.rules
         purchase = Purchase(
-            self.inputs.cost, setting.base_kwh(step), required, *rules.incentive_price,
+            self.inputs.cost, hours.base_kwh(step), required, *rules.incentive_price,
             rules.capped,
         )  # fmt: skip
         schools = Schools(
@@ -319,7 +324,7 @@ class SchoolWorld:
         tallies.price.add(relative(rows["incentive_price"], price)[None, None], label, step)
         if not self.reliable:
             return
-        block = setting.critical_block(step)
+        block = self.hours.critical_block(step)
         load = setting.forecast.demand_kwh(block)
         load[0] = self._metered(step)
         # Shaving a peak is filling the valley of the load turned upside down.

@@ -13,6 +13,7 @@ from hmesh.environment.school_rounds import DAY_H
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
+    DatasetFolder,
     Interval,
     Money,
     Name,
@@ -22,10 +23,11 @@ from hmesh.runs.scenarios.base import (
     Section,
     Share,
     above_lowest,
-    existing_dataset,
     misplaced_groups,
     names_given_twice,
     ordered,
+    read_of,
+    read_together,
     refuse,
 )
 from hmesh.runs.scenarios.economics_section import BusEconomics
@@ -110,7 +112,7 @@ class SchoolBuses(SchemeSection):
     round_km: PositivePreference = Field(
         default=70.0, description="length of a bus's round; two bounds are drawn between [km]"
     )
-    blocks: str | None = Field(
+    blocks: DatasetFolder | None = Field(
         default=None,
         description="folder of a dataset whose table bus_blocks states rounds and their lengths, "
         "in place of rounds and round_km, or null",
@@ -222,23 +224,11 @@ class SchoolBuses(SchemeSection):
         here = any(group.community == community for group in self.groups)
         return (CONNECTION,) if here else ()
 
-    @check("blocks")
-    @classmethod
-    def _existing_dataset(cls, blocks: str | None, info: ValidationInfo) -> str | None:
-        return None if blocks is None else existing_dataset(blocks, info)
-
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """The dataset with the blocks of buses, and the one that sets prices."""
-        found: dict[str, tuple[str, ...]] = (
-            {} if self.blocks is None else {self.blocks: BLOCK_TABLES}
-        )
-        tariff = None if self.economics is None else self.economics.tariff
-        if tariff is not None and tariff.dataset is not None:
-            found[tariff.dataset] = (*found.get(tariff.dataset, ()), "market")
-        for name, tables in ({} if self.tariff is None else self.tariff.datasets).items():
-            found[name] = (*found.get(name, ()), *tables)
-        return found
+        prices = (each.datasets for each in (self.economics, self.tariff) if each is not None)
+        return read_together(read_of(self.blocks, *BLOCK_TABLES), *prices)
 
     @property
     def files(self) -> list[str]:

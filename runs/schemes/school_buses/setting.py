@@ -18,7 +18,7 @@ from hmesh.runs.schemes.school_buses.demand_forecast import UtilityForecast
 from hmesh.runs.schemes.school_buses.section import BLOCK_TABLES, CONNECTION, SchoolBuses
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.tariff import stated_prices
+from hmesh.runs.world.tariff import prices_of_economics
 from hmesh.runs.world.tariff_meters import MeterGroup, Payers, meter_group
 
 # Who pays by the meters of schools.
@@ -136,7 +136,7 @@ def make_school_setting(rules: SchoolBuses, setting: Setting) -> SchoolSetting:
         opens=opens,
         forecast=UtilityForecast(scenario, calendar, members),
         step_h=scenario.step_h,
-        tariff=_valued_at(rules, setting),
+        tariff=prices_of_economics(rules.economics, scenario, setting.calendar, "school_buses"),
         own_tariff=None
         if rules.tariff is None
         else meter_group(
@@ -144,14 +144,6 @@ def make_school_setting(rules: SchoolBuses, setting: Setting) -> SchoolSetting:
             "school_buses.tariff", PAYERS.prefix,
         ),
     )  # fmt: skip
-
-
-def _valued_at(rules: SchoolBuses, setting: Setting) -> NDArray[np.float64] | None:
-    """Return the prices at which energy is valued, where the scenario states any."""
-    if rules.economics is None or rules.economics.tariff is None:
-        return None
-    place = "school_buses.economics.tariff"
-    return stated_prices(rules.economics.tariff, setting.scenario, setting.calendar, place)
 
 
 def _schools(

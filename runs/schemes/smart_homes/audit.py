@@ -293,7 +293,7 @@ class HomeAudit(SchemeAudit):
             yield from self.answers_of.checks()
 
     def _details(self, tables: HomeTables) -> Check:
-        """Hold the totals of groups against their homes."""
+        """Compare the totals of groups with their homes."""
         tally = Tally("smart homes: groups are the sum of their homes", EXACT, "of the energy")
         if not tables.complete:
             tally.note(self.note)

@@ -11,14 +11,16 @@ from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     Count,
+    DatasetFolder,
     Name,
     SchemeSection,
     Section,
     Share,
-    existing_dataset,
     misplaced_groups,
     names_given_twice,
     of_no_other_part,
+    read_of,
+    read_together,
 )
 from hmesh.runs.scenarios.economics_section import HomeEconomics
 from hmesh.runs.scenarios.preferences import FromFile
@@ -45,7 +47,7 @@ class HomeGroupSettings(Section):
         default=False,
         description="whether the grid takes what they have left and serves what they refuse",
     )
-    dataset: str | None = Field(
+    dataset: DatasetFolder | None = Field(
         default=None, description="folder of a dataset that measured their loads, or null"
     )
     members: Annotated[tuple[str, ...], AS_TUPLE] | None = Field(
@@ -67,11 +69,6 @@ class HomeGroupSettings(Section):
     )
 
     _not_taken = check("name")(of_no_other_part)
-
-    @check("dataset")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
 
     @property
     def uncounted(self) -> str:
@@ -142,7 +139,7 @@ class SmartHomesSettings(SchemeSection):
     lacks = keys.keep_their_capacity("smart homes")
 
     groups: Annotated[tuple[HomeGroupSettings, ...], AS_TUPLE] = Field(description="homes")
-    weather: str | None = Field(
+    weather: DatasetFolder | None = Field(
         default=None,
         description="folder of a dataset with measured irradiance and temperature, or null",
     )
@@ -217,25 +214,13 @@ class SmartHomesSettings(SchemeSection):
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Datasets that measured homes or the weather, and the tables they are read for."""
-        used: dict[str, tuple[str, ...]] = {
-            group.dataset: ("members", "profiles")
-            for group in self.groups
-            if group.dataset is not None
-        }
-        if self.weather is not None:
-            used[self.weather] = (*used.get(self.weather, ()), "weather")
-        for _, own in self.tariffs:
-            for name, tables in own.datasets.items():
-                used[name] = (*used.get(name, ()), *tables)
-        tariff = None if self.economics is None else self.economics.tariff
-        if tariff is not None and tariff.dataset is not None:
-            used[tariff.dataset] = (*used.get(tariff.dataset, ()), "market")
-        return used
-
-    @check("weather")
-    @classmethod
-    def _existing_dataset(cls, dataset: str | None, info: ValidationInfo) -> str | None:
-        return None if dataset is None else existing_dataset(dataset, info)
+        measured = [group.dataset for group in self.groups if group.dataset is not None]
+        return read_together(
+            dict.fromkeys(measured, ("members", "profiles")),
+            read_of(self.weather, "weather"),
+            *(own.datasets for _, own in self.tariffs),
+            {} if self.economics is None else self.economics.datasets,
+        )
 
     def _problems(self) -> list[Problem]:
         """Return what is wrong with the homes, those that prosumers own among them."""

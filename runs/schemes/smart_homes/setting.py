@@ -39,7 +39,7 @@ from hmesh.runs.schemes.smart_homes.sources import (
 )
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.tariff import stated_prices
+from hmesh.runs.world.tariff import prices_of_economics
 from hmesh.runs.world.tariff_meters import MeterGroup, Payers, meter_group
 
 # What adds up over the steps of a run, for every group and for all of them.
@@ -163,10 +163,8 @@ def make_smart_home_setting(settings: SmartHomesSettings, setting: Setting) -> S
     for index, group in enumerate(settings.groups):
         node = grid.node_index.get(f"{group.community}/{group.name}", -1)
         groups.append(maker.group(index, group, communities.index(group.community), node))
-    tariff = None
-    if settings.economics is not None and settings.economics.tariff is not None:
-        place = "smart_homes.economics.tariff"
-        tariff = stated_prices(settings.economics.tariff, setting.scenario, setting.calendar, place)
+    given = settings.economics, setting.scenario, setting.calendar
+    tariff = prices_of_economics(*given, "smart_homes")
     ends = np.cumsum([0, *(group.homes for group in groups)]).tolist()
     meters = tuple(
         meter_group(

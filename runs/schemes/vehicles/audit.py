@@ -285,7 +285,7 @@ class VehicleAudit:
     def _decisions(
         self, first: int, rows: Columns, where: Whereabouts, travel: Travel | None
     ) -> None:
-        """Hold the exchange against the best one, or against typical charging."""
+        """Compare the exchange with the best one, or with typical charging."""
         fleet = self._fleet
         for s, strategy in enumerate(self.inputs.vehicle_strategies):
             label = self.inputs.places.label("vehicle", first, [strategy])

@@ -10,7 +10,13 @@ from pydantic import field_validator as check
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.plug_habits import PlugHabit
 from hmesh.runs.plugins.registered import BEHAVIOURS
-from hmesh.runs.scenarios.base import AS_TUPLE, Name, SchemeSection, names_given_twice
+from hmesh.runs.scenarios.base import (
+    AS_TUPLE,
+    Name,
+    SchemeSection,
+    names_given_twice,
+    read_together,
+)
 from hmesh.runs.scenarios.economics_section import VehicleEconomics
 from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
 from hmesh.runs.scenarios.travel_section import Travel, between, datasets_of, files_of
@@ -260,21 +266,13 @@ class Vehicles(VehicleKeys, SchemeSection):
     @property
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """The datasets that the travel and the models of its groups name."""
-        found = {
-            group.model.dataset: ("vehicles",)
-            for group in self.every
-            if group.model is not None and group.model.dataset is not None
-        }
-        for _, tariff in self.tariffs:
-            for name, tables in tariff.datasets.items():
-                found[name] = (*found.get(name, ()), *tables)
-        given = [group.travel for group in self.groups if group.travel is not None]
-        if self.economics is not None and self.economics.tariff is not None:
-            market = self.economics.tariff.dataset
-            found |= {} if market is None else {market: (*found.get(market, ()), "market")}
-        return found | {
-            name: tables for each in given for name, tables in datasets_of(each).items()
-        }
+        models = [group.model.dataset for group in self.every if group.model is not None]
+        return read_together(
+            dict.fromkeys([name for name in models if name is not None], ("vehicles",)),
+            *(tariff.datasets for _, tariff in self.tariffs),
+            {} if self.economics is None else self.economics.datasets,
+            *(datasets_of(group.travel) for group in self.groups if group.travel is not None),
+        )
 
 
 def on_the_way(scenario: Any) -> bool:

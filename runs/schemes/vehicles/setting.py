@@ -27,7 +27,7 @@ from hmesh.runs.schemes.vehicles.fleet_making import make_fleet
 from hmesh.runs.schemes.vehicles.group_travel import travel_of
 from hmesh.runs.schemes.vehicles.section import CONNECTION, Vehicles
 from hmesh.runs.world.setting import Setting
-from hmesh.runs.world.tariff import stated_prices
+from hmesh.runs.world.tariff import prices_of_economics
 from hmesh.runs.world.tariff_meters import MeterGroup, Payers, meter_group
 from hmesh.runs.world.travel import growth_of, residential, travellers_of
 
@@ -146,14 +146,6 @@ def _ability(scenario: Scenario, groups: GroupRows) -> Ability | None:
     return Ability(stops[group], most[group], np.array([one.margin for one in each])[group])
 
 
-def _valued_at(vehicles: Vehicles, setting: Setting) -> NDArray[np.float64] | None:
-    """Return the prices at which energy is valued, where the scenario states any."""
-    if vehicles.economics is None or vehicles.economics.tariff is None:
-        return None
-    place = "vehicles.economics.tariff"
-    return stated_prices(vehicles.economics.tariff, setting.scenario, setting.calendar, place)
-
-
 def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting:
     """Make the vehicles of a scenario.
 
@@ -203,7 +195,7 @@ def make_vehicle_setting(vehicles: Vehicles, setting: Setting) -> VehicleSetting
         ability=_ability(scenario, groups),
         ways=WaysPastChargers(setting.roads, setting.communities, set(fast)),
         fast_plugs=fast,
-        tariff=_valued_at(vehicles, setting),
+        tariff=prices_of_economics(vehicles.economics, scenario, setting.calendar, "vehicles"),
         own_tariffs=tuple(
             meter_group(
                 every[number].name,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.messages import PlugIn
+from hmesh.environment.row_blocks import added
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.vehicles.step import VehicleSharing
@@ -27,11 +28,9 @@ def typical_charging(vehicles: "VehicleSharing") -> list[NDArray[np.float64]]:
             sender="vehicles",
             receiver="utility",
             count=sum(int(finished[here.rows].sum()) for here in vehicles.parked),
-            energy_kwh=float(
-                sum(
-                    here.total_kwh(energy)
-                    for here, energy in zip(vehicles.parked, exchange, strict=True)
-                )
+            energy_kwh=added(
+                here.total_kwh(energy)
+                for here, energy in zip(vehicles.parked, exchange, strict=True)
             ),
         )
     )

@@ -12,7 +12,14 @@ from pydantic import field_validator as check
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.plug_habits import PlugHabit
 from hmesh.runs.scenarios import common_keys as keys
-from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, existing, existing_dataset, refuse
+from hmesh.runs.scenarios.base import (
+    AS_TUPLE,
+    CsvFile,
+    Section,
+    Share,
+    existing_dataset,
+    refuse,
+)
 from hmesh.runs.scenarios.money_defaults import money
 from hmesh.runs.scenarios.preferences import (
     EfficiencyPreference,
@@ -56,7 +63,7 @@ Curve = Annotated[tuple[Point, ...], AS_TUPLE]
 class VehicleModels(Section):
     """A table of vehicle models or one row of it, or the vehicles of a dataset."""
 
-    file: str | None = Field(
+    file: CsvFile | None = Field(
         default=None,
         description="CSV file with the columns name, capacity_kwh, power_kw, "
         "consumption_kwh_per_km and, where wanted, v2g_kw and share; or null",
@@ -70,11 +77,6 @@ class VehicleModels(Section):
         description="or the folder of a dataset with a table vehicles, dealt in turn; what it "
         "leaves out is as the keys say",
     )
-
-    @check("file")
-    @classmethod
-    def _existing(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".csv",))
 
     @check("dataset")
     @classmethod
@@ -131,7 +133,7 @@ class VehicleKeys(Section):
     lacks = keys.keep_their_capacity("vehicles")
 
     count: Annotated[int, Field(ge=0, le=10_000_000)] = Field(description="how many vehicles")
-    day_plans: str | None = Field(
+    day_plans: CsvFile | None = Field(
         default=None, description="CSV file of day plans, or null for the ten published ones"
     )
     model: VehicleModels | None = Field(
@@ -195,11 +197,6 @@ class VehicleKeys(Section):
         description="what the meter of each pays the utility and is paid, wherever it is plugged "
         "in, or null for the price of the community there",
     )
-
-    @check("day_plans")
-    @classmethod
-    def _existing_plans(cls, file: str | None, info: ValidationInfo) -> str | None:
-        return None if file is None else existing(file, info, (".csv",))
 
     @check("charging_curve")
     @classmethod

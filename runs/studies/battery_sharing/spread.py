@@ -145,7 +145,7 @@ def closing_days(study: BatteryStudy) -> ReportSection:
 
 
 def emergent(study: BatteryStudy) -> ReportSection:
-    """Let every battery answer two prices alone, and hold their sum against the schedule."""
+    """Let every battery answer two prices alone, and compare their sum with the schedule."""
     rows: list[tuple[Cell, ...]] = []
     total, windows = study.year.total_kwh, study.windows
     for cycle in ("full", "free"):

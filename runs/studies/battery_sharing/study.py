@@ -42,8 +42,8 @@ from hmesh.runs.studies.battery_sharing.spread import (
 )
 from hmesh.runs.studies.changes import study_scenario
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
-from hmesh.runs.studies.study_report import Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_parts import Study, StudyPart
+from hmesh.runs.studies.study_report import Column, ReportSection
 from hmesh.runs.studies.verdicts import verdict_sections
 
 TITLE = "39 commercial buildings share their batteries: published and simulated"
@@ -131,21 +131,6 @@ STUDY = Study(
     battery_sharing_figures,
     takes_data=True,
 )
-
-
-def replicate_battery_sharing(
-    progress: Callable[[int, int], None], data: Path | None = None
-) -> StudyReport:
-    """Simulate the study and compare its figures with those of the source.
-
-    Parameters
-    ----------
-    progress
-        Called with the steps done and the steps there are.
-    data
-        Dataset of measured buildings for which the conclusions are drawn again, or None.
-    """
-    return run_study(STUDY, progress, data=data)
 
 
 def _ours(figure: PublishedFigure, study: BatteryStudy, design: Design) -> float:

@@ -36,8 +36,8 @@ from hmesh.runs.studies.school_buses.school_day import (
     season_load,
 )
 from hmesh.runs.studies.school_buses.sensitivity import best_battery, sensitivity
-from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
-from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_parts import Study, StudyPart
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 from hmesh.runs.studies.verdicts import verdict_sections
 
 TITLE = "Electric school buses shave the peak of a utility: published and simulated"
@@ -132,17 +132,6 @@ STUDY = Study(
     ),
     school_bus_figures,
 )
-
-
-def replicate_school_buses(progress: Callable[[int, int], None]) -> StudyReport:
-    """Simulate the study and compare its figures with those of the source.
-
-    Parameters
-    ----------
-    progress
-        Called with the steps done and the steps there are.
-    """
-    return run_study(STUDY, progress)
 
 
 def published_days() -> Days:

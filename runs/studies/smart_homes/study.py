@@ -30,8 +30,8 @@ from hmesh.runs.studies.smart_homes.study_days import (
     StudyDay,
     study_days,
 )
-from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
-from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_parts import Study, StudyPart
+from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 from hmesh.runs.studies.verdicts import agrees, verdict_sections
 
 TITLE = "A smart home that settles its own power flow: published and simulated"
@@ -103,17 +103,6 @@ STUDY = Study(
     ),
     smart_home_figures,
 )
-
-
-def replicate_smart_home(progress: Callable[[int, int], None]) -> StudyReport:
-    """Simulate the study and compare it with what was published.
-
-    Parameters
-    ----------
-    progress : callable
-        Called with the steps done and the steps there are.
-    """
-    return run_study(STUDY, progress)
 
 
 def _value(days: Days) -> Callable[[str, str, str], float]:

@@ -14,8 +14,8 @@ import numpy as np
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.days import Reductions, case_study, live_day, par_of, reduction, reductions
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
-from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
-from hmesh.runs.studies.study_report import Cell, Column, ReportSection, StudyReport
+from hmesh.runs.studies.study_parts import Study, StudyPart
+from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 from hmesh.runs.studies.vehicles.figures import vehicle_figures
 from hmesh.runs.studies.vehicles.inputs import fixed_inputs
 from hmesh.runs.studies.vehicles.prices import enumeration, negotiation, price_levels
@@ -109,17 +109,6 @@ STUDY = Study(
     ),
     vehicle_figures,
 )
-
-
-def replicate_vehicles(progress: Callable[[int, int], None]) -> StudyReport:
-    """Simulate the study and compare its figures with those of the source.
-
-    Parameters
-    ----------
-    progress
-        Called with the steps done and the steps there are.
-    """
-    return run_study(STUDY, progress)
 
 
 def simulated_days(solver: str, *changes: str) -> Days:
