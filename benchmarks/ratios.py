@@ -127,7 +127,7 @@ def stochastic(solver: str) -> float:
 
 
 def house_from_nothing() -> float:
-    """Return how much longer the dispatch with netting takes if each programme begins anew."""
+    """Return how much longer a dispatch takes whose programmes all begin from nothing."""
     houses = houses_of(setting_of(1, 28 * 24, 48.0))
 
     def dispatch() -> None:

@@ -172,7 +172,8 @@ class StandardProfiles:
             since = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second)
             place, past = divmod(since, timedelta(hours=self._calendar.step_h))
             if not past and not local.microsecond:
-                return steps[place].copy()
+                of_step: NDArray[np.float64] = steps[place].copy()
+                return of_step
         begins, ends = (time.astimezone(UTC) for time in (local, self._calendar.time_of(step + 1)))
         day = local.date()
         # Where the clocks are put back across midnight, a date may begin within the one before.
