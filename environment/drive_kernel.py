@@ -1,37 +1,36 @@
 """The kernel of vehicles that drive: what `Traffic` does in a step where no plug is followed.
 
 It gives what `hmesh.environment.stays` and the columns of the fleet say, bit for bit, without
-sorting: the trips of a vehicle are a chain that begins at its row.
+sorting: the trips of a vehicle are a chain that begins at its row. Pieces of the fleet are worked
+on one by one, so that what is known of their vehicles stays in the processor's cache.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import kernel
-from hmesh.environment.trips import TripBatch
-
-type Columns = tuple[
-    NDArray[np.int64], NDArray[np.int64], NDArray[np.int64],
-    NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64],
-]  # fmt: skip
 
 
 @kernel(
-    "i8[] i8[] i8[] i8[] i8[] f8[] b1[] f8[] i8 i8 "
+    "i8 i8 i8 i8[]= i8[,]= i8[]= b1[]= i8[]= i8[]= i8[]= f8[]= b1[]= f8[]= i8 i8 i8 "
     "i2[]! i2[]! b1[]! b1[]! f8[]! f8[]! f8[]! f8[]! "
-    "i8[]! i8[]! f8[]! i8[]! f8[]! b1[]!"
+    "i8[]! f8[]! i8[]! i8[]! f8[]! b1[]! i8[,]!"
 )
 def drive(
+    first_piece: int,
+    end_piece: int,
+    piece_rows: int,
     vehicle: NDArray[np.int64],
-    source: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    base: NDArray[np.int64],
+    alike: NDArray[np.bool_],
     departs_ms: NDArray[np.int64],
     arrives_ms: NDArray[np.int64],
     destination: NDArray[np.int64],
     trip_km: NDArray[np.float64],
     night_follows: NDArray[np.bool_],
     next_km: NDArray[np.float64],
+    most_places: int,
     begin: int,
     end: int,
     place: NDArray[np.int16],
@@ -42,142 +41,207 @@ def drive(
     driven_km: NDArray[np.float64],
     km_before_plug: NDArray[np.float64],
     next_trip_km: NDArray[np.float64],
-    chain: NDArray[np.int64],
     rows: NDArray[np.int64],
     ahead_km: NDArray[np.float64],
+    drivers: NDArray[np.int64],
     out_vehicle: NDArray[np.int64],
     out_km: NDArray[np.float64],
     out_after: NDArray[np.bool_],
-) -> tuple[int, int]:
-    """Move all vehicles with trips in a step; write their columns.
+    written: NDArray[np.int64],
+) -> None:
+    """Move the vehicles of some pieces of the fleet that have trips in a step.
 
     Parameters
     ----------
-    vehicle, source : array of int, shape (trips,)
-        Row of the fleet of each trip, and its row in the columns that follow.
+    first_piece, end_piece, piece_rows : int
+        The pieces, the last one left out, and how many rows of the fleet each has.
+    vehicle : array of int, shape (trips,)
+        Row of the fleet of each trip, ascending within a batch.
+    bounds : array of int, shape (batches, pieces + 1)
+        Where the trips of each batch and piece begin and end in `vehicle`.
+    base : array of int, shape (batches,)
+        Row of the first trip of each batch in the columns that follow.
+    alike : array of bool, shape (batches,)
+        Whether all trips of a batch have that row.
     departs_ms, arrives_ms, destination, trip_km, night_follows, next_km : array, shape (sources,)
         As those of a `TripBatch`.
+    most_places : int
+        How many places a vehicle may be at in a step, the road included.
     begin, end : int
         The step [ms].
     place, community, night_now, day_finished, plugged_part, driven_km, km_before_plug, \
 next_trip_km : array, shape (vehicles,)
         Columns of the fleet, which are written.
-    chain : array of int, shape (trips,)
-        Room for the chains of trips.
     rows, ahead_km : array, shape (trips,)
         Room for the vehicles that move, ascending, and for the length of the trip whose energy
-        each keeps back [km].
+        each keeps back [km]. Those of a piece begin after as many as the pieces before have trips.
+    drivers : array, shape (trips,)
+        Room for those of them that drive in the step, likewise.
     out_vehicle, out_km, out_after : array, shape (trips,)
-        Room for those that set out, as in `SettingOut`.
-
-    Returns
-    -------
-    moving, out : int
-        How many move, and how many set out.
+        Room for those that set out, as in `SettingOut`, likewise.
+    written : array of int, shape (pieces, 3)
+        Room for how many of each piece move, set out, and drive.
     """
-    size = len(place)
-    head = np.full(size, -1, np.int32)
-    for trip in range(len(vehicle)):
-        row, departs = vehicle[trip], departs_ms[source[trip]]
-        before, after = -1, head[row]
-        while after >= 0 and departs_ms[source[after]] <= departs:
-            before, after = after, chain[after]
-        chain[trip] = after
-        if before < 0:
-            head[row] = trip
-        else:
-            chain[before] = trip
-    moving = out = 0
-    all_km = 0.0
+    batches = len(base)
+    # Of vehicles with one trip that is the same for many, one is worked out.
+    sources = len(departs_ms) if alike.any() and len(departs_ms) <= 4096 else 0
+    known = np.zeros(sources, np.bool_)
+    known_place, known_night = np.empty(sources, np.int64), np.empty(sources, np.bool_)
+    known_row, known_ahead = np.empty(sources, np.int64), np.empty(sources)
+    known_at, known_out = np.empty(sources, np.int64), np.empty(sources, np.int64)
     # The places of one vehicle: where it is first, and where trips lead to.
-    most = 1
-    for k in range(len(destination)):
-        most = max(most, destination[k] + 2)
     places, at_place, until = (
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
+        np.empty(most_places, np.int64),
+        np.empty(most_places, np.int64),
+        np.empty(most_places, np.int64),
     )
-    known, nights = np.empty(most, np.float64), np.empty(most, np.bool_)
-    for row in range(size):
-        trip = head[row]
-        if trip < 0:
-            continue
-        # The stay before the first trip, then one after each.
-        first_out, total_km, first_km = out, 0.0, 0.0
-        count = 0
-        where, night, ahead = np.int64(place[row]), night_now[row], next_trip_km[row]
-        stay_begins = begin
-        stay_ends = departs_ms[source[trip]] if where >= 0 else begin
-        number = 0
-        first_trip = trip
-        k = source[trip]
-        while True:
-            starts = min(max(stay_begins, begin), end)
-            ends = max(min(max(stay_ends, begin), end), starts)
-            if ends > starts:
-                found = -1
-                for other in range(count):
-                    if places[other] == where:
-                        found = other
-                if found < 0:
-                    found = count
-                    count += 1
-                    places[found], at_place[found] = where, 0
-                at_place[found] += ends - starts
-                until[found] = ends
-                known[found], nights[found] = ahead, night
+    known_km, nights = np.empty(most_places, np.float64), np.empty(most_places, np.bool_)
+    for piece in range(first_piece, end_piece):
+        first = piece * piece_rows
+        size = min(piece_rows, len(place) - first)
+        before_piece = trips = 0
+        for batch in range(batches):
+            before_piece += bounds[batch, piece] - bounds[batch, 0]
+            trips += bounds[batch, piece + 1] - bounds[batch, piece]
+        # The trips of a vehicle as a chain, by departure.
+        head = np.full(size, -1, np.int32)
+        chain, source = np.empty(trips, np.int32), np.empty(trips, np.int64)
+        trip = 0
+        for batch in range(batches):
+            for k in range(bounds[batch, piece], bounds[batch, piece + 1]):
+                row = vehicle[k] - first
+                mine = base[batch] if alike[batch] else base[batch] + k - bounds[batch, 0]
+                source[trip] = mine
+                departs = departs_ms[mine]
+                before, after = -1, head[row]
+                while after >= 0 and departs_ms[source[after]] <= departs:
+                    before, after = after, chain[after]
+                chain[trip] = after
+                if before < 0:
+                    head[row] = trip
+                else:
+                    chain[before] = trip
+                trip += 1
+        moving = out = driving = 0
+        for local in range(size):
+            trip = head[local]
             if trip < 0:
-                break
+                continue
+            row = first + local
             k = source[trip]
-            departs, arrives = departs_ms[k], arrives_ms[k]
-            overlap = max(min(arrives, end) - max(departs, begin), 0)
-            km = trip_km[k] * overlap / (arrives - departs)
-            all_km += km
-            if number == 0:
-                first_km = all_km - km
-            if departs >= begin:
-                out_vehicle[out] = row
-                out_km[out] = (all_km - km) - first_km
-                out += 1
-            total_km += km
-            number += 1
-            trip = chain[trip]
-            where, night, ahead = destination[k], night_follows[k], next_km[k]
-            stay_begins = arrives
-            stay_ends = departs_ms[source[trip]] if trip >= 0 else end
-        last = k
-        best = 0
-        for other in range(1, count):
-            if at_place[other] > at_place[best]:
-                best = other
-        unplugs = until[best] if count else 0
-        before_km = 0.0
-        trip = first_trip
-        out_now = first_out
-        while trip >= 0:
-            k = source[trip]
-            departs, arrives = departs_ms[k], arrives_ms[k]
-            leads_there = departs < unplugs
-            if leads_there:
+            at = before_piece + moving
+            alone = chain[trip] < 0 and sources > 0
+            if (
+                alone
+                and known[k]
+                and known_place[k] == place[row]
+                and known_night[k] == night_now[row]
+                and known_ahead[k] == next_trip_km[row]
+            ):
+                other = known_row[k]
+                community[row], plugged_part[row] = community[other], plugged_part[other]
+                day_finished[row], driven_km[row] = day_finished[other], driven_km[other]
+                km_before_plug[row] = km_before_plug[other]
+                next_trip_km[row] = next_trip_km[other]
+                place[row], night_now[row] = place[other], night_now[other]
+                rows[at], ahead_km[at] = row, ahead_km[known_at[k]]
+                moving += 1
+                drivers[before_piece + driving] = row
+                driving += 1 if driven_km[row] > 0.0 else 0
+                if known_out[k] >= 0:
+                    there = before_piece + out
+                    out_vehicle[there], out_km[there] = row, out_km[known_out[k]]
+                    out_after[there] = out_after[known_out[k]]
+                    out += 1
+                continue
+            if alone:
+                known_place[k], known_night[k] = place[row], night_now[row]
+                known_ahead[k] = next_trip_km[row]
+                known_row[k], known_at[k], known_out[k] = row, at, -1
+            # The stay before the first trip, then one after each.
+            first_out, total_km = out, 0.0
+            count = 0
+            where, night, ahead = np.int64(place[row]), night_now[row], next_trip_km[row]
+            stay_begins = begin
+            stay_ends = departs_ms[k] if where >= 0 else begin
+            first_trip = trip
+            while True:
+                starts = min(max(stay_begins, begin), end)
+                ends = max(min(max(stay_ends, begin), end), starts)
+                if ends > starts:
+                    found = -1
+                    for other in range(count):
+                        if places[other] == where:
+                            found = other
+                    if found < 0:
+                        found = count
+                        count += 1
+                        places[found], at_place[found] = where, 0
+                    at_place[found] += ends - starts
+                    until[found] = ends
+                    known_km[found], nights[found] = ahead, night
+                if trip < 0:
+                    break
+                k = source[trip]
+                departs, arrives = departs_ms[k], arrives_ms[k]
                 overlap = max(min(arrives, end) - max(departs, begin), 0)
-                before_km += trip_km[k] * overlap / (arrives - departs)
-            if departs >= begin:
-                out_after[out_now] = not leads_there
-                out_now += 1
-            trip = chain[trip]
-        there = arrives_ms[last] < end
-        rows[moving] = row
-        ahead_km[moving] = known[best] if count else next_km[last]
-        moving += 1
-        community[row] = places[best] if count else -1
-        plugged_part[row] = (at_place[best] if count else 0) / (end - begin)
-        day_finished[row] = nights[best] if count else False
-        driven_km[row], km_before_plug[row] = total_km, before_km
-        next_trip_km[row] = next_km[last]
-        place[row] = destination[last] if there else -1
-        night_now[row] = there and night_follows[last]
-    return moving, out
+                km = trip_km[k] * overlap / (arrives - departs)
+                if departs >= begin:
+                    out_vehicle[before_piece + out] = row
+                    out_km[before_piece + out] = total_km
+                    out += 1
+                total_km += km
+                trip = chain[trip]
+                where, night, ahead = destination[k], night_follows[k], next_km[k]
+                stay_begins = arrives
+                stay_ends = departs_ms[source[trip]] if trip >= 0 else end
+            last = k
+            best = 0
+            for other in range(1, count):
+                if at_place[other] > at_place[best]:
+                    best = other
+            unplugs = until[best] if count else 0
+            before_km = 0.0
+            trip = first_trip
+            out_now = before_piece + first_out
+            while trip >= 0:
+                k = source[trip]
+                departs, arrives = departs_ms[k], arrives_ms[k]
+                leads_there = departs < unplugs
+                if leads_there:
+                    overlap = max(min(arrives, end) - max(departs, begin), 0)
+                    before_km += trip_km[k] * overlap / (arrives - departs)
+                if departs >= begin:
+                    out_after[out_now] = not leads_there
+                    out_now += 1
+                trip = chain[trip]
+            there_now = arrives_ms[last] < end
+            rows[at] = row
+            ahead_km[at] = known_km[best] if count else next_km[last]
+            moving += 1
+            drivers[before_piece + driving] = row
+            driving += 1 if total_km > 0.0 else 0
+            community[row] = places[best] if count else -1
+            plugged_part[row] = (at_place[best] if count else 0) / (end - begin)
+            day_finished[row] = nights[best] if count else False
+            driven_km[row], km_before_plug[row] = total_km, before_km
+            next_trip_km[row] = next_km[last]
+            place[row] = destination[last] if there_now else -1
+            night_now[row] = there_now and night_follows[last]
+            if alone:
+                known[last] = True
+                if out > first_out:
+                    known_out[last] = before_piece + first_out
+        written[piece, 0], written[piece, 1], written[piece, 2] = moving, out, driving
+
+
+@kernel("i8[]=")
+def ascends(rows: NDArray[np.int64]) -> bool:
+    """Return whether each row is above the one before."""
+    falls = 0
+    for k in range(len(rows) - 1):
+        falls += rows[k + 1] <= rows[k]
+    return falls == 0
 
 
 @kernel("i8[] i2[]! i2[] b1[]! b1[] f8[]! f8[]! f8[]!")
@@ -199,44 +263,3 @@ def stay_put(
         plugged_part[row] = 1.0
         driven_km[row] = 0.0
         km_before_plug[row] = 0.0
-
-
-def columns_of(
-    batches: Sequence[TripBatch],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Columns]:
-    """Return the vehicle of each trip of some batches, its row in columns, and the columns.
-
-    They are departure, arrival, destination, length, whether the night follows, and the length of
-    the next trip. A batch whose trips are all alike has one row.
-    """
-    vehicle = np.concatenate([each.vehicles for each in batches])
-    alike = [
-        not any(
-            isinstance(value, np.ndarray)
-            for value in (
-                each.departs_ms, each.arrives_ms, each.destination,
-                each.km, each.night_follows, each.next_km,
-            )
-        )
-        for each in batches
-    ]  # fmt: skip
-    sizes = [1 if one else len(each.vehicles) for one, each in zip(alike, batches, strict=True)]
-    source = np.empty(len(vehicle), dtype=np.int64)
-    filled = taken = 0
-    for each, one, size in zip(batches, alike, sizes, strict=True):
-        here = slice(filled, filled + len(each.vehicles))
-        source[here] = taken if one else np.arange(taken, taken + size)
-        filled, taken = here.stop, taken + size
-
-    def joined(name: str, kind: type) -> NDArray[np.generic]:
-        values: NDArray[np.generic] = np.empty(taken, dtype=kind)
-        at = 0
-        for each, size in zip(batches, sizes, strict=True):
-            values[at : at + size] = getattr(each, name)
-            at += size
-        return values
-
-    names = ("departs_ms", "arrives_ms", "destination", "km", "night_follows", "next_km")
-    kinds = (np.int64, np.int64, np.int64, np.float64, np.bool_, np.float64)
-    columns: Columns = tuple(joined(*each) for each in zip(names, kinds, strict=True))  # type: ignore[assignment]
-    return vehicle, source, columns

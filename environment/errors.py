@@ -64,6 +64,12 @@ class InputError(ValueError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
+def refuse_all(problems: Sequence[Problem]) -> None:
+    """Raise all problems at once, where there are any."""
+    if problems:
+        raise InputError(problems)
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
     """Return the option most like a name.
 

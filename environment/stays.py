@@ -142,6 +142,22 @@ class Moving:
         km: NDArray[np.float64] = trips.km * overlap / whole
         return km
 
+    def so_far_km(self, km: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what vehicles have driven in a step before each trip, shape (trips,) [km].
+
+        Parameters
+        ----------
+        km : array, shape (trips,)
+            What of each trip is driven within the step [km].
+        """
+        number = np.arange(len(km)) - self.first[self.owner]
+        so_far = np.zeros(len(km))
+        # Each vehicle's own are added up, whatever the others drive.
+        for k in range(1, 1 + int(number.max(initial=0))):
+            later = np.flatnonzero(number == k)
+            so_far[later] = so_far[later - 1] + km[later - 1]
+        return so_far
+
 
 @dataclass(frozen=True, slots=True)
 class SettingOut:

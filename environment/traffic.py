@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.compiled import compiled_for
-from hmesh.environment.drive_kernel import columns_of, drive, stay_put
+from hmesh.environment.drive_kernel import stay_put
+from hmesh.environment.drive_pieces import drive_in_pieces
 from hmesh.environment.journeys import Journeys
 from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_habits import PlugHabits
@@ -29,7 +30,7 @@ from hmesh.environment.trips import TripBatch, TripSource, joined
 
 ON_THE_ROAD = -1
 ABSENT = -2
-_AFTER_DAY = 1
+AFTER_DAY = 1
 _NOBODY: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 _NOWHERE: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
 
@@ -96,6 +97,7 @@ class Traffic:
         self.supply_out: Callable[[], NDArray[np.bool_]] = lambda: _NOWHERE
         self._under_way: list[TripBatch] = []
         self._drove = _NOBODY
+        self._drivers: NDArray[np.intp] | None = None
         self._step = -1
         self.end_step()
         clock.on("day", self._begin_day)
@@ -136,7 +138,7 @@ class Traffic:
         if self.plugs is not None:
             self.plugs.arrive(parked, 0)
         self.clock.schedule(0.0, "day", 0)
-        self.clock.schedule(0.0, "traffic", 0, priority=_AFTER_DAY)
+        self.clock.schedule(0.0, "traffic", 0, priority=AFTER_DAY)
 
     def _park(self, first: int, end: int, day: int) -> None:
         """Park rows of the fleet where they are as a day begins."""
@@ -155,6 +157,8 @@ class Traffic:
     @property
     def drivers(self) -> NDArray[np.intp]:
         """Rows of the vehicles that drive in the step, ascending."""
+        if self._drivers is not None:
+            return self._drivers
         driving: NDArray[np.bool_] = self.fleet["driven_km"][self._drove] > 0
         return self._drove[driving]
 
@@ -166,9 +170,9 @@ class Traffic:
                 self._await(batch.vehicles, batch.km)
             self._join(day)
         self.counts.update(today.counts)
-        self.clock.schedule(self._opens(day + 1) * self.calendar.step_h, "day", day + 1)
+        self.clock.schedule(self.opens(day + 1) * self.calendar.step_h, "day", day + 1)
 
-    def _opens(self, day: int) -> int:
+    def opens(self, day: int) -> int:
         """Return the step in which a day begins."""
         date = self.calendar.start.date() + timedelta(days=day)
         # A trip soon after midnight may belong to a step that begins before it.
@@ -184,9 +188,9 @@ class Traffic:
         self._park(first, end, day)
         brought = self.fleet["soc_start"][first:end] * self.fleet["capacity_kwh"][first:end]
         self.fleet["energy_kwh"][first:end] = brought
-        self._choose(np.arange(first, end), self._opens(day))
+        self._choose(np.arange(first, end), self.opens(day))
         if self.plugs is not None:
-            begins = step_moment(self._opens(day), self.calendar.step_h)
+            begins = step_moment(self.opens(day), self.calendar.step_h)
             self.plugs.arrive(np.arange(first, end), begins)
         self.joined_kwh += float(brought.sum())
         self.counts["vehicles_joined"] += end - first
@@ -198,6 +202,7 @@ class Traffic:
         if step != self._step + 1:
             self._go_on(step, begin)
         self._step = step
+        self._drivers = None
         self._settle(self._drove)
         if self.plugs is not None:
             self.plugs.leave_when_full(begin)
@@ -232,7 +237,7 @@ class Traffic:
             part = self.fleet["plugged_part"]
             waited = np.flatnonzero((part != 1.0) & (self.fleet["place"] >= 0))
             self._drove = np.union1d(self._drove, waited)
-        self.clock.schedule((step + 1) * step_h, "traffic", step + 1, priority=_AFTER_DAY)
+        self.clock.schedule((step + 1) * step_h, "traffic", step + 1, priority=AFTER_DAY)
 
     def _journey(self, begin: int, end: int) -> list[TripBatch]:
         """Return the drives that begin in a step by how far batteries reach."""
@@ -260,7 +265,7 @@ class Traffic:
     def _days(self, step: int) -> range:
         """Return the days whose trips may touch a step."""
         today = self.calendar.day_of(step)
-        while self._opens(today + 1) <= step:
+        while self.opens(today + 1) <= step:
             today += 1
         return range(max(today - self.trips.days_kept, 0), today + 1)
 
@@ -331,8 +336,7 @@ class Traffic:
         fleet["plugged_part"][rows] = at_plug_ms / (end - begin)
         fleet["day_finished"][rows] = parked & stays.night[stay]
         km = moving.driven_km(begin, end)
-        so_far = np.cumsum(km) - km
-        so_far -= so_far[moving.first][moving.owner]
+        so_far = moving.so_far_km(km)
         fleet["driven_km"][rows] = np.bincount(moving.owner, km, len(rows))
         # A trip ahead of the last moment at the plug is one that leads there.
         unplugs_ms = np.where(at_plug_ms > 0, unplugged_ms[stay], 0)
@@ -359,22 +363,9 @@ class Traffic:
 
     def _drive(self, trips: list[TripBatch], begin: int, end: int) -> None:
         """Do as `_move` does, by its kernel."""
-        fleet = self.fleet
-        vehicle, source, columns = columns_of(trips)
-        chain, rows, out_vehicle = (np.empty(len(vehicle), dtype=np.int64) for _ in range(3))
-        ahead_km, out_km = np.empty(len(vehicle)), np.empty(len(vehicle))
-        after_plug = np.empty(len(vehicle), dtype=np.bool_)
-        names = (
-            "place", "community", "night_now", "day_finished", "plugged_part", "driven_km",
-            "km_before_plug", "next_trip_km",
-        )  # fmt: skip
-        moving, out = drive(
-            vehicle, source, *columns, begin, end, *(fleet[name] for name in names), chain, rows,
-            ahead_km, out_vehicle, out_km, after_plug,
-        )  # fmt: skip
-        self._drove = rows[:moving]
-        self.setting_out = SettingOut(out_vehicle[:out], out_km[:out], after_plug[:out])
-        self._reserve(self._drove, ahead_km[:moving])
+        moves = drive_in_pieces(self.fleet, trips, begin, end)
+        self._drove, self._drivers, self.setting_out = moves.rows, moves.drivers, moves.setting_out
+        self._reserve(moves.rows, moves.ahead_km)
 
     def _choose(self, rows: NDArray[np.intp], step: int) -> None:
         """Let vehicles plug in or not where they are as the run begins, or as they join."""

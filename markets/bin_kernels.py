@@ -1,7 +1,7 @@
 """Kernels that count kinks into bins of prices, take those of some bins, and compare bins.
 
-They give what `hmesh.markets.price_windows` says, bit for bit: numbers of a piece are
-added one after another, and pieces one after another.
+They give what `hmesh.markets.demand_bins` and `hmesh.markets.price_windows` say, bit for bit:
+numbers of a piece are added one after another, and pieces one after another.
 """
 
 import numpy as np

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.runs.number_text import change
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.schemes.registry import figures_of_schemes
@@ -155,8 +155,7 @@ def compare_runs(directories: Sequence[Path | str]) -> ComparedRuns:
             message = "this run is not finished"
             problems.append(Problem(str(directory), message, f"hmesh resume {directory} first"))
         runs.append(run)
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     currencies = [run.info["currency"] for run in runs]
     if len(set(currencies)) > 1:
         message = f"the runs are in {', '.join(dict.fromkeys(currencies))}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.runs.results.folder_lock import locked
 from hmesh.runs.results.kept_states import forget_states, put_state, renew_states, state_before
 from hmesh.runs.results.new_folder import refuse_used
@@ -203,8 +203,7 @@ def _event(
             event[key] = read
         else:
             event.setdefault("set", {})[key] = read
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return event
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.extras import optional
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
@@ -175,8 +175,7 @@ class CommunitySimulator:
                 found[entity] = float(sum(values.values()))
                 if not np.isfinite(found[entity]):
                     problems.append(Problem(f"inputs: {entity}", "is no number", "power [kW]"))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return found
 
     def _replace(self, simulation: Simulation) -> None:
@@ -228,8 +227,7 @@ class CommunitySimulator:
             for attribute in attributes
             if attribute not in (known := self._values.get(entity, {}))
         ]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return {
             entity: {attribute: self._values[entity][attribute] for attribute in attributes}
             for entity, attributes in outputs.items()

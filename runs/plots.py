@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.last_digits import anything
 from hmesh.environment.safe_files import beside, own_folder, remove_own, sync, unwritable
 from hmesh.runs.pictures.picture_form import PictureForm, styled
@@ -120,8 +120,7 @@ def draw_plots(
             there = drawing.figure is not None
             if there or not missing_only:
                 plots.append(Plot(name, drawing.finding, path if there else None))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
     return plots
 
 
@@ -131,8 +130,7 @@ def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
         for name in names
         if name not in known
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import Problem, nearest, refuse_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +45,7 @@ def samples_of(sessions: "pd.DataFrame") -> Samples:
     ]
     if not problems and len(sessions) == 0:
         problems.append(Problem("sessions", "there is none", "one or more"))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     # Sessions that a run leaves open are no whole ones.
     sessions = sessions[sessions["plug_out"].notna()]
     begins, ends = sessions["plug_in"], sessions["plug_out"]

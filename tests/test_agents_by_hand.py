@@ -197,7 +197,8 @@ def test_a_vehicle_without_a_price_charges_once_its_night_has_begun(
     assert vehicle._exchange() == 1.5
 
 
-def test_a_storage_that_serves_nobody_only_charges_what_its_plant_generates() -> None:
+@pytest.mark.parametrize("most", [0, 2])
+def test_a_storage_that_serves_nobody_only_charges_what_its_plant_generates(most: int) -> None:
     population = Population(CommunityStorage.attributes(), 1)
     for name, value in {
         "capacity_kwh": 10.0, "energy_kwh": 4.0, "power_kw": 5.0, "soc_max": 1.0,
@@ -216,7 +217,7 @@ def test_a_storage_that_serves_nobody_only_charges_what_its_plant_generates() ->
                 population=SimpleNamespace(heard={"drawn_kwh": nobody}),
             )
             self.sharing, self.serves_while_charging = "priority", False
-            self.grid_charging, self._most = False, np.array([2])
+            self.grid_charging, self._most = False, np.array([most])
             self._seen = nobody, nobody, np.array([True])
             self._reported, self._ruled_kwh = (nobody, nobody), None
 

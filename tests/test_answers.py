@@ -15,8 +15,8 @@ from hmesh.markets.answers import (
     sum_of_answers,
     threshold_answers,
 )
+from hmesh.markets.demand_bins import demand_bins
 from hmesh.markets.demand_curve import bends_of, demand_curve
-from hmesh.markets.price_windows import demand_bins
 from hmesh.markets.vehicle_response import best_response, switching_price
 from tests.answer_games import LossyCommunity, lossy_communities, lossy_community, scaled
 from tests.games import SEEDS, Community, communities

@@ -69,6 +69,25 @@ def test_the_audit_agrees(run: Path) -> None:
     assert report.passed, "\n".join(report.lines())
 
 
+@pytest.mark.slow
+def test_an_audit_that_does_not_know_all_meters_says_so(tmp_path: Path) -> None:
+    start_run(
+        made("record.schools=2", "hours=24", "strategies=[charge_after_use]"), tmp_path / "run"
+    )
+    report = audit_run(tmp_path / "run")
+    assert report.passed
+    checks = {check.name: check for check in report.checks}
+    bills = checks["school buses with a tariff: meter by meter"]
+    assert bills.passed is None
+    whose = "only 2 of 20 schools are written down"
+    assert bills.note == f"amounts are those of the ledger: {whose}"
+    assert "summary.bus_bill" in report.not_covered
+    assert (
+        "bus_bill"
+        in json.loads((tmp_path / "run" / "summary.json").read_text())["charge_after_use"]
+    )
+
+
 def test_schools_remember_what_their_tariff_costs() -> None:
     """The average price of what buses hold moves towards the price of the night, tax included."""
     world = Simulation(make_setting(made()), "charge_after_use")

@@ -13,6 +13,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.heat_pump import carnot_cop
 from hmesh.environment.irregular_series import interval_means, register_energies
 from hmesh.environment.plug_habits import PlugHabit, plugs_in
+from hmesh.environment.road_files.matsim_network import read_matsim_network
 from hmesh.environment.social_network import (
     SocialNetwork,
     by_community,
@@ -162,3 +163,29 @@ def test_readings_at_irregular_times_label_no_interval() -> None:
     )
     starts, _ = _over_intervals(times, {}, 15, UTC, ImportOptions())
     assert starts == [datetime(2024, 1, 1, 0, minute) for minute in (0, 15, 30)]
+
+
+def test_every_node_and_link_of_a_network_without_numbers_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "network.xml"
+
+    def network(*rows: str) -> Path:
+        nodes = "".join(row for row in rows if "node" in row)
+        links = "".join(row for row in rows if "link" in row)
+        path.write_text(f"<network><nodes>{nodes}</nodes><links>{links}</links></network>")
+        return path
+
+    given = (
+        '<node id="a" x="1000" y="2000"/>', '<node id="b" x="4000" y="6000"/>',
+        '<link id="1" from="a" to="b" length="5000" freespeed="10" modes="bus, car"/>',
+        '<link id="2" from="b" to="a" length="1" freespeed="1" modes="bike"/>',
+    )  # fmt: skip
+    found = read_matsim_network(network(*given))
+    assert found.junctions == {"a": (1.0, 2.0), "b": (4.0, 6.0)}
+    (road,) = found.roads
+    assert (road.start, road.end, road.km, road.speed_km_h) == ("a", "b", 5.0, nearly(36.0))
+    assert not found.on_earth
+    with pytest.raises(InputError) as refused:
+        read_matsim_network(network(*given, '<node id="c" x="1"/>', '<node id="d" x="1" y="?"/>'))
+    assert str(refused.value).splitlines() == [
+        f"{path}, node '{name}': has no position (allowed: numbers x and y)" for name in "cd"
+    ]

@@ -1,7 +1,9 @@
 """Which module may import which, beyond what import-linter holds."""
 
+import re
 import tomllib
 from collections import defaultdict
+from fnmatch import fnmatch
 from pathlib import Path
 
 import grimp
@@ -84,3 +86,26 @@ def test_every_module_of_a_schemes_audit_is_under_contract() -> None:
         f"hmesh.runs.schemes.{p.parent.name}.{p.stem}" for p in RUNS.glob("schemes/*/audit_*.py")
     }
     assert there <= held, sorted(there - held)
+
+
+# They make the world that a scenario describes; an audit starts from the same one.
+OF_THE_WORLD = {
+    "setting", "records", "demand_forecast", "fleet_making", "adoption", "members", "totals",
+    "pilot_world", "picture_data", "pictures",
+}  # fmt: skip
+
+
+def test_audits_may_import_no_module_of_a_run_that_applies_rules() -> None:
+    pyproject = tomllib.loads((RUNS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = [
+        contract["forbidden_modules"]
+        for contract in pyproject["tool"]["importlinter"]["contracts"]
+        if "judge by no rule" in contract["name"]
+    ]
+    assert len(contracts) == 2
+    assert contracts[0] == contracts[1]
+    applying = re.compile(r"^from hmesh\.(?:markets|agents)\b", re.MULTILINE)
+    for path in (*RUNS.glob("world/*.py"), *RUNS.glob("schemes/*/*.py")):
+        module = ".".join(("hmesh.runs", *path.relative_to(RUNS).with_suffix("").parts))
+        if path.stem not in OF_THE_WORLD and applying.search(path.read_text(encoding="utf-8")):
+            assert any(fnmatch(module, pattern) for pattern in contracts[0]), module

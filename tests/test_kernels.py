@@ -14,6 +14,7 @@ from hmesh.environment.compiled import compiled_for, kernel
 from hmesh.markets import learned_demand, price_windows
 from hmesh.markets.answer_curves import energy_of_curves
 from hmesh.markets.answers import Answers, battery_answers, demand_at
+from hmesh.markets.demand_bins import demand_bins
 from hmesh.markets.demand_curve import Bends, bends_of, merged
 from hmesh.markets.departure_value import (
     StoreColumns,
@@ -236,7 +237,7 @@ def test_bins_of_best_answers_are_those_of_the_rule(kernels: Any, losses: bool, 
     found = []
     for on in (False, True):
         kernels(on=on)
-        bins = price_windows.demand_bins(bends, 37)
+        bins = demand_bins(bends, 37)
         answers = price_windows._answers(bins, np.linspace(0.0, 70.0, 50))
         found.append((answers.first.tolist(), answers.last.tolist()))
     assert found[0] == found[1]

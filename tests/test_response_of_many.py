@@ -10,8 +10,8 @@ from hmesh.environment import compiled
 from hmesh.markets import response_on_demand
 from hmesh.markets.aggregator_response import response_map
 from hmesh.markets.answers import Answers, battery_answers
+from hmesh.markets.demand_bins import demand_bins
 from hmesh.markets.demand_curve import bends_of, demand_curve, merged
-from hmesh.markets.price_windows import demand_bins
 from hmesh.markets.response_of_many import response_of_many
 from hmesh.markets.response_on_demand import ResponseOnDemand
 from hmesh.runs.scenarios.scenario_reading import load_scenario

@@ -7,15 +7,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hmesh.environment import compiled, row_threads
+from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment import compiled, drive_pieces, row_threads
+from hmesh.environment.calendar import Calendar
+from hmesh.environment.clock import Clock
+from hmesh.environment.day_plans import read_day_plans
+from hmesh.environment.drawn_trips import DrawnTrips
+from hmesh.environment.planned_trips import PlannedTrips
+from hmesh.environment.population import Population
 from hmesh.environment.row_threads import PIECE_ROWS, at_once, over_pieces, over_rows, pieces_of
-from hmesh.markets import exchanged, price_windows
+from hmesh.environment.traffic import Traffic
+from hmesh.environment.trips import DayTrips, TripBatch, TripSource
+from hmesh.markets import demand_bins as bins_of_demand
+from hmesh.markets import exchanged
+from hmesh.markets.demand_bins import demand_bins
 from hmesh.markets.exchanged import sums_of_exchange
-from hmesh.markets.price_windows import demand_bins
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 from tests.test_kernels import batteries, battery_answers, bends_of
+from tests.test_traffic import drawn
 
 THREADS = ("1", "2", "3")
 
@@ -93,7 +104,7 @@ def test_columns_are_cut_alike(monkeypatch: pytest.MonkeyPatch, threads: str) ->
 @pytest.fixture
 def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pieces be short and kernels run as Python does, so that few rows are many pieces."""
-    for module in (row_threads, exchanged, price_windows):
+    for module in (row_threads, exchanged, bins_of_demand, drive_pieces):
         monkeypatch.setattr(module, "PIECE_ROWS", 32, raising=True)
     monkeypatch.setattr(row_threads, "ROWS_OF_THREADS", 64)
     monkeypatch.setattr(compiled, "LOADED_AFTER", 0)
@@ -139,6 +150,71 @@ def test_sums_of_parts_are_those_of_numpy(monkeypatch: pytest.MonkeyPatch, count
     for threads in THREADS:
         use(monkeypatch, threads)
         assert list(sums_of_exchange(exchange)) == wanted
+
+
+class Backwards(TripSource):
+    """The trips of another source, the vehicles of each batch in descending order."""
+
+    def __init__(self, source: DrawnTrips) -> None:
+        super().__init__(source.size)
+        self.source, self.calendar = source, source.calendar
+
+    def parked_at(self, day: int) -> Any:
+        return self.source.parked_at(day)
+
+    def _make(self, day: int) -> DayTrips:
+        trips = self.source.day(day)
+
+        class Turned(DayTrips):
+            counts = trips.counts
+
+            def departing(self, begin_ms: float, end_ms: float) -> list[TripBatch]:
+                found = trips.departing(begin_ms, end_ms)
+                return [each.where(np.arange(len(each.vehicles))[::-1]) for each in found]
+
+            def first(self) -> Any:
+                return trips.first()
+
+        return Turned()
+
+
+def travelled(source: Any, steps: int) -> list[Any]:
+    """Return what the columns of a fleet, its drivers and those setting out are in each step."""
+    fleet, clock = Population(ElectricVehicle.attributes(), source.size), Clock()
+    moves = Traffic(clock, source.calendar, source, fleet, keep_reserve=True)
+    moves.begin()
+    found = []
+    for step in range(steps):
+        clock.run_until(step * source.calendar.step_h)
+        out = moves.setting_out
+        found.append({name: column.tobytes() for name, column in fleet.state().items()})
+        found.append([each.tolist() for each in (moves.drivers, out.vehicles, out.km_so_far)])
+        found.append(out.after_plug.tolist())
+        moves.end_step()
+    return found
+
+
+def planned(vehicles: int) -> PlannedTrips:
+    calendar = Calendar("2023-01-16T01:00", "Europe/Berlin", 1.0)
+    plans = read_day_plans(None, ("homes", "malls", "offices"))
+    return PlannedTrips(plans, calendar, np.arange(vehicles) % len(plans.names))
+
+
+@pytest.mark.usefixtures("short_pieces")
+@pytest.mark.parametrize("trips", ["drawn", "backwards", "planned"])
+def test_a_fleet_drives_alike_by_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch, trips: str
+) -> None:
+    found = []
+    for threads in ("rule", *THREADS):
+        monkeypatch.setattr(compiled, "_installed", lambda rule=threads == "rule": not rule)
+        if threads != "rule":
+            use(monkeypatch, threads)
+        drives = planned(150) if trips == "planned" else drawn(150)
+        found.append(travelled(Backwards(drives) if trips == "backwards" else drives, 30))
+    assert all(each == found[0] for each in found)
+    # Somebody makes a second trip within a step.
+    assert trips == "planned" or any(max(drives[2], default=0.0) > 0 for drives in found[0][1::3])
 
 
 def a_day(vehicles: int, solver: str, hours: int, record: dict[str, Any]) -> list[Any]:

@@ -2,10 +2,13 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hmesh.environment.road_files.read_roads import read_road_file
@@ -14,6 +17,7 @@ from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.map_selection import window_of
 from hmesh.runs.report.payload import payload
 from hmesh.runs.results.road_lines import read_roads
+from tests.test_audit_tampering import accept
 
 ROADS = Path("hmesh/runs/scenarios/built_in/suburbs-roads.geojson")
 GROUPS = {"commuters": 80, "shared-cars": 6, "vans": 12, "taxis": 5}
@@ -110,6 +114,21 @@ def test_the_map_shows_who_waits_as_the_table_of_chargers_does(run: Path) -> Non
 def test_the_audit_of_the_small_town_finds_nothing(run: Path) -> None:
     report = audit_run(run)
     assert report.passed, report.failed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ["chargers", "sessions", "departures", "events"])
+def test_a_row_that_is_there_twice_fails_the_audit(run: Path, tmp_path: Path, table: str) -> None:
+    other = shutil.copytree(run, tmp_path / "run")
+    path = other / f"{table}.parquet"
+    if not path.is_file():
+        pytest.skip(f"the town has no {table}")
+    rows = pq.read_table(path)
+    middle = rows.num_rows // 2
+    numbers = [*range(middle + 1), *range(middle, rows.num_rows)]
+    pq.write_table(rows.take(pa.array(numbers, pa.int64())), path)
+    accept(other, path.name)
+    assert not audit_run(other).passed
 
 
 @pytest.mark.slow

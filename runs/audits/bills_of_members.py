@@ -216,7 +216,8 @@ class MemberTariffAudit(SchemeAudit):
     def checks(self) -> Iterator[Check]:
         """Check the prices of bands; bills are checked with the ledger and the accounts."""
         if self.groups is None:
-            yield Check(f"{PREFIX}meter by meter", None, np.nan, 0.0, "", note=FILE_GONE)
+            note = f"amounts are those of the ledger: {FILE_GONE}"
+            yield Check(f"{PREFIX}meter by meter", None, np.nan, 0.0, "", note=note)
             return
         for (community, group), audit in self._audits.items():
             yield from audit.checks(f"{PREFIX}{community}/{group}: ")

@@ -301,7 +301,8 @@ class MetersAudit:
     def checks(self, who: str) -> Iterator[Check]:
         """Check the prices of bands; bills are checked with the ledger and the accounts."""
         if self.groups is None:
-            yield Check(f"{who}meter by meter", None, np.nan, 0.0, "", note=self.why)
+            note = f"amounts are those of the ledger: {self.why}"
+            yield Check(f"{who}meter by meter", None, np.nan, 0.0, "", note=note)
             return
         for group in self.groups:
             yield from self.audit_of(group).checks(f"{who}{group.name}: ")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.runs.live.parameters import Parameter, parameters_of
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.scenario_reading import load_scenario
@@ -56,8 +56,7 @@ class Source:
         """
         given = ((each, values.get(each.name, each.value)) for each in self.parameters)
         problems = [wrong for each, value in given if (wrong := each.check(value))]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         moved = self.moved(values)
         if not moved and seed == self.scenario.seed:
             return self.scenario

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.runs.pictures.figure_size import COLUMN_IN, PAGE_IN, SizeIn
 
 if TYPE_CHECKING:
@@ -76,8 +76,7 @@ class PictureForm:
             if not problems and self.format == "png" and pixels > MOST_PIXELS:
                 message = f"{pixels:,.0f} pixels are too many for one side"
                 problems.append(Problem("--size", message, f"{MOST_PIXELS:,} or fewer"))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
 
     def save(self, figure: "Figure", path: Path | str | IO[bytes], name: str, finding: str) -> None:
         """Write a figure, with its name and finding as metadata where the format has any."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
+from hmesh.environment.errors import InputError, Problem, impossible_path, nearest, refuse_all
 from hmesh.runs.plugins.registered import registering, withdraw
 
 ENTRY_POINTS = "hmesh.plugins"
@@ -92,8 +92,7 @@ def load_plugins(
             found.append(load(name, _target(given, seen_from)))
         except InputError as error:
             problems += error.problems
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return tuple(found)
 
 
@@ -112,8 +111,7 @@ def load_recorded(recorded: Mapping[str, Mapping[str, str]]) -> tuple[Plugin, ..
             found.append(load(name, Path(about["path"]) if is_file(name) else name))
         except InputError as error:
             problems += error.problems
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return tuple(found)
 
 

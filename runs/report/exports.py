@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.trip_files import TRIP_FILES
 from hmesh.runs.report.trip_film import FORMATS, write_film
@@ -59,5 +59,4 @@ def refuse_unknown(formats: Sequence[str]) -> None:
         for name in formats
         if name not in known
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.safe_files import beside
 from hmesh.runs.results.exported_pandapower import refuse_unknown_impedances, write_pandapower
 from hmesh.runs.results.hours_of_run import cubes
@@ -73,8 +73,7 @@ def export_run(
     if strategy is not None and strategy not in names:
         message = f"the run has no strategy {strategy!r}"
         problems.append(Problem("--strategy", message, ", ".join(names), nearest(strategy, names)))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return FORMS[to](run, out, list(tables) or there, strategy or names[0])
 
 

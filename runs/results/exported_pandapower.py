@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.grid_plan import UTILITY, GridPlan, PlannedLine
 from hmesh.environment.safe_files import beside
 
@@ -59,8 +59,7 @@ def refuse_unknown_impedances(plan: GridPlan | None, directory: Path) -> GridPla
         for line in plan.lines
         if line.resistance_ohm is None or line.reactance_ohm is None
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return plan
 
 

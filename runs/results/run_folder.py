@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 
 if TYPE_CHECKING:
     from hmesh.runs.scenarios.scenario import Scenario
@@ -55,8 +55,7 @@ class RunFolder:
             for key, value in statements(scenario).items()
             if self.info[key] != value
         ]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return scenario
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.runs.plugins.loading import changed
 
 if TYPE_CHECKING:
@@ -46,5 +46,4 @@ def refuse_changed_plugins(directory: Path, info: Mapping[str, Any], scenario: "
         )
         for name, (before, now) in changed(recorded, scenario.loaded_plugins).items()
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.safe_files import read_json, refuse_unbounded, sha256
 from hmesh.runs.results.result_tables import TABLES, arrow_schema, columns_since
 from hmesh.runs.results.run_folder import RunFolder, read_folder
@@ -123,8 +123,7 @@ class Run(RunFolder):
             elif found.field(index).type != written.field(name).type:
                 there, allowed = found.field(index).type, str(written.field(name).type)
                 problems.append(Problem(place, f"holds {there}", allowed))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
 
     @property
     def hours(self) -> "HoursOfRun":
@@ -149,8 +148,7 @@ class Run(RunFolder):
                 problems.append(Problem(str(path), "is missing"))
             elif sha256(path) != digest:
                 problems.append(Problem(str(path), _OTHER))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
 
     def _require_complete(self) -> None:
         if not self.complete:
@@ -207,5 +205,4 @@ def _refuse_unknown(place: str, what: str, names: Sequence[str], known: Sequence
         for name in names
         if name not in known
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)

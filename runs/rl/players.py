@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.environment.population import Population
 from hmesh.runs.rl.played_vehicle import PlayedVehicle
 
@@ -246,8 +246,7 @@ def make_players(world: "Simulation", names: Sequence[str]) -> dict[str, Player]
     if "utility" in chosen and world.strategy == "two_level":
         message = "under two_level the utility's tariff is given"
         problems.append(Problem("players", message, "strategy three_level"))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     rows = [int(name.partition("@")[2]) for name in chosen if name.startswith("vehicle@")]
     if rows:
         assert group is not None

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.runs.plugins.registered import BEHAVIOURS, REGISTER, unnamed_plugin
 from hmesh.runs.scenarios.base import AS_TUPLE, Section, Share, refuse
 from hmesh.runs.scenarios.problems import problems_of
@@ -33,8 +33,7 @@ def refuse_undeclared(columns: Iterable[str], behaviour: str) -> None:
         for name in columns
         if name not in there
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
 
 
 class BehaviourChoice(Section):

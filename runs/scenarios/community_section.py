@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     LossRate,
@@ -69,8 +69,7 @@ class Community(Section):
     @check("members")
     @classmethod
     def _distinct_names(cls, members: tuple[Any, ...]) -> tuple[Any, ...]:
-        if problems := names_given_twice(members):
-            raise InputError(problems)
+        refuse_all(names_given_twice(members))
         return members
 
     @check("local_exchange")
@@ -97,8 +96,7 @@ class Community(Section):
             for name in local.shares
             if name not in known
         ]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return local
 
 
@@ -133,8 +131,7 @@ def names_of_places(communities: dict[str, Community]) -> dict[str, Community]:
         replace(problem, place=name) for name in communities for problem in _name_problems(name)
     ]
     problems += location_problems(communities)
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return communities
 
 
@@ -177,6 +174,5 @@ def between_communities(
             problems.append(Problem(here, "a road to where it begins", "two communities"))
         elif both in ends[:index]:
             problems.append(Problem(here, "this road is given twice", "each road once"))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return roads

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, ValidationError, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.runs.scenarios.base import AS_TUPLE, Interval, Money, Section, refuse
 from hmesh.runs.scenarios.durations import AS_HOURS
 from hmesh.runs.scenarios.price_sections import PriceRules
@@ -70,8 +70,7 @@ class ScenarioEvent(Section):
             if key in SETTABLE and isinstance(value, tuple) != (key in BOUNDS):
                 allowed = "two numbers in brackets" if key in BOUNDS else "a number"
                 problems.append(Problem(f"'{key}'", f"{value} is not allowed", allowed))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return given
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.grid_files.pypsa_network import is_pypsa_folder
 from hmesh.environment.grid_files.read_grid import SUFFIXES
 from hmesh.environment.grid_plan import (
@@ -240,8 +240,7 @@ def connected(scenario: "Scenario", nodes: Collection[str]) -> Connected:
         for connection, kind in scenario.connection_kinds(name).items():
             by_kind = given.get(f"{name}/{kind}", node)
             connections[name, connection] = given.get(f"{name}/{connection}", by_kind)
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return Connected(communities, connections)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml
 
 SOURCE = "--set"
@@ -43,8 +43,7 @@ def as_texts(changes: Changes) -> list[str]:
         except (TypeError, ValueError) as error:
             allowed = "text, a number, true, false, null, or a list or mapping of them"
             problems.append(Problem(place(SOURCE, (str(key),)), str(error), allowed))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return texts
 
 

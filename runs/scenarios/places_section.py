@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.runs.scenarios.base import AS_TUPLE, Positive, Section, existing, file_there, refuse
 
 PlacesFile = Annotated[str, file_there(".graphml", ".geojson", ".json", ".csv", ".xml", ".gz")]
@@ -75,8 +75,7 @@ class Area(Section):
             for n, ring in enumerate(rings)
             if len(ring) < 4 or ring[0] != ring[-1]
         ]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return rings
 
     def holds(self, place: tuple[float, float]) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError, ValidationInfo
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.base import refuse
 from hmesh.runs.scenarios.problems import problems_of
@@ -53,8 +53,7 @@ def checked_parts(owns: Mapping[str, Any], info: ValidationInfo) -> dict[str, An
                     replace(problem, place=".".join(p for p in (key, problem.place) if p))
                     for problem in error.problems
                 ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return found
 
 
@@ -79,8 +78,7 @@ def _checked(scheme: SchemeDescriptor, given: Mapping[str, Any], context: Any) -
     if isinstance(each, bool) or not isinstance(each, int) or not 1 <= each <= MOST_EACH:
         allowed_each = f"a whole number from 1 to {MOST_EACH}; how many each of these has"
         problems.append(Problem(EACH, f"{each!r} is not allowed", allowed_each))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     rest = {name: value for name, value in given.items() if name not in own}
     group = _group(scheme, rest, "prosumers", "", 1, context)
     filled = group.model_dump(mode="json", exclude=hidden, exclude_unset=part.inherits)
@@ -204,8 +202,7 @@ def with_owned(scheme: SchemeDescriptor) -> Callable[[Any, ValidationInfo], Any]
             for g, group in enumerate(section.groups)
             if (getattr(group, part.place), group.name) in names
         ]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return section.with_owned(tuple(owned_groups(scheme, info)))
 
     return add

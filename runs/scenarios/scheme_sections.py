@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.fields import FieldInfo
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.runs.plugins.registered import REGISTER
 from hmesh.runs.scenarios.prosumer_parts import with_owned
 from hmesh.runs.scenarios.section_consistency import there_if_compared
@@ -74,8 +74,7 @@ def _with_joint(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
     problems = [
         problem for index, name in several.items() for problem in _problems_of_joint(index, name)
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     # The others are read as they are, each joint one by its first part.
     names = [parts_of(name)[0] if index in several else name for index, name in enumerate(given)]
     found = read(names)

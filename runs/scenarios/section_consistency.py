@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import ValidationInfo
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import BEHAVIOURS, FORECASTERS, unnamed_plugin
 from hmesh.runs.scenarios.base import SchemeSection, refuse
@@ -26,8 +26,7 @@ def each_once(strategies: tuple[str, ...]) -> tuple[str, ...]:
         for index, name in enumerate(strategies)
         if name in strategies[:index]
     ]
-    if twice:
-        raise InputError(twice)
+    refuse_all(twice)
     return strategies
 
 
@@ -60,8 +59,7 @@ def tariff_within_bounds(prices: PriceRules, info: ValidationInfo) -> PriceRules
         for name, price in (("on_peak", tariff.on_peak), ("off_peak", tariff.off_peak))
         if price > highest
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return prices
 
 
@@ -95,15 +93,13 @@ def forecaster_of_a_plugin_named(scenario: Any) -> Any:
     if expected.of_a_plugin:
         registered = FORECASTERS[expected.forecaster]
         place, named = "expected_price.forecaster", {"plugins": scenario.plugins}
-        if problems := list(unnamed_plugin(place, "forecaster", registered, named)):
-            raise InputError(problems)
+        refuse_all(list(unnamed_plugin(place, "forecaster", registered, named)))
     return scenario
 
 
 def grid_to_everybody(scenario: Any) -> Any:
     """Return a scenario whose grid and tariffs reach everybody in it."""
-    if problems := [*grid_problems(scenario), *tariff_problems(scenario)]:
-        raise InputError(problems)
+    refuse_all([*grid_problems(scenario), *tariff_problems(scenario)])
     return scenario
 
 
@@ -119,8 +115,7 @@ def behaviours_of_agents_there(scenario: Any) -> Any:
                 here, named = place, {"plugins": scenario.plugins}
                 registered = BEHAVIOURS[given.name]
                 problems += unnamed_plugin(here, "behaviour", registered, named)
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return scenario
 
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.runs.plugins.loading import is_file
 from hmesh.runs.scenarios.overrides import Changes, override
 from hmesh.runs.scenarios.scenario_files import content_of, find_scenario
@@ -85,8 +85,7 @@ def _refuse_elsewhere(path: Path, files: Mapping[str, Path]) -> None:
         for name in files
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     size = sum(place.stat().st_size for place in files.values())
     if size > MOST_BYTES:
         message = f"names files of {size / 1e6:,.0f} MB"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.runs.plugins.registered import OWNERS
 from hmesh.runs.scenarios.scheme_sections import always_there
 from hmesh.runs.strategy_names import parts_of, schemes_of
@@ -23,8 +23,7 @@ def of_plugins_named(scenario: "Scenario") -> "Scenario":
         for strategy in parts_of(named)
         if OWNERS.get(strategy, "") not in ("", *scenario.plugins)
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return scenario
 
 
@@ -41,6 +40,5 @@ def of_schemes_there(scenario: "Scenario") -> "Scenario":
         for scheme in schemes_of(strategy)
         if scheme not in scenario.schemes
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return scenario

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
     DatasetFolder,
@@ -30,8 +30,7 @@ def names_of_fees(fees: Mapping[str, float]) -> Mapping[str, float]:
         for name in fees
         if not _FEE.fullmatch(name) or name in ("energy", "base", "demand", "tier", "feed_in")
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return fees
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.environment.tariff_bands import DAY_GROUPS, WEEK, TimeBand, month_and_day
 from hmesh.runs.scenarios.base import AS_TUPLE, Money, NotNegative, Section, refuse
 
@@ -38,8 +38,7 @@ class DaysOfYear(Section):
             for index, day in enumerate(days)
             if day not in _DAYS
         ]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return days
 
     @check("season")

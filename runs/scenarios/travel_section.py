@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.runs.scenarios.base import (
     DatasetFolder,
     NotNegative,
@@ -200,8 +200,7 @@ class DrawnTravel(TravelKeys):
                 ]
         if not info.data.get("home", True):
             problems.append(Problem("", "no home is given", "home, or fit.day_plans: true"))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return days
 
 
@@ -305,8 +304,7 @@ def between(travel: Travel, communities: Mapping[str, Any], roads: Any = ()) -> 
     if isinstance(travel, DrawnTravel) and not _speed_known(travel, roads):
         allowed = "speed_km_h, fit.tours, or a road network and no trip_km"
         problems.append(Problem("days", "no speed_km_h is given", allowed))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return travel
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, Literal
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 
 # A part of a scheme: itself, or where it stands, as ".module:name" seen from the scheme's folder.
 # By its place it is imported only when it is needed.
@@ -233,6 +233,9 @@ class SchemeDescriptor:
         function of what a scenario gives.
     size_note
         A line where its tables get very long, a function of the scenario.
+    spread
+        What of a setting keeps workers from holding its agents, a function that yields problems;
+        of a scheme without it the process of the run holds all agents itself.
     pays
         Prefix of the figures by which its devices pay, as `hmesh.runs.investment_rows` reads them.
     without_devices
@@ -286,6 +289,7 @@ class SchemeDescriptor:
     searches_price: Part = ()
     settles_apart: Part = ()
     size_note: Part = ()
+    spread: Part = ()
     pays: str = ""
     without_devices: tuple[str, ...] = ()
     rules: Part = ()
@@ -316,8 +320,7 @@ class SchemeDescriptor:
         if self.strategies is not None and not self.strategies:
             problems.append(Problem(self.place, "it has no strategy", REQUIRED["strategies"]))
         problems += self._misplaced()
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
 
     def _misplaced(self) -> list[Problem]:
         """Return a problem for each part whose module is not there, without importing it."""

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.runs.schemes.descriptor import SchemeDescriptor, SweepFigure
 
 # The folders that come with hMESH, in the order of the hour.
@@ -58,8 +58,7 @@ class _Registry:
             for strategy in other.strategies or ()
             if strategy.name in strategies
         ]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         held = [*self._schemes.values(), descriptor]
         held.sort(key=_order)
         self._schemes = {each.name: each for each in held}

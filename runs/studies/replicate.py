@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.safe_files import own_folder
 from hmesh.runs.results.new_folder import refuse_used
 from hmesh.runs.results.resuming import way_on
@@ -95,8 +95,7 @@ def replicate(
             problems.append(Problem(option, "belongs to one study", "one study by its name"))
     if figures and out is None:
         problems.append(Problem("--figures", "has nowhere to be drawn", "--out DIR beside it"))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     for name in wanted:
         STUDIES[name].chosen(only)
 

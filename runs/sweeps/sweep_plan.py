@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hmesh.environment.errors import InputError, Problem, nearest, shortened
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all, shortened
 from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.check import check_setting
 from hmesh.runs.scenarios.overrides import Changes, as_texts
@@ -203,8 +203,7 @@ def make_plan(
         chosen_seeds = read_seeds(seeds, base["seed"])
     except InputError as error:
         problems += error.problems
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     keys = tuple(variation.key for variation in variations)
     design = None
     if kind == "grid":
@@ -297,8 +296,7 @@ def _of_design(variations: Sequence[Variation], design: SensitivityDesign) -> li
         for each, column in zip(variations, columns, strict=True)
         if len(set(column)) == 1
     ]
-    if narrow:
-        raise InputError(narrow)
+    refuse_all(narrow)
     return list(zip(*columns, strict=True))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.streams import Streams
 from hmesh.runs.scenarios.yaml_reader import read_yaml
 
@@ -176,8 +176,7 @@ def _read_list(key: str, given: str) -> Variation:
         elif any(type(value) is type(other) and value == other for other in values):
             problems.append(Problem(f"--vary: {key}", f"{text} is given twice", "each value once"))
         values.append(value)
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return Variation(key, tuple(texts))
 
 

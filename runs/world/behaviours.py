@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.runs.plugins.registered import BEHAVIOURS
 from hmesh.runs.scenarios.preferences import FromFile, preference_values
 from hmesh.runs.world.travel import AGENT_TYPE
@@ -125,6 +125,5 @@ def _chosen(
             problems.append(Problem(f"behaviours.{k}.{key}", message, f"at most {len(rows):,}"))
         free[rows] = False
         found[k] = rows
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return found

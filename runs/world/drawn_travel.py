@@ -10,7 +10,7 @@ from hmesh.environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from hmesh.environment.day_plans import DayPlans
 from hmesh.environment.distributions import discrete
 from hmesh.environment.drawn_trips import DrawnTrips
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.growth import Growth
 from hmesh.environment.road_map import RoadMap
 from hmesh.environment.roads import RoadNetwork
@@ -90,8 +90,7 @@ class FittedTravel:
                 self.departures = fit_departures(path, fit.departures_column)
         except InputError as error:
             problems += error.problems
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         self.speed = travel.speed_km_h
         if self.speed is None and speeds:
             self.speed = speeds[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.grid import Grid
 from hmesh.markets.demand_limits import demand_limits
 from hmesh.markets.grid_losses import Feed
@@ -163,8 +163,7 @@ def answering_nodes(setting: "Setting", nodes: Sequence[Sequence[int]]) -> NDArr
                     "all of them at one node, or at nodes with lines without losses between them",
                 )
             )
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return together
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from hmesh.environment.calendar import Calendar
-from hmesh.environment.errors import InputError, Problem, nearest, shortened
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all, shortened
 from hmesh.environment.growth import Growth
 from hmesh.environment.session_trips import SessionStays, SessionTrips, stays_of_sessions
 from hmesh.runs.scenarios.scenario import Scenario
@@ -82,8 +82,7 @@ def session_trips(
     elif not problems and own.consumption_kwh_per_km <= 0:
         message = "is 0, so that vehicles never need what was charged"
         problems.append(Problem("vehicles.consumption_kwh_per_km", message, "a number above 0"))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     km_per_kwh = own.charge_efficiency / own.consumption_kwh_per_km
     run_h = scenario.steps * scenario.step_h
     return SessionTrips(stays, vehicles, calendar, run_h, km_per_kwh=km_per_kwh, growth=growth)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.exchange_rates import converted
 from hmesh.environment.retail_tariff import CURRENCY, time_of_use
 from hmesh.environment.tariff_bands import (
@@ -205,8 +205,7 @@ class MonthlyCharges:
             for _, _, interval, place in demand
             if interval % minutes
         ]  # fmt: skip
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         self.step_h = calendar.step_h
         self.price_per_kw = np.array([price for _, price, _, _ in demand])
         self.counts = np.array([within(band, calendar, steps) for band, *_ in demand], dtype=bool)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.world.settlement import generated, traded_kwh
@@ -133,5 +133,4 @@ def check_figures(simulation: "Simulation", sums: dict[str, float]) -> None:
         for name, each in simulation.schemes.items()
         if scheme(name).figure not in sums and scheme(name).figure not in each.summary()
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)

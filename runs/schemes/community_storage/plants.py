@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets.dataset import MeasuredGeneration
 from hmesh.environment.day_slots import slots_by_clock
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.sunshine import ClearSky, Orientation
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.community_storage.section import PLANT_TABLES, SharedStorage
@@ -137,8 +137,7 @@ def measured_plants(
             found[row] = _chosen(table, storage, place)
         except InputError as error:
             problems += error.problems
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return found
 
 

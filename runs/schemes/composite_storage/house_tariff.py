@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.environment.exchange_rates import converted
 from hmesh.runs.scenarios.base import (
     Money,
@@ -121,8 +121,7 @@ class HouseTariff(TariffParts):
         ]
         if self.feed_in_share is None:
             problems.append(Problem("feed_in_share", "nothing sets the price", "0 or more"))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return self
 
     @property

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.retail_tariff import AFTER_TEN_YEARS
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
@@ -242,8 +242,7 @@ class CompositeStorage(SchemeSection):
         problems += names_given_twice(section.groups, place="groups.")
         if not section.groups and "communities" in info.data:
             problems.append(Problem("groups", "there is no house", "at least one group"))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return section
 
     def _sources(self) -> list[MeasuredSeries]:

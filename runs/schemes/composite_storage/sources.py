@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.demand import LoadTable, read_loads
 from hmesh.environment.drawn_generation import Sky, drawn_generation
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.house_profiles import Need, house_need
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import Orientation
@@ -178,16 +178,14 @@ class HouseSources:
             for index, member in enumerate(chosen)
             if member not in table.members
         ]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         series = [source.scale * values[:, table.members.index(member)] for member in chosen]
         for member, energies in zip(chosen, series, strict=True):
             if energies.min(initial=0.0) < 0.0:
                 step = int(energies.argmin())
                 message = f"{member} has {energies[step]:g} kWh in step {step}"
                 problems.append(Problem(f"{place}: {name}", message, "0 or more"))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return series
 
     def _table(self, name: str, *, from_dataset: bool) -> LoadTable:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.demand import LoadTable, read_loads
 from hmesh.environment.drawn_generation import Sky, drawn_generation
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.standard_profiles import StandardProfiles
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import Orientation
@@ -149,8 +149,7 @@ class SiteSources:
         if not chosen:
             what = "generates" if generation else "has a load"
             problems = [Problem(place, f"nobody in {name} {what}")]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         series = source.scale * values[:, [members.index(member) for member in chosen]]
         for m, member in enumerate(chosen):
             if series[:, m].min(initial=0.0) < 0.0:
@@ -158,8 +157,7 @@ class SiteSources:
                 at = self.calendar.time_of(step).astimezone(self.calendar.zone)
                 message = f"{member} has {series[step, m]:g} kWh at {at:%Y-%m-%d %H:%M}"
                 problems.append(Problem(f"{place}: {name}", message, "0 or more"))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return list(chosen), series
 
     def _table(

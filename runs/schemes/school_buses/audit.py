@@ -67,11 +67,13 @@ class SchoolAudit(SchemeAudit):
         self.timetable = Timetable(inputs, rules)
         self._run = run
         count = rules.school_count
+        self.why = ""
         recorded = recorded_schools(inputs.scenario.record.schools, count)
         setting = inputs.of_scheme("school_buses")
         if setting is None or recorded < count:
             text = f"only {recorded:,} of {count:,} schools are written down"
-            self.tallies.note(FILE_GONE if setting is None else text)
+            self.why = FILE_GONE if setting is None else text
+            self.tallies.note(self.why)
             self.complete = False
             self._from_ledger(run)
             self._read_answers(run, None)
@@ -115,7 +117,10 @@ class SchoolAudit(SchemeAudit):
                 )
             ]
         shape = inputs.steps, len(inputs.strategies), len(inputs.communities)
-        return MetersAudit(self._run, inputs, shape, "schools", "bus", [self.rules.tariff], groups)
+        return MetersAudit(
+            self._run, inputs, shape, "schools", "bus", [self.rules.tariff], groups,
+            self.why or FILE_GONE,
+        )  # fmt: skip
 
     def own_price(self, setting: SchoolSetting) -> NDArray[np.float64] | None:
         """Return what a kWh charged costs in each step by their tariff; None without one."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
@@ -36,8 +36,7 @@ def within_a_day(hours: Sequence[tuple[float, float]] | None) -> Any:
         elif not begins < ends <= DAY_H:
             message = f"from {begins:g} to {ends:g} is no time of a day"
             problems.append(Problem(str(index), message, "[from, to] with 0 <= from < to <= 24"))
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     total = sum(ends - begins for begins, ends in hours or ())
     if total > DAY_H + 1e-9:
         raise refuse(f"{total:g} h in all is longer than the day", allowed="times that lie apart")

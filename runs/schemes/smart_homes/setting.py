@@ -19,7 +19,7 @@ from hmesh.agents.home_devices import (
 )
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.demand import LoadTable
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import ClearSky, MeasuredSky, Orientation
@@ -234,8 +234,7 @@ class _Maker:
             for name in names
             if name not in table.members
         ]
-        if unknown:
-            raise InputError(unknown)
+        refuse_all(unknown)
         return np.array([table.members.index(name) for name in names], dtype=np.intp), names
 
     def _table(self, dataset: str) -> LoadTable:
@@ -359,8 +358,7 @@ class _Maker:
                         "hours that begin and end with steps, or shiftable: false",
                     )
                 )
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
 
 
 def _layout(group: HomeGroupSettings) -> HomeLayout:

@@ -321,11 +321,13 @@ class PlugAudit:
                 key: tuple(float(rows[name][k]) for name in names)
                 for k, key in enumerate(zip(*keys, strict=True))
             }
+            written_once = len(written)
             off = [
                 max(abs(a - b) for a, b in zip(due, written.pop(key, (np.inf,) * 4), strict=True))
                 for key, due in self._columns.items()
             ]
-            tally.add(np.array([*off, *(np.inf for _ in written)]), _row, None)
+            twice = len(rows["step"]) - written_once
+            tally.add(np.array([*off, *[np.inf] * (len(written) + twice)]), _row, None)
             self._columns = {}
         if self._events is not None:
             self._events.compare(last)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.group_rows import GroupRows, of_group
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
@@ -117,8 +117,7 @@ def _drawn(
                 found[key] = preference_values(given, draw)
         except InputError as error:
             problems += error.problems
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
     return found
 
 

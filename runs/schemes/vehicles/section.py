@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.plug_habits import PlugHabit
 from hmesh.runs.plugins.registered import BEHAVIOURS
 from hmesh.runs.scenarios.base import (
@@ -90,8 +90,7 @@ class Vehicles(VehicleKeys, SchemeSection):
     def _complete_groups(self) -> Self:
         """Give each group what the section gives for all, and refuse what does not fit."""
         if not self.groups:
-            if problems := list(self.inconsistencies()):
-                raise InputError(problems)
+            refuse_all(list(self.inconsistencies()))
             return self
         problems = names_given_twice(self.groups, place="groups.")
         complete = []
@@ -105,8 +104,7 @@ class Vehicles(VehicleKeys, SchemeSection):
         if self.count != count:
             message = f"{self.count:,} is not the sum of the groups"
             problems.append(Problem("count", message, f"{count:,}, or no count"))
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         # The section is frozen; nobody has seen it yet.
         self.__dict__["groups"] = tuple(complete)
         return self
@@ -132,8 +130,7 @@ class Vehicles(VehicleKeys, SchemeSection):
             for each in group.problems()
         ]
         problems += names_given_twice((*own, *complete), place="groups.")
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         count = self.count + sum(group.count for group in complete)
         made = self.model_copy(update={"groups": (*own, *complete), "count": count})
         made._ungrouped = [group.name for group in own] == [OTHERS]
@@ -164,8 +161,7 @@ class Vehicles(VehicleKeys, SchemeSection):
             except InputError as error:
                 place = f"groups.{number}.travel"
                 problems += [replace(p, place=f"{place}.{p.place}") for p in error.problems]
-        if problems:
-            raise InputError(problems)
+        refuse_all(problems)
         return section
 
     @property

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.day_slots import slots_by_clock
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.forecast_errors import ForecastErrors, forecast_errors
 from hmesh.runs.schemes.community_storage.forecasters import networks_folder
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
@@ -78,8 +78,7 @@ def refuse_unlearnable(folder: Path) -> None:
         for _, after in [windows_of(readings, settings.window)]
         if len(after) < (least := settings.least_windows)
     ]
-    if problems:
-        raise InputError(problems)
+    refuse_all(problems)
 
 
 def network_section(
