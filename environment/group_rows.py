@@ -57,6 +57,11 @@ class GroupRows:
     def __len__(self) -> int:
         return len(self.group)
 
+    def part(self, first: int, end: int) -> "GroupRows":
+        """Return the groups of some neighbouring rows, which are counted from the first of them."""
+        rows = tuple(mine[(mine >= first) & (mine < end)] - first for mine in self.rows)
+        return GroupRows(self.names, self.group[first:end], self.number[first:end], rows)
+
     def draw(
         self, streams: Streams, purpose: str, agent_type: str, day: int = 0
     ) -> NDArray[np.float64]:

@@ -224,6 +224,31 @@ class Population:
                 fork._columns[name] = column
         return fork
 
+    def rows(self, first: int, end: int) -> Self:
+        """Return some neighbouring rows as a population, which shares its columns."""
+        some = copy.copy(self)
+        some.size = end - first
+        some.group, some.heard, some._common = None, {}, {}
+        some._columns = {name: column[first:end] for name, column in self._columns.items()}
+        return some
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what `pickle` keeps: its columns, one number for those whose rows are alike."""
+        packed = {
+            name: column[:1].copy() if column.size > 1 and column.strides == (0,) else column
+            for name, column in self._columns.items()
+        }
+        return self.__dict__ | {"group": None, "heard": {}, "_columns": packed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._columns = {
+            name: np.broadcast_to(column, self.size)
+            if column.ndim == 1 and len(column) == 1 < self.size
+            else column
+            for name, column in self._columns.items()
+        }
+
     def state(self) -> dict[str, NDArray[Any]]:
         """Return the columns that change during a run; they are live, not copies."""
         return {

@@ -30,7 +30,7 @@ from hmesh.environment.trips import TripBatch, TripSource, joined
 
 ON_THE_ROAD = -1
 ABSENT = -2
-_AFTER_DAY = 1
+AFTER_DAY = 1
 _NOBODY: NDArray[np.intp] = np.empty(0, dtype=np.intp)
 _NOWHERE: NDArray[np.bool_] = np.empty(0, dtype=np.bool_)
 
@@ -138,7 +138,7 @@ class Traffic:
         if self.plugs is not None:
             self.plugs.arrive(parked, 0)
         self.clock.schedule(0.0, "day", 0)
-        self.clock.schedule(0.0, "traffic", 0, priority=_AFTER_DAY)
+        self.clock.schedule(0.0, "traffic", 0, priority=AFTER_DAY)
 
     def _park(self, first: int, end: int, day: int) -> None:
         """Park rows of the fleet where they are as a day begins."""
@@ -170,9 +170,9 @@ class Traffic:
                 self._await(batch.vehicles, batch.km)
             self._join(day)
         self.counts.update(today.counts)
-        self.clock.schedule(self._opens(day + 1) * self.calendar.step_h, "day", day + 1)
+        self.clock.schedule(self.opens(day + 1) * self.calendar.step_h, "day", day + 1)
 
-    def _opens(self, day: int) -> int:
+    def opens(self, day: int) -> int:
         """Return the step in which a day begins."""
         date = self.calendar.start.date() + timedelta(days=day)
         # A trip soon after midnight may belong to a step that begins before it.
@@ -188,9 +188,9 @@ class Traffic:
         self._park(first, end, day)
         brought = self.fleet["soc_start"][first:end] * self.fleet["capacity_kwh"][first:end]
         self.fleet["energy_kwh"][first:end] = brought
-        self._choose(np.arange(first, end), self._opens(day))
+        self._choose(np.arange(first, end), self.opens(day))
         if self.plugs is not None:
-            begins = step_moment(self._opens(day), self.calendar.step_h)
+            begins = step_moment(self.opens(day), self.calendar.step_h)
             self.plugs.arrive(np.arange(first, end), begins)
         self.joined_kwh += float(brought.sum())
         self.counts["vehicles_joined"] += end - first
@@ -237,7 +237,7 @@ class Traffic:
             part = self.fleet["plugged_part"]
             waited = np.flatnonzero((part != 1.0) & (self.fleet["place"] >= 0))
             self._drove = np.union1d(self._drove, waited)
-        self.clock.schedule((step + 1) * step_h, "traffic", step + 1, priority=_AFTER_DAY)
+        self.clock.schedule((step + 1) * step_h, "traffic", step + 1, priority=AFTER_DAY)
 
     def _journey(self, begin: int, end: int) -> list[TripBatch]:
         """Return the drives that begin in a step by how far batteries reach."""
@@ -265,7 +265,7 @@ class Traffic:
     def _days(self, step: int) -> range:
         """Return the days whose trips may touch a step."""
         today = self.calendar.day_of(step)
-        while self._opens(today + 1) <= step:
+        while self.opens(today + 1) <= step:
             today += 1
         return range(max(today - self.trips.days_kept, 0), today + 1)
 

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -50,6 +50,10 @@ class TripBatch:
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "TripBatch":
         """Return the trips of some of its vehicles: those of a mask, or those of rows."""
         return TripBatch(*(part(getattr(self, each.name), chosen) for each in fields(self)))
+
+    def of(self, vehicles: NDArray[np.intp]) -> "TripBatch":
+        """Return the same trips of other vehicles."""
+        return replace(self, vehicles=vehicles)
 
 
 def joined(batches: Sequence[TripBatch]) -> TripBatch:

@@ -87,6 +87,7 @@ def demand_at(answers: Answers, price: float) -> float:
     price : float
         Price [money/kWh].
     """
+    _refuse_unknown_lines(answers)
     fallen = np.clip(price, answers.full_price, answers.empty_price)
     fallen -= answers.full_price
     demand = answers.saturated_kwh - float(np.einsum("i,i->", fallen, answers.slope))
@@ -111,6 +112,7 @@ def unbounded_line(answers: Answers, price: float) -> tuple[float, float]:
     intercept_kwh, slope : float
         The answers amount to ``intercept_kwh - slope * p`` [kWh, kWh^2/money].
     """
+    _refuse_unknown_lines(answers)
     bands, slope, full = answers.dead_bands, answers.slope, answers.full_price
     intercepts = slope * full
     if bands:
@@ -346,6 +348,9 @@ def sum_of_answers(parts: Sequence[Answers]) -> Answers:
             + [column[2 * bands :] for column, bands in columns]
         )
 
+    blocks: tuple[Any, ...] = ()
+    if any(part.parts for part in parts):
+        blocks = tuple(block for part in parts for block in part.parts or (part,))
     return Answers(
         sum(part.saturated_kwh for part in parts),
         joined("full_price"),
@@ -354,7 +359,14 @@ def sum_of_answers(parts: Sequence[Answers]) -> Answers:
         sum(part.dead_bands for part in parts),
         np.concatenate([part.jump_price for part in parts]),
         np.concatenate([part.jump_kwh for part in parts]),
+        blocks,
     )
+
+
+def _refuse_unknown_lines(answers: Answers) -> None:
+    """Refuse answers of which some lines are known as a curve alone."""
+    if not all(isinstance(part, Answers) for part in answers.parts):
+        raise NotImplementedError("single lines are unknown of batteries that workers hold")
 
 
 def _rows(column: FloatOrArray, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ from hmesh.runs.command_options import (
     NoProgress,
     Plugins,
     ScenarioName,
+    Scheduler,
     Seed,
 )
 from hmesh.runs.exit_status import Commands, resumable
@@ -69,6 +70,7 @@ def run(
     seed: Seed = None,
     plugins: Plugins = None,
     out: NewRunFolder = None,
+    scheduler: Scheduler = None,
     no_progress: NoProgress = False,
 ) -> None:
     """Run a scenario and write its results."""
@@ -86,7 +88,7 @@ def run(
     directory = out or next_folder(Path("results"), loaded.name)
     with resumable(directory):
         with progress_bar(shown=not no_progress) as progress:
-            start_run(loaded, directory, progress)
+            start_run(loaded, directory, progress, scheduler=scheduler)
         show_results(directory, draw_pictures(directory))
 
 

@@ -43,3 +43,11 @@ Plugins = Annotated[
     typer.Option("--plugin", metavar="FILE|MODULE", help="Load a plugin too; may be repeated."),
 ]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="Show no progress.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let the workers of a Dask cluster hold the vehicles, in blocks of rows.",
+    ),
+]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hmesh.runs.command_options import NoProgress, RunFolder
+from hmesh.runs.command_options import NoProgress, RunFolder, Scheduler
 from hmesh.runs.exit_status import resumable
 
 _Hours = Annotated[
@@ -21,6 +21,7 @@ def resume(
         bool,
         typer.Option("--allow-changed-plugins", help="Go on with plugins that have changed."),
     ] = False,
+    scheduler: Scheduler = None,
     no_progress: NoProgress = False,
 ) -> None:
     """Continue an interrupted run, extend a complete one, or draw its missing pictures."""
@@ -36,7 +37,7 @@ def resume(
     if not complete and (note := versions_note(directory)):
         typer.echo(note, err=True)
     with resumable(directory):
-        _finish(directory, no_progress, allow_changed_plugins)
+        _finish(directory, no_progress, allow_changed_plugins, scheduler)
         plots = draw_pictures(directory, missing_only=complete)
         if complete and not plots:
             typer.echo(f"{directory}: this run is complete; nothing is left to do")
@@ -75,12 +76,22 @@ def branch(
         show_results(out, draw_pictures(out))
 
 
-def _finish(directory: Path, no_progress: bool, allow_changed_plugins: bool = False) -> None:
+def _finish(
+    directory: Path,
+    no_progress: bool,
+    allow_changed_plugins: bool = False,
+    scheduler: str | None = None,
+) -> None:
     from hmesh.runs import resume_run
     from hmesh.runs.terminal import progress_bar
 
     with progress_bar(shown=not no_progress) as progress:
-        resume_run(directory, progress, allow_changed_plugins=allow_changed_plugins)
+        resume_run(
+            directory,
+            progress,
+            allow_changed_plugins=allow_changed_plugins,
+            scheduler=scheduler,
+        )
 
 
 def _report_steps(steps_done: int, why: str) -> None:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hmesh.environment.errors import InputError, Problem, missing_file, nearest, shortened
+from hmesh.environment.errors import (
+    InputError,
+    Problem,
+    missing_file,
+    nearest,
+    refuse_all,
+    shortened,
+)
 from hmesh.environment.road_files.read_roads import read_road_file
 from hmesh.environment.road_map import RoadMap
 from hmesh.environment.safe_files import beside
@@ -167,8 +174,7 @@ def read_points(path: Path) -> PlacePoints:
 
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Return the columns of a table, and its rows with their lines."""
-    if problems := missing_file(path):
-        raise InputError(problems)
+    refuse_all(missing_file(path))
     try:
         text = path.read_text(encoding="utf-8-sig")
         first = text.partition("\n")[0]
@@ -187,8 +193,7 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
 
 def _features(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Return the properties of the points of GeoJSON with their positions, and their numbers."""
-    if problems := missing_file(path):
-        raise InputError(problems)
+    refuse_all(missing_file(path))
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         if content["type"] != "FeatureCollection":

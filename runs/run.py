@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import unwritable
@@ -23,11 +23,15 @@ from hmesh.runs.results.versions import naming_other_version
 from hmesh.runs.results.writer import ResultsWriter, remove_checkpoints
 from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.spread.spreading import Scheduler, rows_held_by, spread_over
 from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.behaving_rows import check_behaviours
 from hmesh.runs.world.compared_bills import compare_with_first
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
+
+if TYPE_CHECKING:
+    from hmesh.runs.spread.row_pool import RowPool
 
 type Progress = Callable[[int, int], None]
 type Clock = Callable[[], float]
@@ -43,6 +47,7 @@ def start_run(
     progress: Progress = no_progress,
     *,
     clock: Clock = time.monotonic,
+    scheduler: Scheduler = None,
 ) -> dict[str, Any]:
     """Run a scenario from its start.
 
@@ -57,6 +62,9 @@ def start_run(
         its state is saved.
     clock : callable
         Returns the seconds since some moment, for checkpoints by time and for `wall_seconds`.
+    scheduler : str or RowPool, optional
+        Address of the scheduler of a Dask cluster whose workers hold the rows of populations, or
+        who holds them else. Results are the same.
 
     Returns
     -------
@@ -73,8 +81,8 @@ def start_run(
     """
     directory = Path(directory)
     refuse_used(directory, way_on)
-    with _reserved(directory):
-        run = _Run(scenario, lambda: ResultsWriter.create(directory, scenario), clock)
+    with rows_held_by(scheduler) as pool, _reserved(directory):
+        run = _Run(scenario, lambda: ResultsWriter.create(directory, scenario), clock, pool)
         run.begin()
         return run.finish(progress)
 
@@ -85,6 +93,7 @@ def resume_run(
     *,
     clock: Clock = time.monotonic,
     allow_changed_plugins: bool = False,
+    scheduler: Scheduler = None,
 ) -> dict[str, Any]:
     """Continue an interrupted run; its results are those of an uninterrupted one.
 
@@ -97,6 +106,8 @@ def resume_run(
         As `start_run` takes them.
     allow_changed_plugins : bool
         Whether plugins may have changed since; run.json then records their earlier digests.
+    scheduler
+        As `start_run` takes it, whether or not the run had one before.
 
     Returns
     -------
@@ -112,8 +123,9 @@ def resume_run(
         If interrupted; the folder can be resumed.
     """
     directory = Path(directory)
-    read_run(directory)  # refuses a folder without a run before anything is written there
-    with locked(directory):
+    # Refuses a folder without a run before anything is written there.
+    complete = read_run(directory).complete
+    with locked(directory), rows_held_by(None if complete else scheduler) as pool:
         before = read_run(directory)
         if before.complete:
             # What is left where the run was killed at its very end.
@@ -126,14 +138,14 @@ def resume_run(
         if has_checkpoint(writer.checkpoints):
             with naming_other_version(before.info):
                 steps_done, state = load_checkpoint(writer.checkpoints, digest)
-                run = _Run(writer.scenario, lambda: writer, clock)
+                run = _Run(writer.scenario, lambda: writer, clock, pool)
                 run.restore(steps_done, state)
         else:
             if scenario_hash(before.info["scenario"]) != digest:
                 message = "a file that the scenario names has changed since the run began"
                 raise InputError([Problem(str(directory), message, "the file as it was")])
             writer.begin()
-            run = _Run(writer.scenario, lambda: writer, clock)
+            run = _Run(writer.scenario, lambda: writer, clock, pool)
             run.begin()
         return run.finish(progress)
 
@@ -171,10 +183,13 @@ class _Run:
         scenario: Scenario,
         open_writer: Callable[[], ResultsWriter],
         clock: Clock = time.monotonic,
+        pool: "RowPool | None" = None,
     ) -> None:
         self.clock = clock
         self.began = self.saved_at = clock()
         setting = make_setting(scenario)
+        if pool is not None:
+            setting = spread_over(setting, pool)
         check_behaviours(setting)
         self.scenario = scenario
         self.writer = open_writer()

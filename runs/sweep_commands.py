@@ -39,6 +39,10 @@ def sweep(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask cluster instead.")
     ] = None,
+    spread: Annotated[
+        bool,
+        typer.Option("--spread", help="Spread one run after another over the whole cluster."),
+    ] = False,
     no_progress: NoProgress = False,
 ) -> None:
     """Run a scenario with many values and seeds; given again, go on with what is missing."""
@@ -57,6 +61,7 @@ def sweep(
             done = run_sweep(
                 scenario, vary or (), directory, seeds=seeds, changes=changes or (),
                 sample=sample, points=points, workers=workers, scheduler=scheduler,
+                spread=spread,
                 plugins=plugins or (), progress=progress,
             )  # fmt: skip
     except KeyboardInterrupt:

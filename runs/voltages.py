@@ -14,7 +14,7 @@ from hmesh.environment.ac_power_flow import (
     refuse_without_extra,
     solve_ac,
 )
-from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.grid_plan import GridPlan
 from hmesh.environment.safe_files import beside, sha256
 from hmesh.runs.pictures.run_data import RunData
@@ -176,8 +176,7 @@ def _plan(run: Run) -> GridPlan:
     if plan is None:
         message = "the run has a feeder to each community, without voltages and impedances"
         raise InputError([Problem(str(run.directory), message, needed)])
-    if problems := missing_for_ac(plan):
-        raise InputError(problems)
+    refuse_all(missing_for_ac(plan))
     return plan
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, refuse_all
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.plugs import ChargerKind
 from hmesh.runs.scenarios.base import AS_TUPLE, Count, Positive, Section, names_given_twice, refuse
 
@@ -85,6 +85,5 @@ def different_kinds(kinds: tuple[Chargers, ...]) -> tuple[Chargers, ...]:
     """Return kinds of chargers that can be distinguished."""
     if len(kinds) > _MOST_KINDS:
         raise refuse(f"there are {len(kinds)} kinds", allowed=f"at most {_MOST_KINDS}")
-    if problems := names_given_twice(kinds, "kind"):
-        raise InputError(problems)
+    refuse_all(names_given_twice(kinds, "kind"))
     return kinds

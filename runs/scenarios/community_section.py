@@ -69,8 +69,7 @@ class Community(Section):
     @check("members")
     @classmethod
     def _distinct_names(cls, members: tuple[Any, ...]) -> tuple[Any, ...]:
-        if problems := names_given_twice(members):
-            raise InputError(problems)
+        refuse_all(names_given_twice(members))
         return members
 
     @check("local_exchange")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, nearest
+from hmesh.environment.errors import InputError, nearest, refuse_all
 from hmesh.environment.school_terms import clashes, term_problems
 from hmesh.runs.scenarios.base import AS_TUPLE, Section, looked_up, refuse
 
@@ -96,8 +96,7 @@ class SchoolTermSettings(Section):
             return None
         if not terms:
             raise refuse("there is no term", allowed="at least one, or another source")
-        if problems := term_problems([(_day(first), _day(last)) for first, last in terms]):
-            raise InputError(problems)
+        refuse_all(term_problems([(_day(first), _day(last)) for first, last in terms]))
         return terms
 
     @check("gtfs")
@@ -123,8 +122,7 @@ class SchoolTermSettings(Section):
     @check("extra_days")
     @classmethod
     def _not_off(cls, extra: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
-        if problems := clashes(days_of(info.data.get("days_off", ())), days_of(extra)):
-            raise InputError(problems)
+        refuse_all(clashes(days_of(info.data.get("days_off", ())), days_of(extra)))
         return extra
 
 

@@ -26,8 +26,7 @@ def each_once(strategies: tuple[str, ...]) -> tuple[str, ...]:
         for index, name in enumerate(strategies)
         if name in strategies[:index]
     ]
-    if twice:
-        raise InputError(twice)
+    refuse_all(twice)
     return strategies
 
 
@@ -94,15 +93,13 @@ def forecaster_of_a_plugin_named(scenario: Any) -> Any:
     if expected.of_a_plugin:
         registered = FORECASTERS[expected.forecaster]
         place, named = "expected_price.forecaster", {"plugins": scenario.plugins}
-        if problems := list(unnamed_plugin(place, "forecaster", registered, named)):
-            raise InputError(problems)
+        refuse_all(list(unnamed_plugin(place, "forecaster", registered, named)))
     return scenario
 
 
 def grid_to_everybody(scenario: Any) -> Any:
     """Return a scenario whose grid and tariffs reach everybody in it."""
-    if problems := [*grid_problems(scenario), *tariff_problems(scenario)]:
-        raise InputError(problems)
+    refuse_all([*grid_problems(scenario), *tariff_problems(scenario)])
     return scenario
 
 

@@ -233,6 +233,9 @@ class SchemeDescriptor:
         function of what a scenario gives.
     size_note
         A line where its tables get very long, a function of the scenario.
+    spread
+        What of a setting keeps workers from holding its agents, a function that yields problems;
+        of a scheme without it the process of the run holds all agents itself.
     pays
         Prefix of the figures by which its devices pay, as `hmesh.runs.investment_rows` reads them.
     without_devices
@@ -286,6 +289,7 @@ class SchemeDescriptor:
     searches_price: Part = ()
     settles_apart: Part = ()
     size_note: Part = ()
+    spread: Part = ()
     pays: str = ""
     without_devices: tuple[str, ...] = ()
     rules: Part = ()

@@ -19,6 +19,7 @@ from hmesh.environment.safe_files import (
     reserve,
     write_json,
 )
+from hmesh.runs.dask_cluster import connected
 from hmesh.runs.scenarios.overrides import Changes
 from hmesh.runs.sweeps.growth import grown
 from hmesh.runs.sweeps.plan_differences import plan_differences
@@ -97,6 +98,7 @@ def run_sweep(
     points: int | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    spread: bool = False,
     plugins: Sequence[str] = (),
     progress: Progress = lambda done, total: None,
 ) -> Sweep:
@@ -128,6 +130,9 @@ def run_sweep(
         How many processes; as many as there are processors if not given.
     scheduler
         Address of a Dask scheduler, in place of processes of this machine.
+    spread
+        Whether its workers hold the rows of one run after another, instead of making runs side by
+        side.
     plugins
         Files and modules loaded beside those that the scenario names.
     progress
@@ -146,11 +151,11 @@ def run_sweep(
         If interrupted; the same call goes on.
     """
     texts = [as_text(*item) for item in vary.items()] if isinstance(vary, Mapping) else vary
-    _check_workers(workers, scheduler)
+    _check_workers(workers, scheduler, spread)
     plan = make_plan(scenario, texts, seeds, changes, sample, points, plugins)
     directory = Path(directory)
     plan = _grown(directory, plan)
-    with _cluster(directory, plan, scheduler) as cluster, _opened(directory, plan):
+    with _cluster(directory, plan, scheduler, spread) as cluster, _opened(directory, plan):
         missing = [run for run in plan.runs if not _is_there(directory, run)]
         found = len(plan.runs) - len(missing)
         failures: list[Failure] = []
@@ -228,7 +233,10 @@ def _is_there(directory: Path, run: PlannedRun) -> bool:
     return is_finished(directory / "runs" / run.name, _digest(run))
 
 
-def _check_workers(workers: int | None, scheduler: str | None) -> None:
+def _check_workers(workers: int | None, scheduler: str | None, spread: bool) -> None:
+    if spread and scheduler is None:
+        message = "there is no cluster over whose workers runs could be spread"
+        raise InputError([Problem("--spread", message, "--scheduler ADDRESS")])
     if workers is not None and workers < 1:
         message = f"{workers} workers do nothing"
         raise InputError([Problem("--workers", message, "a whole number of at least 1")])
@@ -302,11 +310,15 @@ def _grown(directory: Path, plan: SweepPlan) -> SweepPlan:
 
 @contextmanager
 def _cluster(
-    directory: Path, plan: SweepPlan, scheduler: str | None
-) -> Iterator[DaskWorkers | None]:
+    directory: Path, plan: SweepPlan, scheduler: str | None, spread: bool
+) -> Iterator[DaskWorkers | HereWorkers | None]:
     """Have the workers of a cluster where one is named and needed, before anything is written."""
     if scheduler is None or all(_is_there(directory, run) for run in plan.runs):
         yield None
+        return
+    if spread:
+        connected(scheduler).close()
+        yield HereWorkers(scheduler)
         return
     cluster = DaskWorkers(scheduler)
     try:

@@ -296,8 +296,7 @@ def _of_design(variations: Sequence[Variation], design: SensitivityDesign) -> li
         for each, column in zip(variations, columns, strict=True)
         if len(set(column)) == 1
     ]
-    if narrow:
-        raise InputError(narrow)
+    refuse_all(narrow)
     return list(zip(*columns, strict=True))
 
 

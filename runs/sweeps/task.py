@@ -38,6 +38,8 @@ class Task:
         The file that it holds, so that no folder is ever written by two.
     afresh
         Whether an unfinished run in the folder is dropped instead of resumed.
+    scheduler
+        Address of a Dask scheduler whose workers hold the rows of the run; None for nobody.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Task:
     permit: Path
     lock: Path
     afresh: bool = False
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ def _finish(task: Task, look: Callable[[], None]) -> None:
     own_folder(task.directory.parent, task.directory.name)
     if not _complete(task.directory, task.digest):
         if not task.afresh and _resumable(task.directory):
-            resume_run(task.directory, progress)
+            resume_run(task.directory, progress, scheduler=task.scheduler)
         else:
             remove_own(task.directory, RUN_FILES)
             scenario = Scenario.from_resolved(task.resolved)
@@ -147,7 +150,7 @@ def _finish(task: Task, look: Callable[[], None]) -> None:
             if files and not scenario_hash(scenario.resolved()).startswith(task.digest):
                 message = f"one of the files {', '.join(files)} has changed since the sweep began"
                 raise InputError([Problem(task.name, message)])
-            start_run(scenario, task.directory, progress)
+            start_run(scenario, task.directory, progress, scheduler=task.scheduler)
     if not _drawn(task.directory):
         draw_plots(task.directory)
 

@@ -2,22 +2,19 @@
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.runs.dask_cluster import connected
 from hmesh.runs.sweeps.task import Outcome, Task, execute
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
     from pathlib import Path
-
-CONNECT_S = 10.0
-_ADDRESS = "the address that dask scheduler prints, such as tcp://node1:8786"
 
 
 class Workers(Protocol):
@@ -42,16 +39,23 @@ class Workers(Protocol):
 
 
 class HereWorkers:
-    """One run after the other in this process."""
+    """One run after the other in this process, its rows held by a cluster where one is named.
+
+    Parameters
+    ----------
+    scheduler
+        Address of a Dask scheduler, over whose workers each run is spread.
+    """
 
     room = 1
 
-    def __init__(self) -> None:
+    def __init__(self, scheduler: str | None = None) -> None:
         self._tasks: list[Task] = []
+        self._scheduler = scheduler
 
     def submit(self, task: Task) -> None:
         """Take a run."""
-        self._tasks.append(task)
+        self._tasks.append(replace(task, scheduler=self._scheduler))
 
     def next_outcome(self) -> Outcome:
         """Make a run that was taken."""
@@ -141,27 +145,12 @@ class DaskWorkers:
     """
 
     def __init__(self, address: str) -> None:
-        try:
-            from distributed import Client, as_completed
-        except ImportError:
-            remedy = "install hMESH with its extra: pip install 'hmesh[cluster]'"
-            message = f"Dask is not installed; {remedy}"
-            raise InputError([Problem("--scheduler", message)]) from None
         self._address = address
-        _check_address(address)
-        try:
-            self._client = Client(address, timeout=CONNECT_S, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise _no_answer(address, error) from None
+        self._client = connected(address)
+        from distributed import as_completed
+
         self._futures: dict[Any, str] = {}
         self._completed = as_completed(loop=self._client.loop)
-        try:
-            if not self._client.nthreads():
-                self._client.wait_for_workers(1, timeout=CONNECT_S)
-        except TimeoutError:
-            self._client.close()
-            message = f"the scheduler at {address} has no worker"
-            raise InputError([Problem("--scheduler", message, "dask worker ADDRESS")]) from None
 
     @property
     def room(self) -> int:
@@ -211,30 +200,6 @@ def usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _check_address(address: str) -> None:
-    """Raise where an address is none, or nobody listens there."""
-    parts = urlsplit(address if "://" in address else f"tcp://{address}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if parts.scheme not in ("tcp", "tls", "ws", "wss"):
-        return  # left to Dask, whose plugins may bring others
-    if not host or not port:
-        message = f"{address!r} is no address of a Dask scheduler"
-        raise InputError([Problem("--scheduler", message, _ADDRESS)])
-    try:
-        # Dask tries again and again for minutes where nobody listens.
-        socket.create_connection((host, port), CONNECT_S).close()
-    except (OSError, UnicodeError) as error:
-        raise _no_answer(address, error) from None
-
-
-def _no_answer(address: str, error: Exception) -> InputError:
-    message = f"no Dask scheduler answers at {address} ({error})"
-    return InputError([Problem("--scheduler", message, _ADDRESS)])
 
 
 def _sees(directory: str) -> bool:

@@ -46,6 +46,8 @@ class Setting:
         The tariffs of groups of members that have one of their own.
     tariff : array of float, shape (steps,), or None
         What the two-level strategy pays in each step, where a dataset states it [money/kWh].
+    spread : RowPool or None
+        Who holds the rows of populations that workers hold; None where this process holds all.
     """
 
     scenario: Scenario
@@ -61,6 +63,7 @@ class Setting:
     bounds: PriceBounds
     tariff: NDArray[np.float64] | None
     schemes: Mapping[str, Any]
+    spread: Any = None
 
     def node(self, community: str, connection: str) -> int:
         """Return the node of the grid of a connection that a scheme's section names.

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
+from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.runs.plugins.registered import FORECASTERS, unnamed_plugin
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
@@ -317,6 +317,5 @@ class CommunityStorage(SchemeSection):
     def _distinct_names(cls, storages: tuple[SharedStorage, ...]) -> tuple[SharedStorage, ...]:
         if not storages:
             raise refuse("there is no storage")
-        if problems := names_given_twice(storages, "storage"):
-            raise InputError(problems)
+        refuse_all(names_given_twice(storages, "storage"))
         return storages

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError
+from hmesh.environment.errors import InputError, refuse_all
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
@@ -232,8 +232,7 @@ class MeteredSites(SchemeSection):
     def _distinct(cls, groups: tuple[SiteGroup, ...]) -> tuple[SiteGroup, ...]:
         if not groups:
             raise refuse("there is no site")
-        if problems := names_given_twice(groups):
-            raise InputError(problems)
+        refuse_all(names_given_twice(groups))
         return groups
 
     @model_validator(mode="after")

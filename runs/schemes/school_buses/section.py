@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, refuse_all
+from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.school_rounds import DAY_H
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
@@ -192,8 +192,7 @@ class SchoolBuses(SchemeSection):
             ("feed_in_column", tariff.feed_in_column is not None, "null"),
             ("settlement", tariff.netted, "net_billing"),
         )
-        if problems := [Problem(name, paid, nothing) for name, there, nothing in given if there]:
-            raise InputError(problems)
+        refuse_all([Problem(name, paid, nothing) for name, there, nothing in given if there])
         return tariff
 
     def tariff_problems(self, scenario: Any) -> Iterator[Problem]:
@@ -257,8 +256,7 @@ class SchoolBuses(SchemeSection):
     def _distinct_names(cls, groups: tuple[SchoolGroup, ...]) -> tuple[SchoolGroup, ...]:
         if not groups:
             raise refuse("there is no school")
-        if problems := names_given_twice(groups):
-            raise InputError(problems)
+        refuse_all(names_given_twice(groups))
         return groups
 
     @check("rounds")

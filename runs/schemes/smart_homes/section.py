@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic import field_validator as check
 
-from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
+from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import (
     AS_TUPLE,
@@ -182,8 +182,7 @@ class SmartHomesSettings(SchemeSection):
             return None
         if "communities" not in info.data:
             return section
-        if problems := [*misplaced_groups(section.groups, info), *section._problems()]:
-            raise InputError(problems)
+        refuse_all([*misplaced_groups(section.groups, info), *section._problems()])
         return section
 
     @property

@@ -234,8 +234,7 @@ class _Maker:
             for name in names
             if name not in table.members
         ]
-        if unknown:
-            raise InputError(unknown)
+        refuse_all(unknown)
         return np.array([table.members.index(name) for name in names], dtype=np.intp), names
 
     def _table(self, dataset: str) -> LoadTable:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 def recorded_vehicles(setting: "Setting") -> int:
     """Return how many vehicles, counted from the first, are written down."""
-    wanted, size = setting.scenario.record.vehicles, len(setting.schemes["vehicles"].fleet)
-    return first_recorded(wanted, size)
+    vehicles: VehicleSetting = setting.schemes["vehicles"]
+    end = vehicles.first + len(vehicles.fleet)
+    return max(first_recorded(setting.scenario.record.vehicles, end) - vehicles.first, 0)
 
 
 def write_fleet(writer: RowWriter, setting: "Setting") -> None:
@@ -63,7 +64,7 @@ def write_departures(writer: RowWriter, vehicles: "VehicleSharing") -> None:
         vehicles,
         "departures",
         {
-            "vehicle": departing.vehicles[some],
+            "vehicle": departing.vehicles[some] + vehicles.vehicles.first,
             "wanted_kwh": departing.wanted_kwh[some],
             "held_kwh": departing.held_kwh[some],
             "short_kwh": departing.short_kwh[some],
@@ -97,7 +98,7 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
         vehicles,
         "vehicles",
         {
-            "vehicle": np.arange(recorded),
+            "vehicle": np.arange(recorded) + vehicles.vehicles.first,
             "community": Coded(where, setting.communities),
             "soc": fleet["energy_kwh"][rows] / fleet["capacity_kwh"][rows],
             "usable_kwh": usable_kwh(energy, fleet["capacity_kwh"][rows], fleet["soc_min"][rows]),

@@ -32,7 +32,7 @@ SCHEME = SchemeDescriptor(
     ),
     section=".section:Vehicles",
     description="electric vehicles, none if left out",
-    step=".step:VehicleSharing",
+    step=".new_vehicles:new_vehicles",
     figure="ev_bill",
     tables=".tables:TABLES",
     tables_on_request=".tables:ON_REQUEST",
@@ -76,6 +76,7 @@ SCHEME = SchemeDescriptor(
     warnings=".warnings:vehicle_warnings",
     money=".money:MONEY",
     size_note=".size:size_note",
+    spread=".spread_limits:problems",
     pays="ev",
     rules="hmesh.runs.world.price_rules:RULES",
     prosumer_part=ProsumerPart(

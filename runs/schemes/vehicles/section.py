@@ -90,8 +90,7 @@ class Vehicles(VehicleKeys, SchemeSection):
     def _complete_groups(self) -> Self:
         """Give each group what the section gives for all, and refuse what does not fit."""
         if not self.groups:
-            if problems := list(self.inconsistencies()):
-                raise InputError(problems)
+            refuse_all(list(self.inconsistencies()))
             return self
         problems = names_given_twice(self.groups, place="groups.")
         complete = []

@@ -1,7 +1,7 @@
 """What all strategies share of the vehicles: the fleet, its day plans and its trips."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from hmesh.environment.journeys import Journeys
 from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.plug_habits import PlugHabit, PlugHabits
 from hmesh.environment.population import Population
+from hmesh.environment.rows_of_trips import RowsOfTrips
 from hmesh.environment.streams import Streams
 from hmesh.environment.trips import TripSource
 from hmesh.runs.scenarios.prosumer_parts import prosumers_of
@@ -77,6 +78,8 @@ class VehicleSetting:
         At which prices energy is valued for what chargers earn; None for those paid [money/kWh].
     own_tariffs : tuple of MeterGroup
         The meters of vehicles that pay by a tariff of their own.
+    first : int
+        Number of its first vehicle in the run, where it is a part of the fleet of the run.
     """
 
     fleet: Population
@@ -94,6 +97,17 @@ class VehicleSetting:
     fast_plugs: Mapping[int, Sequence[FastPlugs]]
     tariff: NDArray[np.float64] | None = None
     own_tariffs: tuple[MeterGroup, ...] = ()
+    first: int = 0
+
+    def part(self, first: int, end: int) -> "VehicleSetting":
+        """Return the vehicles of some neighbouring rows, alone."""
+        return replace(
+            self,
+            fleet=self.fleet.rows(first, end),
+            groups=self.groups.part(first, end),
+            trips=None if self.trips is None else RowsOfTrips(self.trips, first, end),
+            first=self.first + first,
+        )
 
     def idle_columns(self, *, plugs: bool, reserve: bool, outages: bool) -> set[str]:
         """Return the columns that stay as they are in a run.

@@ -58,8 +58,10 @@ class VehicleSharing(Scheme):
     strategy : str
         The world's strategy or its part for vehicles, or typical charging where that is another
         scheme's.
+    whole : VehicleSetting
+        All vehicles of the run, before anybody acts.
     fleet : Fleet
-        The vehicles.
+        The vehicles that this process holds.
     parked, pay_price : list of ParkedVehicles
         Those plugged in, by community, and those of them that pay its price.
     response_kwh : list of array
@@ -84,7 +86,8 @@ class VehicleSharing(Scheme):
         self.simulation = simulation
         self.setting = setting
         self.strategy = strategy_within("vehicles", simulation.strategy)
-        self.vehicles: VehicleSetting = setting.schemes["vehicles"]
+        self.whole: VehicleSetting = setting.schemes["vehicles"]
+        self.vehicles = self._own_part(self.whole)
         self.answer_nodes = self.vehicles.connections
         section = setting.scenario.vehicles
         reserve = any(group.trip_reserve for group in section.every)
@@ -92,14 +95,14 @@ class VehicleSharing(Scheme):
         record = setting.scenario.record
         self.follows_plugs = chargers or record.sessions or record.events
         keeps_reserve = reserve or self.vehicles.ability is not None
-        idle = self.vehicles.idle_columns(
+        self.idle = self.vehicles.idle_columns(
             plugs=self.follows_plugs,
             reserve=keeps_reserve,
             outages=setting.scenario.outages,
         )
         self.fleet = Fleet(
             simulation,
-            self.vehicles.fleet.fork(idle),
+            self.vehicles.fleet.fork(self.idle),
             keeps_reserve=keeps_reserve,
             outages=setting.scenario.outages,
             curves=self.vehicles.curves,
@@ -132,6 +135,15 @@ class VehicleSharing(Scheme):
         self.started = False
         self.look_around()
         self.started = True
+
+    def _own_part(self, vehicles: VehicleSetting) -> VehicleSetting:
+        """Return the vehicles that this world itself holds: all."""
+        return vehicles
+
+    @property
+    def vehicles_there(self) -> int:
+        """How many vehicles there are by now: the first ones of the run."""
+        return self.traffic.vehicles_there
 
     @property
     def deciding(self) -> Fleet:
@@ -196,6 +208,10 @@ class VehicleSharing(Scheme):
             self.left_kwh = self.unmet_kwh = np.zeros(0)
         self.departing = departing_of(self)
         self.came_to = step_sums(self)
+        self.draw_exchanged()
+
+    def draw_exchanged(self) -> None:
+        """Draw what the vehicles of each community exchange together."""
         sums = self.came_to.exchanged_kwh.T
         self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums)
         communities = np.arange(len(self.vehicle_kwh))
@@ -365,17 +381,20 @@ class VehicleSharing(Scheme):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from an earlier `state`."""
-        where = state["fleet"]["community"]
-        where = np.concatenate((where, state["fleet"]["place"]))
-        if not np.isin(where, np.arange(ABSENT, len(self.setting.communities))).all():
-            message = "a vehicle is parked in a community that does not exist"
-            raise InputError([Problem("community", message)])
+        self.refuse_strange_places(state["fleet"])
         self.fleet.population.restore(state["fleet"])
         if self.journeys is not None:
             self.journeys.restore(state["journeys"])
         self.supply.restore(state)
         if self.own_tariffs is not None:
             self.own_tariffs.restore(state["own_tariffs"])
+
+    def refuse_strange_places(self, fleet: Mapping[str, NDArray[Any]]) -> None:
+        """Refuse columns of a fleet that is where nothing is."""
+        where = np.concatenate((fleet["community"], fleet["place"]))
+        if not np.isin(where, np.arange(ABSENT, len(self.setting.communities))).all():
+            message = "a vehicle is parked in a community that does not exist"
+            raise InputError([Problem("community", message)])
 
 
 def vehicles_of(simulation: "Simulation") -> VehicleSharing:

@@ -93,13 +93,11 @@ def _of_chargers(vehicles: "VehicleSharing") -> dict[str, int]:
 
 def summary_of(vehicles: "VehicleSharing") -> dict[str, Any]:
     """Return how full the batteries are at the end, and what they hold more than at first."""
-    fleet = vehicles.fleet.population
-    there = vehicles.traffic.vehicles_there
-    soc = fleet["energy_kwh"][:there] / fleet["capacity_kwh"][:there]
+    whole, there = vehicles.whole.fleet, vehicles.vehicles_there
+    energy = vehicles.stored_kwh()["vehicles"]
+    soc = energy[:there] / whole["capacity_kwh"][:there]
     return {
         "final_mean_soc": float(soc.mean()) if len(soc) else None,
-        "stored_change_kwh": float(
-            fleet["energy_kwh"].sum() - vehicles.vehicles.fleet["energy_kwh"].sum()
-        ),
+        "stored_change_kwh": float(energy.sum() - whole["energy_kwh"].sum()),
         **cost_of_chargers(vehicles),
     }

@@ -18,22 +18,31 @@ def typical_charging(vehicles: "VehicleSharing") -> list[NDArray[np.float64]]:
     For day workers that is after the last trip of the day, as in the source; for night
     workers it is by day. `hmesh.environment.night_at_home` defines which stay it is.
     """
+    exchange, count = until_full(vehicles)
+    each = zip(vehicles.parked, exchange, strict=True)
+    plug_in(vehicles, count, added(here.total_kwh(energy) for here, energy in each))
+    if (own := vehicles.own_tariffs) is not None:
+        return [own.of_others(m, energy) for m, energy in enumerate(exchange)]
+    return exchange
+
+
+def until_full(vehicles: "VehicleSharing") -> tuple[list[NDArray[np.float64]], int]:
+    """Return what vehicles charge in their night at home, and how many are in it."""
     finished = vehicles.fleet.population["day_finished"]
     vehicles.fleet.population.heard["unpriced"] = True
     exchange = [np.where(finished[here.rows], here.upper_kwh, 0.0) for here in vehicles.parked]
+    return exchange, sum(int(finished[here.rows].sum()) for here in vehicles.parked)
+
+
+def plug_in(vehicles: "VehicleSharing", count: int, energy_kwh: float) -> None:
+    """Let the utility hear how many vehicles are plugged in for the night."""
     vehicles.simulation.bus.send(
         PlugIn(
             step=vehicles.simulation.step_index,
             round=0,
             sender="vehicles",
             receiver="utility",
-            count=sum(int(finished[here.rows].sum()) for here in vehicles.parked),
-            energy_kwh=added(
-                here.total_kwh(energy)
-                for here, energy in zip(vehicles.parked, exchange, strict=True)
-            ),
+            count=count,
+            energy_kwh=energy_kwh,
         )
     )
-    if (own := vehicles.own_tariffs) is not None:
-        return [own.of_others(m, energy) for m, energy in enumerate(exchange)]
-    return exchange

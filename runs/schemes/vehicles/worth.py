@@ -36,8 +36,7 @@ def cost_of_chargers(vehicles: "VehicleSharing") -> dict[str, float]:
     economics = scenario.vehicles.economics
     if economics is None:
         return {}
-    there = vehicles.traffic.vehicles_there
-    v2g_kw = vehicles.fleet.population["v2g_kw"][:there]
+    v2g_kw = vehicles.whole.fleet["v2g_kw"][: vehicles.vehicles_there]
     power_kw = v2g_kw[v2g_kw > 0]
     price = economics.charger_price * len(power_kw)
     price += economics.charger_price_per_kw * float(power_kw.sum())
