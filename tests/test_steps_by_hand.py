@@ -25,7 +25,7 @@ from hmesh.runs.schemes.vehicles.own_tariffs import VehicleTariffs
 from hmesh.runs.schemes.vehicles.plug_records import _write_chargers, _write_sessions
 from hmesh.runs.schemes.vehicles.plug_supply import PlugSupply
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
-from hmesh.runs.schemes.vehicles.sums_and_counts import _of_chargers
+from hmesh.runs.schemes.vehicles.sums_and_counts import _of_chargers, counts_of
 
 
 def nearly(value: Any) -> Any:
@@ -724,3 +724,70 @@ def test_stops_and_changed_trips_are_written_of_recorded_vehicles(
     vehicles.simulation.last_step = False
     write_journeys(writer, vehicles, nothing)  # type: ignore[arg-type]
     assert not writer.tables
+
+
+class Answering(list[Any]):
+    """Stores that answer, and the least that they draw together."""
+
+    def least_kwh(self) -> float:
+        return float(sum(self))
+
+
+@pytest.mark.parametrize("strategy", ["three_level", "two_level", "typical"])
+def test_what_is_at_its_bound_in_a_step_is_counted(strategy: str) -> None:
+    decision = world_of(
+        community_price=np.array([50.0, 10.0, 30.0, 50.0]), utility_price=40.0,
+        counts={"probes": 7},
+    )  # fmt: skip
+    vehicles: Any = world_of(
+        strategy=strategy, present=np.array([2, 3, 0, 1]),
+        pay_price=[[1], [2], [], [3]], plugs=None,
+        simulation=world_of(
+            bounds=world_of(
+                aggregator_upper=50.0, aggregator_lower=10.0, utility_upper=40.0, utility_lower=5.0
+            ),
+            supplied=np.array([True, True, True, False]),
+            market=world_of(
+                decision=decision, passive_kwh=np.array([0.0, 1.0, 2.0, -1.0]),
+                answering={"homes": [Answering([0.5]), Answering(), Answering(), Answering([1.0])]},
+            ),
+        ),
+        came_to=world_of(
+            at_bound=np.array([2, 1, 0, 1]), too_little=np.array([0, 1, 0, 0]), cut_off=4,
+            unmet_trips=5, departures_short=6,
+        ),
+        fleet=world_of(departures=True, chargers=()),
+        traffic=world_of(counts={"trips": 8}),
+    )  # fmt: skip
+    bounded = strategy != "typical"
+    due = {
+        # The first and the last are at the upper bound, the second at the lower one.
+        "community_price_at_upper_bound": 2 * bounded, "community_price_at_lower_bound": bounded,
+        "utility_price_at_bound": strategy == "three_level",
+        "communities_without_vehicles": 1, "communities_with_captive_load": 2,
+        "communities_all_saturated": 2, "vehicles_at_bound": 4, "parked_below_soc_min": 1,
+        "vehicles_cut_off": 4, "unmet_trips": 5, "departures_short": 6, "trips": 8, "probes": 7,
+    }  # fmt: skip
+    assert counts_of(vehicles) == due
+    decision.utility_price, vehicles.fleet.departures = 39.0, False
+    del due["departures_short"]
+    assert counts_of(vehicles) == due | {"utility_price_at_bound": 0}
+    decision.utility_price = 5.0
+    assert counts_of(vehicles)["utility_price_at_bound"] == (strategy == "three_level")
+
+
+def test_the_state_of_vehicles_has_that_of_journeys_and_tariffs_where_there_are_any() -> None:
+    def part(what: str) -> Any:
+        return world_of(state=lambda: what)
+
+    vehicles: Any = world_of(
+        fleet=world_of(population=part("fleet")), journeys=part("journeys"),
+        own_tariffs=part("tariffs"), supply=world_of(state=lambda: {"charger_outages": "out"}),
+    )  # fmt: skip
+    due = {
+        "fleet": "fleet", "journeys": "journeys", "own_tariffs": "tariffs",
+        "charger_outages": "out",
+    }  # fmt: skip
+    assert VehicleSharing.state(vehicles) == due
+    vehicles.journeys = vehicles.own_tariffs = None
+    assert VehicleSharing.state(vehicles) == {"fleet": "fleet", "charger_outages": "out"}
