@@ -60,6 +60,7 @@ test-all: lint docs  ## all of that, the slow tests, the documentation and short
 	@$(bin)/python benchmarks/random_inputs.py --smoke
 	@$(bin)/python benchmarks/tampering.py --smoke
 	@$(bin)/python benchmarks/audit_time.py --smoke
+	@$(bin)/python benchmarks/ratios.py --smoke
 	@echo "== tests, the slow ones too, with newly drawn examples"
 	@HMESH_EXAMPLES=drawn $(bin)/python -m pytest -n $(TEST_WORKERS)
 
@@ -82,7 +83,7 @@ docs: $(synced)  ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
-bench: $(synced)  ## time the vehicle study, runs of five years, a city's year and a sweep of 200 runs; figures go to results/
+bench: $(synced)  ## time studies, long runs, a city's year and a sweep; fail where a ratio is below its floor; figures go to results/
 	@mkdir -p results
 	@$(bin)/python benchmarks/vehicle_study.py --json results/benchmark.json
 	@$(bin)/python benchmarks/plain_mesa.py --json results/plain-mesa.json
@@ -97,6 +98,7 @@ bench: $(synced)  ## time the vehicle study, runs of five years, a city's year a
 	@$(bin)/python benchmarks/reading.py --json results/reading.json
 	@$(bin)/python benchmarks/scaling.py --json results/scaling.json --plot results/scaling.png
 	@$(bin)/python benchmarks/audit_time.py --json results/audit-time.json
+	@$(bin)/python benchmarks/ratios.py --json results/ratios.json
 
 fuzz: $(synced)  ## give hMESH 10,000 wrong inputs; figures go to results/
 	@mkdir -p results

@@ -28,8 +28,11 @@ from hmesh.runs.world.simulation import Simulation
 
 MEMBERS = (10, 100, 1_000, 10_000)
 VEHICLES = (1_000, 10_000, 100_000, 1_000_000)
+# These are simulated for fewer hours, which say as much and take a minute.
+LARGEST, HOURS_OF_LARGEST = 10_000_000, 6
 COMMUNITIES = (3, 30, 300, 1_000)
-HOURS = (24, 168, 1_344)
+HOURS = (24, 168, 1_344, 8_760)
+FIGURES = ("ms_per_hour", "resident_mb")
 # A whole day, its plans included.
 MEASURED = 24
 # No time of an hour may grow faster than its size, but for what sorting adds, and no hour later in
@@ -131,7 +134,7 @@ PLANNED = (
 )  # fmt: skip
 
 KINDS: dict[str, tuple[Sequence[int], Callable[[int], tuple[str, str, list[str]]]]] = {
-    "vehicles, exact": (VEHICLES, lambda count: vehicles(count, "exact")),
+    "vehicles, exact": ((*VEHICLES, LARGEST), lambda count: vehicles(count, "exact")),
     "vehicles, negotiate": (VEHICLES, lambda count: vehicles(count, "negotiate")),
     "communities": (COMMUNITIES, communities),
     "smart homes": (MEMBERS, homes),
@@ -146,6 +149,8 @@ def one(kind: str, size: int, hours: int) -> dict[str, Any]:
     """Simulate a world of a kind and size; return what an hour takes."""
     scenario, strategy, changes = KINDS[kind][1](size)
     changes = [*changes, f"strategies=[{strategy}]", "plots=false"]
+    if hours > MEASURED:
+        changes.append(f"hours={hours}")
     loaded = load_scenario(scenario, changes)
     began = time.process_time()
     setting = make_setting(loaded)
@@ -178,6 +183,36 @@ def exponent(rows: Sequence[dict[str, Any]], figure: str) -> float:
     return float(np.diff(np.log(values))[0] / np.diff(np.log(sizes))[0])
 
 
+def fitted(rows: Sequence[dict[str, Any]], figure: str) -> float:
+    """Return the power p of a figure that grows as ``fixed + factor * size ** p``.
+
+    Of all sizes together, by the least squares of relative errors; NaN for fewer than four sizes,
+    and where the figure hardly grows.
+    """
+    from scipy.optimize import least_squares
+
+    sizes, values = (np.array([row[name] for row in rows], float) for name in ("size", figure))
+    if len(rows) < 4 or values.max() < 1.5 * values.min():
+        return float("nan")
+
+    def off(given: np.ndarray) -> np.ndarray:
+        fixed, factor, power = given
+        grown = np.exp(fixed) + np.exp(factor) * (sizes / sizes[-1]) ** power
+        return np.log(grown / values)
+
+    first = [np.log(0.5 * values.min()), np.log(values[-1]), 1.0]
+    return float(least_squares(off, first, bounds=([-30, -30, 0.0], [30, 30, 3.0])).x[2])
+
+
+def of_hours(lengths: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Return the powers with which time and memory of a whole run grow with its hours."""
+    whole = [
+        {"size": row["hours"], "ms": row["hours"] * row["ms_per_hour"], "mb": row["mb"]}
+        for row in lengths
+    ]
+    return {figure: exponent(whole[::3], figure) for figure in ("ms", "mb")} if whole else {}
+
+
 def long_run(hours: int) -> dict[str, Any]:
     """Return how the last hours of a run compare with its first ones."""
     row = apart("vehicles, exact", 1_000, hours)
@@ -196,9 +231,9 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         axes.loglog(
             [row["size"] for row in mine], [row["ms_per_hour"] for row in mine],
             marker=marks[number % len(marks)], linestyle=strokes[number % len(strokes)],
-            label=f"{kind} (exponent {exponent(mine, 'ms_per_hour'):.2f})",
+            label=f"{kind} (exponent {fitted(mine, 'ms_per_hour'):.2f})",
         )  # fmt: skip
-    largest = max(exponent([r for r in rows if r["kind"] == k], "ms_per_hour")
+    largest = max(fitted([r for r in rows if r["kind"] == k], "ms_per_hour")
                   for k in {r["kind"] for r in rows})  # fmt: skip
     axes.set_title(f"Time of an hour grows with at most the power {largest:.2f} of the size")
     axes.set_xlabel("members, vehicles or communities [-]")
@@ -216,7 +251,7 @@ def missed(rows: Sequence[dict[str, Any]]) -> list[str]:
         mine = [row for row in rows if row["kind"] == kind]
         found += [
             f"{kind}: {figure} grows with the power {power:.2f} of the size"
-            for figure in ("ms_per_hour", "resident_mb")
+            for figure in FIGURES
             if len(mine) > 1 and (power := exponent(mine, figure)) > MOST_EXPONENT
         ]
     return found
@@ -228,8 +263,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--plot", type=Path, help="file for the picture")
     parser.add_argument("--draw", type=Path, help="draw figures of this file, and measure none")
+    parser.add_argument("--keep", type=Path, help="earlier figures, of kinds not measured now")
     parser.add_argument("--smoke", action="store_true", help="the smallest size of each alone")
     parser.add_argument("--kind", action="append", help="this kind alone; may be repeated")
+    parser.add_argument("--hours", action="store_true", help="runs of a day to a year too")
     parser.add_argument("--most", type=int, help="no larger sizes than this")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -248,14 +285,17 @@ def main() -> int:
         for size in sizes[:1] if given.smoke else sizes:
             if given.most and size > given.most:
                 continue
-            mine.append(apart(kind, size, 2 if given.smoke else MEASURED))
+            hours = HOURS_OF_LARGEST if size == LARGEST else MEASURED
+            mine.append(apart(kind, size, 2 if given.smoke else hours))
             row, power = mine[-1], exponent(mine, "ms_per_hour") if len(mine) > 1 else np.nan
             table.add_row(
                 kind, f"{size:,}", f"{row['made_s']:.2f}", f"{row['ms_per_hour']:.2f}",
                 f"{row['resident_mb']:.0f}", f"{power:.2f}",
             )  # fmt: skip
         rows += mine
-    lengths = [] if given.smoke or given.kind else [long_run(hours) for hours in HOURS]
+    lengths = []
+    if given.hours or not (given.smoke or given.kind):
+        lengths = [long_run(hours) for hours in HOURS]
     late = [
         f"an hour of a run of {row['hours']} hours takes {row['ms_per_hour']:.2f} ms, "
         f"{row['ms_per_hour'] / lengths[0]['ms_per_hour']:.2f} times one of the first day"
@@ -267,7 +307,17 @@ def main() -> int:
     misses = [] if given.smoke else missed(rows) + late
     for miss in misses:
         console.print(f"missed: {miss}")
-    write_figures(given.json, {"rows": rows, "lengths": lengths, "missed": misses})
+    if given.keep:
+        earlier = json.loads(given.keep.read_text(encoding="utf-8"))
+        kinds = {row["kind"] for row in rows}
+        rows += [row for row in earlier["rows"] if row["kind"] not in kinds]
+        lengths = lengths or earlier.get("lengths", [])
+    powers = {
+        kind: {figure: fitted([r for r in rows if r["kind"] == kind], figure) for figure in FIGURES}
+        for kind in dict.fromkeys(row["kind"] for row in rows)
+    }
+    figures = {"rows": rows, "fitted": powers, "lengths": lengths, "hours": of_hours(lengths)}
+    write_figures(given.json, {**figures, "missed": misses})
     if given.plot and not given.smoke:
         draw(rows, given.plot)
     return 1 if misses else 0

@@ -44,6 +44,8 @@ _MEANINGS = (
 _YEAR_KWH = 1000.0
 _QUARTER = timedelta(minutes=15)
 _DAY = timedelta(days=1)
+# A run looks at one day at a time, and forecasts at a few.
+_DAYS_KEPT = 8
 
 
 def season_of(day: date) -> Season:
@@ -146,6 +148,7 @@ class StandardProfiles:
         self._columns_2025 = [OF_2025.index(name) for name in names if name in OF_2025]
         self._scale: dict[int, NDArray[np.float64]] = {}
         self._days: dict[date, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._steps: dict[date, NDArray[np.float64] | None] = {}
 
     def power_kw(self, step: int) -> NDArray[np.float64]:
         """Return the mean power over a step of a consumer of 1,000 kWh a year.
@@ -163,6 +166,14 @@ class StandardProfiles:
         if not self.names:
             return np.zeros(0)
         local = self._calendar.time_of(step)
+        # Most days are worked out at once: a step is a row of them.
+        steps = self._steps_of(local.date())
+        if steps is not None:
+            since = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second)
+            place, past = divmod(since, timedelta(hours=self._calendar.step_h))
+            if not past and not local.microsecond:
+                of_step: NDArray[np.float64] = steps[place].copy()
+                return of_step
         begins, ends = (time.astimezone(UTC) for time in (local, self._calendar.time_of(step + 1)))
         day = local.date()
         # Where the clocks are put back across midnight, a date may begin within the one before.
@@ -174,11 +185,32 @@ class StandardProfiles:
             day += _DAY
         return energy_kwh / _hours(begins, ends)
 
+    def _steps_of(self, day: date) -> NDArray[np.float64] | None:
+        """Return the mean power over each step that begins with the day [kW], (steps, profiles).
+
+        None where the clocks change, or steps are no few quarters of an hour that fill a day.
+        """
+        if day not in self._steps:
+            while len(self._steps) >= _DAYS_KEPT:
+                del self._steps[next(iter(self._steps))]
+            self._steps[day] = None
+            quarters = 4 * self._calendar.step_h
+            # Sums of eight and more are not made one after another.
+            if (
+                quarters in (1, 2, 3, 4, 6)
+                and self._midnight(day + _DAY) - self._midnight(day) == _DAY
+            ):
+                energy_kwh = (0.25 * self._scaled_kw(day)).reshape(
+                    -1, int(quarters), len(self.names)
+                )
+                self._steps[day] = energy_kwh.sum(axis=1) / self._calendar.step_h
+        return self._steps[day]
+
     def _energy_kwh(self, day: date, begins: datetime, ends: datetime) -> NDArray[np.float64]:
         """Return the energy between two times, as far as they lie within a day [profiles]."""
         if day not in self._days:
             # A run looks at one day at a time; what came before is not asked again.
-            while len(self._days) >= 8:
+            while len(self._days) >= _DAYS_KEPT:
                 del self._days[next(iter(self._days))]
             edges_h, quarters = self._quarters(day)
             self._days[day] = edges_h, self._scaled_kw(day)[quarters]

@@ -13,6 +13,7 @@ from hmesh.agents.building_battery import BatteryBank, BuildingBattery
 from hmesh.agents.community_storage import CommunityStorage
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.fleet import Fleet
+from hmesh.agents.fleet_learning import let_learn
 from hmesh.agents.house_devices import RooftopPhotovoltaics
 from hmesh.agents.house_storages import carried_out, device_state, planned_step
 from hmesh.agents.remaining_stores import answer_beside, remainder_of
@@ -337,3 +338,24 @@ def test_a_store_answers_alone_as_all_stores_do_beside_their_rule(plugged_in: An
         due = into / 0.9 if into > 0.0 else out_of * 0.8 if out_of < 0.0 else 0.0
         due = float(np.clip(due, rest.lower_kwh[row], rest.upper_kwh[row]))
         assert answer == pytest.approx(due, rel=1e-9, abs=1e-12)
+
+
+def test_vehicles_that_revise_one_by_one_are_those_of_their_class() -> None:
+    class Own(ElectricVehicle):
+        """A vehicle that looks around by itself."""
+
+        def revise(self) -> None:
+            """Note that it did."""
+
+    class Few(dict[int, Any]):
+        classes = (ElectricVehicle, Own)
+
+        def rows_of(self, kind: Any) -> Any:
+            return np.array({Own: [1, 3], ElectricVehicle: [0, 2]}.get(kind, [0, 1, 2, 3]))
+
+    revised = list[int]()
+    fleet: Any = Few(
+        {row: SimpleNamespace(revise=lambda row=row: revised.append(row)) for row in range(4)}
+    )
+    let_learn(fleet, [], np.zeros(0), [], 0.0)
+    assert revised == [1, 3]

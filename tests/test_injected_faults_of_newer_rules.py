@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hmesh.runs import audit_run
+from hmesh.runs.schemes.school_buses.demand_forecast import UtilityForecast
 from tests.quick_cases import quick
 from tests.test_bus_tariffs import TARIFF as OF_BUSES
 from tests.test_injected_faults import SCHOOLS, Injected, given, result, run_with
@@ -124,3 +125,16 @@ def test_without_a_fault_the_audit_of_windows_and_tariffs_passes(
     run_with(None, source_of(source, tmp_path), changes, tmp_path / "run")
     report = audit_run(tmp_path / "run")
     assert report.passed, "\n".join(report.lines())
+
+
+@pytest.mark.slow
+def test_a_forecast_that_is_wrong_for_run_and_audit_alike_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = UtilityForecast._expected_kwh
+    monkeypatch.setattr(
+        UtilityForecast, "_expected_kwh", lambda self, step: 0.99 * right(self, step)
+    )
+    run_with(None, BUSES, SCHOOLS, tmp_path / "run")
+    failed = audit_run(tmp_path / "run").failed
+    assert failed == ("schools: demand is forecast as members use it",)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from hmesh.runs import load_scenario
 from hmesh.runs.live.chart_style import Look
@@ -343,6 +344,26 @@ def test_a_page_is_as_dark_as_the_system_and_fits_a_phone(browser: Any, served: 
     here.button("Step").wait_for()
     reported(here, beside(make_source("three-communities", ["vehicles.count=50"]), 2))
     fine(here)
+    here.page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_meets_the_guidelines_of_accessibility(
+    browser: Any, served: Any, theme: str
+) -> None:
+    here = visit(browser, served(make_source("three-communities", ["vehicles.count=50"])).base_url)
+    here.page.emulate_media(color_scheme=theme)
+    here.step(1)
+    here.page.wait_for_timeout(1000)
+    options = {
+        "runOnly": ["wcag2a", "wcag2aa"],
+        # Selects of Vuetify are a button around a field that cannot be written to.
+        "rules": {"nested-interactive": {"enabled": False}},
+    }
+    found = Axe().run(here.page, options=options).response
+    assert len(found["passes"]) > 10
+    assert [f"{rule['id']}: {rule['nodes'][0]['html']}" for rule in found["violations"]] == []
     here.page.close()
 
 

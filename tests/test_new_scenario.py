@@ -61,3 +61,11 @@ def test_names_that_are_no_file_names_are_refused(tmp_path: Path, name: str) -> 
     with pytest.raises(InputError, match="is not allowed"):
         write_new_scenario(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_as_name_and_a_folder_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--in names the folder"):
+        write_new_scenario("village/first", tmp_path)
+    with pytest.raises(InputError, match="there is no such folder"):
+        write_new_scenario("village", tmp_path / "nowhere")
+    assert list(tmp_path.iterdir()) == []

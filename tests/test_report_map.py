@@ -88,13 +88,15 @@ def test_the_map_fits_zooms_and_filters(visit: Visit, page: Path, width: int, th
     visit.check(page)
 
 
-def test_the_page_of_a_run_on_roads_opens_with_its_map(visit: Visit, page: Path) -> None:
+def test_the_page_of_a_run_on_roads_opens_with_its_results_and_a_map(visit: Visit) -> None:
     # `Visit` shows all parts; a page just opened shows one.
     visit.page.reload()
     visit.wait("document.documentElement.dataset.ready === 'yes'")
-    assert visit.run("hmesh.tabs.name") == "moving"
-    assert visit.run(f"{MAP}.canvas.getBoundingClientRect().height") > 100
+    assert visit.run("hmesh.tabs.name") == "outcome"
+    shown = "document.querySelector('[data-part=\"overview\"] canvas').checkVisibility()"
+    assert visit.run(shown)
     visit.show("all")
+    assert visit.run(f"{MAP}.canvas.getBoundingClientRect().height") > 100
 
 
 def test_places_have_one_scale_and_north_is_up(visit: Visit, run: Path) -> None:

@@ -155,6 +155,21 @@ def test_wall_clock_decides_when_the_clocks_change() -> None:
     np.testing.assert_allclose(spring[2:23], plain[3:], rtol=1e-12)
 
 
+@pytest.mark.parametrize("step_h", [0.75, 1.0])
+def test_a_day_at_once_has_the_bits_of_its_steps(
+    step_h: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The clocks change on the 26th, which is worked out step by step.
+    calendar = Calendar("2023-03-24T00:30", "Europe/Berlin", step_h)
+    whole = StandardProfiles(calendar, PROFILES)
+    found = [whole.power_kw(step) for step in range(round(96 / step_h))]
+    assert whole._steps_of(date(2023, 3, 25)) is not None
+    assert whole._steps_of(date(2023, 3, 26)) is None
+    monkeypatch.setattr(StandardProfiles, "_steps_of", lambda self, day: None)
+    single = StandardProfiles(calendar, PROFILES)
+    assert all((single.power_kw(step) == power).all() for step, power in enumerate(found))
+
+
 def test_steps_may_be_asked_in_any_order() -> None:
     profiles = StandardProfiles(Calendar("2023-12-30", "Europe/Berlin"), ["h0_dynamic", "h0"])
     forward = [profiles.power_kw(step) for step in range(24 * 20)]

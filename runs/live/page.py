@@ -38,6 +38,10 @@ _STYLE = """
   padding-right: 84px; }
 .hmesh-slider output { font-size: 13px; font-weight: bold; position: absolute; right: 0; top: 2px;
   font-variant-numeric: tabular-nums; }
+/* White on the bright blue of a dark page is hard to read. */
+.theme--dark .v-app-bar, .theme--dark .v-btn.primary:not(.v-btn--disabled) {
+  background-color: #1565c0 !important;
+}
 /* There is one page, and nothing to choose. */
 .v-tabs { display: none; }
 /* Parts stand below each other where there is no room beside each other. */

@@ -43,12 +43,17 @@ def write_new_scenario(name: str, folder: Path | str = ".") -> tuple[Path, Path]
     Raises
     ------
     InputError
-        When the name cannot be that of a file, or one of the files is there already.
+        When the name cannot be that of a file, the folder does not exist, or one of the files is
+        there already.
     """
     name = name.removesuffix(".yaml")
     if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME - len("-loads.csv"):
         allowed = f"letters, digits, spaces and _ . - , at most {LONGEST_NAME - 10} of them"
+        if "/" in name or "\\" in name:
+            allowed += "; --in names the folder"
         raise InputError([Problem("name", f"{name[:LONGEST_NAME]!r} is not allowed", allowed)])
+    if not Path(folder).is_dir():
+        raise InputError([Problem(str(folder), "there is no such folder", "a folder that exists")])
     scenario, loads = Path(folder) / f"{name}.yaml", Path(folder) / f"{name}-loads.csv"
     there = [path for path in (scenario, loads) if path.exists() or path.is_symlink()]
     if there:

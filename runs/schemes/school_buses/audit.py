@@ -24,7 +24,11 @@ from hmesh.runs.audits.scheme_audit import Figures, Payments, SchemeAudit
 from hmesh.runs.audits.stated_bills import BillAudit
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.school_buses.audit_days import Timetable
+from hmesh.runs.schemes.school_buses.audit_days import (
+    Timetable,
+    forecast_of_demand,
+    used_as_forecast,
+)
 from hmesh.runs.schemes.school_buses.audit_messages import KINDS, SCHOOLS, SchoolMessages
 from hmesh.runs.schemes.school_buses.audit_tallies import SchoolTallies
 from hmesh.runs.schemes.school_buses.audit_world import SchoolWorld
@@ -65,7 +69,7 @@ class SchoolAudit(SchemeAudit):
         parts = lost_parts(inputs.scenario)
         self.lost_parts = np.where(parts < 1.0, parts, 0.0)
         self.timetable = Timetable(inputs, rules)
-        self._run = run
+        self._run, self._forecast = run, list[Check]()
         count = rules.school_count
         self.why = ""
         recorded = recorded_schools(inputs.scenario.record.schools, count)
@@ -79,6 +83,8 @@ class SchoolAudit(SchemeAudit):
             self._read_answers(run, None)
         else:
             self.complete = True
+            if used_as_forecast(inputs, self.hours):
+                self._forecast = [forecast_of_demand(inputs, self.hours, setting.forecast)]
             self._read_answers(run, setting)
             self._replay(run, setting)
 
@@ -212,6 +218,7 @@ class SchoolAudit(SchemeAudit):
         follow_price = (self.tallies.best, self.tallies.price)
         names = [tally.name for tally in follow_price] if self.behaving else []
         yield from (check for check in self.tallies.checks() if check.name not in names)
+        yield from self._forecast
         if self.answers_of is not None:
             yield from self.answers_of.checks()
         if self.rules.tariff is not None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.audit_report import Check
+from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.event_rows import HOUR_MS, EventRows
+from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.reference.school_hours import SchoolHours
 from hmesh.runs.audits.reference.school_yard import (
     RoundParts,
@@ -17,8 +18,10 @@ from hmesh.runs.audits.reference.school_yard import (
     round_parts,
     rounds_of_day,
 )
-from hmesh.runs.audits.run_inputs import RunInputs
+from hmesh.runs.audits.run_inputs import EXACT, RunInputs
+from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
+from hmesh.runs.schemes.school_buses.demand_forecast import UtilityForecast
 from hmesh.runs.schemes.school_buses.section import BLOCK_TABLES, SchoolBuses
 from hmesh.runs.schemes.school_buses.setting import SchoolSetting
 from hmesh.runs.world.dataset_files import load_dataset
@@ -34,6 +37,31 @@ def _blocks_of(inputs: RunInputs, folder: str) -> list[dict[str, Any]]:
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     blocks = [dict(zip(columns, row, strict=True)) for row in rows]
     return [block for block in blocks if not services or block["service_id"] in services]
+
+
+def used_as_forecast(inputs: RunInputs, hours: Columns) -> bool:
+    """Return whether members use what was forecast: nothing that is not forecast moves it."""
+    scenario = inputs.scenario
+    noise = scenario.chance.demand_noise
+    groups = [group for each in scenario.communities.values() for group in each.members]
+    return not (
+        any(value is not None for _, value in noise)
+        or any(getattr(group, "elasticity", None) is not None for group in groups)
+        or np.any(lost_parts(scenario))
+        or scenario.grid.shed
+        or np.any(hours["generation_kwh"])
+    )
+
+
+def forecast_of_demand(inputs: RunInputs, hours: Columns, forecast: UtilityForecast) -> Check:
+    """Compare the demand that the utility expects with what members use."""
+    tally = Tally("schools: demand is forecast as members use it", EXACT, "of the demand")
+    used = hours["fixed_load_kwh"].sum(axis=2)
+    due = forecast.demand_kwh(range(inputs.steps))[:, None]
+    off = np.abs(used - due) / np.maximum(np.abs(used), 1.0)
+    label = inputs.places.label("")
+    tally.add(off[:, :, None], label)
+    return tally.check()
 
 
 class Timetable:
