@@ -194,7 +194,7 @@ def test_an_interrupted_run_says_how_to_go_on(
 def test_an_interruption_before_anything_is_written_says_so(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runs, "start_run", interrupted, raising=False)
@@ -206,7 +206,7 @@ def test_an_interruption_before_anything_is_written_says_so(
 def test_an_unexpected_error_keeps_its_traceback(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(runs, "start_run", fail, raising=False)

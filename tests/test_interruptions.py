@@ -350,7 +350,7 @@ def test_a_signal_that_python_drops_is_sent_once_more(program: None) -> None:
 def test_an_error_made_of_an_interruption_is_no_traceback(
     program: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         try:
             signal.raise_signal(signal.SIGTERM)
         except KeyboardInterrupt:

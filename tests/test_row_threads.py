@@ -50,7 +50,7 @@ def test_every_row_is_worked_on_once(
 
 def test_pieces_are_worked_on_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, "2")
-    together = threading.Barrier(2, timeout=20)
+    together = threading.Barrier(2, timeout=300)
     # Neither goes on before the other has come as far.
     assert at_once(range(2), lambda piece: (together.wait(), piece)[1]) == [0, 1]
 

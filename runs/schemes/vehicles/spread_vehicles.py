@@ -25,7 +25,12 @@ from hmesh.runs.schemes.vehicles.records import recorded_vehicles, write_trips
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
 from hmesh.runs.schemes.vehicles.typical_charging import plug_in
-from hmesh.runs.schemes.vehicles.vehicle_block import Done, Seen, Shared, VehicleBlock
+from hmesh.runs.schemes.vehicles.vehicle_block import (
+    BlockOptions,
+    BlockOutcome,
+    CommonSetting,
+    VehicleBlock,
+)
 from hmesh.runs.schemes.vehicles.vehicle_sums import VehicleSums
 from hmesh.runs.spread.row_pool import RowPool
 from hmesh.runs.strategy_names import pricing_of
@@ -141,7 +146,7 @@ class SpreadVehicles(VehicleSharing):
         The world of one strategy.
     """
 
-    seen: list[Seen]
+    seen: list[BlockOptions]
 
     def __init__(self, simulation: "Simulation") -> None:
         self.pool: RowPool = simulation.setting.spread
@@ -220,7 +225,7 @@ class SpreadVehicles(VehicleSharing):
     def act(self) -> None:
         """Let the vehicles of all blocks exchange what they do at the prices of the step."""
         price = self.simulation.market.decision.community_price
-        done: list[Done] = self.pool.ask(self.world, "settle", price, self.prices)
+        done: list[BlockOutcome] = self.pool.ask(self.world, "settle", price, self.prices)
         self.rows = [each.rows for each in done]
         self.came_to = VehicleSums.added(each.came_to for each in done)
         self.departing = None
@@ -293,7 +298,7 @@ class SpreadVehicles(VehicleSharing):
 def begin_blocks(pool: RowPool, setting: Setting) -> None:
     """Let a pool hold the vehicles of a run, in fixed blocks of their rows."""
     vehicles: VehicleSetting = setting.schemes[VEHICLES]
-    shared = Shared(
+    shared = CommonSetting(
         setting.scenario, setting.calendar, setting.streams, setting.communities, vehicles.trips
     )
     blocks = row_blocks(len(vehicles.fleet))

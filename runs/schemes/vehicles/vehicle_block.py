@@ -34,7 +34,7 @@ type Prices = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class CommonSetting:
     """What all blocks of a run share, by the names that a `Setting` has for it.
 
     Attributes
@@ -51,7 +51,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class BlockOptions:
     """What the vehicles of a block could do in a step.
 
     Attributes
@@ -79,7 +79,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class BlockOutcome:
     """What the vehicles of a block did in a step.
 
     Attributes
@@ -111,7 +111,7 @@ class BlockWorld(World):
 
     Parameters
     ----------
-    shared : Shared
+    shared : CommonSetting
         What all blocks share.
     part : VehicleSetting
         The vehicles of the block.
@@ -123,7 +123,7 @@ class BlockWorld(World):
     prosumers = None
     log = SimpleNamespace(wanted=False)
 
-    def __init__(self, shared: Shared, part: VehicleSetting, strategy: str) -> None:
+    def __init__(self, shared: CommonSetting, part: VehicleSetting, strategy: str) -> None:
         nothing: Any = None
         bus = MessageBus(shared.streams)
         super().__init__(shared.calendar, nothing, nothing, shared.streams, bus)
@@ -152,7 +152,7 @@ class VehicleBlock:
 
     Parameters
     ----------
-    shared : Shared
+    shared : CommonSetting
         What all blocks share.
     part : VehicleSetting
         The vehicles.
@@ -160,7 +160,7 @@ class VehicleBlock:
         The strategy of the world.
     """
 
-    def __init__(self, shared: Shared, part: VehicleSetting, strategy: str) -> None:
+    def __init__(self, shared: CommonSetting, part: VehicleSetting, strategy: str) -> None:
         if shared.trips is not None:
             rows = part.first, part.first + len(part.fleet)
             part = replace(part, trips=RowsOfTrips(shared.trips, *rows))
@@ -176,7 +176,7 @@ class VehicleBlock:
         lost_part: Prices,
         curves: bool,
         unpriced: bool,
-    ) -> Seen:
+    ) -> BlockOptions:
         """Begin a step: let traffic go on, and see what every battery could do.
 
         Parameters
@@ -211,7 +211,7 @@ class VehicleBlock:
                 ]
             )
         least = np.array([parked.least_kwh() for parked in sharing.parked])
-        return Seen(sharing.present, least, count, night, saturated, bends)
+        return BlockOptions(sharing.present, least, count, night, saturated, bends)
 
     def worth(
         self, asked: Sequence[tuple[int, float | None]]
@@ -236,7 +236,7 @@ class VehicleBlock:
         energy, worth = np.array(values, dtype=np.float64).reshape(-1, 2).T
         return energy, worth
 
-    def settle(self, community_price: Prices, prices: Sequence[float | None]) -> Done:
+    def settle(self, community_price: Prices, prices: Sequence[float | None]) -> BlockOutcome:
         """Let the vehicles exchange what they do at prices; batteries move before the next step.
 
         Parameters
@@ -254,7 +254,7 @@ class VehicleBlock:
         write_step(rows, sharing)
         write_departures(rows, sharing)
         self._to_move = True
-        return Done(sharing.came_to, rows.held)
+        return BlockOutcome(sharing.came_to, rows.held)
 
     def _exchange(self, community: int, price: float | None) -> NDArray[np.float64]:
         """Return what each vehicle of a community exchanges at a price [kWh]."""
