@@ -13,6 +13,7 @@ The exit status is 1 where something passed that the audit does not itself list 
 import argparse
 import hashlib
 import json
+import math
 import os
 import random
 import re
@@ -27,6 +28,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+# The bound of audits for what is due to rounding, as a share or in units.
+ROUNDING = 1e-9
 
 RUNS: dict[str, tuple[str, ...]] = {
     "three-communities": (
@@ -287,7 +291,8 @@ def same_results(directory: Path, folder: Path, not_covered: Sequence[str]) -> b
     """Return whether the scenario that run.json states has the results of the run.
 
     One that cannot be run has none. A figure of 0 that only one of both has makes no difference,
-    nor do rows in another order where that is not covered.
+    nor do rows in another order where that is not covered, nor numbers that differ by less than
+    what an audit takes as rounding.
     """
     import pyarrow.parquet as pq
 
@@ -309,17 +314,26 @@ def same_results(directory: Path, folder: Path, not_covered: Sequence[str]) -> b
     for file in found.keys() - {name}:
         if found[file] == info["sha256"][file]:
             continue
-        if f"{Path(file).stem}: order of rows" not in not_covered:
-            return False
-        rows = [
-            sorted(map(repr, pq.read_table(place / file).to_pylist()))
-            for place in (again, directory)
-        ]
-        if rows[0] != rows[1]:
+        rows = [pq.read_table(place / file).to_pylist() for place in (again, directory)]
+        if f"{Path(file).stem}: order of rows" in not_covered:
+            rows = [sorted(each, key=repr) for each in rows]
+        if not alike(*rows):
             return False
     made, before = (json.loads((place / name).read_text()) for place in (again, directory))
     keys = {*leaves(made), *leaves(before)}
-    return all(_at(made, each) == _at(before, each) for each in keys)
+    return all(alike(_at(made, each), _at(before, each)) for each in keys)
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Return whether values are equal, numbers but for their rounding."""
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
+    if isinstance(one, float) and isinstance(other, float):
+        both_unknown = math.isnan(one) and math.isnan(other)
+        return both_unknown or math.isclose(one, other, rel_tol=ROUNDING, abs_tol=ROUNDING)
+    return bool(one == other)
 
 
 def _at(data: Any, keys: tuple[Any, ...]) -> Any:

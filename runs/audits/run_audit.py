@@ -36,6 +36,7 @@ from hmesh.runs.results.result_tables import tables_of
 from hmesh.runs.results.road_lines import ROADS_FILE
 from hmesh.runs.results.run_folder import statements
 from hmesh.runs.results.run_reader import Run, read_run
+from hmesh.runs.scenarios.named_files import files_named
 from hmesh.runs.scenarios.places_section import RoadFile
 from hmesh.runs.scenarios.resolved_scenario import scenario_hash
 from hmesh.runs.scenarios.scenario import Scenario
@@ -150,7 +151,8 @@ def _statements(run: Run, inputs: RunInputs) -> Check:
     )
     names = [*expected, "the files that the scenario names"]
     same = [run.info.get(name) == value for name, value in expected.items()]
-    off = 1.0 - np.array([*same, read == named], dtype=np.float64)
+    stated = read == named and files.keys() >= set(files_named(scenario))
+    off = 1.0 - np.array([*same, stated], dtype=np.float64)
     tally = Tally("files: run.json agrees with its scenario", 0.0)
     tally.add(off, lambda at: names[at[0]], None)
     loose = LOOSE_KEYS.get(scenario.game.solver, ())
