@@ -20,6 +20,7 @@ from hmesh.runs.spread import holder
 from hmesh.runs.spread.dask_pool import DaskPool
 from hmesh.runs.spread.row_pool import HerePool, RowPool
 from hmesh.runs.spread.spreading import spread_over
+from hmesh.runs.sweeps.sweep import run_sweep
 from hmesh.runs.world.setting import make_setting
 from tests.test_elastic_loads import ELASTICITY
 from tests.test_kernels import TRAVEL, WORLDS
@@ -118,6 +119,16 @@ def test_lost_blocks_are_built_again_and_nothing_changes(tmp_path: Path) -> None
     assert pool.names == ["c", "d"]
     assert pool.traffic.rebuilt >= 2
     assert pool.traffic.replayed > 0
+
+
+def test_a_fleet_of_one_block_stays_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"strategies": ["two_level", "three_level"], "hours": 3}
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 60)
+    pool = Places("ab", {1: "a"})
+    assert run(tmp_path / "spread", changes, scheduler=pool) == run(tmp_path / "alone", changes)
+    assert pool.asked == 0
 
 
 @pytest.mark.slow
@@ -269,6 +280,19 @@ def test_a_worker_killed_in_mid_run_changes_no_bit_and_the_audit_passes(
     assert audit_run(tmp_path / "spread").passed
     summary = json.loads((tmp_path / "spread" / "summary.json").read_text())
     assert set(summary) == {"typical", "two_level", "three_level"}
+
+
+@pytest.mark.slow
+def test_runs_of_a_sweep_spread_one_by_one_are_those_side_by_side(
+    cluster: Any, tmp_path: Path
+) -> None:
+    def swept(name: str, **options: Any) -> bytes:
+        changes = BASE | {"hours": 3}
+        run_sweep("three-communities", {}, tmp_path / name, seeds=2, changes=changes, **options)
+        return (tmp_path / name / "runs.csv").read_bytes()
+
+    spread = swept("spread", scheduler=cluster.scheduler_address, spread=True)
+    assert spread == swept("plain", workers=1)
 
 
 def _own_pid() -> int:
