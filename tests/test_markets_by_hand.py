@@ -30,6 +30,7 @@ from hmesh.markets.house_sizing import annuity
 from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
 from hmesh.markets.learned_demand import FIRST_PROBES, learn_demand
 from hmesh.markets.membership import chance_to_take_part, expected_savings, savings_beside_others
+from hmesh.markets.monthly_charges import tier_charge
 from hmesh.markets.school_response import school_response
 from hmesh.markets.utility_profit import most_profit_with_losses
 
@@ -292,3 +293,9 @@ def test_losses_beside_the_cheapest_generation_are_of_use_on_both_sides() -> Non
     assert float(most_profit_with_losses(cost, 20.0, 30.0, 4.0, 4.0, 2.0, 3.0)) == nearly(
         30.0 * 4.0 - cost.total(6.0)
     )
+
+
+def test_tiers_charge_the_months_of_each_member() -> None:
+    bought = np.array([[90.0, 130.0, 260.0], [100.0, 220.0, 0.0]])
+    charge = tier_charge(bought, np.array([100.0, 200.0]), np.array([5.0, 2.0]))
+    assert charge == nearly(np.array([[0.0, 150.0, 920.0], [0.0, 640.0, 0.0]]))

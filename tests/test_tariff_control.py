@@ -149,29 +149,33 @@ def test_finds_the_lowest_power_that_can_be_kept_and_keeps_it() -> None:
         assert peak[0] <= found[k] + 1e-6
 
 
-def test_no_other_exchange_costs_less() -> None:
+@pytest.mark.parametrize("step_h", [1.0, 0.25])
+def test_no_other_exchange_costs_less(step_h: float) -> None:
     """Search every exchange of a step on a fine grid."""
     rng = np.random.default_rng(7)
     n = 40
     load, sun = random_days(rng, 1, n)
+    load, sun = load * step_h, sun * step_h
     held, at = batteries(n, wear=0.02), random_connection(rng, n)
     worth = np.sort(rng.uniform(0.0, 3.0, (n, 11)), axis=1)[:, ::-1].cumsum(axis=1)[:, ::-1]
     energy = rng.uniform(1.2, 11.4, n)
     aim = rng.uniform(0.0, 5.0, n)
     for price in (StepTariff(0.3, 0.1, 4.0), StepTariff(0.3, -0.1, 0.0, worthless=True)):
-        chosen = best_exchange(energy, load[0], sun[0], price, held, at, aim, 1.0, worth)
+        chosen = best_exchange(energy, load[0], sun[0], price, held, at, aim, step_h, worth)
 
         def total(exchange: np.ndarray, price: StepTariff = price) -> np.ndarray:
-            flows = settle_connection(load[0], sun[0], exchange, at, 1.0, worthless=price.worthless)
+            flows = settle_connection(
+                load[0], sun[0], exchange, at, step_h, worthless=price.worthless
+            )
             after = charged(
                 energy, flows.battery_kwh, held.charge_efficiency, held.discharge_efficiency
             )
             levels = held.levels_kwh
             ahead = [np.interp(e, levels[k], worth[k]) for k, e in enumerate(after)]
-            return step_cost(flows, price, held.wear, aim, 1.0) + ahead
+            return step_cost(flows, price, held.wear, aim, step_h) + ahead
 
         least = total(chosen)
-        low, high = held.bounds(energy, 1.0)
+        low, high = held.bounds(energy, step_h)
         for share in np.linspace(0.0, 1.0, 301):
             assert (total(low + share * (high - low)) >= least - 1e-9).all()
 
