@@ -1,5 +1,6 @@
 """What the live view refuses: pages of other sites, and values that no slider has."""
 
+import asyncio
 import html
 import http.client
 import json
@@ -25,7 +26,17 @@ needs_viewer = [
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+def event_loop_closed() -> Iterator[None]:
+    """Give this thread an event loop that is closed: the viewer would leave its own one open."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.fixture(scope="module")
+def url(event_loop_closed: None) -> Iterator[str]:
     pytest.importorskip("solara")
     from hmesh.runs.live.server import make_server
     from tests.live_client import forget_earlier_pages, make_page_ready

@@ -1,6 +1,7 @@
 """Notebooks: each asks, draws, answers with what it computed, and is kept with its outputs."""
 
 import ast
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,9 @@ def test_a_notebook_runs_draws_and_answers(path: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("HMESH_NOTEBOOKS", raising=False)
     book = read(path)
     stored = book.cells[-1].outputs[0].data["text/markdown"]
-    NotebookClient(book, timeout=3000, resources={"metadata": {"path": str(ROOT)}}).execute()
+    client = NotebookClient(book, timeout=3000, resources={"metadata": {"path": str(ROOT)}})
+    # `execute` would leave its event loop open, of which a later test would be warned.
+    asyncio.run(client.async_execute())
     shown = [out for cell in code(book) for out in cell.outputs if "data" in out]
     assert any("image/png" in out.data for out in shown)
     said = [out for cell in code(book) for out in cell.outputs if out.output_type == "stream"]
