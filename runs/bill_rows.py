@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hmesh.environment.last_digits import anything
-from hmesh.runs.summary_rows import Row, Totals, money, two
+from hmesh.runs.summary_rows import Row, Totals, money, mwh
 
 # The parts in the order of a bill; fees follow what energy costs.
 PART_NAMES = {
@@ -52,5 +52,5 @@ def rows_of_members(every: Sequence[Totals]) -> list[Row]:
     return [
         ("bills of members with a tariff [{currency}]", lambda t: t["member_bill"], money, True),
         *parts_of_the_bill(every, "member_bill_"),
-        ("  they buy [MWh]", lambda t: t["member_tariff_import_kwh"] / 1e3, two, True),
+        ("  they buy [MWh]", lambda t: t["member_tariff_import_kwh"] / 1e3, mwh, True),
     ]

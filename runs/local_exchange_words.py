@@ -3,7 +3,7 @@
 from hmesh.environment.last_digits import anything
 from hmesh.runs.report.sentence import Figure, Sentence, energy
 from hmesh.runs.report.sentence import money as amount
-from hmesh.runs.summary_rows import Row, Totals, money, one, two
+from hmesh.runs.summary_rows import Row, Totals, money, mwh, one
 
 # What else a community has of its own than what it shares, by the figure that counts it.
 _REST = {"self_consumption": "local_surplus_kwh", "self_sufficiency": "local_lack_kwh"}
@@ -14,7 +14,7 @@ def local_rows(totals: Totals) -> list[Row]:
     if "local_shared_kwh" not in totals:
         return []
     return [
-        ("shared locally [MWh]", lambda t: t["local_shared_kwh"] / 1000.0, two, True),
+        ("shared locally [MWh]", lambda t: t["local_shared_kwh"] / 1000.0, mwh, True),
         ("  self-consumption [%]", lambda t: percent(t, "self_consumption"), one, False),
         ("  self-sufficiency [%]", lambda t: percent(t, "self_sufficiency"), one, False),
         ("  buyers save [{currency}]", lambda t: t["local_saving"], money, True),

@@ -10,6 +10,8 @@ type Totals = Mapping[str, Any]
 # are shown.
 type Row = tuple[str, Callable[[Totals], float | None], Callable[[float], int], bool]
 
+# Decimal places of the smallest energies: a watt-hour.
+_MOST_PLACES = 6
 _UNITS = ((1e12, "tn"), (1e9, "bn"), (1e6, "M"))
 
 
@@ -41,6 +43,13 @@ def three(_: float) -> int:
 def loss(largest: float) -> int:
     """Return the decimal places of energies of a few homes, three where they are small."""
     return 3 if largest < 100 else 1
+
+
+def mwh(largest: float) -> int:
+    """Return the decimal places of energies in MWh: two, more where the largest is below one."""
+    if largest < 10.0**-_MOST_PLACES:
+        return 2
+    return next((n for n in range(2, _MOST_PLACES) if largest >= 10.0 ** (2 - n)), _MOST_PLACES)
 
 
 def power(largest: float) -> int:

@@ -314,6 +314,19 @@ def test_what_cannot_be_is_reported(changes: list[str], reported: str) -> None:
         size()
 
 
+def test_a_run_too_short_to_size_batteries_for_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no whole day from midnight to midnight"):
+        start_run(load_scenario("battery-sharing", [*WEEK, "hours=12"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    # Without batteries, or with batteries of a given size, there is nothing to find out.
+    sizes = ("battery_sharing.capacity_kwh=5000", "battery_sharing.spread=mean_load")
+    for changes in (["strategies=[no_battery]"], ["strategies=[shared_battery]", *sizes]):
+        make_setting(load_scenario("battery-sharing", [*WEEK, "hours=12", *changes]))
+    alone = ["strategies=[own_battery]", *sizes]
+    with pytest.raises(InputError, match="no whole day from midnight to midnight"):
+        make_setting(load_scenario("battery-sharing", [*WEEK, "hours=12", *alone]))
+
+
 @pytest.mark.quick_every(4)
 @pytest.mark.parametrize(
     ("table", "column"),

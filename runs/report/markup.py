@@ -163,7 +163,7 @@ def verdict(report: AuditReport | None, why_not: str) -> str:
         for check in report.checks
     )
     table = (
-        "<table class='checks'><thead><tr><th>check</th><th></th><th>largest deviation</th>"
+        "<table class='checks'><thead><tr><th>check</th><th>result</th><th>largest deviation</th>"
         f"<th>where and why</th></tr></thead><tbody>{rows}</tbody></table>"
     )
     return (
@@ -206,7 +206,8 @@ def origin(data: RunData) -> str:
     text = yaml.safe_dump(data.scenario, sort_keys=False, allow_unicode=True)
     return (
         f'<table class="facts">{rows}</table><details><summary>The whole scenario</summary>'
-        f"<pre>{escape(text)}</pre></details>"
+        '<pre tabindex="0" role="region" aria-label="The scenario as a file">'
+        f"{escape(text)}</pre></details>"
     )
 
 

@@ -16,7 +16,6 @@ from hmesh.runs.pictures.plugin_pictures import embedded
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report import markup
 from hmesh.runs.report.gains_chart import gains
-from hmesh.runs.report.headlines import in_full
 from hmesh.runs.report.local_trade import local_trade
 from hmesh.runs.report.map_selection import thinning, window_of
 from hmesh.runs.report.packing import Packer, compressed
@@ -25,6 +24,8 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.results.unfinished_run import read_any_run
 
 MOST_RUNS = 6
+# Columns of the summary table that fit beside the sentences on a screen of 1440 points.
+MOST_BESIDE = 3
 _PAGE = Path(__file__).parent / "page"
 _SCRIPTS = (
     "unpack.js", "time.js", "clock.js", "colours.js", "frame.js", "hand.js", "flows.js", "map.js",
@@ -85,7 +86,7 @@ def write_report(
     # Of one strategy there is nothing to compare: what it came to is the answer.
     found = "gains" if any(block["gains"] for block in blocks) else "headlines"
     words = _cells("headlines", blocks, len(runs) > 1)
-    few = len(in_full(datas[0])) == len(datas[0].strategies)
+    few = len(datas[0].strategies) <= MOST_BESIDE
     page = Template(_text("page.html")).substitute(
         title=escape(" and ".join(dict.fromkeys(names))),
         description=escape(_description(datas)),

@@ -52,6 +52,11 @@ class MapFrame {
     return [this.x(x), this.y(y)];
   }
 
+  // Where a place is while the whole map is shown.
+  whereWhole(place) {
+    return place.map((value, axis) => value * this.scale[axis] + this.offset[axis]);
+  }
+
   // Pixels of a kilometre; null where the map is not to scale.
   get perKm() {
     return this.map.to_scale ? this.scale[0] * this.zoom.k : null;

@@ -18,8 +18,9 @@ function hint(box) {
     if (scrolls || high) {
       box.tabIndex = 0;
       box.setAttribute('role', 'region');
-      const heading = box.closest('section').querySelector('h2').textContent;
-      box.setAttribute('aria-label', `${heading}: a table that scrolls${scrolls ? ' sideways' : ''}`);
+      const section = box.closest('section');
+      const number = [...section.querySelectorAll('.scroll')].indexOf(box) + 1;
+      box.setAttribute('aria-label', `${section.querySelector('h2').textContent}: table ${number}, which scrolls${scrolls ? ' sideways' : ''}`);
     } else ['tabindex', 'role', 'aria-label'].forEach((name) => box.removeAttribute(name));
   };
   box.addEventListener('scroll', look, { passive: true });

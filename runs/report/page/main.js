@@ -51,9 +51,11 @@ class Page {
   // A cell for each column that has what is shown; without any, its section is not there.
   cells(part, has = () => true) {
     const place = document.querySelector(`[data-part="${part}"]`);
+    const below = place.previousElementSibling?.tagName === 'H3' ? 4 : 3;
     const made = this.views.filter(({ run }) => has(run)).map((view) => {
       const cell = element('div', undefined, 'cell');
       const head = element('h4');
+      head.setAttribute('aria-level', below);
       cell.append(head);
       (view.heads ??= []).push(head);
       place.append(cell);
@@ -233,8 +235,9 @@ class Page {
 
   chart(place, view, chart, limits, single) {
     const cell = element('div', undefined, 'cell');
-    const head = element('h4', single && this.runs.length > 1 ? view.run.name : '');
-    cell.append(head);
+    const head = element('h4', single ? view.run.name : '');
+    // A chart of a run alone has the heading above it.
+    if (!single || this.runs.length > 1) cell.append(head);
     if (!single) view.heads.push(head);
     place.append(cell);
     const key = () => (single ? '' : view.run.strategies[view.strategy].name);

@@ -9,6 +9,8 @@ const MANY = 14;
 // As many arrows have their energy written on them even where it covers something.
 const FEW_ARROWS = 2;
 const SMALLEST_WITH_DOTS = 9;
+// Width and height of the corner in which the buttons stand.
+const BUTTONS = [46, 112];
 const ROUND_KM = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 class CommunityMap {
@@ -61,9 +63,18 @@ class CommunityMap {
     const side = this.largest + 14;
     const below = this.largest + (count <= MANY || run.map.to_scale ? 44 : 14);
     // Buttons stand at the right, and names may be wider than circles.
-    const right = run.map.to_scale ? Math.max(side, 48) : side;
-    this.frame.fit(width, height, { left: right, right, top: side, bottom: below });
+    const edge = run.map.to_scale ? Math.max(side, 48) : side;
+    this.frame.fit(width, height, { left: edge, right: edge, top: side, bottom: below });
+    if (this.buttonsCover()) this.frame.fit(width, height, { left: edge, right: this.largest + BUTTONS[0] + 4, top: side, bottom: below });
     this.colours();
+  }
+
+  // Whether the buttons lie on the circle of a community while the whole map is shown.
+  buttonsCover() {
+    return this.view.run.map.places.some((place) => {
+      const [x, y] = this.frame.whereWhole(place);
+      return Math.hypot(Math.max(this.width - BUTTONS[0] - x, 0), Math.max(y - BUTTONS[1], 0)) < this.largest + 2;
+    });
   }
 
   // Where communities are on the screen, in circles that do not touch.
@@ -412,7 +423,7 @@ class CommunityMap {
     this.named = [];
     const few = this.at.length <= MANY;
     // Names leave the buttons free, and the scale with north above it.
-    this.taken.push([this.width - 46, 0, this.width, 112]);
+    this.taken.push([this.width - BUTTONS[0], 0, this.width, BUTTONS[1]]);
     if (run.map.to_scale) {
       const length = this.scaleKm * this.frame.perKm || 0;
       this.taken.push([this.width - 16 - length, this.height - 40, this.width, this.height]);

@@ -10,7 +10,11 @@ function element(tag, text, className) {
 function table(heads, rows, className) {
   const made = element('table', undefined, className);
   const head = element('tr');
-  head.append(...heads.map((text) => element('th', text)));
+  head.append(...heads.map((text) => {
+    const cell = element(text ? 'th' : 'td', text);
+    if (text) cell.scope = 'col';
+    return cell;
+  }));
   const thead = element('thead');
   thead.append(head);
   const body = element('tbody');

@@ -1,5 +1,6 @@
 """The batteries of a scenario's buildings before anybody acts: how large each is, what is known."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -19,7 +20,9 @@ from hmesh.markets.battery_sizing import Sizing
 from hmesh.markets.capacity_allocation import SharedDischarge, allocate_capacity, capacity_rule_kwh
 from hmesh.markets.load_levelling import Equipment, Windows, level_load
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.battery_sharing.records import shares
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing
+from hmesh.runs.strategy_names import strategies_within
 from hmesh.runs.world.members import Members
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.tariff import prices_of_economics
@@ -125,6 +128,26 @@ class BatterySetting:
     calendar: Calendar
     tariff: NDArray[np.float64] | None = None
     _windows: dict[bytes, Windows] = field(default_factory=dict)
+
+    def refuse_without_days(self, strategies: Collection[str]) -> None:
+        """Refuse a run without a day to size batteries for, where strategies size them.
+
+        Parameters
+        ----------
+        strategies
+            What batteries follow under each strategy of the run.
+
+        Raises
+        ------
+        InputError
+            When there is no such day.
+        """
+        given = self.given
+        alone = "own_battery" in strategies
+        common = any(map(shares, strategies)) or (alone and given.own_capacity == "shared")
+        sized = given.capacity_kwh is None or given.spread == "least_exchange"
+        if self.names and ((common and sized) or (alone and given.own_capacity != "shared")):
+            self._sized_for  # noqa: B018
 
     def windows(self, day: range) -> Windows:
         """Return when batteries charge and discharge on a day."""
@@ -318,7 +341,7 @@ def make_battery_setting(given: BatterySharing, setting: Setting) -> BatterySett
         for row in range(group.rows.start, group.rows.stop)
     ]
     tariff = prices_of_economics(given.economics, scenario, calendar, "battery_sharing")
-    return BatterySetting(
+    made = BatterySetting(
         given=given,
         rules=rules,
         forecast=BuildingForecast(scenario, calendar, members),
@@ -328,3 +351,5 @@ def make_battery_setting(given: BatterySharing, setting: Setting) -> BatterySett
         calendar=calendar,
         tariff=tariff,
     )
+    made.refuse_without_days(strategies_within("battery_sharing", scenario.strategies))
+    return made

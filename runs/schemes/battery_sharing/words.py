@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from hmesh.runs.investment_rows import capacity_rows, investment_rows
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.summary_rows import Row, Totals, money, power, two
+from hmesh.runs.summary_rows import Row, Totals, money, mwh, power
 
 NOTES: Mapping[str, Note] = {
     "battery_clipped": Note(
@@ -23,12 +23,12 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("load's standard deviation [kWh]", lambda t: t["load_deviation_kwh"], power, True),
         ("  within days [kWh]", lambda t: t[daily], power, True),
         *_measured(every[0]),
-        ("batteries' capacity [MWh]", lambda t: t["battery_capacity_kwh"] / 1e3, two, False),
+        ("batteries' capacity [MWh]", lambda t: t["battery_capacity_kwh"] / 1e3, mwh, False),
         *capacity_rows(every, "battery", "batteries'"),
-        ("batteries deliver [MWh]", lambda t: t["battery_discharged_kwh"] / 1e3, two, False),
-        ("  to other buildings [MWh]", lambda t: t["battery_exchanged_kwh"] / 1e3, two, False),
-        ("  lost on lines [MWh]", lambda t: t["battery_line_loss_kwh"] / 1e3, two, False),
-        ("lost in batteries [MWh]", lambda t: t["battery_conversion_loss_kwh"] / 1e3, two, False),
+        ("batteries deliver [MWh]", lambda t: t["battery_discharged_kwh"] / 1e3, mwh, False),
+        ("  to other buildings [MWh]", lambda t: t["battery_exchanged_kwh"] / 1e3, mwh, False),
+        ("  lost on lines [MWh]", lambda t: t["battery_line_loss_kwh"] / 1e3, mwh, False),
+        ("lost in batteries [MWh]", lambda t: t["battery_conversion_loss_kwh"] / 1e3, mwh, False),
         ("batteries' bill [{currency}]", lambda t: t["battery_bill"], money, False),
         *_whether_it_pays(every),
     ]

@@ -6,7 +6,7 @@ from hmesh.environment.last_digits import anything
 from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import YEAR_H, capacity_rows, investment_rows
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.summary_rows import Row, Totals, loss, money, two
+from hmesh.runs.summary_rows import Row, Totals, loss, money, mwh, two
 
 NOTES: Mapping[str, Note] = {
     "houses_without_enough_heat": Note(
@@ -32,8 +32,8 @@ _CREDITS = ("feed_in", "net_metering")
 def rows(every: Sequence[Totals]) -> list[Row]:
     """Return its rows of the summary table."""
     return [
-        ("houses buy [MWh]", lambda t: t["house_import_kwh"] / 1e3, two, True),
-        ("houses deliver [MWh]", lambda t: t["house_export_kwh"] / 1e3, two, True),
+        ("houses buy [MWh]", lambda t: t["house_import_kwh"] / 1e3, mwh, True),
+        ("houses deliver [MWh]", lambda t: t["house_export_kwh"] / 1e3, mwh, True),
         ("self-consumption [%]", _self_consumption, two, False),
         ("houses' emissions [t]", lambda t: t["house_co2_kg"] / 1e3, loss, True),
         ("houses' bill [{currency}]", lambda t: t["house_bill"], money, True),

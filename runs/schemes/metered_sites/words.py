@@ -6,7 +6,7 @@ from hmesh.environment.last_digits import anything
 from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import capacity_rows, investment_rows
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.summary_rows import Row, Totals, loss, money, power, two
+from hmesh.runs.summary_rows import Row, Totals, loss, money, mwh, power, two
 
 NOTES: Mapping[str, Note] = {
     "sites_curtailed": Note("modules of a site generated less than they could in a step", 35),
@@ -23,8 +23,8 @@ def rows(every: Sequence[Totals]) -> list[Row]:
         ("price of devices [{currency}]", lambda t: t["site_investment"], money, False),
         *capacity_rows(every, "site", "batteries'"),
         *investment_rows(every, "site"),
-        ("sites buy [MWh]", lambda t: t["site_import_kwh"] / 1e3, two, True),
-        *_where_any(every, "sites deliver [MWh]", "site_export_kwh", two, 1e-3),
+        ("sites buy [MWh]", lambda t: t["site_import_kwh"] / 1e3, mwh, True),
+        *_where_any(every, "sites deliver [MWh]", "site_export_kwh", mwh, 1e-3),
         *_self_consumption(every),
         ("sum of highest powers [kW]", lambda t: t["site_highest_kw"], power, True),
         *_where_any(every, "curtailed [MWh]", "site_curtailed_kwh", loss, 1e-3),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.summary_rows import Row, Totals, money, two
+from hmesh.runs.summary_rows import Row, Totals, money, mwh
 
 NOTES: Mapping[str, Note] = {
     "incentive_price_at_bound": Note("the incentive price was at one of its bounds in a step", 90),
@@ -33,8 +33,8 @@ ENERGIES: Mapping[str, Note] = {
 def rows(every: Sequence[Totals]) -> list[Row]:
     """Return its rows of the summary table."""
     return [
-        ("school buses charge [MWh]", lambda t: t["school_charged_kwh"] / 1e3, two, True),
-        ("school buses sell [MWh]", lambda t: t["school_sold_kwh"] / 1e3, two, False),
+        ("school buses charge [MWh]", lambda t: t["school_charged_kwh"] / 1e3, mwh, True),
+        ("school buses sell [MWh]", lambda t: t["school_sold_kwh"] / 1e3, mwh, False),
         ("schools' net cost [{currency}]", lambda t: t["school_bill"], money, True),
         *parts_of_the_bill(every, "bus_bill_"),
         ("incentives paid [{currency}]", lambda t: t["school_income"], money, False),

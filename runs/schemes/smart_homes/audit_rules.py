@@ -95,7 +95,8 @@ class _Rules:
 
     def _add(self, tally: Tally, held: GroupTables, off: Energies) -> None:
         """Take in deviations of shape (steps, strategies, homes, ...)."""
-        tally.add(off.reshape(*off.shape[:3], -1).max(axis=3, initial=0.0), self._label(held))
+        devices = tuple(range(3, off.ndim))
+        tally.add(off.max(axis=devices, initial=0.0) if devices else off, self._label(held))
 
     def physics(self, held: GroupTables) -> None:
         """Check balances, losses and limits of the homes of a group."""

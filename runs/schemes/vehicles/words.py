@@ -7,7 +7,7 @@ from hmesh.runs.bill_rows import parts_of_the_bill
 from hmesh.runs.investment_rows import investment_rows
 from hmesh.runs.number_text import rounded
 from hmesh.runs.schemes.descriptor import Note
-from hmesh.runs.summary_rows import Row, Totals, money, price, two, whole
+from hmesh.runs.summary_rows import Row, Totals, money, mwh, price, whole
 
 NOTES: Mapping[str, Note] = {
     "vehicles_at_bound": Note(
@@ -60,11 +60,11 @@ def rows(every: Sequence[Totals]) -> list[Row]:
     no meaning where they keep little.
     """
     sell = any(totals["vehicle_discharged_kwh"] > 0 for totals in every)
-    found: list[Row] = [("vehicles' energy [MWh]", _energy_mwh, two, True)]
+    found: list[Row] = [("vehicles' energy [MWh]", _energy_mwh, mwh, True)]
     if sell:
         found += [
-            ("  charged [MWh]", lambda t: t["vehicle_charged_kwh"] / 1e3, two, True),
-            ("  sold [MWh]", lambda t: t["vehicle_discharged_kwh"] / 1e3, two, True),
+            ("  charged [MWh]", lambda t: t["vehicle_charged_kwh"] / 1e3, mwh, True),
+            ("  sold [MWh]", lambda t: t["vehicle_discharged_kwh"] / 1e3, mwh, True),
         ]
     found += [
         ("vehicles' bill [{currency}]", lambda t: t["ev_bill"], money, True),
@@ -96,7 +96,7 @@ def group_rows(every: Sequence[Totals]) -> list[Row]:
     found: list[Row] = []
     for name in names:
         found += [
-            (f"  {name}, energy [MWh]", _of_group(name), two, True),
+            (f"  {name}, energy [MWh]", _of_group(name), mwh, True),
             (f"  {name}, bill [{{currency}}]", _figure(f"ev_bill@{name}"), money, True),
             (f"  {name}, trips [-]", _figure(f"trips@{name}"), whole, False),
         ]
