@@ -16,7 +16,7 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="FILE", help="The page. [default: DIR/report.html, or report.html]"
+            "--out", metavar="FILE", help="The page. \\[default: DIR/report.html, or report.html]"
         ),
     ] = None,
     export: Annotated[
@@ -56,7 +56,7 @@ def live(
     plugins: Plugins = None,
     strategy: Annotated[
         str | None,
-        typer.Option("--strategy", help="Strategy to watch first. [default: the last compared]"),
+        typer.Option("--strategy", help="Strategy to watch first. \\[default: the last compared]"),
     ] = None,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0 for any free one.")

@@ -28,7 +28,7 @@ Seed = Annotated[int | None, typer.Option("--seed", help="Seed in place of the s
 NewRunFolder = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="DIR", help="New folder for the results. [default: results/NAME-N]"
+        "--out", metavar="DIR", help="New folder for the results. \\[default: results/NAME-N]"
     ),
 ]
 RunFolder = Annotated[

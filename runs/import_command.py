@@ -41,10 +41,10 @@ def import_data(
     ] = None,
     decimal: Annotated[str | None, typer.Option(help="Decimal mark: '.' or ','.")] = None,
     labels: Annotated[str | None, typer.Option(help="What times label: start or end.")] = None,
-    resolution: Annotated[int | None, typer.Option(help="Length of an interval [min].")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Length of an interval \\[min].")] = None,
     loss_at: Annotated[
         str | None,
-        typer.Option(help="Of a grid: loading that gives loss rates, or loads. [default: 0.5]"),
+        typer.Option(help="Of a grid: loading that gives loss rates, or loads. \\[default: 0.5]"),
     ] = None,
     bus: Annotated[str | None, typer.Option(help="Of a grid: bus that the utility feeds.")] = None,
     roads: Annotated[
@@ -55,7 +55,7 @@ def import_data(
     ] = None,
     farthest_km: Annotated[
         float | None,
-        typer.Option(help="Of places: how far the nearest junction may be. [default: 2]"),
+        typer.Option(help="Of places: how far the nearest junction may be. \\[default: 2]"),
     ] = None,
     plugins: Plugins = None,
 ) -> None:

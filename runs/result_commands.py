@@ -24,11 +24,11 @@ def plot(
         typer.Option(
             "--size",
             metavar="SIZE",
-            help="column (3.5 in wide), page (7.16 in), or width and height as 8,5 [in].",
+            help="column (3.5 in wide), page (7.16 in), or width and height as 8,5 \\[in].",
         ),
     ] = None,
     dpi: Annotated[
-        int | None, typer.Option("--dpi", metavar="N", help="Pixels per inch. [default: 160]")
+        int | None, typer.Option("--dpi", metavar="N", help="Pixels per inch. \\[default: 160]")
     ] = None,
 ) -> None:
     """Draw the pictures of a complete run."""
@@ -89,7 +89,7 @@ def export(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option("--strategy", help="Of a network: whose energies. [default: first]"),
+        typer.Option("--strategy", help="Of a network: whose energies. \\[default: first]"),
     ] = None,
 ) -> None:
     """Write the results of a finished run in the form of another program."""

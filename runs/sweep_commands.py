@@ -34,7 +34,7 @@ def sweep(
         typer.Option("--points", help="Points, of morris trajectories."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes. [default: one per processor]")
+        int | None, typer.Option("--workers", help="Processes. \\[default: one per processor]")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask cluster instead.")
@@ -90,7 +90,7 @@ def size(
     changes: Changes = None,
     plugins: Plugins = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Processes. [default: one per processor]")
+        int | None, typer.Option("--workers", help="Processes. \\[default: one per processor]")
     ] = None,
     no_progress: NoProgress = False,
 ) -> None:

@@ -220,3 +220,18 @@ def test_the_command_imports_and_checks(tmp_path: Path) -> None:
 def test_a_source_that_is_not_there_is_reported(tmp_path: Path, kind: str) -> None:
     with pytest.raises(InputError, match="does not exist"):
         read_foreign(kind, tmp_path / "nothing.csv", ImportOptions())
+
+
+def test_a_folder_in_place_of_a_file_is_named_with_what_it_lacks(tmp_path: Path) -> None:
+    folder = tmp_path / "survey"
+    folder.mkdir()
+    with pytest.raises(InputError) as raised:
+        read_foreign("nhts", folder, ImportOptions())
+    (problem,) = raised.value.problems
+    assert problem.place == str(folder)
+    assert problem.message == "is a folder without files, and nhts is one file"
+    assert "trippub.csv" in problem.allowed
+    for name in ("hhpub.csv", "trippub.csv"):
+        (folder / name).touch()
+    with pytest.raises(InputError, match=r"did you mean '.*trippub\.csv'"):
+        read_foreign("nhts", folder, ImportOptions())

@@ -11,6 +11,7 @@ from rich.console import Console
 from hmesh.runs import load_scenario, notes, start_run, summary_table
 from hmesh.runs.printed_text import say
 from hmesh.runs.run_notes import COUNTS
+from hmesh.runs.summary_rows import mwh
 
 TYPICAL: dict[str, Any] = {
     "peak_kw": 14_793.08,
@@ -284,3 +285,8 @@ def test_limits_of_games_are_described_all_schemes_together_and_not_of_nobody_sh
         "A vehicle exchanged all that its plug or battery allows in a step: "
         "3 times under everybody sharing."
     ]
+
+
+def test_energies_of_small_runs_have_as_many_digits_as_they_need() -> None:
+    largest = {57.7: 2, 1.0: 2, 0.999: 3, 0.1: 3, 0.0416: 4, 0.001: 5, 0.00001: 6, 0.0: 2}
+    assert {value: mwh(value) for value in largest} == largest

@@ -29,7 +29,7 @@ def test_a_run_of_one_step_is_audited_reported_and_drawn(scenario: str, tmp_path
     changes = [word for change in ONE_STEP[scenario] for word in ("--set", change)]
     for words in (
         ["run", scenario, *changes, "--out", folder, "--no-progress"],
-        ["audit", folder, "--no-progress"],
+        ["audit", folder],
         ["report", folder, "--no-progress"],
         ["plot", folder, "--size", "column"],
     ):

@@ -1,6 +1,7 @@
 """Colours and common parts of the charts, for a light and a dark page."""
 
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 from hmesh.runs.number_text import rounded
@@ -129,6 +130,11 @@ class Look:
             "textStyle": {"color": self.ink},
             **more,
         }
+
+
+def pointed_at(*lines: str) -> Option:
+    """Return what is shown where the pointer is; the library takes it as HTML."""
+    return {"formatter": "<br>".join(map(escape, lines))}
 
 
 def amount(value: float, places: int) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.grid import Grid
-from hmesh.runs.live.chart_style import SCALE, Look, Option, amount, line_colour
+from hmesh.runs.live.chart_style import SCALE, Look, Option, amount, line_colour, pointed_at
 from hmesh.runs.live.grid_tree import DrawnLine, DrawnTree, drawn_tree
-from hmesh.runs.live.map_flows import flow_legend, flow_series
+from hmesh.runs.live.map_flows import flow_legend, flow_series, map_top_px
 from hmesh.runs.live.readings import Reading, Stores, live_of
 from hmesh.runs.live.roadmap import OnTheRoad
 from hmesh.runs.live.world import LiveWorld
@@ -64,7 +64,7 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     roads = [
         {
             "coords": at[[start, end]].tolist(),
-            "tooltip": {"formatter": f"{names[start]} - {names[end]}: {km:g} km"},
+            "tooltip": pointed_at(f"{names[start]} - {names[end]}: {km:g} km"),
         }
         for start, end, km in world.geometry.roads
     ]
@@ -93,7 +93,7 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
     hidden = {"show": False, "type": "value"}
     return look.chart("Map", subtitle) | {
         # Below the words there is the legend of the arrows, where there are any.
-        "grid": {"left": 20, "right": 20, "top": 48 + 14 * (lines + bool(arrows)), "bottom": 50},
+        "grid": {"left": 20, "right": 20, "top": map_top_px(lines, arrows), "bottom": 50},
         "xAxis": hidden | {"min": -wide, "max": wide},
         "yAxis": hidden | {"min": -high, "max": high},
         "tooltip": look.tooltip(trigger="item"),
@@ -212,7 +212,7 @@ def _communities(world: LiveWorld, reading: Reading | None, look: Look, room: Ro
                     "formatter": "\n".join(label).replace(", ", "\n"),
                     "rich": {"name": {"fontWeight": "bold", "fontSize": 13, "color": look.ink}},
                 },
-                "tooltip": {"formatter": "<br>".join((name, *lines))},
+                "tooltip": pointed_at(name, *lines),
                 **_colour(world, reading, m, look),
             }
         )
@@ -271,7 +271,7 @@ def _ring(stores: list[tuple[Stores, int]], centre: Any, size: tuple[float, floa
             {
                 "name": held.names[row],
                 "value": [round(x, 4), round(y, 4), round(soc, 3)],
-                "tooltip": {"formatter": text},
+                "tooltip": pointed_at(text),
             }
         )
     return dots
@@ -308,7 +308,7 @@ def _node(grid: Grid, node: int, tree: DrawnTree, look: Look) -> Option:
         "value": list(tree.places[node]),
         "symbolSize": 16 if kind in ("utility", "community") and not tree.listed else 8,
         "itemStyle": {"color": look.ink if kind == "utility" else "#8c8c8c"},
-        "tooltip": {"formatter": name},
+        "tooltip": pointed_at(name),
         "label": {
             "show": not name.endswith("/feeder"),
             "position": "right" if kind == "connection" or tree.listed else "bottom",
@@ -340,8 +340,8 @@ def _link(
             "color": look.ink,
             "fontWeight": "bold" if loading > 1 else "normal",
         },
-        "tooltip": {
-            "formatter": f"{start} - {end}{of}: {amount(loading * rating_kw, 0)} kW, "
+        "tooltip": pointed_at(
+            f"{start} - {end}{of}: {amount(loading * rating_kw, 0)} kW, "
             f"{loading:.1%} of {rating_kw:,.0f} kW"
-        },
+        ),
     }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hmesh.environment.last_digits import DUST_KWH, descending
-from hmesh.runs.live.chart_style import Look, Option, amount
+from hmesh.runs.live.chart_style import Look, Option, amount, pointed_at
 from hmesh.runs.live.world import LiveWorld
 
 MOST_ARROWS = 40
@@ -34,7 +34,7 @@ def flow_series(world: LiveWorld) -> tuple[list[Option], str]:
             {
                 "coords": world.places[[start, end]].tolist(),
                 "lineStyle": {"width": round(width, 2)},
-                "tooltip": {"formatter": text},
+                "tooltip": pointed_at(text),
             }
         )
     series: list[Option] = [
@@ -55,6 +55,16 @@ def flow_series(world: LiveWorld) -> tuple[list[Option], str]:
     return series, total + more
 
 
+def _below_words_px(lines: int) -> int:
+    """Return where the title ends with a line of words and so many more below it."""
+    return 50 + 16 * lines
+
+
+def map_top_px(lines: int, arrows: list[Option]) -> int:
+    """Return where the map begins: below words and legend, with room for the highest label."""
+    return _below_words_px(lines) + 22 * bool(arrows) + 24
+
+
 def flow_legend(series: list[Option], look: Look, lines: int) -> Option:
     """Return the legend by which arrows are filtered, below so many more lines of words."""
     if not series:
@@ -62,7 +72,7 @@ def flow_legend(series: list[Option], look: Look, lines: int) -> Option:
     return {
         "legend": {
             "type": "scroll",
-            "top": 42 + 14 * lines,
+            "top": _below_words_px(lines),
             "left": "center",
             "itemWidth": 14,
             "itemHeight": 4,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 WIDTH_IN = 10.0
 DOTS_PER_IN = 160
 BOTTOM_IN = 0.78
+# On a narrow sheet the title of a time axis takes up to three lines.
+NARROW_IN, NARROW_BOTTOM_IN = 6.0, 1.05
 TITLE_IN = 0.27
 NOTE_IN = 0.24
 LEGEND_IN = 0.25
@@ -190,19 +192,20 @@ def sheet(
     rows, columns = panels
     size_in = asked_size_in()
     width = WIDTH_IN if size_in is None else size_in[0]
+    bottom_in = NARROW_BOTTOM_IN if width < NARROW_IN else BOTTOM_IN
     lines, legend_rows = title_lines(finding, width), _legend_rows(entries, width)
     notes = _note_lines(note, width)
     if stacked(size_in, panels, left_in + right_in):
         # Each panel has its own heading and its own labels below it.
-        rows, columns, gap_in = columns, 1, max(gap_in, heading_in + BOTTOM_IN)
+        rows, columns, gap_in = columns, 1, max(gap_in, heading_in + bottom_in)
         shared.pop("height_ratios", None)
     above_in = 0.2 + _heading_in(lines, notes, legend_rows) + heading_in
     gaps_in = (rows - 1) * gap_in
     usual_in = panel_height_in
-    height = above_in + rows * panel_height_in + gaps_in + BOTTOM_IN
+    height = above_in + rows * panel_height_in + gaps_in + bottom_in
     if size_in is not None:
         height = height if size_in[1] is None else size_in[1]
-        panel_height_in = (height - above_in - BOTTOM_IN - gaps_in) / rows
+        panel_height_in = (height - above_in - bottom_in - gaps_in) / rows
         beside_in = left_in + right_in
         refuse_no_room((width, height), (rows, columns), panel_height_in, usual_in, beside_in)
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_IN, facecolor="white")
@@ -211,7 +214,7 @@ def sheet(
         "left": left_in / width,
         "right": 1 - right_in / width,
         "top": 1 - above_in / height,
-        "bottom": BOTTOM_IN / height,
+        "bottom": bottom_in / height,
         "hspace": gap_in / panel_height_in,
         "wspace": 0.25,
     }

@@ -9,18 +9,28 @@ from hmesh.environment.last_digits import descending, first_highest
 from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.chart import ALL, Chart, Series, of_strategies
 from hmesh.runs.pictures.chart_figure import titled
-from hmesh.runs.pictures.figure_layout import ALARM, Drawing, legend_area, panel_title, sheet
-from hmesh.runs.pictures.figure_size import asked_size_in
+from hmesh.runs.pictures.figure_layout import (
+    ALARM,
+    NARROW_IN,
+    Drawing,
+    legend_area,
+    panel_title,
+    sheet,
+)
+from hmesh.runs.pictures.figure_size import LEAST_PANEL_IN, asked_size_in
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.strategy_names import capital, strategy_name, verb
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
 MOST_LINES = 14
+MOST_LETTERS = 46
+# Room for the highest loading at the right, beside names, and of a letter of them [in].
+_RIGHT_IN, _NAMES_IN, _LETTER_IN = 0.75, 0.35, 0.078
 OVERLOAD = 1.0 + 1e-9
-_BESIDE_LEGEND_IN = 6.0
 
 
 def loading_chart(data: RunData) -> Chart | Drawing:
@@ -65,13 +75,19 @@ def draw_line_loading(data: RunData) -> Drawing:
         panel_of.setdefault(same, []).extend([strategy] if strategy != same else [])
     overloaded = any(s.values.max() > OVERLOAD for s in chart.all_series)
     entries = [legend_area("overloaded: above the rating", ALARM)] if overloaded else []
-    left_in = min(0.35 + 0.078 * max(map(len, names)), 4.0)
     size_in = asked_size_in()
+    letters = MOST_LETTERS
+    if size_in is not None:
+        # Names leave the panels the room that they need at least.
+        room_in = size_in[0] - _RIGHT_IN - LEAST_PANEL_IN - _NAMES_IN
+        letters = max(min(letters, int(room_in / _LETTER_IN)), 1)
+    names = [_short(name, letters) for name in names]
+    left_in = min(_NAMES_IN + _LETTER_IN * max(map(len, names)), 4.0)
     # The scale is beside the legend, on a narrow sheet below it.
-    narrow = size_in is not None and size_in[0] < _BESIDE_LEGEND_IN
+    narrow = size_in is not None and size_in[0] < NARROW_IN
     figure, panels = sheet(
-        finding, (len(panel_of), 1), 0.25 + 0.19 * count, entries, left_in=left_in, right_in=0.75,
-        heading_in=0.7 if narrow else 0.32, note="; ".join(filter(None, notes)),
+        finding, (len(panel_of), 1), 0.25 + 0.19 * count, entries, left_in=left_in,
+        right_in=_RIGHT_IN, heading_in=0.8 if narrow else 0.32, note="; ".join(filter(None, notes)),
     )  # fmt: skip
     for row, (strategy, alike) in enumerate(panel_of.items()):
         (series,), axes = chart.series[strategy], panels[row, 0]
@@ -80,7 +96,7 @@ def draw_line_loading(data: RunData) -> Drawing:
             cmap=colours, norm=Normalize(0.0, OVERLOAD),
         )  # fmt: skip
         axes.set_ylim(count, 0)
-        axes.set_yticks(np.arange(count) + 0.5, [_short(name) for name in names])
+        axes.set_yticks(np.arange(count) + 0.5, names)
         axes.tick_params(axis="y", length=0, labelsize=8.5)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
@@ -93,16 +109,27 @@ def draw_line_loading(data: RunData) -> Drawing:
             )  # fmt: skip
         panel_title(axes, titled(strategy, alike))
         data.timeline.dress(axes, 11, lowest=row == len(panel_of) - 1)
-    _draw_scale(figure, picture, panels[0, 0].get_position().y1, overloaded=overloaded)
+    above_in = 0.5 if narrow else 0.4
+    _draw_scale(figure, picture, panels[0, 0], above_in, overloaded=overloaded)
     return Drawing(finding, figure)
 
 
 def _draw_scale(
-    figure: "Figure", picture: "ScalarMappable", above: float, *, overloaded: bool
+    figure: "Figure",
+    picture: "ScalarMappable",
+    below: "Axes",
+    above_in: float,
+    *,
+    overloaded: bool,
 ) -> None:
     """Explain the colours at the upper right, that of overloads where there are any."""
     width, height = figure.get_figwidth(), figure.get_figheight()
-    place = (1 - 2.75 / width, above + 0.4 / height, 2.0 / width, 0.11 / height)
+    place = (
+        1 - 2.75 / width,
+        below.get_position().y1 + above_in / height,
+        2.0 / width,
+        0.11 / height,
+    )
     bar = figure.colorbar(
         picture, cax=figure.add_axes(place), orientation="horizontal",
         extend="max" if overloaded else "neither", ticks=[0, 0.5, 1],
@@ -113,8 +140,9 @@ def _draw_scale(
     bar.ax.set_ylabel("loading  ", rotation=0, ha="right", va="center")
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 46 else f"{name[:45]}\u2026"
+def _short(name: str, letters: int) -> str:
+    """Return a name of so many letters at most, the end of it, in which lines differ."""
+    return name if len(name) <= letters else f"\u2026{name[len(name) - letters + 1 :]}"
 
 
 def loading_text(share: float) -> str:

@@ -24,6 +24,8 @@ KINDS: dict[str, str] = {
     "gtfs": "folder of a timetable in GTFS, as blocks of school buses",
 }
 
+_FOLDERS = ("citylearn", "gtfs")
+
 
 def read_foreign(
     kind: str,
@@ -52,6 +54,8 @@ def read_foreign(
     InputError
         If there is no such kind, or the source is not of it.
     """
+    if kind in KINDS and kind not in _FOLDERS and source.is_dir():
+        raise InputError([_no_file(kind, source)])
     match kind:
         case "citylearn":
             from hmesh.environment.datasets.readers.citylearn import read_citylearn as read
@@ -93,3 +97,12 @@ def read_foreign(
             message = f"no reader is called {kind!r}"
             raise InputError([Problem("KIND", message, allowed, nearest(kind, known))])
     return read(source, options)
+
+
+def _no_file(kind: str, folder: Path) -> Problem:
+    """Return the problem of a folder where a file is read, with a file of it that may be meant."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    meant = [name for name in names if name in KINDS[kind]] or (names if len(names) == 1 else [])
+    what = "is a folder" if names else "is a folder without files"
+    suggestion = str(folder / meant[0]) if meant else ""
+    return Problem(str(folder), f"{what}, and {kind} is one file", KINDS[kind], suggestion)
