@@ -239,7 +239,7 @@ def elastic_load(
 
     Parameters
     ----------
-    load_kwh, elasticity, reference_price, least_share, most_share
+    load_kwh, elasticity, reference_price, least_share, most_share : float or array
         As in `elastic_answers`; load and elasticity above 0.
 
     Returns
