@@ -36,7 +36,7 @@ class EnergyTariff(Section):
 
 
 class Economics(Section):
-    """What money costs, how long an investment lives, and at which prices it earns."""
+    """What money costs, the lifetime of an investment, and at which prices it earns."""
 
     interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.035, description="interest of a year [-]"
