@@ -35,7 +35,7 @@ def elastic_answers(
     load, eps, reference, least, most = (
         np.atleast_1d(np.asarray(column, dtype=np.float64))
         for column in np.broadcast_arrays(
-            load_kwh, elasticity, reference_price, least_share, most_share
+            load_kwh, elasticity, reference_price, least_share, most_share : float or array
         )
     )
     answers = (load > 0) & (eps > 0)
@@ -60,7 +60,7 @@ def elastic_load(
 
     Parameters
     ----------
-    load_kwh, elasticity, reference_price, least_share, most_share
+    load_kwh, elasticity, reference_price, least_share, most_share : float or array
         As in `elastic_answers`; load and elasticity above 0.
 
     Returns

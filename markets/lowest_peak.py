@@ -31,7 +31,7 @@ def lowest_peak_kw(
         What is expected [kWh].
     counts : array of bool, shape (steps,)
         Which steps count for the charge.
-    batteries, connection, step_h
+    batteries, connection, step_h : SiteBatteries, Connection, float
         As in `worth_of_stored`.
 
     Returns

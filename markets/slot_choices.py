@@ -24,7 +24,7 @@ def count_choices(served: Mask, demand_kwh: Energies, window: Mask) -> NDArray[n
     ----------
     served : array of bool, shape (steps, homes, loads)
         Slots served without shifting.
-    demand_kwh, window
+    demand_kwh, window : array
         As of `shift_loads`.
     """
     slots, least = window.sum(axis=0), served.sum(axis=0)
@@ -58,7 +58,7 @@ def try_all(
 
     Parameters
     ----------
-    homes, demand_kwh, window
+    homes, demand_kwh, window : Homes, array, array of bool
         As of `shift_loads`.
     slot_kwh : array, shape (homes, loads)
         What each load wants in a slot [kWh].

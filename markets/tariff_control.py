@@ -202,7 +202,8 @@ def best_exchange(
     ----------
     energy_kwh, load_kwh, generation_kwh : array, shape (sites,)
         Energy held, and what loads and modules really do [kWh].
-    tariff, batteries, connection, peak_kw, step_h
+    tariff, batteries, connection, peak_kw, step_h : StepTariff, SiteBatteries, Connection, array, \
+    float
         As in `worth_of_stored`.
     worth_after : array, shape (sites, LEVELS)
         What the steps afterwards cost, of `worth_of_stored` [money].
@@ -236,7 +237,8 @@ def self_consumption(
 
     Parameters
     ----------
-    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h
+    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h : array, array, array, \
+    SiteBatteries, Connection, float
         As in `best_exchange`.
     """
     lowest, highest = exchange_limits(
@@ -318,7 +320,8 @@ def exchange_limits(
 
     Parameters
     ----------
-    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h
+    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h : array, array, array, \
+    SiteBatteries, Connection, float
         As in `best_exchange`.
     many : int
         How many axes the energies held have behind that of the sites.
