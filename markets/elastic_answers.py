@@ -35,7 +35,7 @@ def elastic_answers(
     load, eps, reference, least, most = (
         np.atleast_1d(np.asarray(column, dtype=np.float64))
         for column in np.broadcast_arrays(
-            load_kwh, elasticity, reference_price, least_share, most_share : float or array
+            load_kwh, elasticity, reference_price, least_share, most_share
         )
     )
     answers = (load > 0) & (eps > 0)
