@@ -14,18 +14,18 @@ class ForecastErrors:
 
     Attributes
     ----------
-    mse
+    mse : float
         Mean squared error [unit^2].
-    mae
+    mae : float
         Mean absolute error [unit].
-    mape
+    mape : float
         Mean absolute error as a share of what came, where that is not 0 [-]; NaN where it always
         is.
-    largest
+    largest : float
         Largest absolute error [unit].
-    readings
+    readings : int
         How many forecasts were compared; those without a forecast or a reading are left out.
-    zeros
+    zeros : int
         How many of them had no share to state, 0 having come.
     """
 

@@ -20,8 +20,8 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.grid import Grid
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import PriceAnnouncement
-from hmesh.markets.answers import elastic_answers, elastic_load
 from hmesh.markets.demand_curve import demand_curve
+from hmesh.markets.elastic_answers import elastic_answers, elastic_load
 from hmesh.markets.vehicle_response import best_response
 from hmesh.markets.welfare import satisfaction
 from hmesh.runs import audit_run

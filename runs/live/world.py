@@ -33,7 +33,7 @@ class LiveWorld(mesa.Model[Any, Any]):
         The seed, as it was typed.
     compared : str, optional
         The strategy that it is compared with, as it is called; the scenario's first.
-    **values
+    **values : object
         Values of the parameters, by name. What is none of them is left aside: the viewer passes
         a scenario of its own.
 

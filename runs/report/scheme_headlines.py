@@ -19,13 +19,13 @@ def of_schemes(
 
     Parameters
     ----------
-    totals
+    totals : mapping
         What a strategy came to.
-    currency
+    currency : str
         The currency of the run.
-    first
+    first : mapping, optional
         What the first strategy came to; schemes that hardly differ from it are left out.
-    only
+    only : collection of str, optional
         The schemes of which something is said; all unless given.
     """
     reported: Sentence = ()

@@ -44,13 +44,13 @@ def write_report(
 
     Parameters
     ----------
-    directories
+    directories : Path, str, or sequence of Path or str
         The folder of a run, or folders of several, which are shown side by side.
-    out
+    out : Path or str
         The file to write.
-    audit
+    audit : bool, optional
         Whether finished runs are audited.
-    progress
+    progress : callable, optional
         Called with the steps audited and the steps of the run, run by run.
 
     Returns

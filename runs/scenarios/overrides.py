@@ -18,7 +18,7 @@ def as_texts(changes: Changes) -> list[str]:
 
     Parameters
     ----------
-    changes
+    changes : mapping or sequence of str
         Texts such as "vehicles.count=500", or a value for each dotted path of keys, such as
         ``{"vehicles.count": 500}``.
 
@@ -61,9 +61,9 @@ def override(
 
     Parameters
     ----------
-    given
+    given : dict
         The content of the file.
-    changes
+    changes : mapping or sequence of str
         Each a dotted path of keys, `=` and a value in YAML, or a mapping of paths to values; a part
         of a list is named by its position from 0.
 

@@ -35,7 +35,7 @@ def implausible(scenario: Scenario) -> Iterator[Problem]:
 
     Parameters
     ----------
-    scenario
+    scenario : Scenario
         A scenario whose files can be used.
     """
     yield from _households(scenario)

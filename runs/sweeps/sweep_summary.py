@@ -30,7 +30,7 @@ def sweep_table(ensemble: "Ensemble") -> "Table":
 
     Parameters
     ----------
-    ensemble
+    ensemble : Ensemble
         The numbers of the runs; where there are many points, the table shows the first.
     """
     from rich import box

@@ -21,7 +21,7 @@ def unlimited_prices(
 
     Parameters
     ----------
-    game, outcome
+    game, outcome : Game, Outcome
         The game, and what came of it.
     closed_form : bool
         Whether aggregators answer by the closed form.
@@ -54,7 +54,7 @@ def without_rounding(outcome: Outcome, prices: NDArray[np.float64]) -> NDArray[n
 
     Parameters
     ----------
-    outcome
+    outcome : Outcome
         What came of the game.
     prices : array, shape (communities,)
         What communities would pay if no line had a limit [money/kWh].

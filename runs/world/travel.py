@@ -43,15 +43,15 @@ class Travellers:
 
     Attributes
     ----------
-    travel
+    travel : Travel
         How they travel.
-    day_plans
+    day_plans : str or None
         The file of their day plans, None for the published ones.
-    name
+    name : str
         Name of the group, "" where all travel alike.
-    place
+    place : str
         Where the scenario says how they travel.
-    home
+    home : str or None
         Community in which all of them sleep, None where travel says it.
     """
 

@@ -50,15 +50,15 @@ def openings_section(
 
     Parameters
     ----------
-    figures
+    figures : dict of (str, str, str) to PublishedFigure
         What was published.
-    usual
+    usual : sequence of StorageCase
         The days of the study, a case for each seed.
-    case_of
+    case_of : callable
         Returns the case of a seed where the scenario has some changes.
-    seeds
+    seeds : sequence of int
         Seeds of the study.
-    lived
+    lived : callable, optional
         Called after each row.
     """
     rows: list[tuple[Cell, ...]] = [published_row(figures)]

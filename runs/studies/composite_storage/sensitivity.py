@@ -61,13 +61,13 @@ def feed_in_by_year(
 
     Parameters
     ----------
-    setting
+    setting : CompositeStorageSetting
         The house.
-    known
+    known : dict of float to dict of HouseYear
         Years with foresight that are known already, by feed-in tariff; those found are added.
-    days
+    days : dict of KnownDays
         Days of each case at the tariffs that are known, likewise.
-    tick
+    tick : callable, optional
         Called after each tariff.
     """
     cases = tuple(CASES.values())
@@ -120,7 +120,7 @@ def both_prices(found: Mapping[tuple[float, float], tuple[float | None, ...]]) -
 
     Parameters
     ----------
-    found
+    found : mapping of (float, float) to tuple of float or None
         What `paybacks_of_both_prices` returns.
     """
     rows: list[tuple[Cell, ...]] = [
@@ -178,11 +178,11 @@ def carbon_tax(
 
     Parameters
     ----------
-    setting
+    setting : CompositeStorageSetting
         The house.
-    known
+    known : dict of float to dict of HouseYear
         Years with foresight and no tax, by feed-in tariff.
-    feed_ins
+    feed_ins : tuple of float
         Feed-in tariffs that are tried, each known [JPY/kWh].
     """
     tax = TAX_USD_PER_KG * JPY_PER_USD

@@ -35,9 +35,9 @@ def january_sizes(setting: CompositeStorageSetting, feed_in: float) -> JanuarySi
 
     Parameters
     ----------
-    setting
+    setting : CompositeStorageSetting
         The house.
-    feed_in
+    feed_in : float
         Feed-in tariff, below all purchase prices [JPY/kWh].
     """
     demand, prices, annuities = _january(setting, feed_in)
@@ -98,9 +98,9 @@ def sizes(setting: CompositeStorageSetting, feed_in: float) -> ReportSection:
 
     Parameters
     ----------
-    setting
+    setting : CompositeStorageSetting
         The house.
-    feed_in
+    feed_in : float
         Feed-in tariff, below all purchase prices [JPY/kWh].
     """
     demand, prices, annuities = _january(setting, feed_in)

@@ -229,9 +229,9 @@ def replicate_composite_storage(
 
     Parameters
     ----------
-    progress
+    progress : callable
         Called with the steps done and the steps there are.
-    changes
+    changes : sequence of str, optional
         Keys of the scenario to change, as with ``--set``: any assumption may be another.
     """
     return run_study(STUDY, progress, changes=changes)

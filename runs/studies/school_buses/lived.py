@@ -107,11 +107,11 @@ def cut_of(summaries: dict[str, dict[str, Any]], strategy: str, name: str, *more
 
     Parameters
     ----------
-    summaries
+    summaries : dict of dict
         Summaries of a week by strategy.
-    strategy, name
+    strategy, name : str
         The strategy, and the figure of the summary.
-    more
+    more : str
         Figures that are added to that of the strategy alone.
     """
     summary, reference = summaries[strategy], float(summaries["charge_after_use"][name])

@@ -71,7 +71,7 @@ def critical_hour(
     ----------
     required_kwh : float
         Demand above the base [kWh].
-    schools, km, battery_kwh : optional
+    schools, km, battery_kwh : int, float, float, optional
         Number of schools, length of a round [km], size of a battery [kWh].
     average_price : float, optional
         What the stored energy cost [USD/kWh]; the average cost at 60 % of the base demand unless

@@ -75,11 +75,11 @@ def found_by_accounting(
 
     Parameters
     ----------
-    figures
+    figures : tuple of PublishedFigure
         What was published.
-    days
+    days : dict of dict of PublishedDay
         The days by that accounting.
-    from_empty
+    from_empty : bool, optional
         Whether satisfaction counts energy from an empty battery, and not from the lowest state of
         charge as printed.
     """

@@ -132,7 +132,7 @@ def sensitivity(tick: Callable[[], None]) -> list[ReportSection]:
 
     Parameters
     ----------
-    tick
+    tick : callable
         Called after each of `VARIATIONS`.
     """
     found: list[tuple[CaseVariation, _Found]] = []
