@@ -26,21 +26,21 @@ class GameStep:
 
     Attributes
     ----------
-    step, strategy
+    step, strategy : int
         Where it belongs, by number.
-    where
-        Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
-    stores
+    where : array of int, shape (vehicles,)
+        Community in which each vehicle is plugged in, -1 where it is not.
+    stores : AnsweringStores
         What each could do, columns of shape (vehicles,).
-    energy_kwh
-        What each exchanges [kWh], shape (vehicles,).
-    utility_price, community_price
+    energy_kwh : array, shape (vehicles,)
+        What each exchanges [kWh].
+    utility_price, community_price : float, array
         Prices [money/kWh], the latter of shape (communities,) and NaN where there is no supply.
-    passive_kwh
-        What answers to no price, generation subtracted [kWh], shape (communities,).
-    grid
+    passive_kwh : array, shape (communities,)
+        What answers to no price, generation subtracted [kWh].
+    grid : AuditedGrid
         The grid with what its nodes took.
-    others
+    others : sequence of OthersStep
         Those who answer beside the vehicles.
     """
 
@@ -66,7 +66,13 @@ class GameStep:
 
     def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every community draws at some prices, shape (communities,)."""
-        drawn = self.passive_kwh + self.exchanged_kwh(self.answers_kwh(community_price))
+        return self._drawn_kwh(community_price, self.answers_kwh(community_price))
+
+    def _drawn_kwh(
+        self, community_price: NDArray[np.float64], answers_kwh: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return what every community draws where vehicles answer so, shape (communities,)."""
+        drawn = self.passive_kwh + self.exchanged_kwh(answers_kwh)
         for each in self.others:
             for m, price in enumerate(community_price.tolist()):
                 if not np.isnan(price):
@@ -134,11 +140,12 @@ class GameStep:
         done = self.passive_kwh + self.exchanged_kwh(self.energy_kwh)
         done = done + sum(each.exchanged_kwh for each in self.others)
         prices = np.array(self.planned(inputs).best().price)
+        answers = self.answers_kwh(prices)
         return (
             worth(self.energy_kwh, done, sum(each.worth for each in self.others)),
             worth(
-                self.answers_kwh(prices),
-                self.demand_kwh(prices),
+                answers,
+                self._drawn_kwh(prices, answers),
                 sum(each.worth_at(prices) for each in self.others),
             ),
         )

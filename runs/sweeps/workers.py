@@ -43,7 +43,7 @@ class HereWorkers:
 
     Parameters
     ----------
-    scheduler
+    scheduler : str, optional
         Address of a Dask scheduler, over whose workers each run is spread.
     """
 
@@ -74,7 +74,7 @@ class LocalWorkers:
 
     Parameters
     ----------
-    number
+    number : int
         How many processes.
     """
 
@@ -134,7 +134,7 @@ class DaskWorkers:
 
     Parameters
     ----------
-    address
+    address : str
         Address of its scheduler, such as "tcp://node1:8786".
 
     Raises

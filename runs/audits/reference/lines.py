@@ -1,10 +1,13 @@
 """What the lines of a tree carry and lose, and which demands keep them within their ratings."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 # Halvings after which two neighbouring floating-point numbers bracket an energy.
 _HALVINGS = 2_100
+# How often a line through both ends is tried first, and how near to an end it leads at most.
+_LINES, _ULPS = 12, 8
 # A line may carry this much more than its rating, which is rounding [kWh].
 DUST_KWH = 1e-9
 
@@ -15,21 +18,21 @@ class Tree:
 
     Attributes
     ----------
-    parent
+    parent : sequence of int
         The line above each, -1 where it leaves the utility.
-    loss_rate
+    loss_rate : sequence of float
         Energy lost for each kWh that arrives [-].
-    rating_kwh
+    rating_kwh : sequence of float
         What may arrive in a step, either way [kWh]; infinite where that is not limited.
-    place
+    place : sequence of int
         The line at whose far end each community answers to its price, -1 for the utility's node.
-    fixed_kwh
+    fixed_kwh : sequence of float
         What is taken at the far end of each line beside the demands of communities [kWh]. What a
         community draws elsewhere whatever its price stands here, and is subtracted where it
         answers.
-    fixed_at_utility_kwh
+    fixed_at_utility_kwh : float
         The same at the utility's node [kWh].
-    owner
+    owner : sequence of int
         The community that alone draws energy beyond each line, -1 where there are several or none.
     """
 
@@ -79,9 +82,9 @@ class Tree:
 
         Parameters
         ----------
-        demand_kwh
+        demand_kwh : sequence of float
             Demand of every community [kWh].
-        owner
+        owner : int, optional
             Whose lines, -1 for those that several share; None for all.
         """
         arriving, _ = self.arriving(demand_kwh)
@@ -153,9 +156,9 @@ def owners(parent: Sequence[int], community: Sequence[int]) -> list[int]:
 
     Parameters
     ----------
-    parent
+    parent : sequence of int
         The line above each.
-    community
+    community : sequence of int
         The community that draws energy at the far end of each itself, -1 where none does.
     """
     beyond: list[set[int]] = [set() if m < 0 else {m} for m in community]
@@ -173,9 +176,9 @@ def shed_kwh(tree: Tree, taken_kwh: Sequence[float], inelastic_kwh: Sequence[flo
 
     Parameters
     ----------
-    tree
+    tree : Tree
         The lines; demands of communities stand in what is taken.
-    taken_kwh, inelastic_kwh
+    taken_kwh, inelastic_kwh : sequence of float
         What is taken at the far end of each line, and the part of it that is inelastic load [kWh].
     """
     served = list(inelastic_kwh)
@@ -207,6 +210,30 @@ def shed_kwh(tree: Tree, taken_kwh: Sequence[float], inelastic_kwh: Sequence[flo
         for far in loads:
             served[far] *= share
     return [load - left for load, left in zip(inelastic_kwh, served, strict=True)]
+
+
+def last_below(excess: Callable[[float], float], kept: float, beyond: float) -> float:
+    """Return the last number at which an excess is not above 0, as `last_kept` finds it.
+
+    An excess that consists of lines is 0 where the line through both ends is, once they lie on one
+    of them; what is left is halved.
+    """
+    low, high, side = excess(kept), excess(beyond), 0
+    for _ in range(_LINES):
+        least = _ULPS * math.copysign(math.ulp(max(abs(kept), abs(beyond))), beyond - kept)
+        ends_differ = -math.inf < low <= 0.0 < high < math.inf
+        if abs(beyond - kept) <= 2 * abs(least) or not ends_differ:
+            break
+        share = low / (low - high)
+        ends = sorted((kept + least, beyond - least))
+        middle = min(max(kept + share * (beyond - kept), ends[0]), ends[1])
+        found = excess(middle)
+        # An end that stays for the second time counts half (Illinois method), or it stays for ever.
+        if found > 0:
+            beyond, high, low, side = middle, found, low / 2 if side > 0 else low, 1
+        else:
+            kept, low, high, side = middle, found, high / 2 if side < 0 else high, -1
+    return last_kept(lambda number: excess(number) > 0, kept, beyond)
 
 
 def last_kept(over: Callable[[float], bool], kept: float, beyond: float) -> float:
