@@ -134,7 +134,7 @@ class BatterySetting:
 
         Parameters
         ----------
-        strategies
+        strategies : collection of str
             What batteries follow under each strategy of the run.
 
         Raises
