@@ -81,7 +81,7 @@ def draw_line_loading(data: RunData) -> Drawing:
         # Names leave the panels the room that they need at least.
         room_in = size_in[0] - _RIGHT_IN - LEAST_PANEL_IN - _NAMES_IN
         letters = max(min(letters, int(room_in / _LETTER_IN)), 1)
-    names = [_short(name, letters) for name in names]
+    names = tuple(_short(name, letters) for name in names)
     left_in = min(_NAMES_IN + _LETTER_IN * max(map(len, names)), 4.0)
     # The scale is beside the legend, on a narrow sheet below it.
     narrow = size_in is not None and size_in[0] < NARROW_IN
