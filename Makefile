@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 TEST_WORKERS ?= 2
+# What of the locked parts is installed, as options of `uv sync`: everything.
+PARTS ?=
 
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_COMPILE_BYTECODE := 1
@@ -132,7 +134,7 @@ clean:  ## remove caches and built pages; results/ and .venv stay
 # uv is one of the locked tools: a throw-away copy of it fills .venv once, then .venv has its own.
 $(synced): pyproject.toml uv.lock .python-version
 	@if [ -x $(bin)/uv ]; then \
-		$(bin)/uv sync --locked --quiet; \
+		$(bin)/uv sync --locked --quiet $(PARTS); \
 	else \
 		set -e; \
 		echo "Installing the locked tools into .venv (once, a minute or two)"; \
@@ -141,10 +143,10 @@ $(synced): pyproject.toml uv.lock .python-version
 		if $(PYTHON) -m venv "$$bootstrap/venv" >"$$bootstrap/log" 2>&1; then \
 			"$$bootstrap/venv/bin/python" -m pip install -qq --disable-pip-version-check \
 				--only-binary=:all: --require-hashes -r "$$bootstrap/uv.txt"; \
-			"$$bootstrap/venv/bin/uv" sync --locked --quiet; \
+			"$$bootstrap/venv/bin/uv" sync --locked --quiet $(PARTS); \
 		elif $(PYTHON) -m pip install -qq --disable-pip-version-check --only-binary=:all: \
 				--target "$$bootstrap/target" --require-hashes -r "$$bootstrap/uv.txt" >>"$$bootstrap/log" 2>&1; then \
-			"$$bootstrap/target/bin/uv" sync --locked --quiet; \
+			"$$bootstrap/target/bin/uv" sync --locked --quiet $(PARTS); \
 		else \
 			cat "$$bootstrap/log" >&2; \
 			echo "$(PYTHON) could neither make a virtual environment nor install uv with pip (above: why)." >&2; \

@@ -6,7 +6,7 @@ import numpy as np
 
 from hmesh.agents.row_agent import Column, RowAgent
 from hmesh.environment.chance import noise_factor
-from hmesh.markets.answers import elastic_load
+from hmesh.markets.elastic_answers import elastic_load
 from hmesh.markets.vehicle_response import best_response
 
 

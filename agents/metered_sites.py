@@ -12,6 +12,7 @@ from hmesh.environment.battery import charged
 from hmesh.environment.capacity_fade import share_left
 from hmesh.environment.population import Population
 from hmesh.markets.connection import Connection, ConnectionFlows, settle_connection
+from hmesh.markets.lowest_peak import lowest_peak_kw
 from hmesh.markets.monthly_charges import surcharge_foreseen
 from hmesh.markets.tariff_control import (
     LEVELS,
@@ -19,7 +20,6 @@ from hmesh.markets.tariff_control import (
     StepTariff,
     best_exchange,
     exchange_limits,
-    lowest_peak_kw,
     self_consumption,
     worth_of_stored,
 )
@@ -117,7 +117,7 @@ class MeteredSites:
     Parameters
     ----------
     model : mesa.Model
-        The world they live in, with `step_h`.
+        The world of their run, with `step_h`.
     population : Population
         Columns of `MeteredSite`.
     connection : Connection

@@ -12,11 +12,12 @@ from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
 from hmesh.markets.answer_curves import threshold_curves
-from hmesh.markets.answers import Answers, chosen_threshold_answers, two_threshold_answers
+from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import gain_of_exchange, gain_since, worth_before_departure
 from hmesh.markets.imitation import best_of, fermi
 from hmesh.markets.q_learning import choose, exploration_after, value_learned
 from hmesh.markets.regret_matching import play_conditional, play_unconditional, regret_gained
+from hmesh.markets.threshold_answers import chosen_threshold_answers, two_threshold_answers
 
 type Array = NDArray[np.float64]
 type Paid = StepPayment[Array]

@@ -44,13 +44,13 @@ class Affected:
 
     Attributes
     ----------
-    package, version
+    package, version : str
         As they are locked.
-    advisory
+    advisory : str
         The identifier of the advisory, with those of other databases.
-    free_from
+    free_from : str
         Later versions in which the fault is mended, "" where there are none.
-    says
+    says : str
         The first line of what the advisory says.
     """
 

@@ -171,13 +171,13 @@ class Judge:
 
     Parameters
     ----------
-    warm
+    warm : WarmTests
         Tests that are collected.
-    modules
+    modules : sequence of str
         Whose mutants are tried.
-    folder
+    folder : Path
         Where notes and fates are kept.
-    longest_s
+    longest_s : float
         How long the tests of a mutant may take together [s], as they were noted.
     """
 
@@ -254,11 +254,11 @@ def batches(
 
     Parameters
     ----------
-    seconds
+    seconds : mapping of float
         How long each test takes.
-    naming
+    naming : collection of str
         Files that name what is tested, which go first among those that take about as long.
-    longest_s
+    longest_s : float
         How long all may take together.
     """
     files: dict[str, list[str]] = {}

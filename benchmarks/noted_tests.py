@@ -25,9 +25,9 @@ class Notes:
 
     Parameters
     ----------
-    root
+    root : Path
         Of the checkout.
-    path
+    path : Path
         File that is written.
     """
 
@@ -116,9 +116,9 @@ class Noted:
 
     Parameters
     ----------
-    warm
+    warm : WarmTests
         Runs tests.
-    folder
+    folder : Path
         Of notes.
     """
 
@@ -134,7 +134,7 @@ class Noted:
 
         Parameters
         ----------
-        modules
+        modules : sequence of str
             Whose functions are asked for.
         """
         root = self.warm.root

@@ -121,15 +121,15 @@ def forked(
 
     Parameters
     ----------
-    words
+    words : sequence of str
         What stands behind `hmesh`.
-    folder
+    folder : Path
         The working folder.
-    number
+    number : signal.Signals, optional
         The signal that is sent, if any.
-    after_s, at_event
+    after_s, at_event : float, int, optional
         After which time [s], or at which event that touches a file of the folder.
-    full
+    full : bool, optional
         Whether the disk is full from that event on, in place of a signal.
 
     Returns

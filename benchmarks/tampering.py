@@ -100,11 +100,11 @@ class Tampered:
 
     Attributes
     ----------
-    tried
+    tried : int
         How many changes.
-    passed
+    passed : list of str
         Those that the audit did not notice, by their place.
-    listed
+    listed : list of str
         Those of them that the audit lists as not covered.
     """
 
@@ -364,15 +364,15 @@ def tamper(directory: Path, folder: Path, only: str, share: float, seed: int) ->
 
     Parameters
     ----------
-    directory
+    directory : Path
         The run.
-    folder
+    folder : Path
         For copies.
-    only
+    only : str
         A text that places contain.
-    share
+    share : float
         Of the places that are tried.
-    seed
+    seed : int
         By which they are drawn.
     """
     from hmesh.runs import read_run

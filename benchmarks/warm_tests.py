@@ -36,9 +36,9 @@ class WarmTests:
 
     Parameters
     ----------
-    root
+    root : Path
         Of the checkout.
-    scratch
+    scratch : Path
         Folder for what tests write.
     """
 
@@ -54,9 +54,9 @@ class WarmTests:
 
         Parameters
         ----------
-        files
+        files : sequence of str
             Of tests.
-        body
+        body : callable
             What is called once, with all tests at hand.
 
         Raises
@@ -101,15 +101,15 @@ class WarmTests:
 
         Parameters
         ----------
-        tests
+        tests : sequence of str
             By their names.
-        plugins
+        plugins : iterable, optional
             Plugins of pytest.
-        change
+        change : (str, str), optional
             A function, as ``module:name``, and the text of its module that it is taken from.
-        limit_s
+        limit_s : float, optional
             After which processor time they are ended, and after twenty times as long on the clock.
-        stop
+        stop : bool, optional
             Whether the first that fails ends them.
 
         Returns
@@ -193,7 +193,7 @@ class FirstFailed:
 
     Parameters
     ----------
-    writing
+    writing : int
         Where to.
     """
 
@@ -214,9 +214,9 @@ def replace_function(function: str, text: str) -> None:
 
     Parameters
     ----------
-    function
+    function : str
         As ``module:name``, or ``module:Class.name``.
-    text
+    text : str
         What its module holds in place of its own text.
     """
     module, _, name = function.partition(":")

@@ -24,15 +24,14 @@ class AcFlows:
 
     Attributes
     ----------
-    nodes, lines
+    nodes, lines : tuple of str
         Their names, in the order of the arrays.
-    voltage_pu
-        Of every node over its nominal voltage, shape (steps, nodes) [-].
-    losses_kw
-        Of every line or transformer, without a load too, shape (steps, lines) [kW].
-    loading
-        Of every line over its rating at nominal voltage, at the end that carries more current,
-        shape (steps, lines) [1].
+    voltage_pu : array, shape (steps, nodes)
+        Of every node over its nominal voltage [-].
+    losses_kw : array, shape (steps, lines)
+        Of every line or transformer, without a load too [kW].
+    loading : array, shape (steps, lines)
+        Of every line over its rating at nominal voltage, at the end that carries more current [1].
     """
 
     nodes: tuple[str, ...]
@@ -83,10 +82,10 @@ def solve_ac(
 
     Parameters
     ----------
-    plan
+    plan : GridPlan
         The grid, with voltages, resistances and reactances.
-    active_kw, reactive_kvar
-        Constant power taken at each node, shape (steps, nodes), nodes in the order of the plan.
+    active_kw, reactive_kvar : array, shape (steps, nodes)
+        Constant power taken at each node, nodes in the order of the plan.
 
     Returns
     -------

@@ -20,8 +20,8 @@ class BatteryState(EnergyMessage):
 
     Attributes
     ----------
-    capacity_kwh, power_kw
-        Capacity [kWh] and rating [kW] of each, arrays of shape (count,).
+    capacity_kwh, power_kw : array, shape (count,)
+        Capacity [kWh] and rating [kW] of each.
     """
 
     capacity_kwh: NDArray[np.float64]
@@ -46,7 +46,7 @@ class PeakSignal(Message):
 
     Attributes
     ----------
-    valley_kwh, peak_kwh
+    valley_kwh, peak_kwh : float
         Load of a step up to which charging pays, and down to which discharging does [kWh].
     """
 
@@ -83,8 +83,8 @@ class TransferOrder(EnergyMessage):
 
     Attributes
     ----------
-    giver, taker
-        Numbers of the buildings of each order, arrays of shape (count,).
+    giver, taker : array of int, shape (count,)
+        Numbers of the buildings of each order.
     """
 
     giver: NDArray[np.intp]

@@ -31,21 +31,21 @@ class Calendar:
 
     Parameters
     ----------
-    start
+    start : str or datetime
         When step 0 starts: local wall-clock time in ISO 8601, e.g. "2024-01-01" or
         "2024-01-01 06:00". A time that the clocks show twice is the first of the two; a time
         with an offset from UTC is turned into local time.
-    time_zone
+    time_zone : str
         Name of the time zone, e.g. "Europe/Berlin".
-    step_h
+    step_h : float, optional
         Length of a step [h].
-    holiday_country
+    holiday_country : str, optional
         Country whose public holidays count as Sundays, e.g. "DE"; None for no holidays.
-    holiday_subdivision
+    holiday_subdivision : str, optional
         Part of that country, e.g. "BY"; None for the holidays that all its parts share.
-    school_terms
+    school_terms : SchoolTerms, optional
         When there is school; None where it is not known.
-    special_days
+    special_days : iterable of date, optional
         Further days that count as public holidays.
 
     Attributes
@@ -151,9 +151,9 @@ class Calendar:
 
         Parameters
         ----------
-        day
+        day : int
             The first of them, counted from the start of the run as `day_of` does.
-        days
+        days : int
             How many they are.
         """
         if self.school_terms is None:
@@ -172,9 +172,9 @@ class Calendar:
 
         Parameters
         ----------
-        step
+        step : int
             The first of them.
-        steps
+        steps : int
             How many they are.
         """
         days = self.days_of(step, steps)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 type Array = NDArray[np.float64]
 
-# Where a curve falls to a share of 0 no battery comes to the end; it counts as full at this share.
+# Where a curve falls to a share of 0 no battery gets full; it counts as full at this share.
 LEAST_SHARE = 0.01
 
 
@@ -82,7 +82,9 @@ def hours_to_charge(
 
     Parameters
     ----------
-    curves, which, energy_kwh, capacity_kwh, power_kw, charge_efficiency, most_kw
+    curves, which, energy_kwh, capacity_kwh, power_kw, charge_efficiency, most_kw : \
+    ChargingCurves, array of int, array, float or array, float or array, float or array, \
+    float or array
         As `most_charged_kwh` takes them, but each battery on a curve.
     until_kwh : array, shape (n,)
         Stored energy at the end [kWh].

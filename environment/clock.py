@@ -20,15 +20,15 @@ class PendingEvent:
 
     Attributes
     ----------
-    at_h
+    at_h : float
         Time from the start of the run [h].
-    priority
+    priority : int
         Among events of one time the lowest comes first.
-    sequence
+    sequence : int
         Among events of one time and priority the one scheduled first comes first.
-    kind
+    kind : str
         What happens: the name under which a handler was given.
-    subject
+    subject : int
         To whom, by a number that the handler understands.
     """
 

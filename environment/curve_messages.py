@@ -14,7 +14,7 @@ class CurveRequest(Message):
 
     Attributes
     ----------
-    lowest_price, highest_price
+    lowest_price, highest_price : float
         The range [money/kWh].
     """
 
@@ -33,9 +33,8 @@ class CurveBid(Message):
 
     Attributes
     ----------
-    curves
-        A row for each, by `answer_curves.COLUMNS`, array of shape (count, 14); NaN
-        of a follower that cannot say it as a curve.
+    curves : array, shape (count, 14)
+        A row for each, by `answer_curves.COLUMNS`; NaN of a follower that cannot say it as a curve.
     """
 
     curves: NDArray[np.float64]
@@ -58,9 +57,9 @@ class SupplyCurveBid(Message):
 
     Attributes
     ----------
-    curves
-        A row for each, by `answer_curves.SUPPLY_COLUMNS`, array of shape (count, 5);
-        NaN of a school that cannot say it as a curve.
+    curves : array, shape (count, 5)
+        A row for each, by `answer_curves.SUPPLY_COLUMNS`; NaN of a school that cannot say it as a
+        curve.
     """
 
     curves: NDArray[np.float64]
@@ -78,11 +77,10 @@ class CommunityCurve(Message):
 
     Attributes
     ----------
-    start_price
-        Prices from which each piece holds, ascending, array of shape (pieces,) [money/kWh].
-    offset_kwh, gain
-        At a price p a piece amounts to ``offset_kwh + gain p``, arrays of shape (pieces,)
-        [kWh, kWh^2/money].
+    start_price : array, shape (pieces,)
+        Prices from which each piece holds, ascending [money/kWh].
+    offset_kwh, gain : array, shape (pieces,)
+        At a price p a piece amounts to ``offset_kwh + gain p`` [kWh, kWh^2/money].
     """
 
     start_price: NDArray[np.float64]

@@ -26,15 +26,15 @@ class PlanTrip:
 
     Attributes
     ----------
-    place
+    place : str
         Line of the file.
-    departs_h, arrives_h
+    departs_h, arrives_h : float
         Clock hours of the day, above 24 on the day after [h].
-    km
+    km : float
         Distance [km].
-    origin, via, destination
+    origin, via, destination : int
         Communities; via is -1 where there is none.
-    day
+    day : int
         Kind of day, an index into `hmesh.environment.calendar.DAY_KINDS`; -1 for every day.
     """
 
@@ -56,11 +56,11 @@ def driven_on[T](trips: Sequence[T], days: Sequence[int], kind: DayKind) -> list
 
     Parameters
     ----------
-    trips
+    trips : sequence
         Trips of one plan.
-    days
+    days : sequence of int
         Kind of day of each, -1 for every day.
-    kind
+    kind : {"weekday", "saturday", "sunday", "holiday", "school_holiday"}
         A kind of `hmesh.environment.calendar.DAY_KINDS`.
     """
     wanted = DAY_KINDS.index(kind)
@@ -80,15 +80,15 @@ def sequence_problems(
 
     Parameters
     ----------
-    name
+    name : str
         Name of the plan.
-    trips
+    trips : sequence of PlanTrip
         Its trips, ordered by departure.
-    communities
+    communities : sequence of str
         Names of the communities.
-    holidays
+    holidays : bool
         Whether there are public holidays, which may come before and after any other day.
-    school_holidays
+    school_holidays : bool, optional
         Whether there are school holidays, which may take the place of any weekday.
     """
     days = [trip.day for trip in trips]

@@ -46,26 +46,26 @@ class DayPlans:
 
     Attributes
     ----------
-    names
+    names : tuple of str
         Names of the plans.
-    trip_plan
-        Plan of each trip, an index into `names`, shape (trips,).
-    departs_h
-        When each trip departs, by the clock of the day [h], shape (trips,).
-    arrives_h
-        When it arrives [h]; beyond 24 on the day after, shape (trips,).
-    km
-        How far it goes [km], shape (trips,).
-    origin, via, destination
-        Where it begins, what it passes by and where it ends, indices into the communities;
-        via is -1 where it passes by none, shape (trips,).
-    start
-        Community in which the day of each plan begins and ends, shape (plans,).
-    last_arrival_h
-        When the last trip of each plan arrives [h], shape (plans,).
-    day
+    trip_plan : array of int, shape (trips,)
+        Plan of each trip, an index into `names`.
+    departs_h : array, shape (trips,)
+        When each trip departs, by the clock of the day [h].
+    arrives_h : array, shape (trips,)
+        When it arrives [h]; beyond 24 on the day after.
+    km : array, shape (trips,)
+        How far it goes [km].
+    origin, via, destination : array of int, shape (trips,)
+        Where it begins, what it passes by and where it ends, indices into the communities; via is
+        -1 where it passes by none.
+    start : array of int, shape (plans,)
+        Community in which the day of each plan begins and ends.
+    last_arrival_h : array, shape (plans,)
+        When the last trip of each plan arrives [h].
+    day : array of int, shape (trips,)
         Kind of day on which each trip is driven, an index into
-        `hmesh.environment.calendar.DAY_KINDS`; -1 for every day, shape (trips,).
+        `hmesh.environment.calendar.DAY_KINDS`; -1 for every day.
     """
 
     names: tuple[str, ...]
@@ -107,18 +107,18 @@ def read_day_plans(
 
     Parameters
     ----------
-    path
+    path : Path or str, or None
         File with the columns plan, departs_h, km, origin, destination and, where wanted,
         duration_h, via and day (weekday, saturday, sunday, holiday or
         school_holiday; every day where left out); None for the ten published patterns, which go
         between communities named homes, malls and offices.
-    communities
+    communities : sequence of str
         Names of the communities.
-    holidays
+    holidays : bool, optional
         Whether there are public holidays, which may come before and after any other day.
-    school_holidays
+    school_holidays : bool, optional
         Whether there are school holidays, which may take the place of any weekday.
-    ways
+    ways : Ways, optional
         Ways between the communities, from which km follows where it is left out, and duration_h
         where the ways have speeds; else duration_h is 1 where left out.
 

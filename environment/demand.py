@@ -30,14 +30,13 @@ class LoadTable:
 
     Attributes
     ----------
-    members
+    members : tuple of str
         Names of the members, in the order in which the file first names them.
-    load_kwh
-        Energy that each member consumes in each step [kWh], negative where it generates more,
-        shape (steps, members).
-    generation_kwh
-        Energy that its photovoltaics generate on top of that [kWh], shape (steps, members); None
-        where nothing is known of it.
+    load_kwh : array, shape (steps, members)
+        Energy that each member consumes in each step [kWh], negative where it generates more.
+    generation_kwh : array, shape (steps, members), or None
+        Energy that its photovoltaics generate on top of that [kWh]; None where nothing is known of
+        it.
     """
 
     members: tuple[str, ...]
@@ -51,15 +50,15 @@ class _Rows:
 
     Attributes
     ----------
-    member
+    member : array of int
         Whose load it is, an index into `names`; -1 where the file does not say.
-    names
+    names : tuple of str
         Names of the members.
-    time_us
+    time_us : array of int
         When the interval starts, in microseconds of UTC since 1970.
-    timed
+    timed : array of bool
         Whether that can be stated.
-    load
+    load : array
         The load, as in the file.
     """
 
@@ -87,11 +86,11 @@ def read_loads(path: Path | str, calendar: Calendar, steps: int) -> LoadTable:
 
     Parameters
     ----------
-    path
+    path : Path or str
         File, `.csv` or `.parquet`.
-    calendar
+    calendar : Calendar
         The calendar of the run.
-    steps
+    steps : int
         Number of steps of the run; the file must cover all of them for every member.
 
     Returns

@@ -69,9 +69,9 @@ class Diaries:
 
         Parameters
         ----------
-        kind
+        kind : {"weekday", "saturday", "sunday", "holiday", "school_holiday"}
             Kind of the day on which they begin.
-        later
+        later : sequence of str, optional
             Kinds of the days after it, which those of several days have to meet as well.
         """
         wanted = DAY_KINDS.index(kind)
@@ -89,9 +89,9 @@ class _DiaryFile(TableFile):
 
     Parameters
     ----------
-    path
+    path : Path
         The file.
-    on_roads
+    on_roads : bool
         Whether lengths and durations that are left out follow from roads.
     """
 
@@ -131,20 +131,20 @@ def read_diaries(
 
     Parameters
     ----------
-    path
+    path : Path or str
         CSV or Parquet file, a row for each trip: person (or vehicle), departs_h, arrives_h or
         duration_h, origin, destination, km and, where wanted, day (a kind of day, or a date;
         every day where left out) and weight (of the diary; 1 where left out). Hours are numbers
         or times such as 25:30, above 24 on the day after. A row without hours and km is a day on
         which the person stays in its origin.
-    communities
+    communities : sequence of str
         Names of the communities.
-    calendar
+    calendar : Calendar
         What kind of day a date is.
-    each_person
+    each_person : bool, optional
         Whether a vehicle is dealt the diaries of one person alone, so that none has to be home
         before others depart.
-    ways
+    ways : Ways, optional
         Ways between the communities, from which km follows where it is left out, and the duration
         where the ways have speeds.
 
@@ -221,7 +221,7 @@ def diaries_of(
 
     Parameters
     ----------
-    rows
+    rows : DiaryRows
         The rows; those that are dropped belong to no diary.
     days : array of int, shape (rows,)
         How many days the diary takes that begins with each row.
@@ -229,7 +229,7 @@ def diaries_of(
         Hour of the earliest departure of diaries that may be dealt the day after [h].
     kind, stays, weight, km : array, shape (rows,)
         Kind of day; whether it is a day without trips; weight of its diary; length [km].
-    calendar
+    calendar : Calendar
         What kind of day a date is.
     """
     # One who stays has one row; sorted by departure, NaN last.

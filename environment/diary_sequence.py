@@ -127,15 +127,15 @@ def report_sequence(
 
     Parameters
     ----------
-    file
+    file : TableFile
         Where problems are reported.
-    rows
+    rows : DiaryRows
         Its rows.
-    latest_h
-        Hour by which the diary of each row has to be over, shape (rows,) [h].
-    communities
+    latest_h : array, shape (rows,)
+        Hour by which the diary of each row has to be over [h].
+    communities : sequence of str
         Names of the communities.
-    each_person
+    each_person : bool
         Whether only the diaries of one person follow each other.
     """
     departs, arrives, origin = rows.departs_h, rows.arrives_h, rows.origin

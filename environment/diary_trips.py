@@ -28,7 +28,7 @@ class DiaryTrips(TripSource):
         What is dealt.
     size : int
         Vehicles of the fleet.
-    calendar, streams
+    calendar, streams : Calendar, Streams
         Of the run.
     once : bool
         Whether a vehicle is dealt a person for good, and on each day has one of that person's

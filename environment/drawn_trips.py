@@ -32,7 +32,7 @@ class DrawnTrips(TripSource):
         How vehicles travel on each kind of day; on a kind that is missing they stay parked.
     home : array of int, shape (size,)
         Community in which each vehicle begins and ends its days.
-    calendar, streams
+    calendar, streams : Calendar, Streams
         Of the run.
     speed_km_h : float or None
         Mean speed on the road; None where trips take as long as the roads [km/h].

@@ -31,8 +31,10 @@ class Moves:
 
     Attributes
     ----------
-    rows, drivers : array of int, shape (n,), (drivers,)
-        Their rows of the fleet, ascending, and those of the ones that drive in the step.
+    rows : array of int, shape (n,)
+        Their rows of the fleet, ascending.
+    drivers : array of int, shape (drivers,), or None
+        Rows of those that drive in the step; None where the columns of the fleet alone show it.
     ahead_km : array, shape (n,)
         Length of the trip whose energy each keeps back [km].
     setting_out : SettingOut
@@ -40,7 +42,7 @@ class Moves:
     """
 
     rows: NDArray[np.intp]
-    drivers: NDArray[np.intp]
+    drivers: NDArray[np.intp] | None
     ahead_km: NDArray[np.float64]
     setting_out: SettingOut
 

@@ -12,15 +12,15 @@ class Problem:
 
     Attributes
     ----------
-    place
+    place : str
         Where it stands: the file with its line, or the key of a scenario.
-    message
+    message : str
         What is wrong, with the offending value.
-    allowed
+    allowed : str
         What may stand there instead.
-    suggestion
+    suggestion : str
         The nearest right name, where there is one.
-    line
+    line : int
         Line of the file at which the key stands, 0 where that is not known or said already.
     """
 
@@ -49,7 +49,7 @@ class InputError(ValueError):
 
     Parameters
     ----------
-    problems
+    problems : sequence of Problem
         The problems, in the order in which they are reported.
     """
 
@@ -77,9 +77,9 @@ def nearest(name: str, options: Iterable[str]) -> str:
 
     Parameters
     ----------
-    name
+    name : str
         What was written.
-    options
+    options : iterable of str
         What could have been meant.
 
     Returns
@@ -103,11 +103,11 @@ def missing_columns(place: str, present: Sequence[str], required: Sequence[str])
 
     Parameters
     ----------
-    place
+    place : str
         Where the names of the columns stand.
-    present
+    present : sequence of str
         The columns that the table has.
-    required
+    required : sequence of str
         The columns that it needs.
     """
     spare = [column for column in present if column not in required]

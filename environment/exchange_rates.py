@@ -35,7 +35,7 @@ def exchange_rate(currency: str, wanted: str) -> float:
 
     Parameters
     ----------
-    currency, wanted
+    currency, wanted : str
         ISO 4217 codes.
 
     Raises
@@ -63,9 +63,9 @@ def converted(
 
     Parameters
     ----------
-    amount
+    amount : float or array
         Number or array of any shape, in units of ``currency``.
-    currency, wanted
+    currency, wanted : str
         ISO 4217 codes.
 
     Raises

@@ -59,7 +59,7 @@ class SeasonalNaive:
 
     Attributes
     ----------
-    season_slots
+    season_slots : int
         Slots of a season, those of a day or a week.
     """
 
@@ -84,13 +84,13 @@ class NoisyActual:
 
     Attributes
     ----------
-    actual
+    actual : callable
         Returns what will be read from a slot to before another, shape (slots, series).
-    sigma
+    sigma : float
         Standard deviation of the factors' logarithm [-]; 0 is perfect.
-    streams
+    streams : Streams
         The random streams of the run.
-    whom
+    whom : str
         For whom it is drawn.
     """
 
@@ -118,9 +118,9 @@ class RidgeLastDay:
 
     Attributes
     ----------
-    models
+    models : tuple of Ridge
         A fitted regression for each series.
-    day_slots
+    day_slots : int
         Slots of a day.
     """
 

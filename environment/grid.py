@@ -40,11 +40,11 @@ class LineFlows:
 
     Attributes
     ----------
-    sent_kwh
-        At the end nearer to the utility, array of shape (lines,) or (lines, k) [kWh].
-    received_kwh
+    sent_kwh : array, shape (lines,) or (lines, k)
+        At the end nearer to the utility [kWh].
+    received_kwh : array
         At the other end, like `sent_kwh` [kWh].
-    losses_kwh
+    losses_kwh : array
         Lost between them, like `sent_kwh` [kWh].
     """
 
@@ -65,18 +65,18 @@ class Grid:
 
     Attributes
     ----------
-    nodes
+    nodes : tuple of str
         Names of the nodes: the utility, then level by level.
-    kinds
+    kinds : tuple of str
         Kind of every node.
-    node_index
+    node_index : dict of int
         Place of every node in `nodes`.
-    lines
+    lines : tuple of (str, str)
         Both ends of every line; line ``i`` feeds node ``i + 1``.
-    parents
-        Place in `nodes` of the node that feeds each node, -1 for the utility, shape (nodes,).
-    length_km, rating_kw, loss_rate
-        Attributes of every line, arrays of shape (lines,).
+    parents : array of int, shape (nodes,)
+        Place in `nodes` of the node that feeds each node, -1 for the utility.
+    length_km, rating_kw, loss_rate : array, shape (lines,)
+        Attributes of every line.
 
     Raises
     ------

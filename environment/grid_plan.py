@@ -23,13 +23,13 @@ class PlannedNode:
 
     Attributes
     ----------
-    name
+    name : str
         Its name; `UTILITY` is where all energy comes from.
-    kind
+    kind : str
         One of `NODE_KINDS`, or "utility".
-    voltage_kv
+    voltage_kv : float or None
         Nominal voltage between phases [kV], None where it is not known.
-    voltage_pu
+    voltage_pu : float or None
         Voltage that the utility holds there, over the nominal one [-]; None where it holds none.
     """
 
@@ -45,23 +45,23 @@ class PlannedLine:
 
     Attributes
     ----------
-    start, end
+    start, end : str
         Its two ends, `start` nearer to the utility.
-    length_km
+    length_km : float
         Its length [km], 0 for a transformer.
-    rating_kw
+    rating_kw : float
         What it may carry [kW].
-    loss_rate
+    loss_rate : float
         Energy lost for each kWh that arrives [-].
-    resistance_ohm, reactance_ohm
+    resistance_ohm, reactance_ohm : float or None
         Series impedance of one phase at the voltage of `end` [ohm], None where it is not known.
-    susceptance_us
+    susceptance_us : float
         Of the line to earth, all of it [microsiemens].
-    iron_loss_kw
+    iron_loss_kw : float
         What a transformer takes without a load [kW].
-    magnetising_kva
+    magnetising_kva : float
         Apparent power of a transformer without a load [kVA].
-    turns
+    turns : float
         Turns ratio of a transformer over the ratio of the nominal voltages [-].
     """
 
@@ -92,9 +92,9 @@ class GridPlan:
 
     Attributes
     ----------
-    nodes
+    nodes : dict of PlannedNode
         All nodes by name, the utility among them.
-    lines
+    lines : tuple of PlannedLine
         All lines, each directed away from the utility.
     """
 

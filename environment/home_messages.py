@@ -18,8 +18,8 @@ class SupplyForecast(EnergyMessage):
 
     Attributes
     ----------
-    steps_kwh
-        Generation of each step, array of shape (steps, count) [kWh].
+    steps_kwh : array, shape (steps, count)
+        Generation of each step [kWh].
     """
 
     steps_kwh: NDArray[np.float64]
@@ -31,8 +31,8 @@ class StorageReport(EnergyMessage):
 
     Attributes
     ----------
-    stored_kwh
-        What each holds, array of shape (count, storages) [kWh].
+    stored_kwh : array, shape (count, storages)
+        What each holds [kWh].
     """
 
     stored_kwh: NDArray[np.float64]
@@ -44,11 +44,11 @@ class SlotRequest(EnergyMessage):
 
     Attributes
     ----------
-    wanted_kwh
-        What it wants in each step, array of shape (steps, count) [kWh].
-    window
-        Steps it could be shifted to, array of bool of shape (steps, count); none if it cannot.
-    priority
+    wanted_kwh : array, shape (steps, count)
+        What it wants in each step [kWh].
+    window : array of bool, shape (steps, count)
+        Steps it could be shifted to; none if it cannot.
+    priority : int
         Its priority class, the lowest first.
     """
 
@@ -63,7 +63,7 @@ class Registration(Message):
 
     Attributes
     ----------
-    priority
+    priority : int
         The priority class under which the appliance is registered.
     """
 
@@ -81,8 +81,8 @@ class SlotSchedule(EnergyMessage):
 
     Attributes
     ----------
-    granted_kwh
-        What it is granted in each step, array of shape (steps, count) [kWh].
+    granted_kwh : array, shape (steps, count)
+        What it is granted in each step [kWh].
     """
 
     granted_kwh: NDArray[np.float64]
@@ -94,9 +94,8 @@ class SlotOffer(EnergyMessage):
 
     Attributes
     ----------
-    leave, take
-        Slots to leave and to take instead, arrays of bool of shape (steps, count); none where
-        nothing is offered.
+    leave, take : array of bool, shape (steps, count)
+        Slots to leave and to take instead; none where nothing is offered.
     """
 
     leave: NDArray[np.bool_]
@@ -109,8 +108,8 @@ class SlotAnswer(Message):
 
     Attributes
     ----------
-    refused
-        Offered slots that it refuses, array of bool of shape (steps, count); none to accept.
+    refused : array of bool, shape (steps, count)
+        Offered slots that it refuses; none to accept.
     """
 
     refused: NDArray[np.bool_]
@@ -127,10 +126,10 @@ class SlotCommitment(EnergyMessage):
 
     Attributes
     ----------
-    committed_kwh
-        What it will get in each step, array of shape (steps, count) [kWh].
-    rescheduled
-        Whether its slots are other ones than in the schedule, array of bool of shape (count,).
+    committed_kwh : array, shape (steps, count)
+        What it will get in each step [kWh].
+    rescheduled : array of bool, shape (count,)
+        Whether its slots are other ones than in the schedule.
     """
 
     committed_kwh: NDArray[np.float64]

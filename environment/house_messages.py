@@ -14,15 +14,15 @@ class TariffNotice(PriceMessage):
 
     Attributes
     ----------
-    feed_in
+    feed_in : float
         Price paid for what is delivered [money/kWh].
-    cheap
+    cheap : bool
         Whether this is the cheapest price of its day, and the day has a more expensive one.
-    peak_price
+    peak_price : float
         Highest price of the time until energy is cheap again [money/kWh].
-    cheapest
+    cheapest : float
         Lowest price of the day [money/kWh]; infinite where all its hours cost the same.
-    cheap_steps
+    cheap_steps : int
         Steps until energy is expensive, this one counted; 0 where it is expensive.
     """
 
@@ -39,10 +39,10 @@ class HouseStorageReport(EnergyMessage):
 
     Attributes
     ----------
-    usable_kwh
-        The part of it that can be drawn in the end, array of shape (count,) [kWh].
-    lowest_kwh, highest_kwh
-        Exchange of the step at least and at most, arrays of shape (count,) [kWh].
+    usable_kwh : array, shape (count,)
+        The part of it that can be drawn in the end [kWh].
+    lowest_kwh, highest_kwh : array, shape (count,)
+        Exchange of the step at least and at most [kWh].
     """
 
     usable_kwh: NDArray[np.float64]

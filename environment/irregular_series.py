@@ -60,7 +60,7 @@ def register_energies(
 
     Parameters
     ----------
-    time_us, edges_us, longest_us
+    time_us, edges_us, longest_us : array of int, array of int, int
         As in `interval_means`.
     reading : array, shape (readings,)
         The readings, NaN where they are missing.

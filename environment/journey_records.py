@@ -1,4 +1,4 @@
-"""Trips that batteries do not reach, as data: journeys, stops, and what became of trips."""
+"""Trips that batteries do not reach, as data: journeys, stops, and the outcome of trips."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -32,23 +32,23 @@ class Journey:
 
     Attributes
     ----------
-    vehicle
+    vehicle : int
         Row of the fleet.
-    trip
+    trip : Trip
         The trip.
-    stage, at_ms
+    stage, at_ms : int
         `TO_STOP`, `AT_STOP` or `TO_GOAL`, and when that ends [ms].
-    place
+    place : int
         Community of the stop, else the destination.
-    set_out_ms, begun
+    set_out_ms, begun : int
         When it departed [ms], and 1 once it has.
-    done_km
+    done_km : float
         Distance from the origin to the last place where it stopped [km].
-    leg_from_ms, leg_km
+    leg_from_ms, leg_km : int, float
         When the drive began on which it is, and its length.
-    arrived_ms, from_ms, plug, power_kw, drawn_kwh
-        When it came to its stop and was plugged in [ms], at which plug of the place, with how much
-        power [kW], and what it has drawn in the steps before [kWh].
+    arrived_ms, from_ms, plug, power_kw, drawn_kwh : int, int, int, float, float
+        When it arrived at its stop and was plugged in [ms], at which plug of the place, with how
+        much power [kW], and what it has drawn in the steps before [kWh].
     """
 
     vehicle: int
@@ -99,13 +99,13 @@ class AtStop:
 
     Attributes
     ----------
-    place
+    place : int
         Where it charges, -1 where it only waits.
-    plugged_ms, drawn_kwh
+    plugged_ms, drawn_kwh : int, float
         How long it charges in the step [ms], and how much [kWh].
-    until_ms
+    until_ms : int
         When it leaves the plug within the step, or the step ends [ms].
-    km_before
+    km_before : float
         How far it drives in the step before [km].
     """
 

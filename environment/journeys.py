@@ -144,11 +144,11 @@ class Journeys:
 
         Parameters
         ----------
-        departing
+        departing : sequence of TripBatch
             Trips that are meant to depart in the step.
-        under_way
+        under_way : TripBatch or None
             Drives that go on as it begins.
-        begin_ms, end_ms
+        begin_ms, end_ms : int
             The step.
         dark : array of bool, shape (communities,)
             Where there is no supply in the step.

@@ -13,7 +13,7 @@ class LoadFile(TableFile):
 
     Parameters
     ----------
-    path
+    path : Path
         The file.
 
     Attributes

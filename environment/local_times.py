@@ -22,15 +22,15 @@ class ReadTimes:
 
     Attributes
     ----------
-    time_us
-        The instants, in microseconds of UTC since 1970, shape (rows,).
-    timed
-        Whether there is one, shape (rows,).
-    skipped
-        Whether there is none because the clocks skip that time, shape (rows,).
-    label
-        Which of the distinct labels a row carries, -1 for none, shape (rows,).
-    reasons
+    time_us : array of int, shape (rows,)
+        The instants, in microseconds of UTC since 1970.
+    timed : array of bool, shape (rows,)
+        Whether there is one.
+    skipped : array of bool, shape (rows,)
+        Whether there is none because the clocks skip that time.
+    label : array of int, shape (rows,)
+        Which of the distinct labels a row carries, -1 for none.
+    reasons : list of str
         Why a label is no time, "" where it is one; the last is that of rows without a label.
     """
 
@@ -54,11 +54,11 @@ def read_times(column: Any, group: NDArray[np.int32], zone: tzinfo) -> ReadTimes
 
     Parameters
     ----------
-    column
+    column : object
         Column of an Arrow table: text, times or dates.
-    group
-        Whose rows they are, shape (rows,).
-    zone
+    group : array of int, shape (rows,)
+        Whose rows they are.
+    zone : tzinfo
         The zone whose clocks state them.
     """
     import pyarrow as pa
@@ -136,9 +136,8 @@ def commonest_distance_us(
 
     Parameters
     ----------
-    time_us, group, usable
-        When the interval of each row starts, whose it is, and whether that is known,
-        shape (rows,).
+    time_us, group, usable : array, shape (rows,)
+        When the interval of each row starts, whose it is, and whether that is known.
     """
     # Enough groups for about a million rows show as much as all of them.
     enough = max(1_000_000 * (int(group.max(initial=0)) + 1) // max(group.size, 1), 1)

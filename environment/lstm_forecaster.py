@@ -46,17 +46,17 @@ class LstmSettings:
 
     Attributes
     ----------
-    window
+    window : int
         Readings it sees.
-    units
+    units : int
         Units of its cell.
-    epochs, batch
+    epochs, batch : int
         Passes over the windows to train on, and how many it learns from at a time.
-    learning_rate
+    learning_rate : float
         Step of Adam [-].
-    train_share, validate_share
+    train_share, validate_share : float
         Share of the windows to train and to validate on, the earliest first; the rest tests it.
-    seed
+    seed : int
         What its first weights and the order of the batches follow from.
     """
 
@@ -111,13 +111,13 @@ class TrainedNetwork:
 
     Attributes
     ----------
-    network
+    network : Network
         Its weights.
-    settings
+    settings : LstmSettings
         How it was trained.
-    mean, spread
+    mean, spread : float
         Mean and standard deviation of the readings it was trained on [unit].
-    train_loss, validate_loss
+    train_loss, validate_loss : tuple of float
         Mean squared error after each epoch, of readings of variance 1, shape (epochs,).
     """
 
@@ -279,7 +279,7 @@ def trained_or_loaded(
 
     Parameters
     ----------
-    series, settings, progress
+    series, settings, progress : array, LstmSettings, callable
         As in `train_network`.
     folder : Path
         Where networks are kept, made where it is not there; each is named by its digest.
@@ -300,9 +300,9 @@ class LstmForecaster:
 
     Attributes
     ----------
-    networks
+    networks : tuple of TrainedNetwork
         One for each series.
-    day_slots
+    day_slots : int
         Slots of a day, after which a gap is bridged by what was read then.
     """
 

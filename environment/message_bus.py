@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.clock import Clock
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.message_draws import LATENCY, LOSS, Link, LinkDraws
 from hmesh.environment.messages import Message
 from hmesh.environment.messages_in_flight import MessagesInFlight, Note
 from hmesh.environment.moments import MS_PER_H, step_moment
@@ -18,22 +19,16 @@ from hmesh.environment.streams import Streams
 
 type Keep = Literal["none", "leaders", "all"]
 type Latency = Literal["constant", "exponential"]
-type Link = tuple[str, str]
-"""Sender and receiver of a message."""
 
 # With a deadline ahead, nobody waits longer for a message than this many mean latencies.
 PATIENCE = 8.0
-
-# What streams are drawn for, and how many numbers at once.
-LOSS, LATENCY = "messages", "message latency"
-BLOCK = 32
 
 LOG_COLUMNS = ("step", "time", "round", "kind", "sender", "receiver", "value", "count")
 
 
 @dataclass(slots=True)
 class Count:
-    """How many messages of one kind were sent, and what became of them."""
+    """How many messages of one kind were sent, and their outcome."""
 
     sent: int = 0
     lost: int = 0
@@ -61,45 +56,6 @@ class Delivery[M: Message]:
     def rows(self) -> NDArray[np.bool_]:
         """Which agents hear it, or are heard, shape (count,)."""
         return np.broadcast_to(self.heard, self.message.count)
-
-
-def _numbers(purpose: str, stream: np.random.Generator) -> Callable[[int], NDArray[np.float64]]:
-    """Return what draws numbers of a purpose: shares of 1, or of the mean latency."""
-    return stream.random if purpose == LOSS else stream.standard_exponential
-
-
-class _Draws:
-    """Numbers of one stream in turn, drawn in blocks."""
-
-    __slots__ = ("_draw", "_drawn")
-
-    def __init__(self, draw: Callable[[int], NDArray[np.float64]]) -> None:
-        self._draw = draw
-        self._drawn: list[float] = []
-
-    def __getitem__(self, place: int) -> float:
-        while place >= len(self._drawn):
-            self._drawn += self._draw(BLOCK).tolist()
-        return self._drawn[place]
-
-
-class _Said:
-    """How many messages were sent over a link in a step, and the numbers drawn for its first agent.
-
-    Attributes
-    ----------
-    sent : int
-        How many.
-    latency, loss : _Draws or None
-        The numbers, where some were asked for.
-    """
-
-    __slots__ = ("latency", "loss", "sent")
-
-    def __init__(self) -> None:
-        self.sent = 0
-        self.latency: _Draws | None = None
-        self.loss: _Draws | None = None
 
 
 class MessageBus:
@@ -186,7 +142,7 @@ class MessageBus:
         self._step_h = 1.0
         self._together = False
         self._number = 0
-        self._said: dict[Link, _Said] = {}
+        self._said: dict[Link, LinkDraws] = {}
         # Whether messages travel for a drawn time, and whether there is nothing to draw at all.
         self._drawn_latency = latency != "constant" and latency_h != 0
         self._nothing_to_draw = loss_rate == 0 and not self._drawn_latency
@@ -223,7 +179,7 @@ class MessageBus:
         self._follow()
 
     def _follow(self) -> None:
-        """Let the clock come to the time of the bus, so that what is due by then happens."""
+        """Advance the clock to the time of the bus, so that what is due by then happens."""
         if self.flight is not None and not self._together:
             self.flight.follow(self.now_h)
 
@@ -341,28 +297,27 @@ class MessageBus:
         link = message.sender, message.receiver
         said = self._said.get(link)
         if said is None:
-            said = self._said[link] = _Said()
+            said = self._said[link] = LinkDraws(self._streams, link, self._step)
         place = said.sent
         said.sent = place + 1
         if agents == 1:
-            return self._heard_by_one(count, link, said, place)
-        late = self._late(link, said, place, agents)
+            return self._heard_by_one(count, said, place)
+        late = self._late(said, place, agents)
         if self.loss_rate == 0 and (late is False or not np.any(late)):
             return True
 
-        first = self._first(LOSS, link, said, place)
-        heard = self._draw(LOSS, link, place, agents, first) >= self.loss_rate
+        heard = said.of_all(LOSS, place, agents) >= self.loss_rate
         count.lost += agents - int(np.count_nonzero(heard))
         count.late += int(np.count_nonzero(heard & late))
         heard &= ~np.asarray(late)
         return True if heard.all() else heard
 
-    def _heard_by_one(self, count: Count, link: Link, said: _Said, place: int) -> bool:
+    def _heard_by_one(self, count: Count, said: LinkDraws, place: int) -> bool:
         """Return whether a message to or from one agent is heard, as that of a population."""
         if not self._drawn_latency:
             late = self.now_h + self.latency_h > self.deadline_h
         else:
-            travel_h = self.latency_h * self._first(LATENCY, link, said, place)
+            travel_h = self.latency_h * said.first(LATENCY, place)
             late = False
             if not self._endless:
                 patience_h = self.patience_h
@@ -373,35 +328,10 @@ class MessageBus:
                 self._slowest_h = travel_h
         if self.loss_rate == 0 and not late:
             return True
-        heard = self._first(LOSS, link, said, place) >= self.loss_rate
+        heard = said.first(LOSS, place) >= self.loss_rate
         count.lost += not heard
         count.late += heard and late
         return heard and not late
-
-    def _first(self, purpose: str, link: Link, said: _Said, place: int) -> float:
-        """Return what is drawn for the first agent of a link and a message by its place."""
-        draws = said.loss if purpose == LOSS else said.latency
-        if draws is None:
-            stream = self._streams.generator(purpose, repr(link), self._step)
-            draws = _Draws(_numbers(purpose, stream))
-            if purpose == LOSS:
-                said.loss = draws
-            else:
-                said.latency = draws
-        return draws[place]
-
-    def _draw(
-        self, purpose: str, link: Link, place: int, count: int, first: float
-    ) -> NDArray[np.float64]:
-        """Return what is drawn for every agent of a link and a message by its place."""
-        return np.concatenate(([first], self._draw_others(purpose, link, place, count)))[:count]
-
-    def _draw_others(self, purpose: str, link: Link, place: int, count: int) -> NDArray[np.float64]:
-        """Return what is drawn for all agents but the first, shape (count - 1,)."""
-        if count < 2:
-            return np.empty(0)
-        stream = self._streams.shared(purpose, repr((*link, place)), self._step)
-        return _numbers(purpose, stream)(count - 1)
 
     def _begin_count(self, sent: type[Message], kind: str) -> Count:
         """Return the count of a class of messages, which no other class may share."""
@@ -414,12 +344,12 @@ class MessageBus:
         count = self._count_of[sent] = self.statistics.setdefault(kind, Count())
         return count
 
-    def _late(self, link: Link, said: _Said, place: int, count: int) -> NDArray[np.bool_] | bool:
+    def _late(self, said: LinkDraws, place: int, count: int) -> NDArray[np.bool_] | bool:
         """Return which of the messages come too late, and remember how long the slowest takes."""
         if not self._drawn_latency:
             return self.now_h + self.latency_h > self.deadline_h
-        others = self._draw_others(LATENCY, link, place, count)
-        first = self._first(LATENCY, link, said, place) if count else 0.0
+        others = said.others(LATENCY, place, count)
+        first = said.first(LATENCY, place) if count else 0.0
         longest = max(first, float(others.max())) if len(others) else first
         # The product of the longest is the longest product.
         slowest_h, patience_h = self.latency_h * longest, self.patience_h

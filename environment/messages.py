@@ -18,13 +18,13 @@ class Message(ABC):
 
     Attributes
     ----------
-    step
+    step : int
         Step of the run.
-    round
+    round : int
         Round of the exchange within the step, from 0.
-    sender, receiver
+    sender, receiver : str
         Names of an agent or of a population.
-    count
+    count : int
         Number of agents addressed, or answering.
     """
 
@@ -51,7 +51,7 @@ class PriceMessage(Message):
 
     Attributes
     ----------
-    price
+    price : float
         Price [money/kWh].
     """
 
@@ -69,8 +69,8 @@ class EnergyMessage(Message):
 
     Attributes
     ----------
-    energy_kwh
-        Energy, float or array of shape (count,) [kWh], positive when consumed or charged.
+    energy_kwh : float or array, shape (count,)
+        Energy [kWh], positive when consumed or charged.
     """
 
     energy_kwh: float | NDArray[np.float64]
@@ -111,8 +111,8 @@ class Settlement(EnergyMessage):
 
     Attributes
     ----------
-    amount
-        Money due, float or array of shape (count,) [money]; negative is paid out.
+    amount : float or array, shape (count,)
+        Money due [money]; negative is paid out.
     """
 
     amount: float | NDArray[np.float64]
@@ -142,8 +142,8 @@ class ExchangeOrder(EnergyMessage):
 
     Attributes
     ----------
-    price
-        Price paid for it, float or array of shape (count,) [money/kWh].
+    price : float or array, shape (count,)
+        Price paid for it [money/kWh].
     """
 
     price: float | NDArray[np.float64]
@@ -155,8 +155,8 @@ class ValleyAnnouncement(Message):
 
     Attributes
     ----------
-    load_kwh
-        Demand of each step, array of shape (steps,) [kWh].
+    load_kwh : array, shape (steps,)
+        Demand of each step [kWh].
     """
 
     load_kwh: NDArray[np.float64]
@@ -173,8 +173,8 @@ class EnergyRequest(EnergyMessage):
 
     Attributes
     ----------
-    within_kwh
-        What each can take within 0, 1, 2, ... steps, array of shape (count, steps + 1) [kWh].
+    within_kwh : array, shape (count, steps + 1)
+        What each can take within 0, 1, 2, ... steps [kWh].
     """
 
     within_kwh: NDArray[np.float64]
@@ -186,8 +186,8 @@ class ScheduleProposal(EnergyMessage):
 
     Attributes
     ----------
-    schedule_kwh
-        Energy of each follower in each step, array of shape (count, steps) [kWh].
+    schedule_kwh : array, shape (count, steps)
+        Energy of each follower in each step [kWh].
     """
 
     schedule_kwh: NDArray[np.float64]

@@ -101,7 +101,7 @@ def park(
 
     Parameters
     ----------
-    begin, end, piece
+    begin, end, piece : int
         As in `count_parked`.
     community, plugged_part, cut_off, energy_kwh, km_before_plug, kwh_per_km, capacity_kwh, \
 soc_min, soc_max, power_kw, v2g_kw, charge_efficiency, discharge_efficiency, reserve_kwh, lam, \

@@ -17,19 +17,19 @@ class AgentAttribute:
 
     Attributes
     ----------
-    name
+    name : str
         Name of the column.
-    dtype
+    dtype : type
         NumPy type of its values.
-    unit
+    unit : str
         Unit of its values, "-" where they have none.
-    default
+    default : float, int or bool
         Value of every row that is not set.
-    description
+    description : str
         Meaning in a line.
-    state
+    state : bool
         Whether it changes during a run, and so belongs to a checkpoint.
-    width
+    width : int
         How many numbers each row has, 0 for one that stands alone.
     """
 

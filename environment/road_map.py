@@ -201,9 +201,9 @@ def ways_between(
 
     Parameters
     ----------
-    roads
+    roads : RoadMap
         The network.
-    pairs
+    pairs : sequence of (str, str)
         Origin and destination of each way.
     """
     numbers: dict[tuple[str, str], int] = {}

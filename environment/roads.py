@@ -67,7 +67,7 @@ class RoadNetwork:
 
     Attributes
     ----------
-    communities
+    communities : tuple of str
         Names of the communities.
 
     Raises

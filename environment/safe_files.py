@@ -19,9 +19,9 @@ def beside(path: Path, *, one_of_many: bool = False) -> Iterator[Path]:
 
     Parameters
     ----------
-    path
+    path : Path
         Where the file shall stand. What stood there stays until the new file is on the disk.
-    one_of_many
+    one_of_many : bool, optional
         Whether the caller lets the folder be on the disk, by `sync`, when all files are written.
 
     Yields
@@ -87,11 +87,11 @@ def own_folder(folder: Path, *names: str, make: bool = False) -> Path:
 
     Parameters
     ----------
-    folder
+    folder : Path
         A folder that a person named, which may be a link.
-    names
+    names : str
         The name of a folder in it, of a folder in that one, and so on.
-    make
+    make : bool, optional
         Whether folders that are not there are made.
 
     Raises
@@ -119,9 +119,9 @@ def own_entries(folder: Path, names: re.Pattern[str]) -> list[Path]:
 
     Parameters
     ----------
-    folder
+    folder : Path
         The folder; one that is not there holds nothing.
-    names
+    names : re.Pattern
         What the path of an entry may be, seen from the folder, with "/" between its parts.
 
     Raises
@@ -148,9 +148,9 @@ def remove_own(folder: Path, names: re.Pattern[str], *, keep_others: bool = Fals
 
     Parameters
     ----------
-    folder, names
+    folder, names : Path, re.Pattern
         As `own_entries` takes them.
-    keep_others
+    keep_others : bool, optional
         Whether links and files of other names stay, and the folders that hold them, instead of
         being refused.
 
@@ -225,9 +225,9 @@ def read_json(path: Path, *, finite: bool = True) -> dict[str, Any]:
 
     Parameters
     ----------
-    path
+    path : Path
         The file.
-    finite
+    finite : bool, optional
         Whether numbers that are not finite are refused.
 
     Raises

@@ -22,15 +22,15 @@ class RoundStep:
 
     Attributes
     ----------
-    share
+    share : float
         Share of a round that is driven in it.
-    ahead
+    ahead : int
         Rounds that begin after it before there is time to charge.
-    parked
+    parked : float
         Part of it in which they are parked, 0..1.
-    before
+    before : float
         Share of a round that is driven before they are parked for the last time.
-    rest
+    rest : float
         Share of a round that they are to drive once they leave, of one that begins in the step.
     """
 
@@ -56,17 +56,17 @@ class SchoolRounds:
 
     Attributes
     ----------
-    share
+    share : array
         Share of a round that is driven in the step; above 0 where buses are on the way.
-    parked
+    parked : array
         Part of the step in which they are not.
-    before
+    before : array
         Share that is driven before they are parked for the last time in the step.
-    rest
+    rest : array
         Share of a round, to be driven from the step on, that begins after they were parked in it.
-    ends
+    ends : array of bool
         Whether a round ends within the step.
-    ahead
+    ahead : array of int
         Rounds that begin after the step and before the next charging window opens, and those
         within that window, for which there may be no time to charge.
     """

@@ -22,13 +22,13 @@ class SchoolTerms:
 
     Attributes
     ----------
-    terms
+    terms : tuple of (date, date)
         First and last day of each term, one after another.
-    every_year
+    every_year : SchoolYear or None
         Rules that give the terms of every year, in place of `terms`; None for none.
-    days_off
+    days_off : frozenset of date
         Days without school within the terms.
-    extra_days
+    extra_days : frozenset of date
         Days with school after all.
 
     Raises
@@ -96,9 +96,9 @@ class SchoolTerms:
 
         Parameters
         ----------
-        year
+        year : int
             The year.
-        holidays
+        holidays : iterable of date, optional
             Its public holidays.
 
         Returns

@@ -16,13 +16,13 @@ class YearlyDays:
 
     Attributes
     ----------
-    name
+    name : str
         What they are.
-    month, day
+    month, day : int
         The date.
-    weekday
+    weekday : int
         The first of the days is the first such weekday on or after the date, 0 for Monday.
-    days
+    days : int
         How many they are.
     """
 
@@ -44,11 +44,11 @@ class SchoolYear:
 
     Attributes
     ----------
-    first_day
+    first_day : YearlyDays
         When it begins.
-    instruction_days
+    instruction_days : int
         How many weekdays have school, those of the breaks aside.
-    breaks
+    breaks : tuple of YearlyDays
         Days without school, also outside the school year.
     """
 

@@ -65,7 +65,7 @@ def dynamisation(day_of_year: float) -> float:
 
     Parameters
     ----------
-    day_of_year
+    day_of_year : float
         Number of the day in its year, 1 on 1 January.
 
     Returns
@@ -84,9 +84,9 @@ def typical_day_kw(names: Sequence[str], season: Season, day_type: DayType) -> N
 
     Parameters
     ----------
-    names
+    names : sequence of str
         Profiles wanted, each one of `OF_1999` but h0_dynamic.
-    season, day_type
+    season, day_type : str
         The typical day.
 
     Returns
@@ -108,9 +108,9 @@ class StandardProfiles:
 
     Parameters
     ----------
-    calendar
+    calendar : Calendar
         The calendar of the run.
-    names
+    names : sequence of str
         Profiles wanted, each one of `PROFILES`.
 
     Attributes
@@ -155,7 +155,7 @@ class StandardProfiles:
 
         Parameters
         ----------
-        step
+        step : int
             Number of the step.
 
         Returns
@@ -259,7 +259,7 @@ class StandardProfiles:
 
         Returns
         -------
-        edges_h, quarters
+        edges_h, quarters : array
             Edges of the spans in elapsed hours since midnight [spans + 1] and the quarter hour of
             the wall clock that holds within each [spans].
         """

@@ -29,13 +29,13 @@ class StorageBank:
 
     Attributes
     ----------
-    capacity_kwh
+    capacity_kwh : array
         Size [kWh]; finite.
-    soc_min, soc_max
+    soc_min, soc_max : array
         Limits of the state of charge, 0..1 [-].
-    power_kw
+    power_kw : array
         Rating at the plug, in each direction [kW]; may be infinite.
-    charge_efficiency, discharge_efficiency
+    charge_efficiency, discharge_efficiency : array
         From the plug to the store and from the store to the plug, 0 < efficiency <= 1 [-].
     """
 

@@ -18,9 +18,8 @@ class DemandForecast(EnergyMessage):
 
     Attributes
     ----------
-    steps_kwh
-        What each step is expected to bring, array of shape (steps, count) [kWh]; NaN where nothing
-        is known.
+    steps_kwh : array, shape (steps, count)
+        What each step is expected to bring [kWh]; NaN where nothing is known.
     """
 
     steps_kwh: NDArray[np.float64]
@@ -32,9 +31,8 @@ class DemandOutlook(EnergyMessage):
 
     Attributes
     ----------
-    steps_kwh
-        What each step is expected to bring, array of shape (steps, count) [kWh]; NaN where nothing
-        is known.
+    steps_kwh : array, shape (steps, count)
+        What each step is expected to bring [kWh]; NaN where nothing is known.
     """
 
     steps_kwh: NDArray[np.float64]
@@ -46,9 +44,8 @@ class DemandStatus(EnergyMessage):
 
     Attributes
     ----------
-    average_kwh
-        Mean demand expected of the steps left of the day, array of shape (count,) [kWh]; NaN where
-        nothing is known.
+    average_kwh : array, shape (count,)
+        Mean demand expected of the steps left of the day [kWh]; NaN where nothing is known.
     """
 
     average_kwh: NDArray[np.float64]

@@ -26,11 +26,11 @@ class PlacesOfSurvey:
 
     Attributes
     ----------
-    communities
+    communities : sequence of str
         Names of the communities.
-    named
+    named : mapping of str
         Community of places that are called otherwise.
-    elsewhere
+    elsewhere : str or None
         Community of all other places, None where these are refused.
     """
 
@@ -45,13 +45,13 @@ class Survey:
 
     Attributes
     ----------
-    diaries
+    diaries : Diaries
         Those that can be driven day after day.
-    days
+    days : int
         How many days of vehicles the survey has.
-    left_out
+    left_out : dict of int
         How many of them were left out, by the reason.
-    vehicles
+    vehicles : tuple of str
         Names of the vehicles that have some, in the order in which they are dealt.
     """
 
@@ -79,21 +79,21 @@ def read_survey(
 
     Parameters
     ----------
-    place
+    place : str
         The table of trips, as messages name it.
-    trips
+    trips : mapping of array
         Its columns: vehicle, departs and arrives [h], km, origin, destination, and where wanted
         day, a day of the week, and weight.
-    vehicles
+    vehicles : mapping of array, or None
         The columns of the table of vehicles, which may say in which community each is at home.
-    places
+    places : PlacesOfSurvey
         Which community each place is.
-    calendar
+    calendar : Calendar
         Of the run.
-    each_vehicle
+    each_vehicle : bool
         Whether a vehicle is dealt the days of one vehicle of the survey alone, so that none has to
         be home before others depart.
-    refuse
+    refuse : bool
         Whether days are refused that cannot be driven; else they are left out.
 
     Raises

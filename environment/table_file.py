@@ -26,7 +26,7 @@ class TableFile(ABC):
 
     Parameters
     ----------
-    path
+    path : Path
         The file; `.txt` is read like `.csv`.
 
     Attributes

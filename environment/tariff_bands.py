@@ -150,9 +150,9 @@ class TariffFile:
 
     Attributes
     ----------
-    bands
+    bands : tuple of (TimeBand, float)
         Bands with their prices [money/kWh], the first one counts.
-    demand
+    demand : tuple of (TimeBand, float)
         Bands with their prices of the month's peak [money/kW].
     """
 

@@ -19,16 +19,16 @@ from hmesh.environment.clock import Clock
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.drive_kernel import stay_put
 from hmesh.environment.drive_pieces import drive_in_pieces
+from hmesh.environment.drive_rule import drive_by_rule
 from hmesh.environment.journeys import Journeys
 from hmesh.environment.moments import step_moment
 from hmesh.environment.plug_habits import PlugHabits
 from hmesh.environment.plug_traffic import PlugTraffic
 from hmesh.environment.population import Population
 from hmesh.environment.row_threads import over_rows
-from hmesh.environment.stays import Moving, SettingOut, Stays, market_stay
+from hmesh.environment.stays import SettingOut, Stays
 from hmesh.environment.trips import TripBatch, TripSource, joined
 
-ON_THE_ROAD = -1
 ABSENT = -2
 AFTER_DAY = 1
 _NOBODY: NDArray[np.intp] = np.empty(0, dtype=np.intp)
@@ -69,7 +69,7 @@ class Traffic:
     setting_out : SettingOut
         The vehicles that begin them, by vehicle and time.
     counts : Counter
-        What became of the trips and the fleet in this step.
+        The outcome of the trips and the fleet in this step.
     joined_kwh : float
         Energy that vehicles brought which joined in this step [kWh].
     """
@@ -219,10 +219,7 @@ class Traffic:
         trips = [*self._under_way, *setting_out]
         if trips:
             self._under_way = _still_under_way(trips, end)
-            if self._by_kernel(sum(len(batch.vehicles) for batch in trips)):
-                self._drive(trips, begin, end)
-            else:
-                self._move(Moving.of(joined(trips)), begin, end)
+            self._drive(trips, begin, end)
         else:
             self._drove, self.setting_out = _NOBODY, SettingOut.nobody()
             if self.plugs is not None:
@@ -306,64 +303,18 @@ class Traffic:
         fleet["km_before_plug"][rows] = 0.0
         self._reserve(rows, fleet["next_trip_km"][rows])
 
-    def _move(self, moving: Moving, begin: int, end: int) -> None:
-        """Let the vehicles drive that are on the road in a part of a step."""
-        fleet, rows, trips = self.fleet, moving.vehicles, moving.trips
-        stays = moving.stays(
-            fleet["place"][rows], fleet["night_now"][rows], fleet["next_trip_km"][rows], begin, end
-        )
-        asks = None if self.habits is None else self._asks(moving, stays, begin, end)
-        unplugged_ms, plugged_ms = stays.ends_ms, stays.length_ms
-        if self.plugs is not None:
-            for kind, at, place in (
-                ("departs", np.asarray(trips.departs_ms), np.asarray(trips.origin)),
-                ("arrives", np.asarray(trips.arrives_ms), np.asarray(trips.destination)),
-            ):
-                now = (at >= begin) & (at < end) & (place >= 0)
-                km = np.asarray(trips.km)[now]
-                self.plugs.note(kind, at[now], trips.vehicles[now], place[now], km)
-            plugged_in_ms, unplugged_ms, plug = self.plugs.serve(rows, stays, begin, end, asks)
-            plugged_ms = unplugged_ms - plugged_in_ms
-        elif asks is not None:
-            plugged_ms = np.where(asks, plugged_ms, 0)
-        places = 1 + int(stays.place.max(initial=0))
-        stay, at_plug_ms = market_stay(stays, plugged_ms, len(rows), places)
-        parked = stay >= 0
-        if self.plugs is not None:
-            self.plugs.exchange_at(stay[at_plug_ms > 0])
-            self.plugs.rate(rows[parked], stays.place[stay[parked]], plug[stay[parked]])
-        fleet["community"][rows] = np.where(parked, stays.place[stay], ON_THE_ROAD)
-        fleet["plugged_part"][rows] = at_plug_ms / (end - begin)
-        fleet["day_finished"][rows] = parked & stays.night[stay]
-        km = moving.driven_km(begin, end)
-        so_far = moving.so_far_km(km)
-        fleet["driven_km"][rows] = np.bincount(moving.owner, km, len(rows))
-        # A trip ahead of the last moment at the plug is one that leads there.
-        unplugs_ms = np.where(at_plug_ms > 0, unplugged_ms[stay], 0)
-        leads_there = np.asarray(trips.departs_ms) < unplugs_ms[moving.owner]
-        out = (np.asarray(trips.departs_ms) >= begin) & (np.asarray(trips.origin) >= 0)
-        self.setting_out = SettingOut(
-            trips.vehicles[out], so_far[out], ~leads_there[out], np.asarray(trips.km)[out]
-        )
-        km = np.where(leads_there, km, 0.0)
-        fleet["km_before_plug"][rows] = np.bincount(moving.owner, km, len(rows))
-        last_km = np.asarray(trips.next_km)[moving.last]
-        fleet["next_trip_km"][rows] = last_km
-        self._reserve(rows, np.where(parked, stays.next_km[stay], last_km))
-        there = np.asarray(trips.arrives_ms)[moving.last] < end
-        destination = np.asarray(trips.destination)[moving.last]
-        fleet["place"][rows] = np.where(there, destination, ON_THE_ROAD)
-        fleet["night_now"][rows] = there & np.asarray(trips.night_follows)[moving.last]
-        self._drove = rows
-
     def _by_kernel(self, rows: int) -> bool:
         """Return whether a kernel moves so many vehicles; none follows plugs, habits and stops."""
         follows = (self.plugs, self.habits, self.journeys)
         return all(each is None for each in follows) and compiled_for(rows)
 
     def _drive(self, trips: list[TripBatch], begin: int, end: int) -> None:
-        """Do as `_move` does, by its kernel."""
-        moves = drive_in_pieces(self.fleet, trips, begin, end)
+        """Let the vehicles drive that are on the road in a part of a step."""
+        if self._by_kernel(sum(len(batch.vehicles) for batch in trips)):
+            moves = drive_in_pieces(self.fleet, trips, begin, end)
+        else:
+            followed = self.plugs, self.habits, self._step
+            moves = drive_by_rule(self.fleet, joined(trips), begin, end, *followed)
         self._drove, self._drivers, self.setting_out = moves.rows, moves.drivers, moves.setting_out
         self._reserve(moves.rows, moves.ahead_km)
 
@@ -372,29 +323,6 @@ class Traffic:
         if self.habits is not None:
             self.habits.settle(rows, step)
             self.fleet["plugged_part"][rows] = self.fleet["plugs_in"][rows]
-
-    def _asks(self, moving: Moving, stays: Stays, begin: int, end: int) -> NDArray[np.bool_]:
-        """Let vehicles that arrive plug in or not; return in which stays they do.
-
-        They go by the state of charge with which the step began, less what they have driven since.
-        """
-        assert self.habits is not None
-        fleet, rows, trips = self.fleet, moving.vehicles, moving.trips
-        asks: NDArray[np.bool_] = fleet["plugs_in"][rows][stays.owner]
-        after = np.flatnonzero(stays.arrives)
-        arrived = np.asarray(trips.arrives_ms) < end
-        driven = np.cumsum(km := moving.driven_km(begin, end))
-        driven -= (driven - km)[moving.first][moving.owner]
-        vehicles = trips.vehicles
-        used = driven * fleet["consumption_kwh_per_km"][vehicles]
-        left = np.maximum(fleet["energy_kwh"][vehicles] - used, 0.0)
-        places = np.asarray(trips.destination)
-        asks[after[arrived]] = self.habits.decide(
-            vehicles[arrived], places[arrived], left[arrived], self._step
-        )
-        last = arrived[moving.last]
-        fleet["plugs_in"][rows[last]] = asks[after[moving.last[last]]]
-        return asks
 
     def _await(self, rows: NDArray[np.intp], km: float | NDArray[np.float64]) -> None:
         """Let vehicles know the length of the trip that comes next, and keep its energy back."""

@@ -62,8 +62,10 @@ def vehicle_bounds[T: (float, NDArray[np.float64])](
 
     Parameters
     ----------
-    energy_kwh, capacity_kwh, soc_min, soc_max, power_kw, charge_efficiency, \
-discharge_efficiency, step_h, reserve_kwh, plugged
+    energy_kwh, capacity_kwh, soc_min, soc_max, power_kw : float or array, shape (n,)
+    step_h : float
+    charge_efficiency, discharge_efficiency, reserve_kwh : float or array, shape (n,)
+    plugged : bool, float or array of them, shape (n,), optional
         As in `hmesh.environment.battery.exchange_bounds`.
     v2g_kw : float or array, shape (n,), optional
         Rating at the plug when discharging [kW]; NaN or None: that of charging.

@@ -19,11 +19,11 @@ def far_from_zone(latitude: float, longitude: float, time_zone: str, year: int) 
 
     Parameters
     ----------
-    latitude, longitude
+    latitude, longitude : float
         The location, positive north and east [deg].
-    time_zone
+    time_zone : str
         IANA name of the zone.
-    year
+    year : int
         The year of its standard time.
     """
     offset_h = standard_offset_h(time_zone, year)

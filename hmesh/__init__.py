@@ -98,7 +98,7 @@ def check(scenario: str | Path, changes: "Changes" = (), seed: int | None = None
 
     Parameters
     ----------
-    scenario, changes, seed
+    scenario, changes, seed : str or Path, mapping or sequence of str, int
         As `load_scenario` takes them.
 
     Returns
@@ -138,7 +138,7 @@ def run(
         The name of a built-in scenario, a YAML file, or what `load_scenario` returned.
     directory : str or Path
         Where the results go: a folder that is not there yet, or is empty.
-    changes, seed
+    changes, seed : mapping or sequence of str, int, optional
         As `load_scenario` takes them, for a scenario that is given by its name or file.
 
     Returns
@@ -287,11 +287,11 @@ def sweep(
         The folder of the sweep.
     seeds : int, text or sequence of int, optional
         How many, or which; the scenario's own if not given.
-    changes
+    changes : mapping or sequence of str, optional
         Changes of the scenario that all runs share.
     workers : int, optional
         How many processes; as many as there are processors if not given.
-    **options
+    **options : object
         The other options of `hmesh.runs.run_sweep`.
 
     Returns

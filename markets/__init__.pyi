@@ -14,10 +14,8 @@ from .allowance_iteration import iterate_allowance as iterate_allowance
 from .allowance_iteration import simulate_horizon as simulate_horizon
 from .answers import Answers as Answers
 from .answers import battery_answers as battery_answers
-from .answers import elastic_answers as elastic_answers
 from .answers import inelastic_answer as inelastic_answer
 from .answers import sum_of_answers as sum_of_answers
-from .answers import threshold_answers as threshold_answers
 from .battery_exchange import Orders as Orders
 from .battery_exchange import OwnLoadFirst as OwnLoadFirst
 from .battery_exchange import exchange_matrix as exchange_matrix
@@ -56,6 +54,7 @@ from .critical_hours import required_demand as required_demand
 from .demand_curve import DemandCurve as DemandCurve
 from .demand_curve import demand_curve as demand_curve
 from .demand_limits import demand_limits as demand_limits
+from .elastic_answers import elastic_answers as elastic_answers
 from .exact_dispatch import ExactDispatch as ExactDispatch
 from .exact_dispatch import dispatch_exactly as dispatch_exactly
 from .generation_cost import GenerationCost as GenerationCost
@@ -105,6 +104,7 @@ from .local_exchange import exchange_locally as exchange_locally
 from .local_exchange import feed_in_price as feed_in_price
 from .local_exchange import local_prices as local_prices
 from .local_exchange import pooled_trade as pooled_trade
+from .lowest_peak import lowest_peak_kw as lowest_peak_kw
 from .particle_swarm import Swarm as Swarm
 from .particle_swarm import adaptive_swarm as adaptive_swarm
 from .particle_swarm import pymoo_swarm as pymoo_swarm
@@ -139,12 +139,12 @@ from .supply_curve import supply_curve as supply_curve
 from .tariff_control import SiteBatteries as SiteBatteries
 from .tariff_control import StepTariff as StepTariff
 from .tariff_control import best_exchange as best_exchange
-from .tariff_control import lowest_peak_kw as lowest_peak_kw
 from .tariff_control import worth_of_stored as worth_of_stored
 from .taut_string import most_level_load as most_level_load
 from .three_level_game import follow_exact as follow_exact
 from .three_level_game import solve_exact as solve_exact
 from .three_level_game import solve_grid as solve_grid
+from .threshold_answers import threshold_answers as threshold_answers
 from .utility_profit import best_on_line as best_on_line
 from .utility_profit import best_with_losses as best_with_losses
 from .utility_profit import most_profit as most_profit

@@ -244,7 +244,7 @@ def iterate_allowance(
 
     Parameters
     ----------
-    horizon, stored_kwh, ratings, sharing
+    horizon, stored_kwh, ratings, sharing : Horizon, float, StorageRatings, str
         As in `simulate_horizon`.
     stop_when : {"left", "delivered"}
         Whether to stop as soon as the energy left at the end changes by less than the tolerance,

@@ -36,7 +36,8 @@ def battery_curves(
 
     Parameters
     ----------
-    lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency
+    lam, theta, usable_kwh, lower_kwh, upper_kwh, charge_efficiency, discharge_efficiency : \
+    float or array, float or array, array, array, array, float or array, float or array
         As in `hmesh.markets.answers.battery_answers`.
 
     Returns
@@ -184,7 +185,8 @@ def school_curves(
 
     Parameters
     ----------
-    lam, theta, average_price, stored_kwh, upper_kwh, saturates, discharge_efficiency
+    lam, theta, average_price, stored_kwh, upper_kwh, saturates, discharge_efficiency : array, \
+    array, array, array, array, bool or array of bool, float or array
         As in `hmesh.markets.school_response.school_response`.
 
     Returns

@@ -20,7 +20,8 @@ from hmesh.markets.answer_kernels import one_line, two_lines
 from hmesh.markets.vehicle_response import FloatOrArray, best_response, switching_price
 
 
-def _none() -> NDArray[np.float64]:
+def no_lines() -> NDArray[np.float64]:
+    """Return the prices and energies of no line and no jump."""
     return np.empty(0)
 
 
@@ -59,8 +60,8 @@ class Answers:
     empty_price: NDArray[np.float64]
     slope: NDArray[np.float64]
     dead_bands: int = 0
-    jump_price: NDArray[np.float64] = field(default_factory=_none)
-    jump_kwh: NDArray[np.float64] = field(default_factory=_none)
+    jump_price: NDArray[np.float64] = field(default_factory=no_lines)
+    jump_kwh: NDArray[np.float64] = field(default_factory=no_lines)
     parts: tuple[Any, ...] = field(default=(), repr=False, compare=False)
     curves: dict[tuple[float, float], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -133,7 +134,7 @@ def unbounded_line(answers: Answers, price: float) -> tuple[float, float]:
 
 def inelastic_answer(energy_kwh: float) -> Answers:
     """Return the answer of a load that does not answer to prices [kWh]."""
-    return Answers(energy_kwh, _none(), _none(), _none())
+    return Answers(energy_kwh, no_lines(), no_lines(), no_lines())
 
 
 def battery_answers(
@@ -184,157 +185,6 @@ def battery_answers(
     return sum_of_answers(
         (_two_lines(saturated_kwh, *others), Answers(0.0, *_one_line(*some))),
     )  # fmt: skip
-
-
-def elastic_answers(
-    load_kwh: FloatOrArray,
-    elasticity: FloatOrArray,
-    reference_price: FloatOrArray,
-    least_share: FloatOrArray,
-    most_share: FloatOrArray,
-) -> Answers:
-    """Return the answers of loads that fall as the price rises.
-
-    Parameters
-    ----------
-    load_kwh : float or array, shape (n,)
-        Load at the reference price [kWh], at least 0.
-    elasticity : float or array, shape (n,)
-        Share by which it falls where the price rises by its reference [-], at least 0.
-    reference_price : float or array, shape (n,)
-        That price [money/kWh], above 0.
-    least_share, most_share : float or array, shape (n,)
-        Shares of the load between which it stays [-], ``0 <= least_share <= 1 <= most_share``.
-
-    Notes
-    -----
-    ``L (1 - eps (p / p_ref - 1))`` within ``least_share L`` and ``most_share L``; a load whose
-    elasticity is 0 does not answer.
-    """
-    load, eps, reference, least, most = (
-        np.atleast_1d(np.asarray(column, dtype=np.float64))
-        for column in np.broadcast_arrays(
-            load_kwh, elasticity, reference_price, least_share, most_share
-        )
-    )
-    answers = (load > 0) & (eps > 0)
-    fixed_kwh = float(load[~answers].sum())
-    load, eps, reference, least, most = (
-        column[answers] for column in (load, eps, reference, least, most)
-    )
-    lam, theta, lower, upper = elastic_load(load, eps, reference, least, most)
-    return battery_answers(
-        fixed_kwh + float(load.sum()), lam, theta, np.zeros_like(load), lower, upper
-    )
-
-
-def elastic_load(
-    load_kwh: FloatOrArray,
-    elasticity: FloatOrArray,
-    reference_price: FloatOrArray,
-    least_share: FloatOrArray,
-    most_share: FloatOrArray,
-) -> tuple[FloatOrArray, FloatOrArray, NDArray[np.float64], NDArray[np.float64]]:
-    """Return what more or less than its load is worth to a load that falls as the price rises.
-
-    Parameters
-    ----------
-    load_kwh, elasticity, reference_price, least_share, most_share
-        As in `elastic_answers`; load and elasticity above 0.
-
-    Returns
-    -------
-    lam, theta : float or array, shape (n,)
-        Value of a kWh more than its load [money/kWh], and the fall of that value with every such
-        kWh [money/kWh^2].
-    lower_kwh, upper_kwh : float or array, shape (n,)
-        What it can use more than its load at least, below 0, and at most [kWh].
-
-    Notes
-    -----
-    Of the line of `elastic_answers` the price at which ``x`` more is used is
-    ``p_ref (1 - x / (eps L))``. So the load answers as a battery without losses does that is
-    empty and has these preferences: its utility is ``p_ref x - p_ref x^2 / (2 eps L)``, the area
-    under that line. Source: Schweppe et al., Spot Pricing of Electricity (1988), where the benefit
-    of a load is the area under its demand curve.
-    """
-    theta = np.divide(reference_price, np.multiply(elasticity, load_kwh))
-    lower_kwh = np.multiply(np.subtract(least_share, 1.0), load_kwh)
-    upper_kwh = np.multiply(np.subtract(most_share, 1.0), load_kwh)
-    return reference_price, theta, np.asarray(lower_kwh), np.asarray(upper_kwh)
-
-
-def threshold_answers(
-    price: FloatOrArray, below_kwh: FloatOrArray, above_kwh: FloatOrArray = 0.0
-) -> Answers:
-    """Return the answers of those that exchange one energy up to a price and another above it.
-
-    Parameters
-    ----------
-    price : float or array, shape (n,)
-        Highest price at which each exchanges the first energy [money/kWh].
-    below_kwh, above_kwh : float or array, shape (n,)
-        The two energies [kWh], ``above_kwh <= below_kwh``.
-    """
-    jumps, below, above = (
-        np.atleast_1d(np.asarray(column, dtype=np.float64))
-        for column in np.broadcast_arrays(price, below_kwh, above_kwh)
-    )
-    saturated_kwh = float(below.sum())
-    return Answers(saturated_kwh, _none(), _none(), _none(), 0, jumps, below - above)
-
-
-def two_threshold_answers(
-    charge_below: FloatOrArray,
-    sell_above: FloatOrArray,
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
-) -> Answers:
-    """Return the answers of those that charge up to a price and discharge above another.
-
-    Parameters
-    ----------
-    charge_below, sell_above : float or array, shape (n,)
-        The prices [money/kWh]; infinite: charges at any price, discharges at none.
-    lower_kwh, upper_kwh : array, shape (n,)
-        What each can exchange at least and at most [kWh], ``lower_kwh <= 0 <= upper_kwh``.
-    """
-    jumps, falls = [], []
-    for price, fall in ((charge_below, upper_kwh), (sell_above, np.negative(lower_kwh))):
-        at = np.broadcast_to(price, fall.shape)
-        there = (fall > 0.0) & (at < np.inf)
-        jumps.append(at[there])
-        falls.append(fall[there])
-    saturated_kwh = float(upper_kwh.sum())
-    lines = _none(), _none(), _none()
-    return Answers(saturated_kwh, *lines, 0, np.concatenate(jumps), np.concatenate(falls))
-
-
-def chosen_threshold_answers(
-    charge_below: NDArray[np.float64],
-    sell_above: NDArray[np.float64],
-    chosen: NDArray[np.intp],
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
-) -> Answers:
-    """Return the answers of many that have chosen among a few pairs of thresholds.
-
-    Parameters
-    ----------
-    charge_below, sell_above : array, shape (pairs,)
-        The prices, as in `two_threshold_answers`.
-    chosen : array of int, shape (n,)
-        Which pair each has chosen.
-    lower_kwh, upper_kwh : array, shape (n,)
-        What each can exchange at least and at most [kWh], ``lower_kwh <= 0 <= upper_kwh``.
-
-    Notes
-    -----
-    All that have chosen the same pair jump together: there are as many jumps as thresholds.
-    """
-    most = np.bincount(chosen, upper_kwh, len(charge_below))
-    least = np.bincount(chosen, lower_kwh, len(charge_below))
-    return two_threshold_answers(charge_below, sell_above, least, most)
 
 
 def sum_of_answers(parts: Sequence[Answers]) -> Answers:
@@ -441,7 +291,7 @@ def _two_lines(
     np.multiply(lower_kwh, falls, out=empty[discharging])
     np.subtract(full[discharging], empty[discharging], out=empty[discharging])
     slope[discharging] = 1.0 / falls
-    jump_price = jump_kwh = _none()
+    jump_price = jump_kwh = no_lines()
     unwanted = value < 0.0
     if unwanted.any():
         rows = np.flatnonzero(unwanted)

@@ -56,7 +56,7 @@ def internal_rate_of_return(incomes: Years, investment: float, years: float) -> 
 
     Parameters
     ----------
-    incomes, investment, years
+    incomes, investment, years : array, float, float
         As in `worth_today`; incomes of one sign.
 
     Returns
@@ -92,7 +92,7 @@ def payback_years(incomes: Years, investment: float, interest_rate: float, years
 
     Parameters
     ----------
-    incomes, investment, interest_rate, years
+    incomes, investment, interest_rate, years : array, float, float, float
         As in `worth_today`.
 
     Returns

@@ -87,7 +87,8 @@ def most_delivered_at_once(
 
     Parameters
     ----------
-    generation_kwh, wanted_kwh, stored_kwh, ratings, step_h
+    generation_kwh, wanted_kwh, stored_kwh, ratings, step_h : array, array, float, StorageRatings, \
+    float
         As in `most_delivered`; generation under a sky that is not bright counts as none.
 
     Notes
@@ -120,7 +121,7 @@ def most_delivered_lp(
         What the plant generates [kWh].
     demand_kwh : array, shape (slots, households)
         Demands, at least 0 [kWh].
-    stored_kwh, ratings, step_h
+    stored_kwh, ratings, step_h : float, StorageRatings, float
         As in `most_delivered`.
     dischargers : int or None
         How many households may be served at once, a household served in part counting in part;
@@ -192,7 +193,7 @@ def most_in_turns(
         whenever it is and there is room.
     wanted_kwh : array, shape (slots,)
         What may be served, as `largest_demands_kwh` gives it [kWh].
-    stored_kwh, ratings, step_h
+    stored_kwh, ratings, step_h : float, StorageRatings, float
         As in `most_delivered`.
     parts_per_kwh : float
         Into how many parts a kWh is divided. Energies are rounded to whole parts of what is

@@ -177,7 +177,7 @@ def lines_of_kinks(
     ----------
     low, high : float
         Ends of the curve [money/kWh].
-    intercept, slope, answering
+    intercept, slope, answering : float, float, int
         Line below all kinks, and how many answer there.
     dust : float
         An intercept below it counts as 0 where nobody answers [kWh].

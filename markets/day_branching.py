@@ -24,7 +24,7 @@ class Part:
     ----------
     day : int
         The day.
-    settings
+    settings : tuple of (int, float)
         Binary variables of the day, counted from 0, that are set, and their values 0 or 1.
     """
 
@@ -65,7 +65,7 @@ class SearchedDay[Solution]:
 
     Attributes
     ----------
-    best
+    best : RelaxedPart or None
         The cheapest solution; None where there is none among the parts that were tried.
     bound : float
         What the day cannot cost less than [money]; infinite where it has no solution.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.row_blocks import sum_of_products
 from hmesh.environment.row_threads import at_once
-from hmesh.markets.answers import Answers
+from hmesh.markets.answers import Answers, no_lines
 from hmesh.markets.bin_kernels import merge_kinks
 from hmesh.markets.curve_kernels import lines_of_kinks, order_kinks, sorted_kinks
 
@@ -29,10 +29,6 @@ ROWS_OF_A_KINK = 20
 type Counts = NDArray[np.int64]
 
 _ONE = np.ones(1, dtype=np.int64)
-
-
-def _none() -> NDArray[np.float64]:
-    return np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +66,8 @@ class Bends:
     starts_slope: NDArray[np.float64]
     ends: NDArray[np.float64]
     ends_slope: NDArray[np.float64]
-    jump_price: NDArray[np.float64] = field(default_factory=_none)
-    jump_kwh: NDArray[np.float64] = field(default_factory=_none)
+    jump_price: NDArray[np.float64] = field(default_factory=no_lines)
+    jump_kwh: NDArray[np.float64] = field(default_factory=no_lines)
     dead_bands: bool = False
     starts_count: Counts | None = None
     ends_count: Counts | None = None

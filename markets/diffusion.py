@@ -53,7 +53,7 @@ def adopts_by_threshold(
 
     Parameters
     ----------
-    share, innovation, draw
+    share, innovation, draw : array, float, array
         As `adopts_by_bass` takes them.
     threshold : array, shape (n,)
         From which share of its acquaintances on each adopts [-].

@@ -31,7 +31,7 @@ def dispatch_by_blocks(
 
     Parameters
     ----------
-    demand, devices, prices, start
+    demand, devices, prices, start : HouseDemand, HouseDevices, HousePrices, Stored
         As for `dispatch_exactly`.
     gap : float, optional
         Share of the cost by which a cheaper dispatch of a block may be missed.

@@ -74,7 +74,8 @@ def dispatch_by_days(
 
     Parameters
     ----------
-    demand, devices, prices, start, midnight
+    demand, devices, prices, start, midnight : HouseDemand, HouseDevices, HousePrices, Stored, \
+    Stored
         As for `dispatch_exactly`.
     gap : float, optional
         Share of the cost that is near enough.
@@ -130,7 +131,7 @@ def worth_at_midnights(
 
     Parameters
     ----------
-    devices, prices
+    devices, prices : HouseDevices, HousePrices
         The house.
     first : array of int
         The first step of each day.

@@ -73,7 +73,7 @@ def dispatch_exactly(
 
     Parameters
     ----------
-    demand, devices, prices
+    demand, devices, prices : HouseDemand, HouseDevices, HousePrices
         The house. Its photovoltaics are never curtailed.
     start : Stored, optional
         What the storages hold at first; they may then end as they like. Without it both hold the

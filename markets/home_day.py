@@ -18,7 +18,7 @@ class Homes:
 
     Attributes
     ----------
-    assignment, layout, bank, step_h
+    assignment, layout, bank, step_h : str, HomeLayout, StorageBank, float
         As of `settle_step`.
     generation_kwh : array, shape (steps, homes, generators)
         Generation [kWh].

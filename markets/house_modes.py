@@ -30,8 +30,8 @@ class HouseModes:
 
     Attributes
     ----------
-    base_kwh
-        What the house draws with idle storages, arrays of shape (steps,) [kWh].
+    base_kwh : array, shape (steps,)
+        What the house draws with idle storages [kWh].
     """
 
     def __init__(self, programme: "HouseProgramme") -> None:

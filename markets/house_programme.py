@@ -51,7 +51,7 @@ class HouseProgramme(MixedIntegerProgramme):
 
     Parameters
     ----------
-    demand, devices, prices
+    demand, devices, prices : HouseDemand, HouseDevices, HousePrices
         The house. Its photovoltaics are never curtailed.
     start : Stored, optional
         What the storages hold at first; without it what they hold at the end.

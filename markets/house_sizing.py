@@ -40,7 +40,7 @@ def size_exactly(
 
     Parameters
     ----------
-    demand, devices, prices
+    demand, devices, prices : HouseDemand, HouseDevices, HousePrices
         The house; the sizes of its devices do not matter.
     annuities : (float, float)
         What a kWh of battery, and of heat in the tank, costs over the steps [money/kWh].

@@ -24,8 +24,8 @@ class SolvedDays:
 
     Attributes
     ----------
-    columns
-        The fields of `HouseFlows`, arrays of shape (steps,).
+    columns : dict of array, shape (steps,)
+        The fields of `HouseFlows`.
     begins, ends : array
         What storages hold before and after each day, shape (days, 2) [kWh, kWh of heat].
     costs, bounds : array
@@ -65,7 +65,7 @@ class KnownDays:
 
     Attributes
     ----------
-    found
+    found : dict of bytes to list of (float, HousePrices, SolvedDays)
         By what midnights hold, tariffs with their days.
     solved, reused : int
         How many days were solved, and followed from those of two other tariffs.
@@ -91,7 +91,7 @@ class KnownDays:
 
         Parameters
         ----------
-        midnights
+        midnights : bytes
             What midnights hold, as `keep` has it.
         prices : HousePrices
             The prices of the tariff.

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.markets.home_day import Homes, sum_day
-from hmesh.markets.load_shifting import Energies, Mask
 from hmesh.markets.power_flow_assignment import unbounded_exchange
+from hmesh.markets.slot_choices import Energies, Mask
 
 MOST_AVAILABLE = 12
 MOST_NODES = 10_000

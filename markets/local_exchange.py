@@ -112,7 +112,7 @@ def static_shares(
 
     Parameters
     ----------
-    available_kwh, cap_kwh, weight
+    available_kwh, cap_kwh, weight : float, array, array
         As `capped_shares` takes them; weights are above 0 for everybody.
 
     Returns

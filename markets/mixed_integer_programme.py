@@ -20,11 +20,11 @@ class MixedIntegerProgramme:
 
     Attributes
     ----------
-    cost, lower, upper
-        Cost and limits of every variable, arrays of shape (columns,).
-    binary
-        Which variables are 0 or 1 and nothing between, array of bool of shape (columns,).
-    row_count
+    cost, lower, upper : array, shape (columns,)
+        Cost and limits of every variable.
+    binary : array of bool, shape (columns,)
+        Which variables are 0 or 1 and nothing between.
+    row_count : int
         Number of rows.
     """
 
@@ -63,7 +63,7 @@ class MixedIntegerProgramme:
 
         Parameters
         ----------
-        terms
+        terms : sequence of (array of int, float or array)
             Columns, shape (rows,), and the coefficients of each.
         low, high : array or float
             Limits of the sums, -inf and inf for none.

@@ -46,7 +46,7 @@ class Found:
 
     Attributes
     ----------
-    point, cost
+    point, cost : array, float
         The best point of all that were tried, and what it costs.
     evaluations : int
         How many were tried.

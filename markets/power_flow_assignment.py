@@ -170,7 +170,7 @@ def dispatch(
 
     Parameters
     ----------
-    assignment, layout
+    assignment, layout : str, HomeLayout
         As of `settle_step`.
     generation_kwh : array, shape (rows, generators)
         Generation [kWh].

@@ -93,7 +93,8 @@ def search_price_on_lines(
     ask : callable
         Sends a price [money/kWh] to all aggregators and returns the demand of every community
         [kWh], shape (communities,); none of them ever rises with the price.
-    cost, lowest_price, highest_price, tolerance, most_probes, go_on
+    cost, lowest_price, highest_price, tolerance, most_probes, go_on : GenerationCost, float, \
+    float, float, int, callable
         As `hmesh.markets.search_price` takes them.
     feed : Feed
         The lines of the step.

@@ -159,7 +159,8 @@ def dynamic_capacity(
 
     Parameters
     ----------
-    assignment, layout, generation_kwh, served_kwh, charge
+    assignment, layout, generation_kwh, served_kwh, charge : str, HomeLayout, array, array, \
+    StateOfCharge
         As of `published_capacity`.
     returns : bool, optional
         Whether each storage starts as charged as suits it best and ends at least so, instead of
@@ -239,7 +240,8 @@ def serves(
 
     Parameters
     ----------
-    assignment, layout, generation_kwh, served_kwh, charge
+    assignment, layout, generation_kwh, served_kwh, charge : str, HomeLayout, array, array, \
+    StateOfCharge
         As of `published_capacity`.
     capacity_kwh : array, shape (storages,)
         Sizes [kWh].

@@ -47,7 +47,7 @@ def supply_curve(
         As in `hmesh.markets.school_response`.
     lowest_price, highest_price : float
         Ends of the curve [money/kWh].
-    saturates, discharge_efficiency
+    saturates, discharge_efficiency : bool, float or array, optional
         As in `hmesh.markets.school_response`.
 
     Notes

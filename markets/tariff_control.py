@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.battery import charged, exchange_bounds
-from hmesh.environment.last_digits import DUST_KWH, settled
+from hmesh.environment.last_digits import settled
 from hmesh.markets.connection import (
     Connection,
     ConnectionFlows,
@@ -32,8 +32,6 @@ type Each = NDArray[np.float64]
 
 # Levels of the store between which its worth is a straight line.
 LEVELS = 11
-# How finely the lowest peak is looked for: twice so many, the second time between two of the first.
-PEAKS = 33
 # What a kWh that a limit leaves unserved counts as, above any price [money/kWh].
 UNSERVED = 1e3
 
@@ -204,7 +202,8 @@ def best_exchange(
     ----------
     energy_kwh, load_kwh, generation_kwh : array, shape (sites,)
         Energy held, and what loads and modules really do [kWh].
-    tariff, batteries, connection, peak_kw, step_h
+    tariff, batteries, connection, peak_kw, step_h : StepTariff, SiteBatteries, Connection, array, \
+    float
         As in `worth_of_stored`.
     worth_after : array, shape (sites, LEVELS)
         What the steps afterwards cost, of `worth_of_stored` [money].
@@ -238,87 +237,14 @@ def self_consumption(
 
     Parameters
     ----------
-    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h
+    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h : array, array, array, \
+    SiteBatteries, Connection, float
         As in `best_exchange`.
     """
     lowest, highest = exchange_limits(
         energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h
     )
     return np.clip(generation_kwh - load_kwh, lowest, highest)
-
-
-def lowest_peak_kw(
-    energy_kwh: Each,
-    load_kwh: Each,
-    generation_kwh: Each,
-    counts: NDArray[np.bool_],
-    batteries: SiteBatteries,
-    connection: Connection,
-    step_h: float,
-) -> Each:
-    """Return the lowest power below which batteries can keep what is expected [kW].
-
-    Parameters
-    ----------
-    energy_kwh : array, shape (sites,)
-        Energy held before the first step [kWh].
-    load_kwh, generation_kwh : array, shape (steps, sites)
-        What is expected [kWh].
-    counts : array of bool, shape (steps,)
-        Which steps count for the charge.
-    batteries, connection, step_h
-        As in `worth_of_stored`.
-
-    Returns
-    -------
-    array, shape (sites,)
-        To one part in a thousand of the highest power expected, never below what can be kept: a
-        battery that gives all that is above a power, and is charged by all that is below it, keeps
-        this power if any does.
-    """
-    usable = np.minimum(generation_kwh, connection.inverter_kw * step_h)
-    power = np.maximum(load_kwh - usable, 0.0) / step_h
-    high = np.where(counts[:, None], power, 0.0).max(axis=0)
-    low = np.zeros_like(high)
-    share = np.linspace(0.0, 1.0, PEAKS)
-    for _ in range(2):
-        tried = low[:, None] + (high - low)[:, None] * share
-        kept = _kept(
-            tried, energy_kwh, load_kwh, generation_kwh, counts, batteries, connection, step_h
-        )
-        # The highest one is always kept: it needs no battery.
-        kept[:, -1] = True
-        first = kept.argmax(axis=1)[:, None]
-        high = np.take_along_axis(tried, first, axis=1)[:, 0]
-        low = np.take_along_axis(tried, np.maximum(first - 1, 0), axis=1)[:, 0]
-    return high
-
-
-def _kept(
-    peak_kw: Each,
-    energy_kwh: Each,
-    load_kwh: Each,
-    generation_kwh: Each,
-    counts: NDArray[np.bool_],
-    batteries: SiteBatteries,
-    connection: Connection,
-    step_h: float,
-) -> NDArray[np.bool_]:
-    """Return which powers of shape (sites, tried) each battery can keep."""
-    energy = np.broadcast_to(energy_kwh[:, None], peak_kw.shape).copy()
-    kept = np.ones(peak_kw.shape, dtype=np.bool_)
-    eta = (_wide(batteries.charge_efficiency, 1), _wide(batteries.discharge_efficiency, 1))
-    for load, sun, counted in zip(load_kwh, generation_kwh, counts.tolist(), strict=True):
-        low, high = exchange_limits(energy, load, sun, batteries, connection, step_h, 1)
-        usable = np.minimum(sun, connection.inverter_kw * step_h)
-        net = (load - usable)[:, None]
-        room = peak_kw * step_h - net
-        wanted = np.where(room < 0.0, room, high) if counted else high
-        exchange = np.clip(np.minimum(wanted, room) if counted else wanted, low, high)
-        if counted:
-            kept &= net + exchange <= peak_kw * step_h + DUST_KWH
-        energy = charged(energy, exchange, *eta)
-    return kept
 
 
 def _choices(
@@ -394,7 +320,8 @@ def exchange_limits(
 
     Parameters
     ----------
-    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h
+    energy_kwh, load_kwh, generation_kwh, batteries, connection, step_h : array, array, array, \
+    SiteBatteries, Connection, float
         As in `best_exchange`.
     many : int
         How many axes the energies held have behind that of the sites.

@@ -213,7 +213,8 @@ def most_profit_with_losses(
 
     Parameters
     ----------
-    cost, low_price, high_price, least_kwh, most_kwh
+    cost, low_price, high_price, least_kwh, most_kwh : GenerationCost, float or array, \
+    float or array, float or array, float or array
         As `most_profit` takes them.
     least_lost_kwh, most_lost_kwh : float or array, shape (n,)
         Between which is what it generates more than it sells [kWh].

@@ -24,11 +24,11 @@ def parts_of_the_bill(
 
     Parameters
     ----------
-    every
+    every : sequence of mapping
         The totals of all strategies.
-    prefix
+    prefix : str
         What the figures of the parts begin with: ``site_bill_``.
-    credits
+    credits : sequence of str, optional
         Parts that the figures have as amounts received, which the rows have as less paid.
     """
     there = [name for name in every[0] if name.startswith(prefix)]

@@ -27,9 +27,9 @@ class Begun:
 
     Attributes
     ----------
-    steps_done
+    steps_done : int
         The steps that are taken over; all others are made.
-    why
+    why : str
         Why they are none, "" where some are.
     """
 

@@ -16,13 +16,13 @@ def import_grid(
 
     Parameters
     ----------
-    source
+    source : Path
         A network of pandapower or PyPSA.
-    out
+    out : Path
         The CSV file, which must not exist yet.
-    loss_at
+    loss_at : str, optional
         Loading at which resistances give loss rates, above 0 to 1, or "loads".
-    bus
+    bus : str, optional
         The bus that the utility feeds, where the network does not say.
 
     Yields

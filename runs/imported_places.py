@@ -75,16 +75,16 @@ def import_places(
 
     Parameters
     ----------
-    source
+    source : Path
         CSV file with a name, and latitude and longitude [deg] or x_km and y_km, of each place;
         where wanted with its households. Or GeoJSON, whose points have a name or community.
-    out
+    out : Path
         The scenario, a file that does not exist yet.
-    roads, nodes
+    roads, nodes : Path, optional
         Road network as `roads.file` and `roads.nodes` of a scenario take it, or None.
-    farthest_km
+    farthest_km : float, optional
         How far the nearest junction of a place may be; None for 2 km [km].
-    time_zone, currency
+    time_zone, currency : str, optional
         Of the scenario; None for UTC and EUR.
 
     Yields

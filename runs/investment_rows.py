@@ -32,11 +32,11 @@ class Worth:
 
     Attributes
     ----------
-    payback_years
+    payback_years : float
         After which it has paid for itself with interest; infinite where it never does [a].
-    net_present_value
+    net_present_value : float
         What it is worth today beyond its price [money].
-    internal_rate
+    internal_rate : float
         Interest at which it is worth its price, NaN where there is none [-].
     """
 
@@ -161,11 +161,11 @@ def investment_rows(every: Sequence[Totals], prefix: str, whose: str = "") -> li
 
     Parameters
     ----------
-    every
+    every : sequence of mapping
         The totals of every strategy.
-    prefix
+    prefix : str
         Prefix of the scheme's figures.
-    whose
+    whose : str, optional
         What stands before the labels, such as "batteries' ".
     """
     without = next((t for t in every if not anything(t[f"{prefix}_investment"])), None)

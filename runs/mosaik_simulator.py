@@ -75,11 +75,11 @@ class CommunitySimulator:
 
         Parameters
         ----------
-        num, model
+        num, model : int, str
             One world, "World".
-        scenario, changes
+        scenario, changes : str, sequence of str, optional
             Name or path of the scenario, and keys to change such as ``vehicles.count=50``.
-        strategy
+        strategy : str, optional
             A strategy of the scenario; its first if not given.
 
         Raises
@@ -135,11 +135,11 @@ class CommunitySimulator:
 
         Parameters
         ----------
-        time
+        time : int
             When it begins, in units of time since the start of the scenario.
-        inputs
+        inputs : mapping of mapping of mapping of float
             By entity and attribute, values by their source, which are added up.
-        max_advance
+        max_advance : int
             Not used.
 
         Raises
@@ -197,7 +197,7 @@ class CommunitySimulator:
             nodes[:] += np.bincount(at, more, len(nodes))
 
     def _note(self, simulation: Simulation) -> None:
-        """Keep what the step came to, before batteries move."""
+        """Keep the results of the step, before batteries move."""
         decision, h = simulation.market.decision, simulation.step_h
         hour = simulation.hour_kwh
         for m, name in enumerate(simulation.setting.communities):

@@ -29,7 +29,7 @@ def change(value: float | None, first: float | None) -> str:
 
     Parameters
     ----------
-    value, first
+    value, first : float or None
         The two values; None where there is none.
 
     Returns
@@ -54,11 +54,11 @@ def texts_apart(values: Sequence[float], digits: int, tolerance: float = SAME) -
 
     Parameters
     ----------
-    values
+    values : sequence of float
         The numbers that stand together, as in one title.
-    digits
+    digits : int
         Decimal places at least.
-    tolerance
+    tolerance : float, optional
         Values that differ by a smaller share of the largest may read alike.
 
     Returns

@@ -39,13 +39,13 @@ class Measure:
 
     Attributes
     ----------
-    name, title
+    name, title : str
         As a column and as a heading.
-    money
+    money : bool
         Whether it is an amount of money, else it is a power [kW].
-    more_is_better
+    more_is_better : bool
         Whether a larger value is the better one.
-    value
+    value : callable
         Its value, from the summary of a run and the name of a strategy of it.
     """
 
@@ -154,7 +154,7 @@ def interactions(summary: Mapping[str, Totals]) -> list[Interactions]:
 
     Parameters
     ----------
-    summary
+    summary : mapping of mapping
         The totals of a run of `pair_strategies`, by strategy.
 
     Raises

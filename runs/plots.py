@@ -35,11 +35,11 @@ class Plot:
 
     Attributes
     ----------
-    name
+    name : str
         What it is about.
-    finding
+    finding : str
         Its title: what it shows. Without a figure, why there is none.
-    path
+    path : Path or None
         Its file, None where there is nothing to draw.
     """
 
@@ -59,13 +59,13 @@ def draw_plots(
 
     Parameters
     ----------
-    directory
+    directory : Path or str
         The folder of the run.
-    only
+    only : str or sequence of str, optional
         Names of the figures to be drawn; all of them where none is named.
-    form
+    form : PictureForm, optional
         Their format, size and resolution; PNG of a suitable size where none is given.
-    missing_only
+    missing_only : bool, optional
         Whether figures whose file is there are left as they are, and left out of what is returned.
 
     Returns
@@ -139,7 +139,7 @@ def _put_in_place(folder: Path) -> Iterator[Path]:
 
     Parameters
     ----------
-    folder
+    folder : Path
         Where the files shall be; it appears with all of them, or they replace those in it.
 
     Raises

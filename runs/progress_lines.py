@@ -33,13 +33,13 @@ def progress_lines(
 
     Parameters
     ----------
-    what
+    what : str
         What the parts are.
-    parts
+    parts : PartsDone
         How many of them are done.
-    finished_within
+    finished_within : callable
         Waits for so many seconds, and returns whether the work was finished meanwhile.
-    clock
+    clock : callable, optional
         Returns the time [s].
 
     Yields
@@ -61,7 +61,7 @@ def lines_to_stderr(what: str) -> Iterator[Callable[[int, int], None]]:
 
     Parameters
     ----------
-    what
+    what : str
         What the parts are.
 
     Yields

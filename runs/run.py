@@ -102,11 +102,11 @@ def resume_run(
 
     Parameters
     ----------
-    directory, progress, clock
+    directory, progress, clock : Path or str, callable, callable
         As `start_run` takes them.
     allow_changed_plugins : bool
         Whether plugins may have changed since; run.json then records their earlier digests.
-    scheduler
+    scheduler : str or RowPool, optional
         As `start_run` takes it, whether or not the run had one before.
 
     Returns

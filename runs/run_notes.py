@@ -107,7 +107,7 @@ def notes(summary: Mapping[str, Totals], strategies: Sequence[str] | None = None
 
     Parameters
     ----------
-    summary, strategies
+    summary, strategies : mapping of mapping, sequence of str
         As `summary_table` takes them.
 
     Returns
@@ -164,7 +164,7 @@ def _anarchy(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[st
 
 
 def without_grid(totals: Totals) -> bool:
-    """Return whether nothing was drawn from the grid by those who may live without one."""
+    """Return whether nothing was drawn from the grid by those who may do without one."""
     may = any(each.without_grid and each.figure in totals for each in schemes().values())
     return may and not anything(totals["peak_kw"])
 
@@ -182,11 +182,11 @@ def _sentence(text: str, by_strategy: Mapping[str, str], names: Sequence[str]) -
 
     Parameters
     ----------
-    text
+    text : str
         What it is about.
-    by_strategy
+    by_strategy : mapping of str
         What is said of each strategy; nothing of those that are left out.
-    names
+    names : sequence of str
         All strategies of the run.
     """
     agreeing: dict[str, list[str]] = {}

@@ -30,13 +30,13 @@ def summary_table(
 
     Parameters
     ----------
-    summary
+    summary : mapping of mapping
         The totals of every strategy, as `hmesh.runs.start_run` returns them.
-    currency
+    currency : str
         The currency of the scenario.
-    strategies
+    strategies : sequence of str, optional
         The strategies in the order of their columns; that of the summary if not given.
-    label
+    label : callable, optional
         What stands at the head of a column.
 
     Returns

@@ -31,10 +31,10 @@ def progress_bar(*, shown: bool, what: str = "steps") -> Iterator[Callable[[int,
 
     Parameters
     ----------
-    shown
+    shown : bool
         Whether to show it: a bar in a terminal; elsewhere a line after 2 s, more lines at growing
         intervals, and then one a minute.
-    what
+    what : str, optional
         What the parts are.
 
     Yields

@@ -35,17 +35,17 @@ class Voltages:
 
     Attributes
     ----------
-    strategies
+    strategies : tuple of str
         Their names, in the order of the arrays.
-    nodes, lines
+    nodes, lines : tuple of str
         Names of the nodes and lines of the grid, without connections.
-    voltage
-        Over the nominal one, shape (steps, strategies, nodes) [-]; NaN without a solution.
-    losses_kwh, loading
-        Of every line with alternating current, shape (steps, strategies, lines) [kWh], [-].
-    tree_losses_kwh, tree_loading
+    voltage : array, shape (steps, strategies, nodes)
+        Over the nominal one [-]; NaN without a solution.
+    losses_kwh, loading : array, shape (steps, strategies, lines)
+        Of every line with alternating current [kWh], [-].
+    tree_losses_kwh, tree_loading : array
         As the run had them, of the same shape.
-    timeline
+    timeline : Timeline
         Names the steps.
     """
 
@@ -121,9 +121,9 @@ def solve_voltages(directory: Path | str, power_factor: float = 1.0) -> Voltages
 
     Parameters
     ----------
-    directory
+    directory : Path or str
         The folder of the run; `voltages.parquet` and `ac_lines.parquet` are written there.
-    power_factor
+    power_factor : float, optional
         Active over apparent power of all that is drawn, above 0 to 1; what is fed in has 1.
 
     Raises

@@ -49,13 +49,13 @@ class Course:
 
     Attributes
     ----------
-    who
+    who : str
         Whose it is.
-    does
+    does : str
         What is done with it: `PAY`, `EARN` or `COST`; "" where it is a part of the one above.
-    amounts
+    amounts : sequence of float
         The amount under each strategy, the first one first [money].
-    key
+    key : str
         What it is called in tables: the kind of party, `members`, or `in.` and a community.
     """
 
@@ -97,9 +97,9 @@ def kinds(summary: Mapping[str, Totals], names: Sequence[str]) -> list[Course]:
 
     Parameters
     ----------
-    summary
+    summary : mapping of mapping
         The totals of every strategy, with accounts.
-    names
+    names : sequence of str
         The strategies in their order, the first being the one that others are compared with.
     """
     held = [summary[name]["accounts"]["kinds"] for name in names]
@@ -147,7 +147,7 @@ def gain_figures(
 
     Parameters
     ----------
-    summary, names
+    summary, names : mapping of mapping, sequence of str
         As `kinds` takes them.
 
     Returns
@@ -196,7 +196,7 @@ def gains_table(
 
     Parameters
     ----------
-    summary, currency, strategies
+    summary, currency, strategies : mapping of mapping, str, sequence of str
         As `hmesh.runs.summary_table` takes them; the summary has accounts.
 
     Returns
@@ -293,7 +293,7 @@ def gains_sentence(summary: Mapping[str, Totals], currency: str, strategies: Seq
 
     Parameters
     ----------
-    summary, currency, strategies
+    summary, currency, strategies : mapping of mapping, str, sequence of str
         As `gains_table` takes them.
 
     Returns

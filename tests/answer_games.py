@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from hmesh.markets.answers import (
     Answers,
     battery_answers,
-    elastic_answers,
     sum_of_answers,
-    threshold_answers,
 )
+from hmesh.markets.elastic_answers import elastic_answers
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.price_game import PriceBounds
+from hmesh.markets.threshold_answers import threshold_answers
 from tests.games import SEEDS, Community, Players
 
 

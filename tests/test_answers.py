@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hmesh.markets.answers import (
     Answers,
     battery_answers,
-    elastic_answers,
     inelastic_answer,
     sum_of_answers,
-    threshold_answers,
 )
 from hmesh.markets.demand_bins import demand_bins
 from hmesh.markets.demand_curve import bends_of, demand_curve
+from hmesh.markets.elastic_answers import elastic_answers
+from hmesh.markets.threshold_answers import threshold_answers
 from hmesh.markets.vehicle_response import best_response, switching_price
 from tests.answer_games import LossyCommunity, lossy_communities, lossy_community, scaled
 from tests.games import SEEDS, Community, communities

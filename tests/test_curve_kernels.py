@@ -8,8 +8,9 @@ import pytest
 from hmesh.environment import compiled
 from hmesh.markets import aggregator_response
 from hmesh.markets.aggregator_response import response_map
-from hmesh.markets.answers import Answers, battery_answers, sum_of_answers, threshold_answers
+from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
 from hmesh.markets.demand_curve import DemandCurve, bends_of, merged
+from hmesh.markets.threshold_answers import threshold_answers
 
 CURVE = ("edges", "intercept", "slope")
 MAP = ("starts", "price_offset", "price_gain", "demand_offset", "demand_gain")

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
-from hmesh.markets.load_shifting import MOST_CANDIDATES, ShiftedDay, _bearable, shift_loads
+from hmesh.markets.load_shifting import MOST_CANDIDATES, ShiftedDay, shift_loads
 from hmesh.markets.load_shifting_bound import least_waste
+from hmesh.markets.slot_exchange import _bearable
 from tests.smart_homes import random_homes, study_home, study_window
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -8,7 +8,7 @@ import pytest
 
 from hmesh.markets import leader_learning
 from hmesh.markets.answer_curves import school_curves, supply_kwh
-from hmesh.markets.answers import chosen_threshold_answers, demand_at, two_threshold_answers
+from hmesh.markets.answers import demand_at
 from hmesh.markets.diffusion import (
     adopts_by_bass,
     adopts_by_threshold,
@@ -32,6 +32,7 @@ from hmesh.markets.learned_demand import FIRST_PROBES, learn_demand
 from hmesh.markets.membership import chance_to_take_part, expected_savings, savings_beside_others
 from hmesh.markets.monthly_charges import tier_charge
 from hmesh.markets.school_response import school_response
+from hmesh.markets.threshold_answers import chosen_threshold_answers, two_threshold_answers
 from hmesh.markets.utility_profit import most_profit_with_losses
 
 

@@ -16,9 +16,10 @@ from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.day_plans import DayPlans, read_day_plans
+from hmesh.environment.drive_rule import ON_THE_ROAD
 from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.population import Population
-from hmesh.environment.traffic import ON_THE_ROAD, Traffic
+from hmesh.environment.traffic import Traffic
 
 BERLIN = ZoneInfo("Europe/Berlin")
 COMMUNITIES = ("homes", "malls", "offices")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from hmesh.markets.home_day import Homes, settle_day
 from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
-from hmesh.markets.load_shifting import count_choices, shift_loads
+from hmesh.markets.load_shifting import shift_loads
+from hmesh.markets.slot_choices import count_choices
 from hmesh.markets.storage_capacity import (
     StateOfCharge,
     dynamic_capacity,

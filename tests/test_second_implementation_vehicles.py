@@ -10,7 +10,9 @@ from hmesh.environment.battery import charged, exchange_bounds
 from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
 from hmesh.environment.roads import RoadNetwork
 from hmesh.markets.answer_curves import threshold_curves
-from hmesh.markets.answers import demand_at, elastic_answers, elastic_load, two_threshold_answers
+from hmesh.markets.answers import demand_at
+from hmesh.markets.elastic_answers import elastic_answers, elastic_load
+from hmesh.markets.threshold_answers import two_threshold_answers
 from hmesh.markets.value_of_energy import PlanningStores, planned_answer, value_of_energy
 from hmesh.markets.welfare import satisfaction
 from hmesh.runs.audits.reference.batteries import (

@@ -9,11 +9,11 @@ from scipy.optimize import linprog
 from hmesh.environment.battery import charged
 from hmesh.markets import tariff_control
 from hmesh.markets.connection import Connection, settle_connection
+from hmesh.markets.lowest_peak import lowest_peak_kw
 from hmesh.markets.tariff_control import (
     SiteBatteries,
     StepTariff,
     best_exchange,
-    lowest_peak_kw,
     self_consumption,
     step_cost,
     worth_of_stored,

@@ -14,12 +14,13 @@ from hmesh.environment.clock import Clock
 from hmesh.environment.day_plans import read_day_plans
 from hmesh.environment.distributions import gamma
 from hmesh.environment.drawn_trips import DrawnTrips
+from hmesh.environment.drive_rule import ON_THE_ROAD
 from hmesh.environment.growth import Growth
 from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.planned_trips import PlannedTrips
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
-from hmesh.environment.traffic import ABSENT, ON_THE_ROAD, Traffic
+from hmesh.environment.traffic import ABSENT, Traffic
 from hmesh.environment.travel_day import Discrete, Histogram, Purpose, TravelDay
 from hmesh.environment.trips import TripSource
 

@@ -24,9 +24,9 @@ class Findings:
 
     Attributes
     ----------
-    errors
+    errors : list of Problem
         Why the dataset cannot be used.
-    warnings
+    warnings : list of Problem
         What is unusual in it.
     """
 
@@ -44,9 +44,9 @@ class DataFile(TableFile):
 
     Parameters
     ----------
-    path
+    path : Path
         The file.
-    description
+    description : Table
         The table.
 
     Attributes

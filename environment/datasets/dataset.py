@@ -29,11 +29,11 @@ class MeasuredGeneration:
 
     Attributes
     ----------
-    members
+    members : tuple of str
         Whose they are.
-    energy_kwh
-        Energy of each step [kWh], shape (steps, members).
-    filled
+    energy_kwh : array, shape (steps, members)
+        Energy of each step [kWh].
+    filled : array of bool
         Where a reading was missing and filled, likewise.
     """
 
@@ -48,11 +48,11 @@ class Dataset:
 
     Attributes
     ----------
-    folder, description
+    folder, description : Path, Description
         Where it lies, and the user's description of it.
-    series, records
+    series, records : dict of Series, dict of Records
         Its tables by name: those of intervals, and all others.
-    warnings
+    warnings : tuple of Problem
         What is unusual in it.
     """
 
@@ -127,7 +127,7 @@ class Dataset:
 
         Parameters
         ----------
-        table
+        table : str, optional
             A table of intervals; of several quantities, the one counts of which most was filled.
 
         Returns
@@ -154,13 +154,13 @@ def read_dataset(
 
     Parameters
     ----------
-    folder
+    folder : Path
         Where it lies.
-    description
+    description : Description
         The user's description of it.
-    tables
+    tables : collection of str, optional
         Names of the tables to read; those it does not have are left out. None for all.
-    examine
+    examine : bool, optional
         Whether the measured series are looked through for what is unusual.
 
     Returns

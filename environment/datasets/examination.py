@@ -31,9 +31,9 @@ def unusual(
 
     Parameters
     ----------
-    description
+    description : Description
         What its person states about it.
-    series, records
+    series, records : mapping of Series, mapping of Records
         Its tables by name.
     """
     for table in series.values():

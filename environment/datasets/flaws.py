@@ -24,11 +24,11 @@ def flaws(
 
     Parameters
     ----------
-    readings
+    readings : Readings
         The readings of one quantity.
-    name
+    name : str
         The quantity, as a dataset calls it.
-    filled
+    filled : array, optional
         The readings with their gaps filled, likewise; None where there are none.
     """
     if name == "load_kwh":
@@ -45,8 +45,8 @@ def scaled_copies(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
     Parameters
     ----------
-    values
-        The series without NaN, shape (intervals, series).
+    values : array, shape (intervals, series)
+        The series without NaN.
 
     Returns
     -------

@@ -15,12 +15,12 @@ class Gaps:
 
     Attributes
     ----------
-    values
-        The series without the gaps that could be filled, shape (intervals, series).
-    filled_share
-        Share of the intervals of each series that were filled, shape (series,).
-    left
-        Series, first interval and number of intervals of each gap that stays, shape (gaps, 3).
+    values : array, shape (intervals, series)
+        The series without the gaps that could be filled.
+    filled_share : array, shape (series,)
+        Share of the intervals of each series that were filled.
+    left : array of int, shape (gaps, 3)
+        Series, first interval and number of intervals of each gap that stays.
     """
 
     values: NDArray[np.float64]
@@ -43,20 +43,20 @@ def fill_gaps(
 
     Parameters
     ----------
-    values
-        The series, NaN in the gaps, shape (intervals, series).
-    interval_h
+    values : array, shape (intervals, series)
+        The series, NaN in the gaps.
+    interval_h : float
         Length of an interval [h].
-    ahead
-        How far the local clock is ahead of the intervals' own count, in intervals, shape
-        (intervals,); None where it never changes.
-    allow_long
+    ahead : array of int, shape (intervals,), optional
+        How far the local clock is ahead of the intervals' own count, in intervals; None where it
+        never changes.
+    allow_long : bool, optional
         Whether gaps of more than 7 days are filled too.
 
     Returns
     -------
     Gaps
-        What came of it; `values` itself is not changed.
+        The outcome; `values` itself is not changed.
     """
     empty = np.isnan(values)
     counts = empty.sum(axis=0)

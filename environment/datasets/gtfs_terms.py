@@ -36,13 +36,13 @@ def read_gtfs_terms(
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder with one of the two files, or both.
-    services
+    services : collection of str, optional
         Services of which the days count; none given: all.
-    days_off
+    days_off : iterable of date, optional
         Days without school besides, whatever the files say.
-    extra_days
+    extra_days : iterable of date, optional
         Days with school besides.
 
     Raises
@@ -64,11 +64,11 @@ def terms_of_services(
 
     Parameters
     ----------
-    found
+    found : mapping of Records
         These tables by their names, one of them or both.
-    folder
+    folder : Path
         Where they are.
-    services, days_off, extra_days
+    services, days_off, extra_days : collection of str, iterable of date, iterable of date, optional
         As in `read_gtfs_terms`.
 
     Raises

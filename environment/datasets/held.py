@@ -16,11 +16,11 @@ class CoarseRows:
 
     Attributes
     ----------
-    series
+    series : int
         Which series.
-    first, last
+    first, last : int
         Intervals of the first and of the last row.
-    intervals
+    intervals : int
         Distance of two rows, in intervals.
     """
 
@@ -40,8 +40,8 @@ def coarse_rows(values: NDArray[np.float64]) -> Iterator[CoarseRows]:
 
     Parameters
     ----------
-    values
-        The series, NaN where there is no row, shape (intervals, series).
+    values : array, shape (intervals, series)
+        The series, NaN where there is no row.
     """
     for series in np.flatnonzero(np.isnan(values).any(axis=0)).tolist():
         rows = np.flatnonzero(~np.isnan(values[:, series]))
@@ -60,11 +60,11 @@ def hold(values: NDArray[np.float64], coarse: CoarseRows, at_end: bool) -> None:
 
     Parameters
     ----------
-    values
-        The series, shape (intervals, series); only NaN is replaced.
-    coarse
+    values : array, shape (intervals, series)
+        The series; only NaN is replaced.
+    coarse : CoarseRows
         The rows.
-    at_end
+    at_end : bool
         Whether rows label the end of what they hold for, so that each holds for those before it.
     """
     column = values[:, coarse.series]

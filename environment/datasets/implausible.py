@@ -35,17 +35,17 @@ class Readings:
 
     Attributes
     ----------
-    place
+    place : str
         Where it stands, as messages name it.
-    keys
+    keys : tuple of str
         Whose readings they are; one "" where there is one series only.
-    values
-        The readings, NaN where there is none, shape (intervals, keys).
-    start_us, interval_us
+    values : array, shape (intervals, keys)
+        The readings, NaN where there is none.
+    start_us, interval_us : int
         When the first interval starts, in microseconds of UTC since 1970; length of each [µs].
-    zone
+    zone : ZoneInfo
         Zone whose clocks name the times.
-    unit
+    unit : str
         Unit of the readings.
     """
 
@@ -111,10 +111,10 @@ def negative(readings: Readings, generates: NDArray[np.bool_]) -> Iterator[Probl
 
     Parameters
     ----------
-    readings
+    readings : Readings
         Loads.
-    generates
-        Whether a member is known to generate energy, shape (keys,).
+    generates : array of bool, shape (keys,)
+        Whether a member is known to generate energy.
     """
     below = readings.values < 0
     found = []
@@ -152,10 +152,10 @@ def household_energy(readings: Readings, households: NDArray[np.bool_]) -> Itera
 
     Parameters
     ----------
-    readings
+    readings : Readings
         Loads.
-    households
-        Which members are households, shape (keys,).
+    households : array of bool, shape (keys,)
+        Which members are households.
     """
     if readings.hours < 24.0:
         return
@@ -187,11 +187,11 @@ def other_consumption(readings: Readings, stated_kwh: NDArray[np.float64]) -> It
 
     Parameters
     ----------
-    readings
+    readings : Readings
         Loads, of any length: their mean power is compared with that of the year, within 10 % for a
         year, a factor of 4 for a part of one, and of 20 for less than a day.
-    stated_kwh
-        Stated consumption of a year, NaN for none [kWh], shape (keys,).
+    stated_kwh : array, shape (keys,)
+        Stated consumption of a year, NaN for none [kWh].
     """
     tolerance = next(factor for least_h, factor in TOLERANCES if readings.hours >= least_h)
     annual = readings.annual()

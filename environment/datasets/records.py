@@ -27,11 +27,11 @@ class Records:
 
     Attributes
     ----------
-    place
+    place : str
         Its files, as messages name them.
-    columns
-        What stands there by name, each of shape (rows,): text; numbers; times in microseconds of
-        UTC since 1970; clock times in hours; dates.
+    columns : dict of array, shape (rows,)
+        What stands there by name: text; numbers; times in microseconds of UTC since 1970; clock
+        times in hours; dates.
     """
 
     place: str
@@ -47,13 +47,13 @@ def read_records(folder: Path, description: Description, name: str, findings: Fi
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the dataset.
-    description
+    description : Description
         The user's description of it.
-    name
+    name : str
         Name of the table.
-    findings
+    findings : Findings
         Where errors and warnings are reported.
     """
     files = [folder / file for file in description.tables[name].files]
@@ -67,13 +67,13 @@ def read_rows(
 
     Parameters
     ----------
-    files
+    files : sequence of Path
         The files.
-    name
+    name : str
         Name of the table.
-    findings
+    findings : Findings
         Where errors and warnings are reported.
-    description
+    description : Description, optional
         The user's description of it; None for a table without points in time.
     """
     parts: list[dict[str, NDArray[Any]]] = []

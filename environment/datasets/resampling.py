@@ -13,13 +13,13 @@ def resampled(
 
     Parameters
     ----------
-    values
-        The series over whole steps, shape (intervals, ...).
-    interval_us, step_us
+    values : array, shape (intervals, ...)
+        The series over whole steps.
+    interval_us, step_us : int
         Lengths of an interval and of a step [µs].
-    unit
+    unit : str
         Unit of the series; kWh is an energy.
-    place
+    place : str
         Where the series stands, for the error.
 
     Returns

@@ -12,24 +12,24 @@ class Attribute:
 
     Attributes
     ----------
-    name
+    name : str
         Its name.
-    kind
+    kind : Kind
         What its cells are: text, a number, a point in time, a clock time that may pass 24:00, or
         a date.
-    unit
+    unit : str
         Unit of its numbers; "" for what has none.
-    description
+    description : str
         What it says.
-    required
+    required : bool
         Whether the table must have it, and each row a value.
-    lowest, highest
+    lowest, highest : float
         Bounds of its numbers.
-    above_lowest
+    above_lowest : bool
         Whether the lowest bound itself is not allowed.
-    options
+    options : tuple of str
         The only texts allowed, where not every one is.
-    refers_to
+    refers_to : str
         Table whose first column must name what stands here, where the dataset has that table.
     """
 
@@ -75,17 +75,17 @@ class Table:
 
     Attributes
     ----------
-    name
+    name : str
         Its name.
-    description
+    description : str
         What a row of it is.
-    columns
+    columns : tuple of Attribute
         The columns it may have.
-    series
+    series : bool
         Whether it has a row for every interval; `key` then names whose intervals they are.
-    key
+    key : str
         Column that distinguishes the series of a table, "" where there is one only.
-    some_of
+    some_of : bool
         Whether it must have at least one of the columns that are not required.
     """
 

@@ -36,21 +36,20 @@ class Series:
 
     Attributes
     ----------
-    table
+    table : Table
         What it may hold.
-    place
+    place : str
         Its files, as messages name them.
-    keys
+    keys : tuple of str
         Whose series they are; one "" where the table has one only.
-    start_us, interval_us
+    start_us, interval_us : int
         When the first interval starts, in microseconds of UTC since 1970; length of each [µs].
-    values
-        The quantities by name, NaN where a series was not measured at all, each of shape
-        (intervals, keys).
-    measured
+    values : dict of array, shape (intervals, keys)
+        The quantities by name, NaN where a series was not measured at all.
+    measured : dict of array
         The same before the gaps were filled.
-    filled_share
-        Share of the intervals that were filled by name, each of shape (keys,).
+    filled_share : dict of array, shape (keys,)
+        Share of the intervals that were filled by name.
     """
 
     table: Table
@@ -146,13 +145,13 @@ def read_series(
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder of the dataset.
-    description
+    description : Description
         The user's description of it.
-    name
+    name : str
         Name of the table.
-    findings
+    findings : Findings
         Where errors and warnings are reported.
     """
     return _Reading(folder, description, name, findings).read()

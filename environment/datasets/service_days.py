@@ -15,9 +15,9 @@ def service_days(
 
     Parameters
     ----------
-    calendar
+    calendar : Records or None
         Days of the week between two dates, or None.
-    calendar_dates
+    calendar_dates : Records or None
         Days added to these and removed from them, or None.
 
     Returns

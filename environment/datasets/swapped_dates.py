@@ -27,16 +27,15 @@ def warn_swapped(
 
     Parameters
     ----------
-    place
+    place : str
         Where they stand.
-    time_us
-        The times of one series in the order of their rows, in microseconds of UTC since 1970,
-        shape (rows,).
-    zone
+    time_us : array of int, shape (rows,)
+        The times of one series in the order of their rows, in microseconds of UTC since 1970.
+    zone : tzinfo
         The zone whose clocks state them.
-    description
+    description : Description
         When they should begin and end.
-    findings
+    findings : Findings
         Where the warning is reported.
     """
     begin, end = description.period()
@@ -67,10 +66,9 @@ def swapped_days(time_us: NDArray[np.int64], begin_us: int, end_us: int) -> tupl
 
     Parameters
     ----------
-    time_us
-        The times in the order of their rows, by their own clock, in microseconds since 1970,
-        shape (rows,).
-    begin_us, end_us
+    time_us : array of int, shape (rows,)
+        The times in the order of their rows, by their own clock, in microseconds since 1970.
+    begin_us, end_us : int
         When they should begin and end [µs].
 
     Returns

@@ -24,17 +24,17 @@ class Branch:
 
     Attributes
     ----------
-    name
+    name : str
         What messages call it.
-    ends
+    ends : (str, str)
         Its buses; of a transformer the one of higher voltage first.
-    length_km
+    length_km : float
         Its length [km].
-    rating_kva
+    rating_kva : float
         Power it may carry [kVA].
-    resistance_ohm, reactance_ohm
+    resistance_ohm, reactance_ohm : float
         Series impedance at the voltage of the second bus [ohm].
-    susceptance_us, iron_loss_kw, magnetising_kva, turns
+    susceptance_us, iron_loss_kw, magnetising_kva, turns : float
         As those of `hmesh.environment.grid_plan.PlannedLine`.
     """
 
@@ -56,17 +56,17 @@ class BusNetwork:
 
     Attributes
     ----------
-    voltage_kv
+    voltage_kv : dict of float
         Nominal voltage of every bus in service [kV].
-    branches
+    branches : list of Branch
         Lines and transformers in service, open ones left out.
-    sources
+    sources : dict of float
         Buses that a grid further up feeds, each with the voltage it holds there [-].
-    loads
+    loads : dict of complex
         Power taken at buses [kW, kvar].
-    left_out
+    left_out : list of str
         What the tree does not hold, a sentence each.
-    problems
+    problems : list of Problem
         What a tree cannot stand for, item by item.
     """
 
@@ -84,11 +84,11 @@ class GridReading:
 
     Attributes
     ----------
-    plan
+    plan : GridPlan
         The tree.
-    left_out
+    left_out : tuple of str
         What of the file it does not hold, a sentence each.
-    loads
+    loads : dict of complex
         Power that the file has taken at nodes [kW, kvar].
     """
 
@@ -107,11 +107,11 @@ def loss_rate(resistance_ohm: float, power_kva: complex, voltage_kv: float) -> f
 
     Parameters
     ----------
-    resistance_ohm
+    resistance_ohm : float
         Resistance of a phase at the voltage [ohm].
-    power_kva
+    power_kva : complex
         Active and reactive power, P + jQ [kW, kvar].
-    voltage_kv
+    voltage_kv : float
         Nominal voltage between phases [kV].
 
     Returns
@@ -132,14 +132,14 @@ def radial(
 
     Parameters
     ----------
-    network
+    network : BusNetwork
         The network.
-    file
+    file : str
         What messages call it.
-    loss_at
+    loss_at : float or str, optional
         Share of the rating at which the resistance gives the loss rate [-], or "loads" for the
         power that the loads of the network make flow.
-    source
+    source : str, optional
         The bus that the utility feeds, where the network does not say or says several.
 
     Raises

@@ -19,11 +19,11 @@ def read_grid(
 
     Parameters
     ----------
-    path
+    path : str or Path
         A CSV file of lines, a network of pandapower as JSON, or one of PyPSA: netCDF or a folder.
-    loss_at
+    loss_at : float or str, optional
         Loading at which resistances of a network give loss rates [-], or "loads".
-    source
+    source : str, optional
         The bus of a network that the utility feeds, where the network does not say.
 
     Raises

@@ -27,13 +27,13 @@ class FoundRoad:
 
     Attributes
     ----------
-    place
+    place : str
         Where it stands in the file, for messages.
-    start, end
+    start, end : str
         Names of its junctions.
-    km
+    km : float or None
         Its length, None where only its line says it [km].
-    speed_km_h
+    speed_km_h : float or None
         Its speed, None where none is given [km/h].
     line : array, shape (points, 2), or None
         Its line from start to end; None where it is straight.
@@ -58,14 +58,14 @@ class RoadFileContent:
 
     Attributes
     ----------
-    path
+    path : str
         The file.
-    junctions
+    junctions : dict of (float, float)
         Position of each junction by its name: longitude and latitude [deg], or to the east and to
         the north [km].
-    roads
+    roads : list of FoundRoad
         Its roads, each in one direction.
-    on_earth
+    on_earth : bool
         Whether positions are longitude and latitude.
     """
 
@@ -94,9 +94,9 @@ def road_graph(content: RoadFileContent, speed_km_h: float) -> "nx.DiGraph[str]"
 
     Parameters
     ----------
-    content
+    content : RoadFileContent
         What the file gives.
-    speed_km_h
+    speed_km_h : float
         Speed of the roads that state none [km/h].
 
     Returns

@@ -21,9 +21,9 @@ def read_road_file(path: Path, nodes: Path | None = None) -> RoadFileContent:
 
     Parameters
     ----------
-    path
+    path : Path
         The file.
-    nodes
+    nodes : Path, optional
         The table of junctions, where the file is a table of roads.
 
     Raises

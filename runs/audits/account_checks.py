@@ -63,15 +63,16 @@ def check_accounts(
 
     Parameters
     ----------
-    run, inputs, hours, energies
+    run, inputs, hours, energies : Run, RunInputs, dict of array, \
+    mapping of (str, str) to GroupEnergy or None
         The run, what its scenario settles, the columns of hours.parquet, and what members use.
-    prosumers
+    prosumers : ProsumerAudit
         The audit of the prosumers.
-    local
+    local : LocalExchangeAudit, optional
         The audit of local exchanges, where there are any.
-    tariffs
+    tariffs : mapping of (str, str) to GroupBills, optional
         The bills of groups of members with a tariff of their own; None where they are not known.
-    own
+    own : mapping, optional
         Likewise the accounts of agents of schemes, by the name of the scheme.
     """
     kept = inputs.scenario.record.accounts

@@ -27,11 +27,11 @@ class AnswerNames:
 
     Attributes
     ----------
-    scheme, who, payer
+    scheme, who, payer : str
         The scheme, what its stores are called, and who pays for them.
-    figures
+    figures : str
         How their payments and figures begin: ``<figures>_response``.
-    idle
+    idle : bool
         Whether those that can exchange nothing are asked, too.
     """
 
@@ -55,15 +55,15 @@ class AnswersOfStores:
 
     Parameters
     ----------
-    run, inputs, hours
+    run, inputs, hours : Run, RunInputs, dict of array
         The run, what its scenario settles, and the columns of hours.parquet.
-    names
+    names : AnswerNames
         What they are called.
-    groups
+    groups : sequence of (str, str, int)
         Name of each group and of one of its storages, and the number of their community.
-    used
+    used : sequence of int
         Numbers of the strategies under which they answer.
-    stores
+    stores : KnownStores or None
         The stores that are written down; none where they are not known.
 
     Attributes
@@ -228,11 +228,11 @@ class AnswersOfStores:
 
         Parameters
         ----------
-        step, strategy
+        step, strategy : int or slice, int
             Where it belongs: a step, or some one after another.
-        usable, give, take
-            As of `left_over`, shape (stores,) or (steps, stores).
-        answers
+        usable, give, take : array, shape (stores,) or (steps, stores)
+            As of `left_over`.
+        answers : bool or array of bool, optional
             Which answer at all, of that shape.
         """
         first = step if isinstance(step, int) else int(step.start)
@@ -252,7 +252,7 @@ class AnswersOfStores:
 
         Parameters
         ----------
-        member
+        member : array of int
             Place of the owner of each store in its group, -1 for a store of another group.
         """
         if not self.complete:

@@ -22,25 +22,25 @@ class Check:
 
     Attributes
     ----------
-    name
+    name : str
         What should hold.
-    passed
+    passed : bool or None
         Whether it does; None where the results do not hold what the check needs.
-    largest
+    largest : float
         Largest deviation; NaN where nothing was compared.
-    tolerance
+    tolerance : float
         Deviation up to which it holds.
-    unit
+    unit : str
         Unit of both.
-    where
+    where : str
         Where the largest deviation is.
-    note
+    note : str
         What else a reader should know.
-    failed_steps
+    failed_steps : tuple of int
         Steps in which it does not hold, ascending.
-    by_design
+    by_design : bool
         Whether it does not apply because a plugin decides otherwise on purpose.
-    not_covered
+    not_covered : tuple of str
         Places of the results that neither it nor another check judges: a column of a table, a
         figure of the summary or a key of run.json, such as `run.versions`.
     """
@@ -78,9 +78,9 @@ class AuditReport:
 
     Attributes
     ----------
-    directory
+    directory : Path
         The folder of the run.
-    checks
+    checks : tuple of Check
         Everything that was checked.
     """
 
@@ -161,9 +161,9 @@ class Places:
 
     Attributes
     ----------
-    calendar
+    calendar : Calendar
         The calendar of the run.
-    strategies
+    strategies : sequence of str
         The strategies of the run.
     """
 
@@ -184,11 +184,11 @@ class Places:
 
         Parameters
         ----------
-        items
+        items : str or sequence of str, optional
             Names along the last axis, or one word that goes before their number.
-        first_step
+        first_step : int, optional
             The step at the start of the first axis.
-        strategies
+        strategies : sequence of str, optional
             Names along the second axis, those of the run unless given.
         """
         names = self.strategies if strategies is None else strategies
@@ -211,9 +211,9 @@ class Tally:
 
     Attributes
     ----------
-    name, tolerance, unit
+    name, tolerance, unit : str, float, str
         As in `Check`.
-    values, wrong
+    values, wrong : int
         How many numbers were compared, and how many differ by more than the tolerance.
     """
 
@@ -237,11 +237,11 @@ class Tally:
 
         Parameters
         ----------
-        deviation
+        deviation : array
             At least 0, of any shape; NaN counts as infinite, since it compares with nothing.
-        label
+        label : callable
             Names the place of a deviation by its indices.
-        first_step
+        first_step : int, optional
             The step at the start of the first axis, None where that axis is no time.
         """
         if deviation.size == 0:
@@ -286,9 +286,9 @@ def relative(value: NDArray[Any], expected: NDArray[Any], least: float = 1.0) ->
 
     Parameters
     ----------
-    value, expected
+    value, expected : array
         What stands in the results and what should (shapes that broadcast).
-    least
+    least : float, optional
         What is small enough to be stated as it is.
 
     Returns
@@ -310,11 +310,11 @@ def off_balance(
 
     Parameters
     ----------
-    value
+    value : array
         What stands in the results.
-    taken, given
+    taken, given : array
         What should make it up, at least 0 (shapes that broadcast).
-    least
+    least : float, optional
         What is small enough to be stated as it is.
 
     Returns

@@ -36,11 +36,11 @@ def by_design(
 
     Parameters
     ----------
-    behaving
+    behaving : mapping of array of int, or None
         What `behaviours_of` returned.
-    agents
+    agents : str
         What they are called, such as "vehicles".
-    inapplicable
+    inapplicable : sequence of str
         The checks that do not apply, in words.
     """
     count = len(inapplicable)
@@ -62,11 +62,11 @@ def rules_by_design(
 
     Parameters
     ----------
-    strategies
+    strategies : sequence of str
         What the scheme does under each strategy of the run.
-    sets
+    sets : str
         What such a rule decides, in words.
-    inapplicable
+    inapplicable : sequence of str
         The checks that do not apply to it, in words.
     """
     count = len(inapplicable)

@@ -35,11 +35,11 @@ class GroupBills:
 
     Attributes
     ----------
-    community
+    community : int
         Number of their community.
-    load_kwh, generated_kwh
+    load_kwh, generated_kwh : array
         What members use and generate [kWh].
-    parts
+    parts : mapping of array
         What each is due by kind of payment, credits too [money].
     """
 
@@ -73,7 +73,7 @@ class MemberTariffAudit(SchemeAudit):
 
     Parameters
     ----------
-    run, inputs, hours, out
+    run, inputs, hours, out : Run, RunInputs, dict of array, array of bool
         The run, what its scenario settles, the columns of hours.parquet, and which communities
         have no supply in which steps.
     """

@@ -23,7 +23,7 @@ class CongestionAudit:
 
     Parameters
     ----------
-    inputs, follows, unknown
+    inputs, follows, unknown : RunInputs, sequence of str, str
         As those of `EquilibriumAudit`.
     """
 
@@ -45,10 +45,10 @@ class CongestionAudit:
 
         Parameters
         ----------
-        seen, game
+        seen, game : GameStep, PriceGame
             Who answers to the price of the step, and its game.
-        reported
-            The prices of limits.parquet [money/kWh], shape (communities,).
+        reported : array, shape (communities,)
+            The prices of limits.parquet [money/kWh].
         """
         strategy = self.follows[seen.strategy]
         if not seen.grid.keeps or strategy not in ("two_level", "three_level"):

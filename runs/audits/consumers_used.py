@@ -21,13 +21,13 @@ class GroupUse:
 
     Attributes
     ----------
-    community, group
+    community, group : str
         Name of the community, and of the group.
-    kind
+    kind : str
         "household" or "building".
-    count
+    count : int
         How many members it has.
-    steps
+    steps : iterator of array
         What each used in each step under each strategy [kWh], arrays (strategies, members).
     """
 

@@ -37,13 +37,13 @@ def drawn_part(seed: int, items: str, count: int, judged: int | None = None) -> 
 
     Parameters
     ----------
-    seed
+    seed : int
         Of the run.
-    items
+    items : str
         What they are, such as ``"steps"``; another word draws others.
-    count
+    count : int
         How many there are.
-    judged
+    judged : int, optional
         How many are judged; by default as many as are enough.
     """
     judged = enough() if judged is None else judged

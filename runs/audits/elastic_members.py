@@ -27,17 +27,17 @@ class ElasticStep:
 
     Attributes
     ----------
-    where
-        Community of each group of them, shape (groups,).
-    loads
+    where : array of int, shape (groups,)
+        Community of each group of them.
+    loads : LoadsWithElasticity
         The load of each group.
-    members
+    members : array of int
         How many of each group use energy.
-    community_price
+    community_price : array
         Prices [money/kWh], NaN where there is no supply.
-    exchanged_kwh
+    exchanged_kwh : array
         What those of each community used more than their load [kWh].
-    answered
+    answered : bool
         Whether they answered to these prices.
     """
 
@@ -90,11 +90,11 @@ class ElasticAudit(SchemeAudit):
 
     Parameters
     ----------
-    inputs, hours
+    inputs, hours : RunInputs, dict of array
         What the scenario settles, and the columns of hours.parquet before anything was shed.
-    energies, out
+    energies, out : mapping of (str, str) to GroupEnergy or None, array of bool
         As `member_energies` and `feeders_out` give them.
-    schemes
+    schemes : sequence of SchemeAudit, optional
         The audits of the schemes whose homes use energy beside members.
     """
 

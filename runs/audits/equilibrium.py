@@ -24,22 +24,21 @@ class EquilibriumAudit:
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    follows
+    follows : sequence of str
         By which rule prices are set under each strategy: ``two_level``, ``three_level``,
         ``planner`` or another, under which nothing is checked.
-    slopes
+    slopes : array, optional
         By how much the exchange of each vehicle moves where its price does by 1 [kWh^2/money]; None
         where there are no vehicles, so that no energies of theirs are checked.
-    unknown
+    unknown : str, optional
         Why some of those who answer are not known, "" where all are.
 
     Attributes
     ----------
-    unattained
-        1 where the utility's best price is not attained at the aggregators' lowest prices, else 0,
-        shape (steps, strategies).
+    unattained : array, shape (steps, strategies)
+        1 where the utility's best price is not attained at the aggregators' lowest prices, else 0.
     """
 
     def __init__(

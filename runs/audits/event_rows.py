@@ -17,11 +17,11 @@ class EventRows:
 
     Parameters
     ----------
-    run, inputs
+    run, inputs : Run, RunInputs
         The run, and what its scenario settles.
-    subject
+    subject : str
         Such as "vehicle".
-    why
+    why : str
         What the events follow from.
     """
 

@@ -26,21 +26,21 @@ class GameStep:
 
     Attributes
     ----------
-    step, strategy
+    step, strategy : int
         Where it belongs, by number.
-    where
-        Community in which each vehicle is plugged in, -1 where it is not, shape (vehicles,).
-    stores
+    where : array of int, shape (vehicles,)
+        Community in which each vehicle is plugged in, -1 where it is not.
+    stores : AnsweringStores
         What each could do, columns of shape (vehicles,).
-    energy_kwh
-        What each exchanges [kWh], shape (vehicles,).
-    utility_price, community_price
+    energy_kwh : array, shape (vehicles,)
+        What each exchanges [kWh].
+    utility_price, community_price : float, array
         Prices [money/kWh], the latter of shape (communities,) and NaN where there is no supply.
-    passive_kwh
-        What answers to no price, generation subtracted [kWh], shape (communities,).
-    grid
+    passive_kwh : array, shape (communities,)
+        What answers to no price, generation subtracted [kWh].
+    grid : AuditedGrid
         The grid with what its nodes took.
-    others
+    others : sequence of OthersStep
         Those who answer beside the vehicles.
     """
 

@@ -45,15 +45,15 @@ def check_hours(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    hours
+    hours : dict of array
         As `read_hours` gives it.
-    energies, out
+    energies, out : mapping of (str, str) to GroupEnergy or None, array of bool
         As `member_energies` and `feeders_out` give them.
-    schemes
+    schemes : sequence of SchemeAudit, optional
         The audits of the schemes.
-    shed
+    shed : array, optional
         What remained unserved so that lines keep their limits, of the shape of the hours.
     """
     label = inputs.places.label(inputs.communities)

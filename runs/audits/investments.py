@@ -22,14 +22,14 @@ def valued_at(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario of the run settles.
-    economics
+    economics : Economics
         What it states.
-    hours
+    hours : dict of array
         Columns of hours.parquet; their prices count where no tariff is stated.
-    measured
-        The prices of a dataset, shape (steps,), where it sets them.
+    measured : array, shape (steps,), or None
+        The prices of a dataset, where it sets them.
     """
     asked = np.where(supplied(hours), hours["community_price"], 0.0)
     if economics.tariff is None:
@@ -56,13 +56,13 @@ def faded(
 
     Parameters
     ----------
-    prefix
+    prefix : str
         With which the figures begin.
-    new_kwh, left_kwh
-        Capacity of all batteries at first and at last, shape (strategies,) [kWh].
-    loss_per_year
+    new_kwh, left_kwh : array, shape (strategies,)
+        Capacity of all batteries at first and at last [kWh].
+    loss_per_year : array
         Share of it that a year takes [1/a].
-    part
+    part : float or array, optional
         Part of the price of all devices that is theirs [-].
     """
     there = new_kwh > 0
@@ -79,13 +79,13 @@ def invested(
 
     Parameters
     ----------
-    prefix
+    prefix : str
         With which the figures begin.
-    economics
+    economics : Economics
         What the scenario states.
-    investment
-        What is invested under each strategy, shape (strategies,) [money].
-    inputs
+    investment : array, shape (strategies,)
+        What is invested under each strategy [money].
+    inputs : RunInputs
         What the scenario of the run settles.
     """
     each = np.ones(len(investment))

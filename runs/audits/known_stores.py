@@ -88,11 +88,11 @@ def whole_pairs(
 
     Parameters
     ----------
-    pairs, keys
+    pairs, keys : sequence of (str, str), sequence of (int, str)
         As of `AnswersOfStores` and `KnownStores`.
-    groups
+    groups : sequence of (str, int, int)
         Name of each group, its first owner, and how many it has.
-    recorded
+    recorded : sequence of int
         How many of each group are written down.
     """
     found = []
@@ -119,16 +119,16 @@ def room_beside(
 
     Parameters
     ----------
-    energy_kwh, least_kwh, most_kwh, rated_kwh
+    energy_kwh, least_kwh, most_kwh, rated_kwh : array
         Stored before the step, its limits, and the rating of the step at the plug [kWh].
-    charged_kwh, discharged_kwh
+    charged_kwh, discharged_kwh : array
         What the rule has them do, at the plug [kWh].
-    charge_efficiency, discharge_efficiency
+    charge_efficiency, discharge_efficiency : array
         Losses [-].
 
     Returns
     -------
-    usable, give, take
+    usable, give, take : array
         Energy above the least, and what each could give and take besides; all of one shape [kWh].
     """
     after = energy_kwh + charge_efficiency * charged_kwh - discharged_kwh / discharge_efficiency

@@ -21,12 +21,12 @@ def check_leaders(
 
     Parameters
     ----------
-    inputs, hours
+    inputs, hours : RunInputs, dict of array
         What the scenario settles, and the columns of hours.parquet before anything was shed.
-    strategy
+    strategy : int
         Number of the strategy.
-    there
-        Which communities have supply, shape (steps, communities).
+    there : array of bool, shape (steps, communities)
+        Which communities have supply.
     """
     given = inputs.scenario.game.leaders
     name = inputs.strategies[strategy]

@@ -36,11 +36,11 @@ def read_ledger(
 
     Parameters
     ----------
-    run, inputs
+    run, inputs : Run, RunInputs
         The run, and what its scenario settles.
-    there
-        Where there is supply, of shape (steps, strategies, communities); nobody pays elsewhere.
-    schemes
+    there : array of bool, shape (steps, strategies, communities)
+        Where there is supply; nobody pays elsewhere.
+    schemes : sequence of SchemeAudit, optional
         The audits of the schemes.
 
     Returns
@@ -120,11 +120,11 @@ def check_money(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    hours, flows, ledger
+    hours, flows, ledger : dict of array, dict of array, dict of dict of array
         As `read_hours`, `read_lines` and `read_ledger` give them.
-    schemes
+    schemes : sequence of SchemeAudit, optional
         The audits of the schemes.
     """
     generated_kwh = hours["net_kwh"].sum(axis=2) + flows["losses_kwh"].sum(axis=2)

@@ -24,18 +24,17 @@ class AuditedGrid:
 
     Attributes
     ----------
-    tree
+    tree : Tree
         The lines, in the order of the results, with the ratings that prices keep.
-    rating_kwh
-        What may arrive at the far end of each, kept or not [kWh], shape (lines,).
-    losses_known
+    rating_kwh : array, shape (lines,)
+        What may arrive at the far end of each, kept or not [kWh].
+    losses_known : bool
         Whether the utility's price counts losses.
-    keeps
+    keeps : bool
         Whether prices keep ratings.
-    taken_kwh
-        What each connection took, before anything was shed, shape (steps, strategies, lines); 0
-        for lines that go on.
-    shed_kwh
+    taken_kwh : array, shape (steps, strategies, lines)
+        What each connection took, before anything was shed; 0 for lines that go on.
+    shed_kwh : array, or None
         The part of it that should be shed, of the same shape; None where that is not known.
     """
 
@@ -57,12 +56,12 @@ class AuditedGrid:
 
         Parameters
         ----------
-        step, strategy
+        step, strategy : int
             Where it belongs, by number.
-        answered_kwh
-            What those take who answer to the price [kWh], shape (communities,).
-        passive_kwh
-            What each community takes whatever the price [kWh], shape (communities,).
+        answered_kwh : array, shape (communities,)
+            What those take who answer to the price [kWh].
+        passive_kwh : array, shape (communities,)
+            What each community takes whatever the price [kWh].
         """
         fixed, at_utility = self.taken_kwh[step, strategy].tolist(), 0.0
         for place, answered, passive in zip(
@@ -86,13 +85,13 @@ def audited_grid(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    flows
+    flows : dict of array
         The columns of lines.parquet.
-    energies, out
+    energies, out : mapping of (str, str) to GroupEnergy or None, array of bool
         As `member_energies` and `feeders_out` give them.
-    schemes
+    schemes : sequence of SchemeAudit, optional
         The audits of the schemes.
     """
     setting = inputs.setting
@@ -169,9 +168,9 @@ def _shed(
 
     Parameters
     ----------
-    left
+    left : array
         What connections took in the end, of the shape of the lines.
-    more_kwh
+    more_kwh : mapping of (str, str) to array
         What members draw more because of prices, by community and connection.
     """
     loads = np.zeros_like(left)
@@ -227,13 +226,13 @@ def check_limits(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    hours, flows, limits
+    hours, flows, limits : dict of array
         The columns of their tables.
-    audited
+    audited : AuditedGrid or None
         The grid; None where it is not known.
-    schemes
+    schemes : sequence of SchemeAudit, optional
         The audits of the schemes.
     """
     label = inputs.places.label(inputs.communities)

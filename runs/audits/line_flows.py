@@ -29,15 +29,15 @@ class Line:
 
     Attributes
     ----------
-    parent, node
+    parent, node : str
         Its two ends.
-    community
+    community : str
         The community it belongs to; "" where it may feed several.
-    group
+    group : str
         The group of members, or connection of a scheme, that it alone feeds; "" where lines go on.
-    rating_kw
+    rating_kw : float
         What it may carry [kW].
-    loss_rate
+    loss_rate : float
         Energy lost for each kWh that arrives [-].
     """
 
@@ -138,15 +138,15 @@ def check_lines(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    hours, flows
+    hours, flows : dict of array
         As `read_hours` and `read_lines` give them.
-    energies, out
+    energies, out : mapping of (str, str) to GroupEnergy or None, array of bool
         As `member_energies` and `feeders_out` give them.
-    schemes
+    schemes : sequence of SchemeAudit, optional
         The audits of the schemes.
-    audited
+    audited : AuditedGrid, optional
         The grid with what should be shed; None where that is not known.
     """
     lines = lines_of(inputs)

@@ -37,17 +37,18 @@ class LocalExchangeAudit(SchemeAudit):
 
     Parameters
     ----------
-    run, inputs, hours, energies
+    run, inputs, hours, energies : Run, RunInputs, dict of array, \
+    mapping of (str, str) to GroupEnergy or None
         The run, what its scenario settles, the columns of hours.parquet, and what members use.
 
     Attributes
     ----------
-    less_paid
+    less_paid : dict of array, shape (strategies, members), or None
         What each household, building and prosumer pays less than the price of its community, by
-        kind, of shape (strategies, members) [money]; None where that is not known.
-    less_received
+        kind [money]; None where that is not known.
+    less_received : dict of array
         Likewise what it is paid less.
-    unknown_members
+    unknown_members : str
         Why, "" where it is known.
     """
 

@@ -26,11 +26,11 @@ class SharingMembers:
 
     Attributes
     ----------
-    community
+    community : int
         Its number.
-    kind
+    kind : array of int
         Number of the kind of each member.
-    weight
+    weight : array
         Weight of each in static shares.
     """
 
@@ -44,13 +44,13 @@ class LocalMembers:
 
     Parameters
     ----------
-    run, inputs, hours
+    run, inputs, hours : Run, RunInputs, dict of array
         The run, what its scenario settles, and the columns of hours.parquet.
-    kinds
+    kinds : list of str
         Kinds of members that share.
-    sections
+    sections : mapping of int to LocalExchange
         The local exchange of each community that has one, by its number.
-    there
+    there : array of bool
         Where there is supply, of the shape of the hours.
     """
 
@@ -129,13 +129,13 @@ class LocalMembers:
 
         Parameters
         ----------
-        m
+        m : int
             Number of the community.
-        flows
+        flows : iterator of (array, array, list of tuple of array, or None)
             What its members use and generate by local_members.parquet.
-        off
+        off : array, shape (steps, strategies)
             Where to note how far households and buildings are from what the scenario says, as a
-            share of all that they use and generate, shape (steps, strategies).
+            share of all that they use and generate.
         """
         _, due = self.by_scenario(m)
         for step, (each, wanted) in enumerate(zip(flows, due, strict=True)):

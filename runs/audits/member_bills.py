@@ -13,9 +13,9 @@ class MemberBills:
 
     Attributes
     ----------
-    columns
-        By the names of the columns of accounts.parquet, each of shape (strategies, members).
-    community
+    columns : mapping of array, shape (strategies, members)
+        By the names of the columns of accounts.parquet.
+    community : array of int, or None
         Number of the community of each member; None where it is not known.
     """
 

@@ -40,17 +40,16 @@ class GroupEnergy:
 
     Attributes
     ----------
-    load
-        What they use, shape (steps,).
-    consumed
-        Likewise, those left out that feed in, shape (steps,).
-    generated
-        What their photovoltaics deliver, at least 0, shape (steps,).
-    users
-        How many of them use energy, shape (steps,).
-    missed, missed_generated
-        What they would use and generate in the parts of steps for which an event cuts them off,
-        each of shape (steps,).
+    load : array, shape (steps,)
+        What they use.
+    consumed : array, shape (steps,)
+        Likewise, those left out that feed in.
+    generated : array, shape (steps,)
+        What their photovoltaics deliver, at least 0.
+    users : array of int, shape (steps,)
+        How many of them use energy.
+    missed, missed_generated : array, shape (steps,)
+        What they would use and generate in the parts of steps for which an event cuts them off.
     """
 
     load: NDArray[np.float64]
@@ -169,12 +168,12 @@ class _Meters:
 
     Attributes
     ----------
-    each_kwh
-        Load of each member, or of all where they are alike, shape (steps, members or 1).
-    count
+    each_kwh : array, shape (steps, members or 1)
+        Load of each member, or of all where they are alike.
+    count : int
         How many members there are.
-    generation_kwh
-        What is measured that each generates, shape (steps, members); None where nothing is.
+    generation_kwh : array, shape (steps, members), or None
+        What is measured that each generates; None where nothing is.
     """
 
     each_kwh: NDArray[np.float64]

@@ -23,11 +23,11 @@ class MembershipAudit:
 
     Parameters
     ----------
-    run, inputs
+    run, inputs : Run, RunInputs
         The run, and what its scenario settles.
-    kinds
+    kinds : sequence of str
         Kinds of members that share.
-    sections
+    sections : mapping of int to LocalExchange
         The local exchange of each community that has one, by its number.
     """
 
@@ -107,7 +107,7 @@ class MembershipAudit:
 
         Parameters
         ----------
-        unknown
+        unknown : str
             Why it is not known what members save, "" where it is.
         """
         if not self.given:

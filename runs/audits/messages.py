@@ -81,18 +81,18 @@ class MessageAudit:
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    hours
+    hours : dict of array
         The columns of hours.parquet.
 
     Attributes
     ----------
-    kinds
+    kinds : list of str
         Kinds of messages, those of vehicles first; what others say is counted here, and checked by
         the audits of their schemes.
-    sent
-        Messages of each kind that were kept, shape (strategies, kinds).
+    sent : array of int, shape (strategies, kinds)
+        Messages of each kind that were kept.
     """
 
     def __init__(
@@ -137,11 +137,11 @@ class MessageAudit:
 
         Parameters
         ----------
-        step, strategy
+        step, strategy : int
             Where they belong, by number.
-        rows
+        rows : dict of array
             The messages, in the order in which they were sent.
-        found
+        found : (GameStep, PriceGame) or None
             What those decide that answer to the price, and their game; None where not all are
             written down or nobody bargains.
         """

@@ -27,13 +27,13 @@ class ReadMeters:
 
     Attributes
     ----------
-    name
+    name : str
         The group.
-    rows
+    rows : array of int
         Which members of their kind have the meters, ascending.
-    tariff
+    tariff : object
         What the scenario states.
-    bill
+    bill : object
         The parts of the tariff by step; the energy is used where no bands set it.
     bought_kwh, sold_kwh : array, shape (steps, strategies, meters)
         What each draws and delivers [kWh].
@@ -75,18 +75,18 @@ class MetersAudit:
 
     Parameters
     ----------
-    run, inputs
+    run, inputs : Run, RunInputs
         The run, and what its scenario settles.
-    shape
+    shape : (int, int, int)
         Steps, strategies and communities.
-    party, prefix
+    party, prefix : str
         Who pays, as the ledger calls them, and what kinds of payments begin with.
-    tariffs
+    tariffs : sequence
         The tariffs that the scenario states.
-    groups
+    groups : sequence of ReadMeters, or None
         What the meters of each group read; None where that is not known, so that amounts are those
         of the ledger.
-    why
+    why : str, optional
         What to state then.
     """
 
@@ -131,9 +131,9 @@ class MetersAudit:
 
         Parameters
         ----------
-        group
+        group : ReadMeters
             The group.
-        strategy
+        strategy : int
             Number of the strategy.
         need_kw : array, shape (steps, meters)
             Power that each is let have in any case [kW].

@@ -25,7 +25,7 @@ class PricesAudit(SchemeAudit):
 
     Parameters
     ----------
-    inputs, hours
+    inputs, hours : RunInputs, dict of array
         What the scenario settles, and the columns of hours.parquet before anything was shed.
     """
 

@@ -41,13 +41,13 @@ class ProsumerAudit(SchemeAudit):
 
     Parameters
     ----------
-    run, inputs, hours
+    run, inputs, hours : Run, RunInputs, dict of array
         The run, what its scenario settles, and the columns of hours.parquet.
-    energies
+    energies : mapping of (str, str) to GroupEnergy or None
         As `member_energies` gives them.
-    schemes
+    schemes : mapping of SchemeAudit
         The audits of the schemes, by name.
-    tariffs
+    tariffs : MemberTariffAudit
         What members with a tariff of their own pay.
     """
 

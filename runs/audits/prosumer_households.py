@@ -51,11 +51,11 @@ def household_flows(
 
     Parameters
     ----------
-    inputs, hours
+    inputs, hours : RunInputs, dict of array
         What the scenario of the run settles, and the columns of hours.parquet.
-    energies
+    energies : mapping of (str, str) to GroupEnergy or None
         As `member_energies` gives them.
-    groups
+    groups : sequence of ProsumerGroup
         The prosumers.
 
     Returns

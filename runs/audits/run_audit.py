@@ -72,9 +72,9 @@ def audit_run(
 
     Parameters
     ----------
-    directory
+    directory : Path or str
         What `hmesh run` wrote.
-    progress
+    progress : callable, optional
         Called with the steps checked and the steps of the run.
 
     Returns

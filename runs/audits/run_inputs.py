@@ -31,24 +31,24 @@ class RunInputs:
 
     Attributes
     ----------
-    scenario
+    scenario : Scenario
         The scenario that run.json states.
-    calendar
+    calendar : Calendar
         Its calendar.
-    cost, bounds
+    cost, bounds : Generation, PriceRange
         What generation costs in a step, and what may be asked: the widest range of all steps.
-    ranges
+    ranges : tuple of PriceRange, or None
         What may be asked in each step, where events change it; else None.
-    served_part
-        For which part of each step communities are supplied, shape (steps, communities); 1 where
-        one is without supply for all of a step, in which nobody takes part.
-    pricing
+    served_part : array, shape (steps, communities)
+        For which part of each step communities are supplied; 1 where one is without supply for all
+        of a step, in which nobody takes part.
+    pricing : tuple of str
         Which rule sets the prices under each strategy.
-    judged
+    judged : array of int
         Steps whose games of prices are played again, ascending.
-    files
+    files : frozenset of str
         The files that the scenario names and that still hold what the run read.
-    setting
+    setting : Setting or None
         The world of the scenario before anybody acts in it; None where one of its files does not
         hold any more what the run read.
     """

@@ -27,13 +27,13 @@ class Payments:
 
     Attributes
     ----------
-    kind
+    kind : str
         What is paid for.
-    payer, payee
+    payer, payee : str
         Who pays whom, with ``{community}`` for the name of the community.
-    energy_kwh, amount
+    energy_kwh, amount : array
         What should be paid for, and how much, of the shape of the hours.
-    there
+    there : array of bool
         Where there should be a payment, of the same shape.
     """
 
@@ -49,7 +49,7 @@ class Payments:
 
         Parameters
         ----------
-        party
+        party : str
             "utility" or "aggregator".
         """
         paid = np.where(self.there, self.amount, 0.0)
@@ -64,11 +64,11 @@ class Sale:
 
     Attributes
     ----------
-    kind
+    kind : str
         What is paid for.
-    payer, payee
+    payer, payee : str
         Who pays whom, with ``{community}`` for the name of the community.
-    energy_kwh
+    energy_kwh : array, or None
         What is paid for, of the shape of the hours; None where it is not known.
     """
 
@@ -91,9 +91,9 @@ class MemberFlows:
 
     Attributes
     ----------
-    bought_kwh, sold_kwh, paid, received
+    bought_kwh, sold_kwh, paid, received : array
         As the columns of accounts.parquet, step by step [kWh, money].
-    place
+    place : array of int
         Community in which each is, -1 for none.
     """
 
@@ -144,34 +144,34 @@ class SchemeAudit:
 
     Attributes
     ----------
-    message_kinds, parties
+    message_kinds, parties : sequence of str
         Kinds of its messages, and who sends and receives them beside utility and aggregators.
-    step_by_step
+    step_by_step : bool
         Whether it has tables that may be too long to be held.
-    answers
+    answers : bool
         Whether its agents answer to the price of the step.
-    grid
+    grid : AuditedGrid or None
         The grid with what its nodes took, set once lines.parquet has been read.
-    beside
+    beside : sequence of OthersAudit
         What knows those who answer beside its agents, set likewise.
-    of_agents
+    of_agents : bool
         Whether it audits agents of its own; False for prices, which are of agents of others.
-    plugs_vehicles
+    plugs_vehicles : bool
         Whether some of its agents are vehicles that are plugged in.
-    answers_beside
+    answers_beside : bool
         Whether some of its agents answer beside vehicles, whom `others` knows.
-    unlimited_price
+    unlimited_price : array, or None
         What limits.parquet says that communities would pay if no line had a limit [money/kWh], of
         the shape of the hours; None where prices keep no limit.
-    unknown_answers
+    unknown_answers : str
         Why it is not known how, "" where it is.
-    answers_by_design
+    answers_by_design : bool
         Whether some of them answer by behaviours of plugins, so that no answer can be checked.
-    answers_of
+    answers_of : AnswersOfStores or None
         What its stores answer to prices; None where none do.
-    not_covered
+    not_covered : sequence of str
         Places of its tables that no check judges.
-    added_figures
+    added_figures : sequence of str
         Names of its figures that runs of earlier versions lack.
     """
 
@@ -258,9 +258,9 @@ class SchemeAudit:
 
         Parameters
         ----------
-        ledger
+        ledger : mapping of dict of array
             The payments by kind, each column of the shape of the hours.
-        tally
+        tally : Tally
             Where to add what was found.
         """
 

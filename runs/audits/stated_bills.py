@@ -32,15 +32,15 @@ def amounts_of_ledger(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario of the run settles.
-    ledger
+    ledger : DataFrame
         The table of payments.
-    kind
+    kind : str
         What is paid for.
-    side
+    side : str
         The column with the party of the community: "payer" or "payee".
-    steps
+    steps : int
         Number of steps of the run.
 
     Returns
@@ -63,24 +63,24 @@ class BillAudit:
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario of the run settles.
-    tariff
+    tariff : object
         What the scenario states.
-    energy
-        Price of energy in each step where no bands set it [money/kWh], shape (steps,).
-    community
+    energy : array, shape (steps,)
+        Price of energy in each step where no bands set it [money/kWh].
+    community : array of int
         Number of the community of each meter.
-    kinds
+    kinds : sequence of str
         The kinds of charges of a month that there are.
-    prefix
+    prefix : str
         What these kinds begin with.
 
     Attributes
     ----------
-    begins
+    begins : list of datetime
         When each step begins, by the local clock.
-    demand
+    demand : list of DemandCharge
         The charges for the highest power of a month, those of a file too.
     """
 

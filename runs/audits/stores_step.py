@@ -14,16 +14,16 @@ class StoresStep:
 
     Attributes
     ----------
-    name
+    name : str
         What they are called in messages, before the name of their community.
-    communities
+    communities : int
         How many communities there are.
-    where
-        Community of each store, -1 where it does not answer, shape (stores,).
-    stores
+    where : array of int, shape (stores,)
+        Community of each store, -1 where it does not answer.
+    stores : AnsweringStores
         What each could do, columns of shape (stores,).
-    energy_kwh
-        What each exchanged [kWh], shape (stores,).
+    energy_kwh : array, shape (stores,)
+        What each exchanged [kWh].
     """
 
     name: str

@@ -46,17 +46,17 @@ def check_summary(
 
     Parameters
     ----------
-    run
+    run : Run
         The run.
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    hours
+    hours : dict of array
         The columns of hours.parquet.
-    by_step
-        Figures that add up over the steps, each of shape (steps, strategies).
-    of_run
-        Figures of the whole run, each of shape (strategies,); NaN where the summary says null.
-    optional
+    by_step : dict of array, shape (steps, strategies)
+        Figures that add up over the steps.
+    of_run : dict of array, shape (strategies,)
+        Figures of the whole run; NaN where the summary says null.
+    optional : set of str, optional
         Names of figures that runs of earlier versions lack.
     """
     figures = _figures(inputs, hours, by_step, np.arange(inputs.steps)) | of_run
@@ -157,9 +157,9 @@ def figures_of_messages(inputs: RunInputs, messages: MessageAudit) -> tuple[Figu
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    messages
+    messages : MessageAudit
         What the kept messages amount to.
     """
     nothing = np.zeros((inputs.steps, len(inputs.strategies)))

@@ -30,9 +30,9 @@ class DamagedTableError(Exception):
 
     Parameters
     ----------
-    table
+    table : str
         Its name.
-    message
+    message : str
         What is wrong with it.
     """
 
@@ -53,18 +53,18 @@ class TableReader:
 
     Parameters
     ----------
-    run
+    run : Run
         The run.
-    table
+    table : str
         The name of the table.
-    names
+    names : mapping of sequence of str
         Which names each column of names may hold; columns that are not listed are not read.
-    start_ms
+    start_ms : float
         When the run started, in milliseconds since 1970 UTC.
 
     Attributes
     ----------
-    rows
+    rows : int
         How many rows it has.
 
     Raises
@@ -235,16 +235,16 @@ def framed(
 
     Parameters
     ----------
-    table
+    table : str
         The name of the table.
-    columns
+    columns : dict of array
         Its rows, one for every combination of the keys.
-    keys
+    keys : mapping of range or sequence of str
         Columns that together name a row, such as step, strategy and community, each with what it
         may hold: a range of numbers, or the names that its numbers stand for.
-    expected
+    expected : array of bool, optional
         Which combinations have a row, all of them unless given.
-    ascending
+    ascending : int, optional
         By how many of the keys, from the first on, rows ascend, all of them unless given. Rows
         that differ in other keys alone are in one and the same order everywhere.
 
@@ -294,9 +294,9 @@ def refuse_disorder(table: str, *keys: NDArray[Any]) -> None:
 
     Parameters
     ----------
-    table
+    table : str
         The name of the table.
-    *keys
+    *keys : array
         Columns, numbers without NaN.
 
     Raises
@@ -321,11 +321,11 @@ def refuse_mixed(table: str, group: NDArray[np.int64], item: NDArray[np.int64]) 
 
     Parameters
     ----------
-    table
+    table : str
         The name of the table.
-    group
+    group : array of int
         A number of the group of each row, ascending.
-    item
+    item : array of int
         What stands there; equal ones that follow each other count as one.
 
     Raises

@@ -28,11 +28,11 @@ def check_welfare(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    welfare
+    welfare : dict of array
         The columns of its table.
-    schemes
+    schemes : sequence of SchemeAudit
         The audits of the schemes; one of them knows who answers to prices.
     """
     worth = Tally("welfare: satisfaction less cost of generation", EXACT, "of the amount")

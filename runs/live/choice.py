@@ -87,7 +87,7 @@ def offered(first: Source) -> dict[str, str]:
 
     Parameters
     ----------
-    first
+    first : Source
         What the command line named; it is offered with its changes.
     """
     own = first.scenario.name

@@ -19,9 +19,9 @@ class DrawnLine:
 
     Attributes
     ----------
-    start, end
+    start, end : int
         The nodes at both ends.
-    lines
+    lines : tuple of int
         The lines between them, that nearest to the utility first.
     """
 
@@ -40,13 +40,13 @@ class DrawnTree:
 
     Attributes
     ----------
-    lines
+    lines : tuple of DrawnLine
         What is drawn of its lines.
-    places
+    places : dict of int to (float, float)
         Level, from 0 at the utility, and height of every node drawn.
-    listed
+    listed : bool
         Whether every node has a row, its name beside it.
-    left_out
+    left_out : int
         How many lines besides connections are not drawn.
     """
 

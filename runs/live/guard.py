@@ -29,7 +29,7 @@ class LocalPagesOnly:
 
     Parameters
     ----------
-    application
+    application : callable
         What is served.
     """
 
@@ -60,9 +60,9 @@ def why_refused(headers: Iterable[tuple[bytes, bytes]], *, needs_origin: bool) -
 
     Parameters
     ----------
-    headers
+    headers : iterable of (bytes, bytes)
         Names in lower case and values, as ASGI gives them.
-    needs_origin
+    needs_origin : bool
         Whether a browser always names the origin, as for websockets and for what changes anything.
 
     Returns
@@ -109,7 +109,7 @@ def hold_sliders(report: Callable[[list[str]], None]) -> None:
 
     Parameters
     ----------
-    report
+    report : callable
         Called with what is wrong whenever a browser sets a slider; with nothing where it is right.
     """
     # Its classes are generated when it is imported, and unknown to type checkers.

@@ -74,13 +74,13 @@ def check_slider(
 
     Parameters
     ----------
-    label
+    label : str
         The label of the slider.
-    value
+    value : object
         What came from the browser, of any type.
-    lowest, highest
+    lowest, highest : float
         The ends of the slider.
-    whole
+    whole : bool
         Whether it must be a whole number.
     """
     right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)

@@ -45,9 +45,9 @@ def make_server(source: Source, port: int = 0) -> Any:
 
     Parameters
     ----------
-    source
+    source : Source
         What is watched.
-    port
+    port : int, optional
         Where it answers; any free one for 0.
 
     Returns
@@ -84,13 +84,13 @@ def watch(source: Source, port: int, *, open_browser: bool, report: Callable[[st
 
     Parameters
     ----------
-    source
+    source : Source
         What is watched.
-    port
+    port : int
         Where the server answers; any free one for 0.
-    open_browser
+    open_browser : bool
         Whether to open the page.
-    report
+    report : callable
         Stated where the page is.
 
     Raises

@@ -16,10 +16,10 @@ class Source:
 
     Attributes
     ----------
-    name_or_path, changes, plugins
+    name_or_path, changes, plugins : str, tuple of str, tuple of str
         As `hmesh.runs.load_scenario` takes them.
     scenario : Scenario
-        What they came to.
+        Their results.
     strategy : str
         The strategy that is watched first.
     parameters : tuple of Parameter
@@ -74,9 +74,9 @@ def make_source(
 
     Parameters
     ----------
-    name_or_path, changes, seed, plugins
+    name_or_path, changes, seed, plugins : str, sequence of str, int, sequence of str
         As `hmesh.runs.load_scenario` takes them.
-    strategy
+    strategy : str, optional
         The strategy that is watched first; the scenario's last if not given.
 
     Raises

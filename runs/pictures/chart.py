@@ -319,9 +319,9 @@ def heat(
 
     Parameters
     ----------
-    data, name, heading, findings, unit
+    data, name, heading, findings, unit : RunData, str, str, mapping of str, str
         As those of a `Chart`, with what else it takes.
-    rows
+    rows : sequence of str
         Names of the rows, from the top.
     values : array, shape (strategies, rows, steps)
         What is shown, not below zero.

@@ -33,14 +33,14 @@ def draw_charts(
 
     Parameters
     ----------
-    charts
+    charts : sequence of Chart
         Charts whose panels are those of strategies are drawn side by side, a row for each
         strategy that has anything; those of one panel stand below each other.
-    finding
+    finding : str, optional
         The title; that of the first chart if not given.
-    also
+    also : sequence of Artist, optional
         What the legend explains besides.
-    **room
+    **room : object
         What else `sheet` takes.
     """
     first = charts[0]
@@ -95,11 +95,11 @@ def draw_chart(axes: "Axes", chart: Chart, key: str = ALL, alike: Sequence[str] 
 
     Parameters
     ----------
-    axes
+    axes : Axes
         Where it is drawn.
-    chart, key
+    chart, key : Chart, str
         The chart and its panel.
-    alike
+    alike : sequence of str, optional
         Other panels that show the same, and are not drawn.
     """
     timeline, size = chart.timeline or chart.data.timeline, chart.scale[0]

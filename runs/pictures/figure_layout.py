@@ -79,9 +79,9 @@ class Drawing:
 
     Attributes
     ----------
-    finding
+    finding : str
         The title of the figure: what it shows; without a figure, the reason.
-    figure
+    figure : Figure or None
         The figure.
     """
 
@@ -100,11 +100,11 @@ class Part:
 
     Attributes
     ----------
-    name
+    name : str
         What it is called.
     power_kw : array, shape (strategies, ..., steps)
         Its power, not below zero [kW].
-    colour
+    colour : str
         Its colour.
     """
 
@@ -165,24 +165,24 @@ def sheet(
 
     Parameters
     ----------
-    finding
+    finding : str
         What the figure shows.
-    panels
+    panels : (int, int)
         Rows and columns of panels.
-    panel_height_in
+    panel_height_in : float
         Height of a panel [in].
-    entries
+    entries : sequence of Artist, optional
         What the legend, which stands under the title, explains.
-    left_in, right_in, gap_in, heading_in
+    left_in, right_in, gap_in, heading_in : float, optional
         Room beside the panels, between their rows and above the first row [in].
-    note
+    note : str, optional
         What a reader must know beside the title.
-    **shared
+    **shared : object
         `sharex`, `sharey` or `height_ratios` of the panels.
 
     Returns
     -------
-    figure, panels
+    figure, panels : Figure, array
         The figure and an array of its axes, shape (rows, columns).
     """
     from matplotlib.figure import Figure
@@ -340,17 +340,17 @@ def draw_bars(
 
     Parameters
     ----------
-    axes
+    axes : Axes
         Where to draw them.
-    labels, colours
+    labels, colours : sequence of str
         Label and colour of each.
-    values
+    values : sequence of float
         Lengths; NaN where there is no bar.
-    texts
+    texts : sequence of str
         What stands at their ends.
-    room
+    room : float, optional
         Room for these texts, as a share of the span of all bars.
-    **look
+    **look : object
         What else the texts take.
     """
     places = list(range(len(labels)))

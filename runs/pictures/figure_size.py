@@ -33,11 +33,11 @@ def stacked(size_in: SizeIn, panels: tuple[int, int], beside_in: float) -> bool:
 
     Parameters
     ----------
-    size_in
+    size_in : (float, float or None), or None
         Width and height of the sheet [in].
-    panels
+    panels : (int, int)
         Rows and columns of panels.
-    beside_in
+    beside_in : float
         Room beside the panels [in].
     """
     rows, columns = panels
@@ -75,15 +75,15 @@ def refuse_no_room(
 
     Parameters
     ----------
-    size_in
+    size_in : (float, float)
         Width and height of the sheet [in].
-    panels
+    panels : (int, int)
         Rows and columns of panels.
-    panel_height_in
+    panel_height_in : float
         Height that is left for each panel [in].
-    usual_height_in
+    usual_height_in : float
         Height that suits a panel [in].
-    beside_in
+    beside_in : float
         Room beside the panels [in].
 
     Raises

@@ -25,7 +25,7 @@ def bills_by_member(data: RunData) -> dict[str, NDArray[np.float64]]:
 
     Parameters
     ----------
-    data
+    data : RunData
         A run with `record.accounts: all`; of others nothing.
     """
     if data.scenario["record"].get("accounts") != "all":

@@ -35,13 +35,13 @@ class PictureForm:
 
     Attributes
     ----------
-    format
+    format : str
         "png", "svg" or "pdf".
-    size_in
+    size_in : (float, float or None), or None
         Width and height [in], None for the height or the size that suits each picture.
-    dpi
+    dpi : int or None
         Pixels per inch, in svg and pdf those of their areas of pixels; None for the usual ones.
-    scale
+    scale : float
         How large the picture is written, with its letters, beside `size_in`.
 
     Raises
@@ -149,9 +149,9 @@ def picture_form(format: str, size: str | None, dpi: int | None) -> PictureForm:
 
     Parameters
     ----------
-    format, dpi
+    format, dpi : str, int or None
         As `PictureForm` takes them.
-    size
+    size : str or None
         "column" or "page" of a journal, or width and height in inches, such as "8,5"; None for the
         size that suits each picture.
 

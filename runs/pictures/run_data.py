@@ -24,9 +24,9 @@ class Group:
 
     Attributes
     ----------
-    name
+    name : str
         What it is called in the figure.
-    members
+    members : tuple of int
         Numbers of its communities.
     """
 
@@ -39,14 +39,14 @@ class RunData:
 
     Parameters
     ----------
-    run
+    run : Run
         A finished run.
 
     Attributes
     ----------
-    schemes
+    schemes : tuple of str
         Names of the schemes that take part.
-    strategies, communities
+    strategies, communities : tuple of str
         Their names, in the order of the arrays.
     there : array, shape (steps,)
         How many vehicles there are in every step.
@@ -115,7 +115,7 @@ class RunData:
 
         Parameters
         ----------
-        kind
+        kind : str
             The kind of payment: "vehicle_charging" or "vehicle_discharging".
 
         Returns
@@ -131,11 +131,11 @@ class RunData:
 
         Parameters
         ----------
-        kind
+        kind : str
             The kind of payment.
-        party
+        party : str
             "payer" or "payee": who of the two is in a community.
-        whose
+        whose : str
             What that party is called before "@" and its community.
 
         Returns
@@ -207,14 +207,14 @@ class RunData:
 
         Parameters
         ----------
-        columns
+        columns : sequence of str
             Their names; of "community" the number is read.
-        vehicles
+        vehicles : array of int, optional
             Which vehicles, ascending; all if not given.
 
         Yields
         ------
-        steps, values
+        steps, values : slice, dict of array
             Which steps, and of every column an array of shape (steps, strategies, vehicles). It is
             NaN for vehicles that are not there yet, and as the community of those on the road.
         """

@@ -13,19 +13,19 @@ class StepSums:
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
-    table
+    table : str
         The name of the table.
-    columns
+    columns : sequence of str
         The columns that will be asked for.
-    by, names
+    by, names : str, sequence of str, optional
         A column of names whose rows are kept apart, and the names in order; all rows together
         if not given.
 
     Attributes
     ----------
-    strategies
+    strategies : tuple of str
         The strategies that have any row.
     """
 

@@ -60,10 +60,10 @@ class _Along:
 
     Attributes
     ----------
-    values
+    values : list
         The different values of the key.
-    of
-        Quantity by name, shape (values, seeds, strategies).
+    of : dict of array, shape (values, seeds, strategies)
+        Quantity by name.
     """
 
     ensemble: Ensemble
@@ -89,9 +89,9 @@ def draw_sweep(directory: Path, ensemble: Ensemble) -> list[SweepPlot]:
 
     Parameters
     ----------
-    directory
+    directory : Path
         The folder of the sweep.
-    ensemble
+    ensemble : Ensemble
         The numbers of its runs.
 
     Returns

@@ -32,18 +32,17 @@ class Timeline:
 
     Parameters
     ----------
-    calendar
+    calendar : Calendar
         The calendar of the run.
-    steps
+    steps : int
         How many steps it has.
 
     Attributes
     ----------
-    block
+    block : str
         What every point of a figure is: "hour", "day", "week" or "28 days"; "" where it is a step.
-    edges_h
-        Where the points begin, and the last one ends: elapsed time since the start of the run,
-        array of shape (points + 1,) [h].
+    edges_h : array, shape (points + 1,)
+        Where the points begin, and the last one ends: elapsed time since the start of the run [h].
     """
 
     def __init__(self, calendar: Calendar, steps: int) -> None:
@@ -90,7 +89,7 @@ class Timeline:
 
         Parameters
         ----------
-        values
+        values : array
             Shape (..., steps); the run lasts at least a day.
         """
         step_h = self.calendar.step_h
@@ -113,11 +112,11 @@ class Timeline:
 
         Parameters
         ----------
-        axes
+        axes : Axes
             Axes whose x is elapsed time since the start of the run [h].
-        room
+        room : int
             How many labels there is room for on a sheet of the usual width.
-        lowest
+        lowest : bool, optional
             Whether it is the lowest of the axes above each other, which is labelled.
         """
         title = self.title()

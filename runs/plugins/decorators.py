@@ -198,7 +198,7 @@ def scheme[C: type](name: str, **parts: Any) -> Callable[[C], C]:
     ----------
     name : str
         Its name, which is that of its section of a scenario.
-    **parts
+    **parts : object
         All other parts of its `SchemeDescriptor`.
 
     Returns

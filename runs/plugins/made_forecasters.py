@@ -23,7 +23,7 @@ def plugin_forecaster(
 
     Parameters
     ----------
-    kind, options
+    kind, options : str, mapping of float, bool or str
         Name with which it is registered, and values of its arguments.
     history : array, shape (slots, series)
         What was read before the run.
@@ -58,11 +58,11 @@ class CheckedForecaster:
 
     Attributes
     ----------
-    forecaster
+    forecaster : Forecaster
         The forecaster.
-    place
+    place : str
         Where it is defined, for messages.
-    prices
+    prices : bool
         Whether it forecasts prices, which may be below 0, and not energies.
     """
 

@@ -15,9 +15,9 @@ def export_trips(directory: Path | str, formats: str | Sequence[str]) -> list[Pa
 
     Parameters
     ----------
-    directory
+    directory : Path or str
         The folder of the run, finished or not.
-    formats
+    formats : str or sequence of str
         Any of "geojson", "kepler", "deckgl", "matsim", "sumo", "gif" and "mp4".
 
     Returns

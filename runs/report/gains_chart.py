@@ -65,7 +65,7 @@ def gains_bars(summary: Mapping[str, Totals], currency: str, strategies: Sequenc
 
     Parameters
     ----------
-    summary, currency, strategies
+    summary, currency, strategies : mapping of mapping, str, sequence of str
         As `hmesh.runs.who_gains.gains_table` takes them.
     """
     first, last = strategies[0], strategies[-1]

@@ -97,11 +97,11 @@ def geometry_of(scenario: Mapping[str, Any], lines: RoadLines | None, power: flo
 
     Parameters
     ----------
-    scenario
+    scenario : mapping
         As run.json holds it.
-    lines
+    lines : RoadLines or None
         The ways of its road network, None where it has none.
-    power
+    power : float
         What distances are raised to where only roads say them, as `place_communities` takes it.
     """
     communities = scenario["communities"]

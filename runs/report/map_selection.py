@@ -22,7 +22,7 @@ class Window:
 
     Attributes
     ----------
-    first, last
+    first, last : int
         The steps from `first` to before `last`.
     vehicles : array of int
         The vehicles, ascending.
@@ -43,9 +43,9 @@ def window_of(data: RunData, share: float = 1.0) -> Window:
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
-    share
+    share : float, optional
         The run's share of the page.
 
     Returns

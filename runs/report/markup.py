@@ -65,7 +65,7 @@ def comparison(runs: Sequence[tuple[str, RunData]]) -> str:
 
     Parameters
     ----------
-    runs
+    runs : sequence of (str, RunData)
         What each run is called, and the run.
     """
     tables = [

@@ -33,13 +33,13 @@ def payload(data: RunData, name: str, window: Window, share: float = 1.0) -> dic
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
-    name
+    name : str
         What the page calls it.
-    window
+    window : Window
         The part of it that the moving map shows.
-    share
+    share : float, optional
         The run's share of the page.
     """
     paths = energy_paths(data, window)

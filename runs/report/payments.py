@@ -19,13 +19,13 @@ class Payment:
 
     Attributes
     ----------
-    kind
+    kind : str
         What is paid for.
-    payer, payee
+    payer, payee : str
         Who pays, and who is paid.
-    energy_kwh
+    energy_kwh : float
         Energy paid for.
-    amount
+    amount : float
         Money paid.
     """
 

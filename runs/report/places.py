@@ -35,9 +35,9 @@ def place_communities(graph: "nx.Graph[str]", power: float) -> NDArray[np.float6
 
     Parameters
     ----------
-    graph
+    graph : networkx.Graph
         Communities, and roads with their ``km``.
-    power
+    power : float
         What distances are raised to: 1 to scale, less to bring near and far closer together.
 
     Returns

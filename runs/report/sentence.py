@@ -16,11 +16,11 @@ class Figure:
 
     Attributes
     ----------
-    key
+    key : str
         Its key in the section of its strategy.
-    value
+    value : float
         Its value.
-    text
+    text : str
         How it is stated.
     """
 

@@ -37,13 +37,13 @@ def close_view(
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
-    window
+    window : Window
         The part of it that the moving map shows.
-    drawn
+    drawn : sequence of Chart
         Its charts, whose points are many steps each.
-    share
+    share : float, optional
         The run's share of the page.
 
     Returns

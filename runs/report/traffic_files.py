@@ -163,7 +163,7 @@ class _Network:
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
     """
 

@@ -37,11 +37,11 @@ def write_film(data: RunData, path: Path, strategy: str | None = None) -> None:
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
-    path
+    path : Path
         The file; its ending says which of the two it is.
-    strategy
+    strategy : str, optional
         Under which strategy; the last if not given.
 
     Raises
@@ -115,9 +115,9 @@ class Motion:
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
-    window
+    window : Window
         Which steps and vehicles.
     geometry : MapGeometry
         Where communities and ways are.
@@ -144,7 +144,7 @@ class Motion:
 
         Parameters
         ----------
-        at_step
+        at_step : float
             Time since the window begins, in steps.
 
         Returns

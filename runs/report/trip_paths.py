@@ -20,15 +20,15 @@ class Trip:
 
     Attributes
     ----------
-    vehicle
+    vehicle : int
         Number of the vehicle.
     path : array, shape (points, 2)
         Longitude and latitude along its way [degree].
     times_h : array, shape (points,)
         When it is there, since the start of the run [h].
-    origin, destination
+    origin, destination : str
         The communities.
-    km, energy_kwh
+    km, energy_kwh : float
         Distance and energy of the drive [km], [kWh].
     """
 
@@ -59,9 +59,9 @@ def trips(data: RunData, *, by_departure: bool = False) -> Iterator[Trip]:
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
-    by_departure
+    by_departure : bool, optional
         Whether in the order of departure; else those of a vehicle together, in their order.
 
     Raises

@@ -26,11 +26,11 @@ def drives_made(data: RunData, meant: Trips, strategy: str) -> Trips:
 
     Parameters
     ----------
-    data
+    data : RunData
         A run whose vehicles stop on their way.
-    meant
+    meant : dict of array
         Trips as `trip_columns` returns them.
-    strategy
+    strategy : str
         The strategy.
 
     Returns

@@ -27,9 +27,9 @@ class Coded:
 
     Attributes
     ----------
-    codes
-        Position of each row's name, -1 where it has none, shape (rows,).
-    names
+    codes : array of int, shape (rows,)
+        Position of each row's name, -1 where it has none.
+    names : sequence of str
         The names.
     """
 
@@ -42,11 +42,11 @@ class TableBuffer:
 
     Parameters
     ----------
-    table
+    table : str
         The name of the table, for errors.
-    columns
+    columns : sequence of ResultColumn
         Its columns.
-    start_ms
+    start_ms : int
         The start of the run, in milliseconds since 1970 UTC.
     """
 
@@ -75,7 +75,7 @@ class TableBuffer:
 
         Parameters
         ----------
-        values
+        values : mapping
             For every column an array, a list or one value for all rows; for names also `Coded`;
             for times the hours since the start of the run. NaN and None are empty.
 

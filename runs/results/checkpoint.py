@@ -33,13 +33,13 @@ def save_checkpoint(
 
     Parameters
     ----------
-    folder
+    folder : Path or str
         Where checkpoints are kept.
-    steps_done
+    steps_done : int
         How many steps of the run are done.
-    state
+    state : mapping
         Nested mappings, lists and tuples of arrays, numbers, text, truth values and None.
-    scenario_hash
+    scenario_hash : str
         The digest of the scenario, from `hmesh.runs.scenario_hash`.
 
     Raises
@@ -89,9 +89,9 @@ def load_checkpoint(folder: Path | str, scenario_hash: str) -> tuple[int, dict[s
 
     Parameters
     ----------
-    folder
+    folder : Path or str
         Where checkpoints are kept.
-    scenario_hash
+    scenario_hash : str
         The digest of the scenario that is to go on.
 
     Returns

@@ -10,17 +10,17 @@ class ResultColumn:
 
     Attributes
     ----------
-    name
+    name : str
         Its name.
-    kind
+    kind : {"whole", "number", "name", "time"}
         A whole number, a number, a name, or a time given as hours since the start of the run.
-    unit
+    unit : str
         Its unit; "1" where it has none, "" where it counts or names something.
-    description
+    description : str
         What it says.
-    optional
+    optional : bool
         Whether it may be empty.
-    since
+    since : int
         The schema of results that added it.
     """
 

@@ -25,7 +25,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Parameters
     ----------
-    folder
+    folder : Path
         A folder that is there.
 
     Raises

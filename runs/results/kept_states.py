@@ -97,7 +97,7 @@ def put_state(
         Where the state is from.
     scenario : Scenario
         That of the other run.
-    steps_done, state
+    steps_done, state : int, mapping
         What `state_before` returned.
     directory : Path
         The folder of the other run, which may be the same.

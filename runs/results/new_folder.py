@@ -15,9 +15,9 @@ def refuse_used(directory: Path, way_on: Callable[[Path], str] | None = None) ->
 
     Parameters
     ----------
-    directory
+    directory : Path
         The folder.
-    way_on
+    way_on : callable, optional
         Returns in words how a run in a folder goes on.
     """
     if reason := impossible_path(directory):

@@ -105,9 +105,9 @@ def take_over(writer: "ResultsWriter", steps_done: int, state: Mapping[str, Any]
 
     Parameters
     ----------
-    writer
+    writer : ResultsWriter
         That of the run.
-    steps_done, state
+    steps_done, state : int, mapping
         What `load_checkpoint` returned.
 
     Raises
@@ -138,13 +138,13 @@ def restore_simulation(
 
     Parameters
     ----------
-    simulation
+    simulation : Simulation
         A simulation that has made no step.
-    steps_done
+    steps_done : int
         How many steps the checkpoint holds.
-    states
+    states : mapping
         The states of all strategies.
-    place
+    place : Path
         The checkpoint, for messages.
 
     Raises

@@ -362,11 +362,11 @@ def arrow_schema(table: str, time_zone: str, schema: int = SCHEMA) -> "pa.Schema
 
     Parameters
     ----------
-    table
+    table : str
         The name of the table.
-    time_zone
+    time_zone : str
         The zone in which its times are stated.
-    schema
+    schema : int, optional
         The schema of the results.
 
     Returns

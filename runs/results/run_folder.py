@@ -18,9 +18,9 @@ class RunFolder:
 
     Attributes
     ----------
-    directory
+    directory : Path
         The folder.
-    info
+    info : dict
         What run.json says.
     """
 
@@ -64,7 +64,7 @@ def read_folder(directory: Path | str) -> RunFolder:
 
     Parameters
     ----------
-    directory
+    directory : Path or str
         What `hmesh run` wrote, finished or not.
 
     Raises

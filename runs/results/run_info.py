@@ -148,7 +148,7 @@ def read_info(path: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    path
+    path : Path
         The file.
 
     Returns

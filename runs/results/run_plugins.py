@@ -16,9 +16,9 @@ def changed_plugins(info: Mapping[str, Any], scenario: "Scenario") -> dict[str, 
 
     Parameters
     ----------
-    info
+    info : mapping
         What run.json says.
-    scenario
+    scenario : Scenario
         The scenario of the run, with its plugins as they are now.
     """
     earlier = {name: list(held) for name, held in (info.get("changed_plugins") or {}).items()}

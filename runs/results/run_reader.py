@@ -26,9 +26,9 @@ class Run(RunFolder):
 
     Attributes
     ----------
-    directory
+    directory : Path
         The folder.
-    info
+    info : dict
         What run.json says.
     """
 
@@ -64,11 +64,11 @@ class Run(RunFolder):
 
         Parameters
         ----------
-        name
+        name : str
             Its name, such as "hours".
-        columns
+        columns : sequence of str, optional
             Which columns, or None for all.
-        filters
+        filters : object, optional
             Which rows, as pyarrow takes them: [("strategy", "=", "typical")].
 
         Returns
@@ -164,7 +164,7 @@ def read_run(directory: Path | str) -> Run:
 
     Parameters
     ----------
-    directory
+    directory : Path or str
         What `hmesh run` wrote, finished or not.
 
     Raises

@@ -86,13 +86,13 @@ def refuse_large(
 
     Parameters
     ----------
-    path
+    path : Path
         Its file.
-    described
+    described : pyarrow.parquet.FileMetaData
         What the end of the file says.
-    columns
+    columns : sequence of str
         Those that are to be read.
-    whole
+    whole : bool, optional
         Whether all rows are held at once.
 
     Raises

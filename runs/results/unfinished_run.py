@@ -26,9 +26,9 @@ class UnfinishedRun(Run):
 
     Attributes
     ----------
-    directory
+    directory : Path
         The folder.
-    info
+    info : dict
         What run.json says, with the steps of the checkpoint as ``steps_total`` and those of the
         whole run as ``steps_planned``.
     """

@@ -35,7 +35,7 @@ def resumed_with(info: Mapping[str, Any]) -> list[dict[str, str]]:
 
     Parameters
     ----------
-    info
+    info : mapping
         What run.json says of the run, before it is resumed now.
     """
     before: list[dict[str, str]] = list(info.get("resumed_with", ()))

@@ -46,20 +46,20 @@ class ResultsWriter:
 
     Parameters
     ----------
-    directory
+    directory : Path or str
         The folder of the run, made by `create`.
-    scenario
+    scenario : Scenario
         The scenario of the run.
-    before
+    before : RunFolder, optional
         The run as it was left, where it is resumed.
 
     Attributes
     ----------
-    resolved
+    resolved : dict
         The scenario as plain data, as run.json states it.
-    tables
+    tables : tuple of str
         The tables that the run fills.
-    finished
+    finished : bool
         Whether all results are written.
     """
 
@@ -92,9 +92,9 @@ class ResultsWriter:
 
         Parameters
         ----------
-        directory
+        directory : Path or str
             A folder that is not there yet or is empty.
-        scenario
+        scenario : Scenario
             The scenario of the run.
 
         Raises
@@ -155,9 +155,9 @@ class ResultsWriter:
 
         Parameters
         ----------
-        table
+        table : str
             The name of the table.
-        columns
+        columns : mapping
             For every column an array, a list or one value for all rows; for names also `Coded`;
             for times the hours since the start of the run. NaN and None are empty.
 
@@ -255,9 +255,9 @@ class ResultsWriter:
 
         Parameters
         ----------
-        summary
+        summary : mapping
             The outcome of the run, in plain data.
-        wall_seconds
+        wall_seconds : float
             How long the run took [s].
         """
         digests = {}

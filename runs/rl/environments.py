@@ -33,7 +33,7 @@ class PlayedWorld:
 
     Parameters
     ----------
-    scenario, strategy, changes
+    scenario, strategy, changes : str, Path or Scenario, str, mapping or sequence of str
         As `parallel_env` takes them.
     players : sequence of str
         As `make_players` takes them.

@@ -29,7 +29,7 @@ class Quantity:
 
     Attributes
     ----------
-    name, unit
+    name, unit : str
         What it is.
     lowest, highest : float
         Its range.

@@ -131,7 +131,7 @@ class SchemeSection(Section):
         return []
 
     @property
-    def lived_in(self) -> set[str]:
+    def communities_of_members(self) -> set[str]:
         """Communities in which its agents live."""
         return set()
 
@@ -207,11 +207,11 @@ def names_given_twice(parts: Sequence[Any], what: str = "group", place: str = ""
 
     Parameters
     ----------
-    parts
+    parts : sequence
         Each with a name.
-    what
+    what : str, optional
         What one of them is.
-    place
+    place : str, optional
         Where they stand, seen from the section, with a point at its end.
     """
     names = [part.name for part in parts]
@@ -308,9 +308,9 @@ def misplaced_groups(groups: Iterable[Any], info: ValidationInfo) -> list[Proble
 
     Parameters
     ----------
-    groups
+    groups : iterable
         Each with the name of its community and its own name.
-    info
+    info : ValidationInfo
         What the scenario says in sections before this one.
     """
     communities = info.data.get("communities")

@@ -155,9 +155,9 @@ def behaviour_problems(
 
     Parameters
     ----------
-    choices
+    choices : sequence of BehaviourChoice
         The behaviours, in their order.
-    schemes, plugins, communities
+    schemes, plugins, communities : mapping, sequence of str, mapping
         The sections of schemes that take part, the plugins that the scenario names, and its
         communities.
     """

@@ -17,9 +17,9 @@ def calendar_of(scenario: Scenario, *, with_files: bool = True) -> Calendar:
 
     Parameters
     ----------
-    scenario
+    scenario : Scenario
         The scenario.
-    with_files
+    with_files : bool, optional
         Whether the files that it names can be read; without them a timetable states no school
         terms, and a dataset no holidays.
 
@@ -68,9 +68,9 @@ def school_terms_of(
 
     Parameters
     ----------
-    scenario
+    scenario : Scenario
         The scenario.
-    days_off
+    days_off : iterable of date, optional
         Days off in place of the scenario's.
 
     Raises

@@ -21,7 +21,8 @@ def check_scenario(
 
     Parameters
     ----------
-    name_or_path, overrides, seed, plugins
+    name_or_path, overrides, seed, plugins : str or Path, mapping or sequence of str, int, \
+    sequence of str
         As `hmesh.runs.load_scenario` takes them.
 
     Returns

@@ -31,11 +31,11 @@ class ConvertedMoney:
 
     Attributes
     ----------
-    key
+    key : str
         Its dotted key.
-    built_in, amount
+    built_in, amount : str
         What is built in, and what that amounts to, with their currencies and units.
-    rate
+    rate : str
         The rate, its year and its source.
     """
 
@@ -56,7 +56,7 @@ def in_own_currency(given: Any) -> tuple[Any, tuple[ConvertedMoney, ...]]:
 
     Parameters
     ----------
-    given
+    given : object
         The content of a scenario; what is no mapping is returned as it is.
 
     Returns

@@ -139,9 +139,9 @@ class Connected:
 
     Attributes
     ----------
-    communities
+    communities : dict of str
         The node of each community.
-    connections
+    connections : dict of (str, str) to str
         The node of each connection, by community and name.
     """
 

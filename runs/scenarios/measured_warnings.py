@@ -28,7 +28,7 @@ def measured_warnings(scenario: Scenario) -> Iterator[Problem]:
 
     Parameters
     ----------
-    scenario
+    scenario : Scenario
         A scenario whose files can be used.
     """
     calendar = calendar_of(scenario)

@@ -122,19 +122,19 @@ class MoneyDefault:
 
     Attributes
     ----------
-    key
+    key : str
         Its dotted key in a scenario.
-    value
+    value : float or (float, float)
         The amount, or a lowest and a highest one.
-    currency
+    currency : str
         ISO 4217 code of the currency it is in.
-    unit
+    unit : str
         Its unit.
-    source
+    source : str
         Where it is from.
-    used
+    used : callable
         Whether it has any effect in a scenario.
-    unused
+    unused : float or None
         The amount where it has none, where that is another one.
     """
 
@@ -158,11 +158,11 @@ class PriceTable:
 
     Attributes
     ----------
-    key
+    key : str
         The dotted key in a scenario that names it.
-    name
+    name : str
         Its name.
-    currency
+    currency : str
         ISO 4217 code of the currency it is in.
     """
 

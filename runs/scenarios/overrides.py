@@ -18,7 +18,7 @@ def as_texts(changes: Changes) -> list[str]:
 
     Parameters
     ----------
-    changes
+    changes : mapping or sequence of str
         Texts such as "vehicles.count=500", or a value for each dotted path of keys, such as
         ``{"vehicles.count": 500}``.
 
@@ -61,16 +61,16 @@ def override(
 
     Parameters
     ----------
-    given
+    given : dict
         The content of the file.
-    changes
+    changes : mapping or sequence of str
         Each a dotted path of keys, `=` and a value in YAML, or a mapping of paths to values; a part
         of a list is named by its position from 0.
 
     Returns
     -------
     changed : list of tuple of str
-        The paths of keys that were changed or came to be.
+        The paths of keys that were changed or added.
     problems : list of Problem
         The changes that could not be made; keys unknown to the scenario are not among them.
     """

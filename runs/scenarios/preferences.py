@@ -346,9 +346,9 @@ def file_problems(
 
     Parameters
     ----------
-    scenario
+    scenario : object
         Says where files lie.
-    given
+    given : iterable of (object, float, int) or (object, float, int, float)
         Each a preference, what its values must be above, for how many it is, and the most that
         they may be where there is such a bound.
     """

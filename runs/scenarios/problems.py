@@ -21,11 +21,11 @@ def problems_of(
 
     Parameters
     ----------
-    error
+    error : ValidationError
         What pydantic raised.
-    model
+    model : type
         The model that was validated.
-    name_place
+    name_place : callable
         Names the place of a path of keys, all text.
 
     Returns

@@ -26,9 +26,9 @@ def checked_parts(owns: Mapping[str, Any], info: ValidationInfo) -> dict[str, An
 
     Parameters
     ----------
-    owns
+    owns : mapping
         What a scenario says of each part.
-    info
+    info : ValidationInfo
         Its context says where files are looked up.
 
     Raises
@@ -115,13 +115,13 @@ def owners(seed: int, community: str, members: Any, key: str) -> NDArray[np.intp
 
     Parameters
     ----------
-    seed
+    seed : int
         Seed of the run.
-    community
+    community : str
         Where they live.
-    members
+    members : object
         The prosumers, a `ProsumerMembers`.
-    key
+    key : str
         What the part is called.
     """
     whom = f"{community}/{members.name} {key}"
@@ -152,9 +152,9 @@ def owned_groups(scheme: SchemeDescriptor, info: ValidationInfo) -> list[Any]:
 
     Parameters
     ----------
-    scheme
+    scheme : SchemeDescriptor
         A scheme with a part of prosumers.
-    info
+    info : ValidationInfo
         What the scenario says in sections before that of the scheme.
     """
     part = scheme.prosumer_part

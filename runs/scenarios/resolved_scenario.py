@@ -78,7 +78,7 @@ def scenario_hash(resolved: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    resolved
+    resolved : mapping
         What `Scenario.resolved` returned. Where the files lie does not count.
 
     Returns

@@ -335,7 +335,7 @@ class Scenario(Section):
 
         Parameters
         ----------
-        resolved
+        resolved : mapping
             What `resolved` returned. The files it names need not be there.
 
         Raises

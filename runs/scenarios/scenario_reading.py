@@ -24,14 +24,14 @@ def load_scenario(
 
     Parameters
     ----------
-    name_or_path
+    name_or_path : str or Path
         The name of a built-in scenario, or the path of a YAML file.
-    overrides
+    overrides : mapping or sequence of str, optional
         Changes such as `vehicles.count=500`, whose values are YAML, or a mapping such as
         ``{"vehicles.count": 500}``; a part of a list is named by its position from 0.
-    seed
+    seed : int, optional
         The seed in place of the scenario's.
-    plugins
+    plugins : sequence of str, optional
         Files and modules loaded beside those that the scenario names.
 
     Returns

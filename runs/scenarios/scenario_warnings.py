@@ -16,7 +16,7 @@ def scenario_warnings(scenario: Scenario) -> list[Problem]:
 
     Parameters
     ----------
-    scenario
+    scenario : Scenario
         The scenario. Where one of its files cannot be used there are no warnings about files: a
         check, or the run itself, reports what is wrong.
     """

@@ -31,9 +31,9 @@ def add_schemes(model: type[BaseModel], fields: Mapping[str, FieldInfo]) -> None
 
     Parameters
     ----------
-    model
+    model : type
         The model, which is changed.
-    fields
+    fields : mapping of FieldInfo
         The fields that every scenario has, in their order.
     """
     complete: dict[str, FieldInfo] = {}

@@ -31,11 +31,11 @@ def shared_scenario(
 
     Parameters
     ----------
-    name_or_path, changes, plugins
+    name_or_path, changes, plugins : str, mapping or sequence of str, sequence of str
         As `load_scenario` takes them.
-    seed
+    seed : int
         The seed in place of the scenario's.
-    strategies
+    strategies : sequence of str
         The strategies in place of the scenario's.
 
     Returns

@@ -35,9 +35,9 @@ def read_yaml(text: str, source: str) -> Any:
 
     Parameters
     ----------
-    text
+    text : str
         The YAML.
-    source
+    source : str
         The name of its file, for the errors.
 
     Returns
@@ -84,11 +84,11 @@ def with_lines(problems: Sequence[Problem], text: str, source: str) -> list[Prob
 
     Parameters
     ----------
-    problems
+    problems : sequence of Problem
         Problems, some of them at places as `place` names them.
-    text
+    text : str
         The YAML, which could be read.
-    source
+    source : str
         The name of its file.
     """
     node = yaml.compose(text, Loader=_Loader)

@@ -29,7 +29,7 @@ REQUIRED: Mapping[str, str] = {
     "audit": "what checks its tables, a SchemeAudit made from run, inputs and hours, in audit.py",
     "pictures": "its pictures, each a name and a function of the run's data, in pictures.py",
     "charts": "its charts of the report, a function of the run's data, in charts.py",
-    "sentence": "what it came to in words, a function of totals and currency, in sentences.py",
+    "sentence": "its results in words, a function of totals and currency, in sentences.py",
     "rows": "its rows of the summary table, a function of the totals of each strategy, in words.py",
     "notes": "what its counts say, a Note by the name of each, in words.py",
 }
@@ -58,11 +58,11 @@ class BehaviourDescriptor:
 
     Attributes
     ----------
-    name
+    name : str
         What a scenario calls it.
-    agent_class
+    agent_class : Part
         The agents that have it, of a class with ``with_keys``.
-    keys
+    keys : Part
         Its keys, a section with a ``name``.
     """
 
@@ -77,22 +77,22 @@ class StrategyDescriptor:
 
     Attributes
     ----------
-    name
+    name : str
         What a scenario calls it.
-    title
+    title : str
         What it is called within a sentence.
-    colour
+    colour : str
         Its colour in every picture.
-    everybody
+    everybody : bool
         Whether it is the scheme's part where everybody shares; else that is its last.
-    pricing
+    pricing : str
         Which rule sets the prices under it, one of `RETAIL`, `TWO_LEVEL`, `THREE_LEVEL`, `PLANNER`
         and `OWN_RULE`; "" where that is no matter of the scheme.
-    plural
+    plural : bool
         Whether its title is plural: "batteries lower the peak".
-    on_request
+    on_request : bool
         Whether only a scenario that names it compares it.
-    own
+    own : bool
         Whether a plugin added it by a rule of its own.
     """
 
@@ -112,11 +112,11 @@ class Note:
 
     Attributes
     ----------
-    text
+    text : str or None
         In words; None where it says how much work was done and warns of nothing.
-    place
+    place : int
         Lines of lower places stand first.
-    of_games
+    of_games : bool
         Whether it says something only where prices are bargained for.
     """
 
@@ -131,13 +131,13 @@ class SweepFigure:
 
     Attributes
     ----------
-    key
+    key : str
         Its key in the summary.
-    head
+    head : str
         The head of its column, on two lines.
-    axis
+    axis : str
         What the axis of a picture says; "" where it is not drawn.
-    title
+    title : str
         What it is called within a sentence.
     """
 
@@ -153,22 +153,22 @@ class ProsumerPart:
 
     Attributes
     ----------
-    key
+    key : str
         What a scenario calls it among what prosumers own.
-    kind
+    kind : str
         Kind of its members, as accounts call it.
-    group
+    group : Part
         The class of the groups of its section, or its place. Its fields beside ``name``, ``count``
         and that of its place are what a scenario says of it.
-    fixed
+    fixed : mapping
         Fields of the group that are the same for all prosumers.
-    place
+    place : str
         The field of the group that says in which community it is.
-    several
+    several : bool
         Whether one may own several, so that a scenario says how many ``each`` has.
-    inherits
+    inherits : bool
         Whether what a scenario leaves out of a group is that of the section, not a default.
-    moves
+    moves : bool
         Whether its members move between communities.
     """
 
@@ -188,71 +188,72 @@ class SchemeDescriptor:
 
     Attributes
     ----------
-    name
+    name : str
         Its name, which is that of its section of a scenario and of its folder.
-    package
+    package : str
         The package of its folder, from which its parts are seen.
-    phase, strategies, section, description, step, figure, tables, audit
+    phase, strategies, section, description, step, figure, tables, audit : Phase or None, \
+    tuple of StrategyDescriptor or None, Part, str or None, Part, str or None, Part, Part
         See `REQUIRED`.
-    pictures, charts, sentence, rows, notes
+    pictures, charts, sentence, rows, notes : tuple of (str, Part) or None, Part, Part, Part, Part
         Likewise.
-    setting
+    setting : Part
         What all its strategies share, a function of its section and the setting of the world;
         the section itself where there is none.
-    tables_on_request
+    tables_on_request : Part
         Tables that only some runs fill, as ``tables``; its section names them in `asked_tables`.
-    energies
+    energies : Part
         What its energies of the summary say where there are any, a Note by the name of each.
-    remarks
+    remarks : Part
         Further notes, a function of the summary and the names of the strategies.
-    row_place
+    row_place : int
         Where its rows stand in the summary table; those of lower places stand first.
-    without_grid
-        Whether its agents may live without a grid, so that nothing is drawn and nothing paid.
-    title
+    without_grid : bool
+        Whether its agents may be off the grid, so that nothing is drawn and nothing paid.
+    title : str
         What its storages are called beside those of others.
-    parameters
+    parameters : tuple of (str, str)
         Keys of a scenario that sliders of the live view may change, each with its label.
-    live
+    live : Part
         What the live view shows of it in a step, a `LiveParts`.
-    figures
+    figures : tuple of SweepFigure
         Figures by which a sweep compares runs.
-    file_problems
+    file_problems : Part
         What is wrong with the files it names, a function of scenario and calendar.
-    warnings
+    warnings : Part
         What a person may want to look at in a scenario, a function of it.
-    money
+    money : Part
         Its built-in amounts of money, a `MoneyDefault` by the key of each.
-    price_tables
+    price_tables : Part
         The built-in tables of prices that a scenario uses, a function of what it gives; each a
         `PriceTable`.
-    searches_price
+    searches_price : Part
         Whether it finds a price by the solver of the game, a function of what a scenario gives.
-    settles_apart
+    settles_apart : Part
         Whether its agents pay by a tariff of their own alone, whatever energy costs to generate; a
         function of what a scenario gives.
-    size_note
+    size_note : Part
         A line where its tables get very long, a function of the scenario.
-    spread
+    spread : Part
         What of a setting keeps workers from holding its agents, a function that yields problems;
         of a scheme without it the process of the run holds all agents itself.
-    pays
+    pays : str
         Prefix of the figures by which its devices pay, as `hmesh.runs.investment_rows` reads them.
-    without_devices
+    without_devices : tuple of str
         Its strategies that need none of these devices; its first one where none is named.
-    rules
+    rules : Part
         The table to which a strategy of a plugin adds its rule, where the scheme takes any.
-    deciding
+    deciding : Part
         The type of its agents whose decisions a behaviour of a plugin may override; `deciding` of
         its step is the group of them.
-    behaviours
+    behaviours : tuple of BehaviourDescriptor
         The behaviours that these may have without a plugin.
-    prosumer_part
+    prosumer_part : ProsumerPart or None
         What prosumers may own of it, a `ProsumerPart`, where its section has groups.
-    outages_in_part
+    outages_in_part : bool
         Whether an outage of a part of a step cuts its agents off for that part alone; else for the
         steps as whose first moment a feeder is out.
-    plans_over
+    plans_over : {"step", "day", "run"}
         On which part of the future what it does in a step depends: the step alone, the rest of the
         "day", or the rest of the "run". A run of which no scheme plans over it can be extended.
     """

@@ -135,9 +135,9 @@ def change(name: str, **parts: Any) -> None:
 
     Parameters
     ----------
-    name
+    name : str
         The scheme.
-    **parts
+    **parts : object
         Parts of its descriptor, by name.
     """
     changed = replace(scheme(name), **parts)
@@ -179,7 +179,7 @@ class FromSchemes[T](Mapping[str, T]):
 
     Parameters
     ----------
-    read
+    read : callable
         Works it out.
     """
 

@@ -55,22 +55,22 @@ def replicate(
 
     Parameters
     ----------
-    studies
+    studies : sequence of str, optional
         Names in `STUDIES`; all of them where none is named.
-    progress
+    progress : callable, optional
         Called with the steps done and the steps there are.
-    data
+    data : Path or str, optional
         Dataset of measured loads for the studies that take one, or None.
-    only
+    only : sequence of str, optional
         Names of the parts of the one study named; all of them where none is named.
-    changes
+    changes : sequence of str, optional
         Keys of the scenario of the one study named that are changed, ``key=value``.
-    out
+    out : Path, optional
         Folder into which every part is written as soon as it is found, a folder for each study.
         Parts that lie there already are read back, so that an interrupted replication goes on.
-    figures
+    figures : bool, optional
         Whether the figures of the sources are drawn, into the folder.
-    begins
+    begins : callable, optional
         Called with every part that is made, before it is.
 
     Returns

@@ -27,7 +27,7 @@ def draw_lines(
 
     Parameters
     ----------
-    figure
+    figure : Figure
         Where to.
     over : array, shape (points,)
         What the lines are drawn over.

@@ -135,15 +135,15 @@ def run_study(
     ----------
     study : Study
         The study.
-    progress
+    progress : callable, optional
         Called with the steps done and the steps there are.
-    only, changes, data
+    only, changes, data : sequence of str, sequence of str, Path, optional
         Names of parts, keys of the scenario to change, dataset of measured loads.
     folder : Path, optional
         Where each part is written as soon as it is found, and read from if it is there already.
     figures : bool
         Whether the figures of the source are drawn into the folder.
-    begins
+    begins : callable, optional
         Called with every part that is made, before it is.
 
     Raises

@@ -37,9 +37,9 @@ class Comparison:
 
     Attributes
     ----------
-    cell, reference
+    cell, reference : (int, int)
         Each the number of the point and of the strategy.
-    minus
+    minus : str
         In what the second differs from the first.
     """
 
@@ -54,11 +54,11 @@ class Ensemble:
 
     Attributes
     ----------
-    plan
+    plan : SweepPlan
         The runs.
-    strategies, quantities
+    strategies, quantities : tuple of str
         The names along the last two axes of `values`.
-    whole
+    whole : frozenset of str
         Which quantities are whole numbers.
     values : array of float, shape (points, seeds, strategies, quantities)
         NaN where a run failed or has no such number.
@@ -106,11 +106,11 @@ def read_ensemble(directory: Path, plan: SweepPlan, without: Iterable[str] = ())
 
     Parameters
     ----------
-    directory
+    directory : Path
         The folder of the sweep.
-    plan
+    plan : SweepPlan
         Its runs.
-    without
+    without : iterable of str, optional
         The names of the runs that failed.
 
     Raises

@@ -21,7 +21,7 @@ def plan_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
 
     Parameters
     ----------
-    before, now
+    before, now : mapping
         What `SweepPlan.described` returned.
     """
     varied = {**before["vary"], **now["vary"]}
@@ -57,7 +57,7 @@ def scenario_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> l
 
     Parameters
     ----------
-    before, now
+    before, now : mapping
         What `SweepPlan.described` returned.
     """
     if before.get("schema") != now["schema"]:

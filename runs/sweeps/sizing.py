@@ -34,13 +34,13 @@ class Sized:
 
     Attributes
     ----------
-    point, strategy
+    point, strategy : int
         Numbers of both.
-    scheme
+    scheme : str
         Name of the scheme.
-    totals
+    totals : mapping of float
         Means of its figures over seeds, by their names.
-    worth
+    worth : Worth or None
         What the devices earn against the first strategy without them at the same point; None where
         there are none.
     """

@@ -14,13 +14,13 @@ class Statistics:
 
     Attributes
     ----------
-    number
+    number : array of int
         How many seeds have a value.
-    mean, standard_deviation
+    mean, standard_deviation : array
         Of the sample; NaN where there are too few values.
-    half_width
+    half_width : array
         Half the confidence interval of the mean, by Student's t.
-    variance_saved
+    variance_saved : array, or None
         For differences, the share of the variance of independent runs that common random numbers
         save; below zero where they add to it, NaN where nothing varies.
     """

@@ -65,17 +65,17 @@ class Sweep:
 
     Attributes
     ----------
-    directory
+    directory : Path
         Its folder.
-    plan
+    plan : SweepPlan
         Its runs.
-    found
+    found : int
         How many runs were finished before.
-    failures
+    failures : tuple of Failure
         The runs that failed.
-    ensemble
+    ensemble : Ensemble
         The numbers of all runs.
-    plots
+    plots : tuple of SweepPlot
         The figures, one for each varied key.
     """
 
@@ -110,32 +110,32 @@ def run_sweep(
 
     Parameters
     ----------
-    scenario
+    scenario : str or Path
         The name of a built-in scenario, or the path of a YAML file.
-    vary
+    vary : mapping of str or sequence, or sequence of str
         The values of each varied key, a list or text such as "1:3:5"; or texts such as
         "vehicles.count=100,200".
-    directory
+    directory : Path or str
         The folder of the sweep.
-    seeds
+    seeds : str, int, or sequence of int, optional
         How many, or which; None for the scenario's own.
-    changes
+    changes : mapping or sequence of str, optional
         Changes of the scenario that all runs share, as `load_scenario` takes them.
-    sample
+    sample : str, optional
         "grid" for all combinations of values, "latin" for a Latin hypercube, "sobol" or "morris"
         for an analysis of sensitivity.
-    points
+    points : int, optional
         How many points a Latin hypercube has, base points or trajectories of the others.
-    workers
+    workers : int, optional
         How many processes; as many as there are processors if not given.
-    scheduler
+    scheduler : str, optional
         Address of a Dask scheduler, in place of processes of this machine.
-    spread
+    spread : bool, optional
         Whether its workers hold the rows of one run after another, instead of making runs side by
         side.
-    plugins
+    plugins : sequence of str, optional
         Files and modules loaded beside those that the scenario names.
-    progress
+    progress : callable, optional
         Called with the runs done and all runs.
 
     Returns

@@ -34,7 +34,7 @@ def sweep_gains_table(ensemble: "Ensemble") -> "WideTable | None":
 
     Parameters
     ----------
-    ensemble
+    ensemble : Ensemble
         The numbers of the runs.
     """
     from rich.text import Text

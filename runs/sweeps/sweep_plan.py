@@ -51,9 +51,9 @@ class Point:
 
     Attributes
     ----------
-    values
+    values : dict
         The value of every varied key, as the scenario understands it.
-    resolved
+    resolved : dict
         The scenario as plain data, which every seed but its own is put into.
     """
 
@@ -82,17 +82,17 @@ class SweepPlan:
 
     Attributes
     ----------
-    scenario
+    scenario : dict
         The scenario that is varied, as plain data.
-    keys
+    keys : tuple of str
         The varied keys.
-    sample
+    sample : {"grid", "latin", "sobol", "morris"}
         How points were chosen.
-    points, seeds
+    points, seeds : tuple of Point, tuple of int
         Every point is run with every seed, the same ones.
-    folders
+    folders : mapping of str
         The names of runs that have a folder already, by the digest of their scenario.
-    design, rows
+    design, rows : SensitivityDesign or None, tuple of int
         The design of an analysis of sensitivity, and the number of the point of each of its rows;
         None and empty where there is none.
     """
@@ -169,21 +169,21 @@ def make_plan(
 
     Parameters
     ----------
-    scenario
+    scenario : str or Path
         The name of a built-in scenario, or the path of a YAML file.
-    vary
+    vary : sequence of str, optional
         Each `key=a,b,c` or `key=lowest:highest:number`; for a Latin hypercube also
         `key=lowest:highest`.
-    seeds
+    seeds : str, int, or sequence of int, optional
         How many, or which; None for the scenario's own.
-    changes
+    changes : mapping or sequence of str, optional
         Changes of the scenario that all points share, as `load_scenario` takes them.
-    sample
+    sample : str, optional
         "grid" for all combinations of values, "latin" for a Latin hypercube, "sobol" or "morris"
         for the design of an analysis of sensitivity.
-    points
+    points : int, optional
         How many points a Latin hypercube has; see `make_design` for the others.
-    plugins
+    plugins : sequence of str, optional
         As `load_scenario` takes them.
 
     Raises

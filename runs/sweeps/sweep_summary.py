@@ -1,4 +1,4 @@
-"""What a sweep came to, in a short table and a few lines."""
+"""The results of a sweep, in a short table and a few lines."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ def sweep_table(ensemble: "Ensemble") -> "Table":
 
     Parameters
     ----------
-    ensemble
+    ensemble : Ensemble
         The numbers of the runs; where there are many points, the table shows the first.
     """
     from rich import box

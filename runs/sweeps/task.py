@@ -24,21 +24,21 @@ class Task:
 
     Attributes
     ----------
-    name
+    name : str
         Its name in the sweep.
-    directory
+    directory : Path
         Its folder.
-    resolved
+    resolved : dict
         Its scenario as plain data.
-    digest
+    digest : str
         How the digest of its scenario begins.
-    permit
+    permit : Path
         The file whose presence lets it go on; one that is gone stops it.
-    lock
+    lock : Path
         The file that it holds, so that no folder is ever written by two.
-    afresh
+    afresh : bool
         Whether an unfinished run in the folder is dropped instead of resumed.
-    scheduler
+    scheduler : str or None
         Address of a Dask scheduler whose workers hold the rows of the run; None for nobody.
     """
 
@@ -54,7 +54,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a task: `lost` means that its worker died, perhaps through another one."""
+    """The outcome of a task: `lost` means that its worker died, perhaps through another one."""
 
     name: str
     status: Literal["done", "failed", "stopped", "lost"]
@@ -93,9 +93,9 @@ def held(path: Path, while_waiting: Callable[[], None]) -> Iterator[None]:
 
     Parameters
     ----------
-    path
+    path : Path
         The file that is locked.
-    while_waiting
+    while_waiting : callable
         Called now and then as long as another holds it.
     """
     if os.name != "posix":  # the lock of the sweep's folder has to do there

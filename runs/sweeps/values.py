@@ -34,13 +34,13 @@ class Variation:
 
     Attributes
     ----------
-    key
+    key : str
         Dotted path of the key.
-    texts
+    texts : tuple of str
         The values in YAML; none where they are drawn from a range.
-    lowest, highest
+    lowest, highest : float
         The range from which they are drawn.
-    whole
+    whole : bool
         Whether only whole numbers are drawn.
     """
 
@@ -56,11 +56,11 @@ def read_variation(text: str, scenario: Mapping[str, Any], sample: Sample) -> Va
 
     Parameters
     ----------
-    text
+    text : str
         What the person wrote.
-    scenario
+    scenario : mapping
         The scenario as plain data, which states whether a key holds whole numbers.
-    sample
+    sample : {"grid", "latin", "sobol", "morris"}
         How points are chosen; only a Latin hypercube draws from a range.
 
     Raises
@@ -90,9 +90,9 @@ def read_seeds(given: str | int | Sequence[int] | None, scenario_seed: int) -> t
 
     Parameters
     ----------
-    given
+    given : str, int, or sequence of int, or None
         How many, the seeds themselves ("1,2,3"), or None for that of the scenario alone.
-    scenario_seed
+    scenario_seed : int
         The seed of the scenario, from which others follow; fewer seeds are the first of more.
 
     Raises

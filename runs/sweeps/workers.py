@@ -47,7 +47,7 @@ class HereWorkers:
 
     Parameters
     ----------
-    scheduler
+    scheduler : str, optional
         Address of a Dask scheduler, over whose workers each run is spread.
     """
 
@@ -79,7 +79,7 @@ class LocalWorkers:
 
     Parameters
     ----------
-    number
+    number : int
         How many processes.
     """
 
@@ -139,7 +139,7 @@ class DaskWorkers:
 
     Parameters
     ----------
-    address
+    address : str
         Address of its scheduler, such as "tcp://node1:8786".
 
     Raises

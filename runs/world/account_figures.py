@@ -34,7 +34,7 @@ def account_figures(simulations: Sequence["Simulation"]) -> dict[str, dict[str, 
 
     Parameters
     ----------
-    simulations
+    simulations : sequence of Simulation
         The worlds of all strategies after the same step; others are compared with the first.
 
     Returns

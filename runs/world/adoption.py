@@ -24,9 +24,9 @@ def adopted_later(scenario: Scenario, calendar: Calendar) -> tuple[tuple[int, in
 
     Parameters
     ----------
-    scenario
+    scenario : Scenario
         The scenario; its vehicles at the start are those of the first adopters.
-    calendar
+    calendar : Calendar
         The calendar of its run.
 
     Returns
@@ -61,13 +61,13 @@ def joining_months(given: Adoption, first: int, seed: int, months: int) -> tuple
 
     Parameters
     ----------
-    given
+    given : Adoption
         The section of the scenario.
-    first
+    first : int
         How many have adopted at the start.
-    seed
+    seed : int
         The seed of the run.
-    months
+    months : int
         How many months.
     """
     streams, count = Streams(seed), given.adopters

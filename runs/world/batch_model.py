@@ -36,7 +36,7 @@ def make_model(
         Files and modules loaded beside those that the scenario names.
     reporters : mapping, optional
         Further figures by name, each a function of the model.
-    **changes
+    **changes : object
         Values by key of the scenario, such as ``**{"vehicles.count": 500}``.
 
     Returns
@@ -77,9 +77,9 @@ class BatchModel(Simulation):
 
     Parameters
     ----------
-    setting, strategy
+    setting, strategy : object, str
         As `Simulation` takes them.
-    reporters
+    reporters : mapping of callable
         Further figures by name, each a function of the model.
     """
 
@@ -98,7 +98,7 @@ class FigureCollector(mesa.DataCollector):
 
     Parameters
     ----------
-    reporters
+    reporters : dict of callable
         Further figures by name, each a function of the model.
     """
 

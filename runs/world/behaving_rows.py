@@ -44,14 +44,14 @@ class BehavingRows:
 
     Attributes
     ----------
-    name
+    name : str
         Name of the behaviour.
-    given
+    given : object
         Its keys.
-    rows
+    rows : array of int
         Which agents, ascending.
-    columns
-        What was drawn for each of them, by key, shape (agents,).
+    columns : dict of array, shape (agents,)
+        What was drawn for each of them, by key.
     """
 
     name: str

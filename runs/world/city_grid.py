@@ -22,11 +22,11 @@ class CityGrid:
 
     Attributes
     ----------
-    grid
+    grid : Grid
         The lines from the utility to every connection, called "community/connection".
-    community_nodes
-        The node of each community, shape (communities,).
-    plan
+    community_nodes : array of int, shape (communities,)
+        The node of each community.
+    plan : GridPlan or None
         The grid that the scenario gives; None for a star of feeders.
     """
 

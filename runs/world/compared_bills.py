@@ -19,9 +19,9 @@ def bills_of(simulation: "Simulation", price: float) -> dict[str, Each]:
 
     Parameters
     ----------
-    simulation
+    simulation : Simulation
         A world; where it keeps no account of every member there are no bills.
-    price
+    price : float
         What a kWh in store is worth [money/kWh].
 
     Returns
@@ -91,9 +91,9 @@ def worse_off(simulation: "Simulation", kinds: Sequence[str] = ()) -> float:
 
     Parameters
     ----------
-    simulation
+    simulation : Simulation
         A world that records measures.
-    kinds
+    kinds : sequence of str, optional
         Kinds of members, none given: all.
 
     Returns

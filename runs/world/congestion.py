@@ -21,8 +21,8 @@ def unlimited_prices(
 
     Parameters
     ----------
-    game, outcome
-        The game, and what came of it.
+    game, outcome : Game, Outcome
+        The game, and its outcome.
     closed_form : bool
         Whether aggregators answer by the closed form.
     """
@@ -54,8 +54,8 @@ def without_rounding(outcome: Outcome, prices: NDArray[np.float64]) -> NDArray[n
 
     Parameters
     ----------
-    outcome
-        What came of the game.
+    outcome : Outcome
+        The outcome of the game.
     prices : array, shape (communities,)
         What communities would pay if no line had a limit [money/kWh].
     """

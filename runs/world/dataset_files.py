@@ -65,9 +65,9 @@ def load_dataset(folder: Path, tables: Collection[str] | None = None) -> Dataset
 
     Parameters
     ----------
-    folder
+    folder : Path
         Folder with a `dataset.yaml`.
-    tables
+    tables : collection of str, optional
         Names of the tables; those it does not have are left out. None for all.
 
     Raises
@@ -83,7 +83,7 @@ def check_dataset(path: Path) -> Dataset:
 
     Parameters
     ----------
-    path
+    path : Path
         Its folder, or its description.
 
     Raises
@@ -100,13 +100,13 @@ def import_dataset(kind: str, source: Path, out: Path, options: "ImportOptions")
 
     Parameters
     ----------
-    kind
+    kind : str
         Which reader turns them.
-    source
+    source : Path
         The file or folder.
-    out
+    out : Path
         A new folder.
-    options
+    options : ImportOptions
         The user's description of the files.
 
     Returns

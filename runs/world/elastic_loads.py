@@ -11,7 +11,7 @@ from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.consumer import Consumer
 from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.population import Population
-from hmesh.markets.answers import elastic_load
+from hmesh.markets.elastic_answers import elastic_load
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.members import ELASTICITY
 from hmesh.runs.world.priced_grid import answering_nodes

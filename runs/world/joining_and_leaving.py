@@ -23,7 +23,7 @@ class JoiningMembers:
 
     Attributes
     ----------
-    given
+    given : Membership
         The section of the scenario.
     kind : array of int, shape (members,)
         Number of the kind of each.

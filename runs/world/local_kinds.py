@@ -41,7 +41,7 @@ def self_use(sums: Mapping[str, float]) -> dict[str, float | None]:
 
     Parameters
     ----------
-    sums
+    sums : mapping of float
         Its energies by the names of `LOCAL_ENERGIES` [kWh].
 
     Returns

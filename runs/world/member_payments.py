@@ -52,7 +52,7 @@ def at_price(
 
     Parameters
     ----------
-    kind, bought_kwh, sold_kwh, rows, shared
+    kind, bought_kwh, sold_kwh, rows, shared : str, array, array, slice or array of int, bool
         As those of `MemberPayments`.
     price : array, shape (members,)
         What each pays and is paid [money/kWh].
@@ -68,7 +68,7 @@ class ExchangePayments(MemberPayments):
 
     Parameters
     ----------
-    kind, rows
+    kind, rows : str, array of int
         As those of `MemberPayments`; an array of rows.
     price : float
         What each pays and is paid [money/kWh].

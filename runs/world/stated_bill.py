@@ -90,16 +90,15 @@ class StatedBill:
 
     Attributes
     ----------
-    energy
-        Price of energy bought, without fees and tax, shape (steps,) [money/kWh]; 0 where a
-        community asks it.
-    fees
+    energy : array, shape (steps,)
+        Price of energy bought, without fees and tax [money/kWh]; 0 where a community asks it.
+    fees : dict of float
         Fees on it by name, each constant [money/kWh].
-    feed_in
-        Price of what is delivered, shape (steps,) [money/kWh]; 0 where a community asks it.
-    tax
+    feed_in : array, shape (steps,)
+        Price of what is delivered [money/kWh]; 0 where a community asks it.
+    tax : float
         Share of all that is bought that is added as value added tax [-].
-    monthly
+    monthly : MonthlyCharges or None
         Charges of a month, None where there are none.
     """
 

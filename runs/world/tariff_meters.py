@@ -91,13 +91,13 @@ def meter_group(
 
     Parameters
     ----------
-    name, rows, tariff
+    name, rows, tariff : str, array of int, StatedTariff
         As those of `MeterGroup`.
-    scenario, calendar
+    scenario, calendar : Scenario, Calendar
         The scenario and its calendar.
-    place
+    place : str
         Key of the tariff, for errors.
-    prefix
+    prefix : str
         What the kinds of its payments begin with.
 
     Raises

@@ -33,9 +33,9 @@ def read_evcc(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         CSV or JSON file.
-    options
+    options : ImportOptions
         With a time zone for a CSV file, whose times are those of a wall clock.
 
     Raises
@@ -101,9 +101,9 @@ def read_acn(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         JSON file with `_items`, or a list of sessions.
-    options
+    options : ImportOptions
         What a person states about it; the time zone stands in each session.
 
     Raises

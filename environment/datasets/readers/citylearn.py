@@ -58,9 +58,9 @@ def read_citylearn(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The folder, or its schema.json.
-    options
+    options : ImportOptions
         With a time zone, and a start or its year unless the schema has one.
 
     Raises

@@ -32,13 +32,13 @@ class FirstRow:
 
     Attributes
     ----------
-    path
+    path : Path
         The file.
-    month, hour
+    month, hour : int or None
         Month from 1, and hour from 0 at which the row begins; None without such a column.
-    day_type
+    day_type : int or None
         Day of the week from 1 for Monday; None without such a column, or on special days.
-    month_ends_after
+    month_ends_after : timedelta or None
         Time until the month changes, None where it does not.
     """
 

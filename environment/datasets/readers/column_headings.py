@@ -36,15 +36,15 @@ class Heading:
 
     Attributes
     ----------
-    index
+    index : int
         Which column of the table it is.
-    member
+    member : str
         Whose it is, "" of the market.
-    quantity
+    quantity : str
         Its name in a dataset.
-    kind
+    kind : str
         energy, power, register or price.
-    factor
+    factor : float
         What its numbers are multiplied by, for kWh, kW or money per kWh.
     """
 
@@ -122,9 +122,9 @@ def of_member(name: str, otherwise: str) -> tuple[str, str]:
 
     Parameters
     ----------
-    name
+    name : str
         Such as "house 3 pv", "pv", or "house 3" for its load.
-    otherwise
+    otherwise : str
         Whose it is where the name says nothing.
     """
     parts = _OF_A_MEMBER.fullmatch(name)

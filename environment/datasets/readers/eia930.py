@@ -22,9 +22,9 @@ def read_eia930(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The file.
-    options
+    options : ImportOptions
         The user's description of it; nothing is needed.
 
     Raises

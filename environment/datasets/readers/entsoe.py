@@ -27,9 +27,9 @@ def read_entsoe(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The file, of one bidding zone.
-    options
+    options : ImportOptions
         What a person states about it; nothing is needed.
 
     Raises

@@ -43,9 +43,9 @@ def read_entsoe_xml(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The file.
-    options
+    options : ImportOptions
         What a person states about it; nothing is needed.
 
     Raises

@@ -23,27 +23,27 @@ class ImportOptions:
 
     Attributes
     ----------
-    time_zone
+    time_zone : str or None
         IANA name of the time zone.
-    start
+    start : str or None
         When the first interval starts, by the clock of the files.
-    clock
+    clock : str or None
         That clock: utc, wall or standard.
-    currency
+    currency : str or None
         ISO 4217 code of the prices.
-    licence
+    licence : str or None
         Licence of the data.
-    time_format
+    time_format : str or None
         How times are written, in the way of `strptime`.
-    unit
+    unit : str or None
         Unit of the numbers, such as kWh, or kWh-register of a meter that counts up.
-    decimal
+    decimal : str or None
         What parts the whole from the fraction of numbers, "." or ",".
-    labels
+    labels : str or None
         Whether times label the start or the end of their interval.
-    resolution
+    resolution : int or None
         Length of an interval [min].
-    network
+    network : Path or None
         Road network on which trips are.
     """
 
@@ -80,23 +80,23 @@ class Foreign:
 
     Attributes
     ----------
-    name, source, licence
+    name, source, licence : str
         As a dataset is described.
-    time_zone, clock, labels
+    time_zone, clock, labels : str
         How the times are stated.
-    start, end
+    start, end : datetime
         When the first interval starts and the last one ends, by the clock.
-    resolution
+    resolution : int
         Length of an interval [min].
-    currency
+    currency : str or None
         ISO 4217 code, or None without prices.
-    tables
+    tables : dict of DataFrame
         The tables by name.
-    special_days
+    special_days : tuple of date
         Days on which things are as on public holidays.
-    notes
+    notes : tuple of str
         What a person should know of how they came about.
-    warnings
+    warnings : tuple of Problem
         What is unusual in the source, or of it left out.
     """
 
@@ -121,9 +121,9 @@ def write_dataset(foreign: Foreign, folder: Path) -> None:
 
     Parameters
     ----------
-    foreign
+    foreign : Foreign
         What it holds.
-    folder
+    folder : Path
         A new or empty folder.
 
     Raises

@@ -35,9 +35,9 @@ def read_gtfs(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         Folder of the timetable, unpacked.
-    options
+    options : ImportOptions
         The user's description of it: `unit`, that of `shape_dist_traveled`.
 
     Raises

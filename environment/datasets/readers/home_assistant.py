@@ -32,9 +32,9 @@ def read_home_assistant(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         CSV file with the columns entity_id, state and last_changed.
-    options
+    options : ImportOptions
         With the unit, which the file does not hold; resolution 15 min unless it is stated.
 
     Raises

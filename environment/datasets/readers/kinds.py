@@ -36,15 +36,15 @@ def read_foreign(
 
     Parameters
     ----------
-    kind
+    kind : str
         One of `KINDS`.
-    source
+    source : Path
         The file or folder.
-    options
+    options : ImportOptions
         The user's description of it.
-    more
+    more : mapping of callable, optional
         Further readers by name.
-    hint
+    hint : str, optional
         How one registers a reader of a name that there is not.
 
     Raises

@@ -107,9 +107,9 @@ def read_matsim(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         XML file, which may be packed by gzip.
-    options
+    options : ImportOptions
         The user's description of it: `network`, that of the events, and `start`.
 
     Raises

@@ -34,9 +34,9 @@ def read_nhts(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The file, such as trippub.csv.
-    options
+    options : ImportOptions
         The user's description of it; nothing is needed.
 
     Raises

@@ -23,9 +23,9 @@ def read_renewables_ninja(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The file, comments included.
-    options
+    options : ImportOptions
         What a person states about it; nothing is needed.
 
     Raises

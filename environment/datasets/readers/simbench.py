@@ -23,9 +23,9 @@ def read_simbench(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The file, or the folder in which it lies.
-    options
+    options : ImportOptions
         The user's description of it; nothing is needed.
 
     Raises

@@ -28,15 +28,15 @@ class TextTable:
 
     Attributes
     ----------
-    path
+    path : Path
         Its file.
-    header
+    header : tuple of str
         Names of the columns.
-    columns
+    columns : tuple of list
         The cells of each column: text, or what a spreadsheet holds; all of one length.
-    lines
+    lines : list of int
         Line of the file in which each row stands, from 1.
-    separator
+    separator : str
         What stands between columns, "" in a spreadsheet.
     """
 
@@ -244,11 +244,11 @@ def column_times(
 
     Parameters
     ----------
-    table, column
+    table, column : TextTable, int
         Where they stand, for messages.
-    texts
+    texts : sequence
         What stands there.
-    pattern
+    pattern : str or None
         How they are written, in the way of `strptime`; None for ISO 8601. Nothing is guessed:
         03/04 is a day of March or of April.
 

@@ -22,9 +22,9 @@ def read_epw(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The file.
-    options
+    options : ImportOptions
         The user's description of it.
 
     Raises
@@ -41,9 +41,9 @@ def read_tmy3(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         The file.
-    options
+    options : ImportOptions
         The user's description of it.
 
     Raises

@@ -43,9 +43,9 @@ def read_wide_csv(source: Path, options: ImportOptions) -> Foreign:
 
     Parameters
     ----------
-    source
+    source : Path
         A CSV file, a spreadsheet or a netCDF file.
-    options
+    options : ImportOptions
         With a time zone unless times carry an offset from UTC, the unit unless columns name it,
         and the format of times that are not ISO 8601.
 

@@ -20,14 +20,14 @@ class BestPrices:
 
     Attributes
     ----------
-    price, demand_kwh
+    price, demand_kwh : array
         The prices, ascending [money/kWh], and the demand there [kWh]; of prices that earn the same
         on neighbouring lines of the demand the best one.
-    lines
+    lines : array of int
         The lines of the demand on which any of them lies.
-    profit
+    profit : float
         What it earns [money].
-    rounding
+    rounding : float
         By how much a profit may be off for rounding [money].
     """
 

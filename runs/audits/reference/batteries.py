@@ -44,14 +44,14 @@ def most_along_curve(
 
     Parameters
     ----------
-    points
+    points : sequence of (float, float)
         States of charge, ascending, each with the share of the power taken there; level before the
         first and after the last.
-    soc
+    soc : array
         State of charge at first [-].
-    full_hours
+    full_hours : array
         Energy stored in the time at full power, as a share of the capacity.
-    limit
+    limit : float or array, optional
         Share of the power that the charger gives at most.
     """
     low, high = soc, soc + full_hours

@@ -20,15 +20,15 @@ def capacity_by_step(
 
     Parameters
     ----------
-    new_kwh
-        Capacity at first, shape (n,).
-    discharge_kwh
-        What each discharges at its plug in every step, shape (steps, n).
-    days
-        Number of the day of each step, shape (steps,).
-    step_h
+    new_kwh : array, shape (n,)
+        Capacity at first.
+    discharge_kwh : array, shape (steps, n)
+        What each discharges at its plug in every step.
+    days : array of int, shape (steps,)
+        Number of the day of each step.
+    step_h : float
         Length of a step [h].
-    calendar_fade, cycle_fade
+    calendar_fade, cycle_fade : float or array
         Share lost in a year [1/a], and in a full cycle [-].
     """
     found = np.empty((len(days), len(new_kwh)))
@@ -54,11 +54,11 @@ def loss_per_year(
 
     Parameters
     ----------
-    new_kwh, discharge_kwh
-        Capacity of each at first, and what each discharges in the run, shape (n,).
-    hours
+    new_kwh, discharge_kwh : array, shape (n,)
+        Capacity of each at first, and what each discharges in the run.
+    hours : float
         Length of the run [h].
-    calendar_fade, cycle_fade
+    calendar_fade, cycle_fade : float or array
         As of `capacity_by_step`.
     """
     if not new_kwh.sum() > 0 or hours == 0:

@@ -17,11 +17,11 @@ class Demand:
 
     Attributes
     ----------
-    cuts
-        Prices at which the lines begin and end [money/kWh], ascending, shape (lines + 1,).
-    offset, gain
+    cuts : array, shape (lines + 1,)
+        Prices at which the lines begin and end [money/kWh], ascending.
+    offset, gain : array
         Line ``k`` holds from ``cuts[k]`` to ``cuts[k + 1]``: ``offset + gain * price`` [kWh].
-    moved_kwh
+    moved_kwh : float
         Energy that all members may move, which rounding is a share of [kWh].
     """
 
@@ -134,11 +134,11 @@ def demand_of(fixed_kwh: float, answers: Iterable[Answer], lowest: float, highes
 
     Parameters
     ----------
-    fixed_kwh
+    fixed_kwh : float
         What answers to no price [kWh].
-    answers
+    answers : iterable of Answer
         Those of its members.
-    lowest, highest
+    lowest, highest : float
         Between which prices [money/kWh].
     """
     prices = [np.array([lowest, highest])]

@@ -15,15 +15,15 @@ def adopters_of_month(
 
     Parameters
     ----------
-    neighbours
+    neighbours : sequence of sequence of int
         Whom each knows.
-    adopted
+    adopted : sequence of bool
         Who has adopted before.
-    draws
+    draws : sequence of float
         A uniform draw of each.
-    rates
+    rates : (float, float)
         Of adopting by oneself, and more of it where all acquaintances have [1/year].
-    thresholds
+    thresholds : sequence of float, or None
         From which share of acquaintances on each adopts; None where the second rate counts.
     """
     found = []

@@ -17,9 +17,9 @@ def exchanged(
 
     Parameters
     ----------
-    set_kwh, load_kwh
-        What each battery is set to give, and load of its building [kWh], shape (buildings,).
-    line_loss_rate
+    set_kwh, load_kwh : array, shape (buildings,)
+        What each battery is set to give, and load of its building [kWh].
+    line_loss_rate : float
         Share of what is sent that a line loses [-].
 
     Returns
@@ -50,12 +50,12 @@ def least_exchanged(load_kwh: Array, total_kwh: Array, most_kwh: Array, energy_k
 
     Parameters
     ----------
-    load_kwh
-        Load of each building while batteries discharge [kWh], shape (buildings, steps).
-    total_kwh
-        What all batteries give together [kWh], shape (steps,).
-    most_kwh, energy_kwh
-        What each may give in a step, and on the day [kWh], shape (buildings,).
+    load_kwh : array, shape (buildings, steps)
+        Load of each building while batteries discharge [kWh].
+    total_kwh : array, shape (steps,)
+        What all batteries give together [kWh].
+    most_kwh, energy_kwh : array, shape (buildings,)
+        What each may give in a step, and on the day [kWh].
 
     Notes
     -----

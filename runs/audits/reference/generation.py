@@ -11,7 +11,7 @@ class Generation:
 
     Attributes
     ----------
-    quadratic, linear, fixed
+    quadratic, linear, fixed : float
         ``a`` [money/kWh^2], ``b`` [money/kWh] and ``c`` [money].
     """
 

@@ -18,9 +18,9 @@ def rooms_as_store(stated: Any, pump_kw: float) -> RoomStore:
 
     Parameters
     ----------
-    stated
+    stated : object
         With `lowest` and `highest` [degC], `kwh_per_k`, `time_constant_h` and `heating_kw`.
-    pump_kw
+    pump_kw : float
         Most heat that the heat pump makes, where no power is stated [kW].
     """
     size = stated.highest * stated.kwh_per_k - stated.lowest * stated.kwh_per_k
@@ -33,9 +33,9 @@ def cop_at(outside: float, stated: Any) -> float:
 
     Parameters
     ----------
-    outside
+    outside : float
         The temperature [degC].
-    stated
+    stated : object
         With `points`, pairs of temperature and coefficient, or `carnot_share`, `flow_temperature`
         [degC] and `highest`.
     """
@@ -59,11 +59,11 @@ def tank_loss_at(outside: float, stated: Any, rated: float) -> float:
 
     Parameters
     ----------
-    outside
+    outside : float
         The temperature [degC].
-    stated
+    stated : object
         With `tank_temperature` and `rated_temperature` [degC].
-    rated
+    rated : float
         The share at the latter [1/h].
     """
     if outside >= stated.tank_temperature:

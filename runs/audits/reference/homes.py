@@ -20,17 +20,18 @@ class Home:
 
     Attributes
     ----------
-    assignment
+    assignment : str
         One of ``spfa_s``, ``spfa_gs``, ``mpfa_sg`` and ``mpfa_mg``.
-    generator_storage, load_storage
+    generator_storage, load_storage : tuple of int
         The storage on the line of each generator and of each load.
-    generators_in_order, loads_in_order
+    generators_in_order, loads_in_order : tuple of int
         In which order generators feed loads directly.
-    loads_by_priority
+    loads_by_priority : tuple of int
         In which order loads are admitted where not all can be met.
-    capacity_kwh, soc_min, soc_max, power_kw, charge_efficiency, discharge_efficiency
+    capacity_kwh, soc_min, soc_max, power_kw, charge_efficiency, discharge_efficiency : \
+    tuple of float
         Of each storage, as of a battery.
-    step_h
+    step_h : float
         Length of a step [h].
     """
 
@@ -78,13 +79,13 @@ class HomeStep:
 
     Attributes
     ----------
-    on
+    on : set of int
         Loads that are served, whole.
-    direct
+    direct : list of list of float
         From each generator to each load.
-    drawn, stored, curtailed
+    drawn, stored, curtailed : list of float
         From storages to each load; of each generator to storages, and what these have no room for.
-    charge, discharge, after
+    charge, discharge, after : list of float
         Of each storage at its plug, and what it holds then.
     """
 
@@ -213,13 +214,13 @@ class HomeDay:
 
     Attributes
     ----------
-    on
+    on : list of set of int
         Loads served in each step.
-    wasted
+    wasted : float
         Losses of the storages and curtailed generation.
-    curtailed
+    curtailed : float
         Curtailed generation.
-    after
+    after : list of float
         What the storages hold in the end.
     """
 
@@ -251,9 +252,10 @@ class Shifting:
 
     Attributes
     ----------
-    home, generation, demand, energy
+    home, generation, demand, energy : Home, sequence of sequence of float, \
+    sequence of sequence of float, sequence of float
         As of `settle_day`.
-    window
+    window : sequence of sequence of bool
         Slots that each load may take in each step; none for loads that cannot be shifted.
     """
 

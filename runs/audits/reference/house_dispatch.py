@@ -34,9 +34,9 @@ class Prices:
 
     Attributes
     ----------
-    purchase, feed_in
+    purchase, feed_in : array
         Price of what is bought, taxes on it included, and of what is delivered [money/kWh].
-    battery_wear, tank_wear
+    battery_wear, tank_wear : float
         Upkeep of battery and tank per energy that they give [money/kWh].
     """
 
@@ -103,15 +103,15 @@ def cheapest(
 
     Parameters
     ----------
-    needs
+    needs : tuple of array
         Electricity of the appliances, heat needed and generation of the steps [kWh].
-    prices, devices, step_h
+    prices, devices, step_h : Prices, Devices, float
         What is paid, the devices, and the length of a step [h].
-    first, last
+    first, last : (float, float)
         What battery and tank hold at first and in the end [kWh]. No heat may be unmet.
-    cop
+    cop : float or array, optional
         Coefficient of performance of each step, that of the devices unless given [-].
-    tank_loss_per_h
+    tank_loss_per_h : float or array, optional
         Share of its heat that the tank loses in an hour in each step, likewise [1/h].
 
     Notes

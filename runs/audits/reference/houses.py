@@ -18,15 +18,15 @@ class Devices:
 
     Attributes
     ----------
-    battery_kwh, soc_min, soc_max
+    battery_kwh, soc_min, soc_max : float
         Size of the battery, and limits of its state of charge [-].
-    battery_kw, battery_efficiency, battery_wear
+    battery_kw, battery_efficiency, battery_wear : float
         Rating at its plug, efficiency each way [-], upkeep per energy delivered [money/kWh].
-    tank_kwh, tank_kw, tank_efficiency, tank_loss_per_h, tank_wear
+    tank_kwh, tank_kw, tank_efficiency, tank_loss_per_h, tank_wear : float
         The same of the tank in heat, and the share of its heat that it loses in an hour [1/h].
-    battery_exports
+    battery_exports : bool
         Whether a dispatch may deliver what the battery gives.
-    pump_kw, cop
+    pump_kw, cop : float
         Most electricity of the heat pump [kW], and the heat it makes of each unit [-].
     """
 
@@ -52,13 +52,13 @@ class Tariff:
 
     Attributes
     ----------
-    purchase, feed_in
+    purchase, feed_in : float
         Price of what is bought, taxes on it included, and of what is delivered [money/kWh].
-    cheap_steps
+    cheap_steps : int
         Steps until energy is expensive, this one counted; 0 where it is expensive.
-    peak_price
+    peak_price : float
         Highest price of the expensive time that is, or comes next [money/kWh].
-    cheapest
+    cheapest : float
         Lowest price of the day, infinite where all its steps cost the same [money/kWh].
     """
 
@@ -75,9 +75,9 @@ class DayOfHouse:
 
     Attributes
     ----------
-    lack_kwh, lack_heat_kwh
+    lack_kwh, lack_heat_kwh : float
         What expensive steps need of a battery, and of a tank.
-    surplus_kwh, surplus_heat_kwh
+    surplus_kwh, surplus_heat_kwh : float
         What the sun leaves for them.
     """
 
@@ -138,12 +138,12 @@ class House:
 
     Attributes
     ----------
-    devices, step_h, memory
+    devices, step_h, memory : Devices, float, float
         Its devices, the length of a step [h], and the weight of the last day in what its manager
         expects of the next [1].
-    stored_kwh, tank_kwh
+    stored_kwh, tank_kwh : float
         Energy in the battery and heat in the tank at the start of the step.
-    day, expected
+    day, expected : DayOfHouse
         The day so far, and what the manager expects of one.
     """
 

@@ -25,13 +25,13 @@ class Able:
 
     Attributes
     ----------
-    stops
+    stops : bool
         Whether it stops on its way or stays; else it arrives all the same.
-    most_kw, margin
+    most_kw, margin : float
         Highest power at a fast charger [kW], state of charge with which it means to arrive [-].
-    kwh_per_km, full_kwh, capacity_kwh, charge_efficiency
+    kwh_per_km, full_kwh, capacity_kwh, charge_efficiency : float
         Consumption, energy at the highest state of charge, capacity, stored per energy drawn.
-    curve
+    curve : sequence of (float, float), or None
         Points of its charging curve, by which it charges on its way too; None where it has none.
     """
 
@@ -88,23 +88,23 @@ class StepAtStop:
 
 @dataclass(slots=True)
 class JourneyStep:
-    """What a step came to.
+    """The outcome of a step.
 
     Attributes
     ----------
-    legs
+    legs : dict of int to list of TripMade
         Drives that touch the step by vehicle; a place on the way is -1.
-    at_stop
+    at_stop : dict of int to StepAtStop
         Vehicles at stops.
-    events
+    events : list of (str, int, int, int, float)
         Kind, moment, vehicle, place, value.
-    stops
+    stops : list of (int, int, int, int, int, int, float)
         Vehicle, place, number of the plug, when it arrived, was plugged in and left, energy.
-    changed
+    changed : list of (int, int, int, int, int, int)
         Vehicle, departure and arrival as meant and as made (-1 twice if not made), stops.
-    late_ms
+    late_ms : int
         By how much vehicles arrived late.
-    odd
+    odd : set of int
         Vehicles that did anything else than they meant in the step, or did before and have not yet
         made a trip as meant.
     """
@@ -123,11 +123,11 @@ class PlainJourneys:
 
     Parameters
     ----------
-    able
+    able : sequence of Able
         What each can do.
-    plugs
+    plugs : mapping of int to sequence of float
         Power of every fast plug, by community [kW].
-    way
+    way : callable
         Returns the communities with fast chargers between two, and which part of the way lies
         before each.
     """
@@ -156,13 +156,13 @@ class PlainJourneys:
 
         Parameters
         ----------
-        span
+        span : (int, int)
             When it begins and ends [ms].
-        meant
+        meant : mapping of int to sequence of TripMade
             Trips that are meant to depart in it, by vehicle.
-        held_kwh, place
+        held_kwh, place : sequence of float, sequence of int
             Stored energy of each vehicle as it begins [kWh], and where it is, -1 on the way.
-        dark
+        dark : set of int
             Communities without supply.
         """
         self.span, self.dark = span, dark
@@ -196,7 +196,7 @@ class PlainJourneys:
                 waiting.remove(mine)
                 self._sets_out(vehicle, mine[2], at)
             else:
-                (self._arrives, self._goes_on, self._comes_to_stop)[what](vehicle, at)
+                (self._arrives, self._goes_on, self._arrives_at_stop)[what](vehicle, at)
         stated.odd |= self._odd
         return stated
 
@@ -285,7 +285,7 @@ class PlainJourneys:
         going.done_km += leg.km
         going.leg = None
 
-    def _comes_to_stop(self, vehicle: int, at: int) -> None:
+    def _arrives_at_stop(self, vehicle: int, at: int) -> None:
         going, able = self._going[vehicle], self.able[vehicle]
         assert going.leg is not None
         assert going.stop is not None

@@ -21,10 +21,10 @@ class BeforeSteps:
 
     Attributes
     ----------
-    month_kwh, mean_kw, left_h
+    month_kwh, mean_kw, left_h : list of float
         Energy bought in the month so far [kWh], mean power bought since the run began [kW], and
         hours from the step on until the month ends, or the run [h]; one for each step.
-    reached_kw, begun_kwh
+    reached_kw, begun_kwh : list of list of float or None, list of list of float
         By charge and step: the highest power of the whole intervals of the month [kW], and what has
         been bought in the interval that goes on [kWh]; None where the charge does not hold.
     """
@@ -47,7 +47,8 @@ def known_before(
 
     Parameters
     ----------
-    bought_kwh, begins, step_h, demand, is_holiday
+    bought_kwh, begins, step_h, demand, is_holiday : sequence of float, sequence of datetime, \
+    float, sequence, callable
         As those of `hmesh.runs.audits.reference.stated_tariff.charges_of_months`.
     """
     steps = len(bought_kwh)
@@ -121,7 +122,7 @@ def wrong_under_tariff(
 
     Parameters
     ----------
-    stores
+    stores : AnsweringStores
         The stores, arrays of shape (n,).
     purchase, feed_in : array, shape (n,)
         What a kWh bought costs and one delivered brings [money/kWh].

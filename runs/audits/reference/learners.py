@@ -23,10 +23,10 @@ class DrawnChoice:
 
     Attributes
     ----------
-    likely
-        Number of the choice of each, shape (n,).
-    allowed
-        Which choices rounding leaves open, shape (n, choices).
+    likely : array of int, shape (n,)
+        Number of the choice of each.
+    allowed : array of bool, shape (n, choices)
+        Which choices rounding leaves open.
     """
 
     likely: Whole
@@ -37,8 +37,8 @@ class DrawnChoice:
 
         Parameters
         ----------
-        off
-            How far what was seen is from what each choice asks for, shape (n, choices).
+        off : array, shape (n, choices)
+            How far what was seen is from what each choice asks for.
         """
         every = np.arange(len(self.likely))
         open_off = np.where(self.allowed, off, np.inf)
@@ -64,10 +64,10 @@ class Regrets:
 
     Attributes
     ----------
-    regret
-        Sum of the regrets of each: by threshold, or by the threshold played and the one not,
-        shape (n, thresholds) or (n, thresholds, thresholds) [money].
-    inertia
+    regret : array, shape (n, thresholds) or (n, thresholds, thresholds)
+        Sum of the regrets of each: by threshold, or by the threshold played and the one not
+        [money].
+    inertia : float or None
         How rarely it leaves its last threshold by conditional regrets; None for unconditional.
     """
 
@@ -171,11 +171,11 @@ class Values:
 
         Parameters
         ----------
-        here, state, chosen
+        here, state, chosen : array of int
             Who plays, in which state, and what.
-        held
+        held : array
             What each values that it holds before it plays [money].
-        paid
+        paid : array
             What it pays in this play [money].
         """
         again = self.last[here, 1] >= 0

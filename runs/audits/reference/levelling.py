@@ -16,11 +16,11 @@ class Store:
 
     Attributes
     ----------
-    usable_kwh
-        Energy that a day may take through the store [kWh], shape (n,).
-    rated_kwh
-        The most that flows in a step at the plug [kWh], shape (n,).
-    charge_efficiency, discharge_efficiency
+    usable_kwh : array, shape (n,)
+        Energy that a day may take through the store [kWh].
+    rated_kwh : array, shape (n,)
+        The most that flows in a step at the plug [kWh].
+    charge_efficiency, discharge_efficiency : float
         Stored for each kWh drawn, and delivered for each kWh taken from the store [-].
     """
 
@@ -36,11 +36,11 @@ class DayPlan:
 
     Attributes
     ----------
-    exchange_kwh
-        Energy at the plug, positive when charging [kWh], shape (n, steps).
-    valley_kwh, peak_kwh
-        Loads up to which valleys are filled and down to which peaks are cut [kWh], shape (n,); NaN
-        without a window to charge in and one to discharge in.
+    exchange_kwh : array, shape (n, steps)
+        Energy at the plug, positive when charging [kWh].
+    valley_kwh, peak_kwh : array, shape (n,)
+        Loads up to which valleys are filled and down to which peaks are cut [kWh]; NaN without a
+        window to charge in and one to discharge in.
     """
 
     exchange_kwh: Array
@@ -53,8 +53,8 @@ class Ground:
 
     Parameters
     ----------
-    ground_kwh, room_kwh
-        Level at which each hour begins to take, and the most that it takes [kWh], shape (n, hours).
+    ground_kwh, room_kwh : array, shape (n, hours)
+        Level at which each hour begins to take, and the most that it takes [kWh].
     """
 
     def __init__(self, ground_kwh: Array, room_kwh: Array) -> None:
@@ -91,15 +91,15 @@ def day_plan(
 
     Parameters
     ----------
-    load_kwh
-        Load before the batteries [kWh], shape (n, steps).
-    store
+    load_kwh : array, shape (n, steps)
+        Load before the batteries [kWh].
+    store : Store
         The batteries.
-    charges, discharges
+    charges, discharges : array of bool
         Whether each step belongs to the window to charge in, and to the later one to discharge in.
-    most_discharge_kwh
-        The most that may be delivered in each step [kWh], shape (n, steps); None without a bound.
-    full
+    most_discharge_kwh : array, shape (n, steps), optional
+        The most that may be delivered in each step [kWh]; None without a bound.
+    full : bool
         Whether all usable energy is to flow, not only as much as flattens the load.
 
     Notes

@@ -15,21 +15,21 @@ class Tree:
 
     Attributes
     ----------
-    parent
+    parent : sequence of int
         The line above each, -1 where it leaves the utility.
-    loss_rate
+    loss_rate : sequence of float
         Energy lost for each kWh that arrives [-].
-    rating_kwh
+    rating_kwh : sequence of float
         What may arrive in a step, either way [kWh]; infinite where that is not limited.
-    place
+    place : sequence of int
         The line at whose far end each community answers to its price, -1 for the utility's node.
-    fixed_kwh
+    fixed_kwh : sequence of float
         What is taken at the far end of each line beside the demands of communities [kWh]. What a
         community draws elsewhere whatever its price stands here, and is subtracted where it
         answers.
-    fixed_at_utility_kwh
+    fixed_at_utility_kwh : float
         The same at the utility's node [kWh].
-    owner
+    owner : sequence of int
         The community that alone draws energy beyond each line, -1 where there are several or none.
     """
 
@@ -79,9 +79,9 @@ class Tree:
 
         Parameters
         ----------
-        demand_kwh
+        demand_kwh : sequence of float
             Demand of every community [kWh].
-        owner
+        owner : int, optional
             Whose lines, -1 for those that several share; None for all.
         """
         arriving, _ = self.arriving(demand_kwh)
@@ -153,9 +153,9 @@ def owners(parent: Sequence[int], community: Sequence[int]) -> list[int]:
 
     Parameters
     ----------
-    parent
+    parent : sequence of int
         The line above each.
-    community
+    community : sequence of int
         The community that draws energy at the far end of each itself, -1 where none does.
     """
     beyond: list[set[int]] = [set() if m < 0 else {m} for m in community]
@@ -173,9 +173,9 @@ def shed_kwh(tree: Tree, taken_kwh: Sequence[float], inelastic_kwh: Sequence[flo
 
     Parameters
     ----------
-    tree
+    tree : Tree
         The lines; demands of communities stand in what is taken.
-    taken_kwh, inelastic_kwh
+    taken_kwh, inelastic_kwh : sequence of float
         What is taken at the far end of each line, and the part of it that is inelastic load [kWh].
     """
     served = list(inelastic_kwh)

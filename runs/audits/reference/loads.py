@@ -14,13 +14,13 @@ class LoadsWithElasticity:
 
     Attributes
     ----------
-    load_kwh
+    load_kwh : array
         Load at the reference price [kWh], at least 0.
-    elasticity
+    elasticity : array
         Fall of the load in shares of it, for a rise of the price in shares of the reference.
-    reference_price
+    reference_price : array
         Above 0 [money/kWh].
-    least, most
+    least, most : array
         Shares of the load between which it stays.
     """
 

@@ -28,15 +28,15 @@ class Terms:
 
     Attributes
     ----------
-    allocation
+    allocation : str
         "none", "static", "equal", "consumption" or "need".
-    passes_on
+    passes_on : bool
         Whether what a static share leaves unused goes to others.
-    seller_share
+    seller_share : float or None
         Part of what local energy saves that its sellers get, or None where it depends on scarcity.
-    feed_in_share, feed_in_price
+    feed_in_share, feed_in_price : float, float or None
         What a surplus is paid otherwise: a share of the retail price, or a price [money/kWh].
-    fee
+    fee : float
         Grid fee for local energy [money/kWh].
     """
 
@@ -68,13 +68,13 @@ def share(terms: Terms, used_kwh: Array, generated_kwh: Array, weight: Array, op
 
     Parameters
     ----------
-    terms
+    terms : Terms
         The terms of the exchange.
-    used_kwh, generated_kwh
+    used_kwh, generated_kwh : array
         At the connection of each member, at least 0 [kWh].
-    weight
+    weight : array
         Weight of each where shares are static.
-    open
+    open : bool
         Whether anything can be exchanged in the step.
     """
     lack = np.where(used_kwh > generated_kwh, used_kwh - generated_kwh, 0.0)
@@ -110,9 +110,9 @@ def share_among(
 
     Parameters
     ----------
-    terms, used_kwh, generated_kwh, weight, open
+    terms, used_kwh, generated_kwh, weight, open : Terms, array, array, array, bool
         As `share` takes them.
-    takes_part
+    takes_part : array of bool, or None
         Who takes part; None where all do.
     """
     if takes_part is None:

@@ -11,11 +11,11 @@ class MembershipChoice:
 
     Attributes
     ----------
-    expected_saving
+    expected_saving : float
         What it expected to save in a month [money].
-    probability
+    probability : float
         With which it would take part if it chose again [-].
-    takes_part
+    takes_part : bool
         Whether it takes part.
     """
 
@@ -35,11 +35,11 @@ def choices(
 
     Parameters
     ----------
-    kinds, took_part, saved
+    kinds, took_part, saved : sequence of int, sequence of bool, sequence of float
         Of each member its kind, whether it took part, and what that saved it, as of a whole month.
-    terms
+    terms : (float, float, float)
         What taking part costs, how strongly savings count, and how likely each chooses again.
-    draws
+    draws : sequence of (float, float)
         Of each member the draws of whether it chooses again, and of what.
     """
     cost, sensitivity, reconsiders = terms

@@ -14,15 +14,15 @@ class Site:
 
     Attributes
     ----------
-    capacity_kwh, power_kw
+    capacity_kwh, power_kw : float
         Size and rating of the battery.
-    soc_min, soc_max, charge_efficiency, discharge_efficiency
+    soc_min, soc_max, charge_efficiency, discharge_efficiency : float
         Its limits and efficiencies [-].
-    wear
+    wear : float
         Cost per energy discharged [money/kWh].
-    import_kw, export_kw, inverter_kw
+    import_kw, export_kw, inverter_kw : float
         Limits, infinite for none [kW].
-    dc_coupled, battery_exports, grid_charges
+    dc_coupled, battery_exports, grid_charges : bool
         Where the battery is and what it may.
     """
 

@@ -16,12 +16,12 @@ def times_out(
 
     Parameters
     ----------
-    days
+    days : int
         Days of 24 hours.
-    draw
+    draw : callable
         Returns a uniform draw by day and number of the change within it; change 0 of day 0 settles
         whether it is out at the start.
-    up_h, down_h
+    up_h, down_h : float
         Mean times from a repair to the next failure, and from a failure to its repair [h]. Both
         are exponential; times are cut off to whole seconds, and drawn again at the end of a day.
     """

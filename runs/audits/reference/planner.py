@@ -30,12 +30,12 @@ class PlannedStep:
 
     Attributes
     ----------
-    demands
+    demands : sequence of Demand or float
         Of every community; of one that answers to no price the energy it draws [kWh].
-    generation, tree
+    generation, tree : Generation, Tree
         What generation costs, and the lines with the ratings that are kept of those that several
         communities share.
-    limits_kwh
+    limits_kwh : sequence of (float, float)
         Between which energies each community's own lines let it draw, as far as prices can keep
         them [kWh]; none where they are left out.
     """
@@ -50,14 +50,14 @@ class PlannedStep:
 
         Parameters
         ----------
-        marginal_cost
+        marginal_cost : float
             Price of the utility [money/kWh].
-        price
+        price : sequence of float
             Price of each community [money/kWh].
 
         Returns
         -------
-        utility, communities
+        utility, communities : float, array
             Of the price of the utility, and of each community; 0 for one that answers to no price.
         """
         energies = [
@@ -153,9 +153,9 @@ class PlannedStep:
 
         Parameters
         ----------
-        node
+        node : int
             The far end of a line, -1 for the utility's.
-        price
+        price : float
             The price there [money/kWh].
         """
         tree = self.tree
@@ -253,9 +253,9 @@ class Plan:
 
     Attributes
     ----------
-    marginal_cost
+    marginal_cost : float
         Of generation [money/kWh].
-    price, demand_kwh
+    price, demand_kwh : list of float
         Of each community [money/kWh, kWh].
     """
 

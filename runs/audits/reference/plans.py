@@ -24,13 +24,13 @@ class PlanningBatteries:
 
     Attributes
     ----------
-    lam, theta
+    lam, theta : array
         Marginal utility at zero of energy held at the end [money/kWh], and its slope [money/kWh^2].
-    room_kwh
+    room_kwh : array
         Energy above the lowest state of charge that each can hold [kWh].
-    charge_kwh, discharge_kwh
+    charge_kwh, discharge_kwh : array
         What each can draw and deliver at its plug in a step [kWh].
-    into, out_of
+    into, out_of : array
         Stored for each kWh drawn, and delivered for each kWh taken from the store [-].
     """
 
@@ -47,9 +47,9 @@ class PlanningBatteries:
 
         Parameters
         ----------
-        prices
-            Of each battery in the coming steps, the next one first, shape (steps, n).
-        levels
+        prices : array, shape (steps, n)
+            Of each battery in the coming steps, the next one first.
+        levels : int
             How many energies are looked at, from empty to full.
         """
         last = levels - 1
@@ -80,15 +80,15 @@ class PlanningBatteries:
 
         Parameters
         ----------
-        value
+        value : array
             As of `values`, after the step.
-        usable_kwh
+        usable_kwh : array
             Energy above the lowest state of charge that each holds [kWh].
-        bounds
+        bounds : pair of array
             What each can exchange at least and at most [kWh].
-        price
+        price : array
             That it pays [money/kWh].
-        exchange_kwh
+        exchange_kwh : array
             What it exchanges [kWh].
         """
         near = _CLOSE * (1.0 + np.abs(price))
@@ -135,15 +135,15 @@ def expected_prices(asked: Array, steps: int, start: float, kind: str, day_slots
 
     Parameters
     ----------
-    asked
-        What communities asked in the steps before, all of them known, shape (steps, communities).
-    steps
+    asked : array, shape (steps, communities)
+        What communities asked in the steps before, all of them known.
+    steps : int
         How many are expected.
-    start
+    start : float
         The price of the days before the run [money/kWh].
-    kind
+    kind : str
         ``yesterday``, ``last_week``, ``last`` or ``constant``.
-    day_slots
+    day_slots : int
         Steps of a day.
     """
     places = asked.shape[1]

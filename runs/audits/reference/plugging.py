@@ -17,17 +17,17 @@ def plugs_in(
 
     Parameters
     ----------
-    only_at
+    only_at : int or None
         The only community in which it does, None for any.
-    below
+    below : float or None
         State of charge below which it does, None for any [-].
-    points
+    points : sequence of (float, float), or None
         States of charge with the probability that it does, a straight line between two; None: 1.
-    place
+    place : int
         Where it arrives.
-    soc
+    soc : float
         State of charge with which it arrives [-].
-    draw
+    draw : float
         From 0 to below 1; it plugs in if the probability is above.
     """
     if only_at is not None and place != only_at:

@@ -10,13 +10,13 @@ class Kind:
 
     Attributes
     ----------
-    count
+    count : float
         How many vehicles they hold; infinite for one plug each.
-    power_kw, v2g_kw
+    power_kw, v2g_kw : float
         Highest power charging and discharging [kW].
-    queue
+    queue : bool
         Whether vehicles wait for them.
-    move_when_full
+    move_when_full : bool
         Whether full vehicles leave them.
     """
 
@@ -33,15 +33,15 @@ class Visit:
 
     Attributes
     ----------
-    vehicle
+    vehicle : int
         Its number.
-    begins_ms, ends_ms, leaves
+    begins_ms, ends_ms, leaves : int, int, bool
         From when to when it is there in the step, and whether it leaves then.
-    plug
+    plug : int or None
         Number of the kind of its plug, None without one.
-    asks_ms
+    asks_ms : int or None
         Since when it asks for one, None where it does not.
-    from_ms, waited_ms
+    from_ms, waited_ms : int or None, int
         When it was plugged in within the step, None if it was not; how long it waited in it.
     """
 
@@ -60,13 +60,13 @@ def give_plugs(visits: list[Visit], kinds: list[Kind], others: list[int], begin_
 
     Parameters
     ----------
-    visits
+    visits : list of Visit
         The stays that begin or end in the step, and those that wait as it begins.
-    kinds
+    kinds : list of Kind
         The chargers of the place.
-    others
+    others : list of int
         How many plugs of each kind are taken all the time by vehicles of no such stay.
-    begin_ms
+    begin_ms : int
         When the step begins.
     """
     strongest = sorted(range(len(kinds)), key=lambda kind: -kinds[kind].power_kw)

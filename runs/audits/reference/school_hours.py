@@ -12,17 +12,17 @@ class SchoolHours:
 
     Parameters
     ----------
-    clock, days
+    clock, days : sequence of float, sequence of int
         Clock hour at which each step begins [h], and its day, counted from that of the start.
-    step_h
+    step_h : float
         Length of a step [h].
-    window
+    window : (float, float)
         Clock hours at which the charging window opens and closes [h].
-    rounds
+    rounds : sequence of (int, int)
         When each round begins and ends, from the start of the run [ms].
-    expected_kwh
+    expected_kwh : callable
         Gives the demand expected in a step [kWh].
-    base_kw, share_of_peak
+    base_kw, share_of_peak : float or None
         What the utility meets without help: a power [kW], or a share of the day's highest demand.
 
     Notes

@@ -24,12 +24,12 @@ class RoundParts:
 
     Attributes
     ----------
-    share, parked
+    share, parked : float
         Share of a round that they drive in it, and part of it in which they are parked.
-    before, rest
+    before, rest : float
         Share that they drive before they are parked for the last time, and share of a round that
         begins after that.
-    ends
+    ends : bool
         Whether a round ends in it.
     """
 
@@ -45,7 +45,7 @@ def rounds_of_day(blocks: Sequence[tuple[float, float]]) -> tuple[tuple[float, f
 
     Parameters
     ----------
-    blocks
+    blocks : sequence of (float, float)
         Hours at which each block of a day begins and ends.
     """
     away = [False] * (2 * 24 * 60 + 1)
@@ -67,11 +67,11 @@ def round_lengths(blocks: Sequence[tuple[str, float]], rounds: int, buses: int) 
 
     Parameters
     ----------
-    blocks
+    blocks : sequence of (str, float)
         The bus of the timetable that runs each block of a day, and how long it is [km].
-    rounds
+    rounds : int
         Rounds of a day.
-    buses
+    buses : int
         Buses that there are: the first is the first of the timetable by name, and so on, from the
         first again where there are more.
     """
@@ -105,27 +105,27 @@ class SchoolYard:
 
     Parameters
     ----------
-    buses
-        Columns of the buses before anybody acts, shape (buses,).
-    average_price
-        What the energy of each school has cost at first [money/kWh], shape (schools,).
-    step_h
+    buses : mapping of array, shape (buses,)
+        Columns of the buses before anybody acts.
+    average_price : array, shape (schools,)
+        What the energy of each school has cost at first [money/kWh].
+    step_h : float
         Length of a step [h].
-    keeps_reserve
+    keeps_reserve : bool
         Whether the energy of the rounds ahead is kept back.
-    from_empty
+    from_empty : bool
         Whether satisfaction counts energy from an empty battery.
 
     Attributes
     ----------
-    held_kwh, owed_kwh, short
+    held_kwh, owed_kwh, short : array, shape (buses,)
         What each bus holds, what it sold and has not yet bought back, and whether it lacked energy
-        on its round so far, shape (buses,).
-    average_price
+        on its round so far.
+    average_price : array
         What the energy of each school has cost [money/kWh].
-    charge_kwh, sell_kwh
+    charge_kwh, sell_kwh : array
         The most that each bus may charge and sell in the step [kWh].
-    counted_kwh
+    counted_kwh : array
         What the satisfaction of each school counts [kWh].
     """
 
@@ -167,12 +167,12 @@ class SchoolYard:
 
         Parameters
         ----------
-        on_round
+        on_round : RoundParts
             What the step is to buses that drive rounds.
-        rounds_ahead
+        rounds_ahead : int
             Rounds that begin after it before buses can charge again.
-        supplied
-            For which part of the step each school has supply, shape (schools,).
+        supplied : array, shape (schools,)
+            For which part of the step each school has supply.
         """
         per_round = self.round_km * self.kwh_per_km
         self._way_there_kwh = on_round.before * per_round
@@ -196,7 +196,7 @@ class SchoolYard:
 
         Parameters
         ----------
-        exchange_kwh
+        exchange_kwh : float or array, optional
             What each bus exchanges while it is parked [kWh].
         """
         there = np.minimum(self._way_there_kwh, self.held_kwh)
@@ -234,10 +234,10 @@ class SchoolYard:
 
         Parameters
         ----------
-        charge_kwh, sold_kwh
+        charge_kwh, sold_kwh : array
             What each bus exchanges for its school [kWh].
-        planned_kwh
-            What each school is to charge in the steps to come [kWh], shape (schools,).
+        planned_kwh : array, shape (schools,)
+            What each school is to charge in the steps to come [kWh].
         """
         usable, give, take = left_over(
             self.parked_kwh, charge_kwh - sold_kwh, self.least_kwh + self.rounds_kwh,
@@ -264,13 +264,13 @@ class SchoolYard:
 
         Parameters
         ----------
-        price
+        price : array
             What each school pays [money/kWh].
-        charge_kwh, sold_kwh
+        charge_kwh, sold_kwh : array
             What each bus exchanges at its plug for its school [kWh].
-        response_kwh
+        response_kwh : float or array, optional
             What it exchanges beside that at the price of the step [kWh].
-        round_ends
+        round_ends : bool
             Whether a round ends in the step.
         """
         exchange = charge_kwh - sold_kwh + response_kwh

@@ -14,17 +14,17 @@ class Schools:
 
     Attributes
     ----------
-    lam, theta
+    lam, theta : array
         Marginal utility at zero [money/kWh], and its slope [money/kWh^2].
-    average_price
+    average_price : array
         What the energy held has cost [money/kWh].
-    held_kwh
+    held_kwh : array
         Energy that satisfaction counts [kWh].
-    upper_kwh
+    upper_kwh : array
         The most that may be delivered at the plugs in the step [kWh].
-    discharge_efficiency
+    discharge_efficiency : float
         Delivered for each kWh taken from the batteries [-].
-    saturates
+    saturates : bool
         Whether energy beyond ``lam / theta`` is worth nothing more.
     """
 
@@ -80,13 +80,13 @@ class Purchase:
 
     Attributes
     ----------
-    generation
+    generation : Generation
         What generation costs.
-    base_kwh, required_kwh
+    base_kwh, required_kwh : float
         Demand that it meets without help, and demand above that [kWh].
-    lowest_price, highest_price
+    lowest_price, highest_price : float
         What it may offer [money/kWh].
-    capped
+    capped : bool
         Whether it buys no more than it requires.
     """
 

@@ -22,9 +22,9 @@ class StorageUnit:
 
     Attributes
     ----------
-    proportional
+    proportional : bool
         Whether all get the same share where energy is short, not the first ones first.
-    serves_while_charging
+    serves_while_charging : bool
         Whether a plant under a bright sky serves households first, and the storage adds the rest.
     """
 
@@ -103,13 +103,13 @@ class Outlook:
 
     Attributes
     ----------
-    sun_kwh, bright
+    sun_kwh, bright : sequence of float, sequence of bool
         Generation of each slot, and whether it is enough to charge.
-    served
+    served : sequence of sequence of int
         Households that may draw in each slot, in their order.
-    demand_kwh, least_kwh
+    demand_kwh, least_kwh : sequence of sequence of float
         Of each slot and household: demand, and the least seen in this slot of a day.
-    most_kwh
+    most_kwh : sequence of float
         The highest demand seen of each household.
     """
 
@@ -156,11 +156,11 @@ class AllowancePlan:
 
     Attributes
     ----------
-    delivered_kwh
+    delivered_kwh : list of float
         What households would get, one for each alpha.
-    stored_kwh
+    stored_kwh : list of list of float
         What the storage would hold before each slot and in the end, a list for each alpha.
-    settled
+    settled : bool
         Whether the last alpha changed nothing more.
     """
 

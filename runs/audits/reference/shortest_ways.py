@@ -10,11 +10,11 @@ def shortest(
 
     Parameters
     ----------
-    roads
+    roads : iterable of (str, str, float)
         Start, end and cost of each road in one direction.
-    start
+    start : str
         The junction.
-    junctions
+    junctions : iterable of str
         All of them.
     """
     best = dict.fromkeys(junctions, float("inf"))

@@ -49,13 +49,13 @@ def price_of_step(
 
     Parameters
     ----------
-    bands
+    bands : sequence
         With hours, days, season and price.
-    begins
+    begins : datetime
         When the step begins, by the local clock with its zone.
-    step_h
+    step_h : float
         Its length [h].
-    is_holiday
+    is_holiday : callable
         Whether a date is a public holiday.
     """
     zone = begins.tzinfo
@@ -77,11 +77,11 @@ def base_of_step(begins: datetime, step_h: float, per_month: float) -> float:
 
     Parameters
     ----------
-    begins
+    begins : datetime
         When the step begins, by the local clock with its zone.
-    step_h
+    step_h : float
         Its length [h].
-    per_month
+    per_month : float
         The charge of a month [money].
     """
     zone, quarters = begins.tzinfo, max(round(step_h / 0.25), 1)
@@ -109,22 +109,22 @@ def charges_of_months(
 
     Parameters
     ----------
-    bought_kwh
+    bought_kwh : sequence of float
         What it buys in each step [kWh].
-    begins
+    begins : sequence of datetime
         When each step begins, by the local clock.
-    step_h
+    step_h : float
         Length of a step [h].
-    demand
+    demand : sequence
         Charges with hours, days, season, price_per_kw and interval.
-    tiers
+    tiers : sequence
         Surcharges with above_kwh and surcharge.
-    is_holiday
+    is_holiday : callable
         Whether a date is a public holiday.
 
     Returns
     -------
-    demand, tiers
+    demand, tiers : list of float
         The charges [money].
     """
     of_demand, of_tiers = [0.0] * len(bought_kwh), [0.0] * len(bought_kwh)

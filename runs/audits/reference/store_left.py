@@ -28,22 +28,22 @@ def left_over(
 
     Parameters
     ----------
-    held
+    held : array
         What each holds before the step [kWh].
-    done
+    done : array
         What its own rule exchanges in it [kWh].
-    least, most
+    least, most : array
         Between which contents it stays [kWh].
-    rated
+    rated : array
         What its plug lets pass in a step [kWh].
-    efficiencies
+    efficiencies : (float or array, float or array)
         Of charging and of discharging.
-    ahead
+    ahead : iterable of array, optional
         What its rule is to exchange in the steps to come, one after another [kWh].
 
     Returns
     -------
-    usable, give, take
+    usable, give, take : array
         Each at least 0, except that a store below its least content is short of it [kWh].
     """
     eta_c, eta_d = efficiencies

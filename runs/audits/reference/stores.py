@@ -23,16 +23,16 @@ class AnsweringStores:
 
     Attributes
     ----------
-    lam, theta
+    lam, theta : array
         Marginal utility at zero [money/kWh], and its slope [money/kWh^2].
-    usable_kwh
+    usable_kwh : array
         Energy held above the lowest state of charge [kWh].
-    lower_kwh, upper_kwh
+    lower_kwh, upper_kwh : array
         Bounds of the exchange at the plug [kWh], ``lower_kwh <= 0 <= upper_kwh``.
-    charge_efficiency, discharge_efficiency
+    charge_efficiency, discharge_efficiency : float or array
         Stored for each kWh drawn, and delivered for each kWh taken from the store [-]; one number
         for all or an array.
-    wanted_kwh, miss_weight
+    wanted_kwh, miss_weight : float or array
         Energy above the lowest state of charge that each wants at its departure [kWh], and what a
         kWh below it is worth more [money/kWh]; one number for all or an array.
     """
@@ -270,11 +270,10 @@ class Answer:
 
     Attributes
     ----------
-    cuts
-        Prices at which a line ends [money/kWh], ascending, shape (lines - 1, n).
-    offset, gain
-        Line ``k`` holds from ``cuts[k - 1]`` to ``cuts[k]``: ``offset + gain * price`` [kWh],
-        shape (lines, n).
+    cuts : array, shape (lines - 1, n)
+        Prices at which a line ends [money/kWh], ascending.
+    offset, gain : array, shape (lines, n)
+        Line ``k`` holds from ``cuts[k - 1]`` to ``cuts[k]``: ``offset + gain * price`` [kWh].
     """
 
     cuts: Array
@@ -289,13 +288,13 @@ def elastic_load(
 
     Parameters
     ----------
-    load_kwh
-        Load at the reference price [kWh], at least 0, shape (n,).
-    elasticity
+    load_kwh : array, shape (n,)
+        Load at the reference price [kWh], at least 0.
+    elasticity : array
         Fall of the load in shares of it, for a rise of the price in shares of the reference.
-    reference_price
+    reference_price : array
         Above 0 [money/kWh].
-    least, most
+    least, most : array
         Shares of the load between which it stays.
     """
     fall = load_kwh * elasticity / reference_price

@@ -29,12 +29,12 @@ class PriceGame:
 
     Attributes
     ----------
-    demands
+    demands : sequence of Demand or float
         Of every community, between the prices that its aggregator may ask; of one that answers to
         no price the energy it draws [kWh].
-    generation, prices, tree
+    generation, prices, tree : Generation, PriceRange, Tree
         What generation costs, what may be asked, and the lines.
-    without_vehicles
+    without_vehicles : {"pass_through", "profit_max"}
         How a community that does not answer is priced: "pass_through" or "profit_max".
     """
 
@@ -78,11 +78,11 @@ class Answers:
 
     Attributes
     ----------
-    utility_price
+    utility_price : float
         The price [money/kWh].
-    best
+    best : list of BestPrices or None
         The best prices of each aggregator, None where its community does not answer.
-    least_kwh, most_kwh
+    least_kwh, most_kwh : list of float
         What each community draws, where several prices are equally good the least and the most.
     """
 
@@ -98,13 +98,13 @@ class UtilityBest:
 
     Attributes
     ----------
-    profit
+    profit : float
         What it earns at most [money]; no price earns more by more than `rounding`.
-    price
+    price : float
         The lowest price found at which it earns that [money/kWh].
-    demand_kwh
+    demand_kwh : list of float
         What the communities draw there [kWh].
-    rounding
+    rounding : float
         By how much profits may be off for rounding, and the bound on those not looked at [money].
     """
 
@@ -144,9 +144,9 @@ def best_utility_price(game: PriceGame, guess: float | None = None) -> UtilityBe
 
     Parameters
     ----------
-    game
+    game : PriceGame
         What decides the prices.
-    guess
+    guess : float, optional
         A price to begin with, which spares looking at others that are much worse.
     """
     best = _best_between(game, game.prices.utility_lower, game.prices.utility_upper, guess)

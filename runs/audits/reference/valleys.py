@@ -13,9 +13,9 @@ def within_steps(need_kwh: Array, limit_kwh: Array, steps: int) -> Array:
 
     Parameters
     ----------
-    need_kwh, limit_kwh
-        What each needs, and what may flow in a step [kWh], shape (batteries,).
-    steps
+    need_kwh, limit_kwh : array, shape (batteries,)
+        What each needs, and what may flow in a step [kWh].
+    steps : int
         Number of steps.
 
     Returns
@@ -31,9 +31,9 @@ def flattest(load_kwh: Array, within_kwh: Array) -> Array:
 
     Parameters
     ----------
-    load_kwh
-        Load of each step before, shape (steps,).
-    within_kwh
+    load_kwh : array, shape (steps,)
+        Load of each step before.
+    within_kwh : array
         What may flow in 0, 1, ... steps [kWh], of falling gains; all of its last is to flow.
 
     Notes

@@ -23,13 +23,13 @@ class Stay:
 
     Attributes
     ----------
-    place
+    place : int
         Community.
-    begins_ms, ends_ms
+    begins_ms, ends_ms : int
         From when to when.
-    arrives
+    arrives : bool
         Whether the vehicle arrives there in the step.
-    leaves
+    leaves : bool
         Whether it leaves in the step.
     """
 
@@ -46,16 +46,16 @@ class StepWhereabouts:
 
     Attributes
     ----------
-    community
+    community : int
         Where it is plugged in longest, else parked longest; -1 where it is on the road all the
         time.
-    plugged_ms
+    plugged_ms : int
         How long it is plugged in there [ms].
-    stay
+    stay : int
         The last stay there, by its number; -1 for none.
-    km, km_before
+    km, km_before : float
         How far it drives, and how far before it leaves that plug for the last time [km].
-    departures
+    departures : list of (float, bool)
         For each trip that begins in the step how far it has driven in it before [km], and whether
         it has left that plug for the last time.
     """
@@ -75,11 +75,11 @@ def stays_in_step(
 
     Parameters
     ----------
-    place
+    place : int
         Where it is as the step begins, -1 on the road.
-    trips
+    trips : sequence of TripMade
         Its trips that touch the step, one after another.
-    begin_ms, end_ms
+    begin_ms, end_ms : int
         The step.
     """
     stays: list[Stay] = []
@@ -106,13 +106,13 @@ def whereabouts(
 
     Parameters
     ----------
-    stays
+    stays : sequence of Stay
         Its stays.
-    plugged_ms
+    plugged_ms : sequence of int
         How long it is plugged in during each of them, up to its end [ms].
-    trips
+    trips : sequence of TripMade
         Its trips that touch the step, one after another.
-    begin_ms, end_ms
+    begin_ms, end_ms : int
         The step.
     """
     counts = list(plugged_ms) if any(plugged_ms) else [s.ends_ms - s.begins_ms for s in stays]

@@ -26,9 +26,10 @@ def check_answers(
 
     Parameters
     ----------
-    inputs, setting, strategies, at, capacity_kwh
+    inputs, setting, strategies, at, capacity_kwh : RunInputs, BatterySetting, sequence of str, \
+    dict of array, array
         As `check_days` takes them.
-    answers
+    answers : AnswersOfStores
         The audit of what they answer.
     """
     if not inputs.reliable:

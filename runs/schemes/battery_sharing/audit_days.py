@@ -53,19 +53,19 @@ def check_days(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    setting
+    setting : BatterySetting
         The batteries before anybody acts.
-    strategies
+    strategies : sequence of str
         What the batteries do under each strategy of the run.
-    at
-        What every building and battery did, each of shape (steps, strategies, buildings).
-    capacity_kwh
-        Capacity of each in every step, shape (steps, strategies, buildings).
-    hours
+    at : dict of array, shape (steps, strategies, buildings)
+        What every building and battery did.
+    capacity_kwh : array, shape (steps, strategies, buildings)
+        Capacity of each in every step.
+    hours : dict of array
         The columns of hours.parquet.
-    behaving
+    behaving : array of int
         Batteries that answer prices by a behaviour of a plugin, whose wishes are not known.
     """
     own_way = np.isin(np.arange(len(setting.names)), behaving)

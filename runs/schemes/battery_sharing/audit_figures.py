@@ -19,11 +19,11 @@ def deviations(total_kwh: Values, days: NDArray[np.intp], prefix: str = "") -> F
 
     Parameters
     ----------
-    total_kwh
-        The load, shape (steps, strategies) [kWh].
-    days
+    total_kwh : array, shape (steps, strategies)
+        The load [kWh].
+    days : array of int
         Day of each step.
-    prefix
+    prefix : str, optional
         With which the figures begin.
     """
     each = [total_kwh[days == day] for day in np.unique(days)]
@@ -44,14 +44,14 @@ def deviations_of_run(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario of the run settles.
-    given
+    given : BatterySharing
         Its section.
-    setting
+    setting : BatterySetting or None
         Its batteries before anybody acts; None where files are gone.
-    total_kwh
-        Demand of all communities, shape (steps, strategies) [kWh].
+    total_kwh : array, shape (steps, strategies)
+        Demand of all communities [kWh].
     """
     days = inputs.calendar.days_of(0, inputs.steps)
     found = deviations(total_kwh, days)
@@ -103,13 +103,13 @@ def economics_of_run(
 
     Parameters
     ----------
-    inputs, given, setting
+    inputs, given, setting : RunInputs, BatterySharing, BatterySetting or None
         As of `deviations_of_run`.
-    hours
+    hours : dict of array
         Columns of hours.parquet.
-    drawn_kwh
+    drawn_kwh : array
         What batteries draw less what they give, of the shape of the hours [kWh].
-    capacity_kwh
+    capacity_kwh : array, or None
         Their capacity under each strategy [kWh], None where it is not known.
     """
     economics = given.economics

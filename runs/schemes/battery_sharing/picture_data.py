@@ -16,7 +16,7 @@ class BatteryData:
 
     Parameters
     ----------
-    data
+    data : RunData
         The run.
     """
 

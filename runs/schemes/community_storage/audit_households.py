@@ -35,7 +35,8 @@ class HouseholdChecks:
 
     Parameters
     ----------
-    inputs, rules, shared, tables
+    inputs, rules, shared, tables : RunInputs, CommunityStorage, CommunityStorageSetting, \
+    StorageTables
         What the scenario settles, its section, the storages, and the tables of the run.
     demand_kwh : array, shape (steps, households)
         What households use.

@@ -27,11 +27,11 @@ def check_messages(
 
     Parameters
     ----------
-    run, inputs, tables, shared
+    run, inputs, tables, shared : Run, RunInputs, StorageTables, CommunityStorageSetting
         The run, what its scenario settles, its tables and its storages.
-    used
+    used : list of int
         Numbers of the strategies that use storages.
-    households
+    households : HouseholdChecks
         What was worked out independently of forecasts and plans.
     """
     tally = Tally("messages: of storages, as they must be", EXACT, "of the value")

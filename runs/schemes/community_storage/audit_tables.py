@@ -25,12 +25,11 @@ class StorageTables:
 
     Attributes
     ----------
-    storages
-        Columns of storages.parquet, shape (steps, strategies that use them, storages).
-    households
-        Columns of storage_households.parquet, shape (steps, strategies, households); None where
-        they were not to be written down.
-    plans, courses
+    storages : dict of array, shape (steps, strategies that use them, storages)
+        Columns of storages.parquet.
+    households : dict of array, shape (steps, strategies, households), or None
+        Columns of storage_households.parquet; None where they were not to be written down.
+    plans, courses : dict of array
         Rows of storage_plans.parquet and storage_courses.parquet.
     """
 

@@ -61,20 +61,20 @@ class StorageChecks:
 
     Attributes
     ----------
-    rules
+    rules : CommunityStorage
         The scenario's section.
-    storages
+    storages : dict of array
         Columns of shape (steps, strategies that use them, storages).
-    supplied
+    supplied : array of bool
         Whether the community of each is supplied, likewise.
-    step_h
+    step_h : float
         Length of a step [h].
-    part
-        For which part of each step the community of each is supplied, shape (steps, storages).
-    response
+    part : array, shape (steps, storages)
+        For which part of each step the community of each is supplied.
+    response : float or array
         What each exchanges at prices beside plant and households [kWh], likewise.
-    days
-        Number of the day of each step, shape (steps,), where storages may lose capacity.
+    days : array of int, shape (steps,), or None
+        Number of the day of each step, where storages may lose capacity.
     """
 
     rules: CommunityStorage

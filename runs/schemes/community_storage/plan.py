@@ -18,19 +18,20 @@ class Ahead:
 
     Attributes
     ----------
-    first
+    first : int
         The step that begins.
-    days
+    days : tuple of int
         How many of the steps ahead lie on each date, first that of now.
-    day_slots
+    day_slots : tuple of int
         How many steps each of these dates has in all.
-    used_kwh
-        What households have used today, shape (households,) [kWh].
-    forecast_kwh
-        What is forecast of every step for whom it is ranked, shape (steps, households) [kWh].
-    demand_kwh, generation_kwh
-        What households and plants are planned to use and generate, shape (steps, households) and
-        (steps, storages) [kWh].
+    used_kwh : array, shape (households,)
+        What households have used today [kWh].
+    forecast_kwh : array, shape (steps, households)
+        What is forecast of every step for whom it is ranked [kWh].
+    demand_kwh : array, shape (steps, households)
+        What households are planned to use [kWh].
+    generation_kwh : array, shape (steps, storages)
+        What plants are planned to generate [kWh].
     """
 
     first: int

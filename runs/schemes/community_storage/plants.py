@@ -110,7 +110,7 @@ def measured_plants(
 
     Parameters
     ----------
-    scenario, rules, calendar, history_slots
+    scenario, rules, calendar, history_slots : Scenario, Rules, Calendar, int
         As `StoragePlants` takes them.
 
     Raises

@@ -245,7 +245,7 @@ class CommunityStorage(SchemeSection):
 
         Parameters
         ----------
-        members
+        members : mapping of tuple of str
             Names of the groups of members of every community.
         """
         problems: list[Problem] = []

@@ -60,17 +60,17 @@ def hold_house_answers(
 
     Parameters
     ----------
-    answers
+    answers : AnswersOfStores
         What the tables say of answers.
-    setting
+    setting : CompositeStorageSetting
         The houses before anybody acts.
-    strategies
+    strategies : sequence of str
         What houses do under each strategy of the run.
-    rows
-        Columns of house_steps, of shape (steps, strategies, houses written down).
-    parts
-        For which part of each step houses are supplied, shape (steps, houses).
-    battery_kwh
+    rows : dict of array, shape (steps, strategies, houses written down)
+        Columns of house_steps.
+    parts : array, shape (steps, houses)
+        For which part of each step houses are supplied.
+    battery_kwh : callable
         What returns the capacity of their batteries under each strategy, shape (steps, houses).
     """
     if not len(answers.stores):

@@ -21,7 +21,7 @@ class HouseBills:
 
     Parameters
     ----------
-    audit
+    audit : CompositeStorageAudit
         The audit of the houses; bills need what its sums and its recorded houses say.
     """
 

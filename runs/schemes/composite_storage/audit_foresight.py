@@ -26,7 +26,7 @@ class CheapestDispatch:
 
     Parameters
     ----------
-    houses
+    houses : RecordedHouses
         The houses that are written down.
     """
 

@@ -22,11 +22,11 @@ def heat_checks(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario of the run settles.
-    setting
+    setting : CompositeStorageSetting
         Its houses before anybody acts.
-    strategies
+    strategies : sequence of str
         What houses do under each strategy of the run.
     """
     devices = setting.settings.devices

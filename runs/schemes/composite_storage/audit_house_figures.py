@@ -50,7 +50,7 @@ def figures_of_houses(audit: "CompositeStorageAudit") -> tuple[Figures, Figures]
 
     Parameters
     ----------
-    audit
+    audit : CompositeStorageAudit
         The audit of the houses.
     """
     of_all = {name: values.sum(axis=2) for name, values in audit.sums.items()}

@@ -45,9 +45,9 @@ def sample_of(recorded: int, first: Sequence[int]) -> NDArray[np.intp]:
 
     Parameters
     ----------
-    recorded
+    recorded : int
         How many houses, counted from 0, are written down.
-    first
+    first : sequence of int
         The first house of each group.
 
     Returns
@@ -67,17 +67,17 @@ class RecordedHouses:
 
     Parameters
     ----------
-    run, inputs
+    run, inputs : Run, RunInputs
         The run, and what its scenario settles.
-    setting
+    setting : CompositeStorageSetting
         Its houses before anybody acts.
-    strategies
+    strategies : sequence of str
         What houses do under each strategy of the run.
-    recorded
+    recorded : int
         How many houses, counted from the first, are written down.
-    community_price
+    community_price : array
         What every community asked, of the shape of the hours [money/kWh].
-    answers_of
+    answers_of : AnswersOfStores, optional
         What batteries and tanks exchanged at the price of the step, where they answer.
     """
 
@@ -135,10 +135,10 @@ class RecordedHouses:
 
         Parameters
         ----------
-        there
-            Where houses are supplied, shape (steps, strategies, houses).
-        sums
-            What groups do together, arrays of shape (steps, strategies, groups).
+        there : array of bool, shape (steps, strategies, houses)
+            Where houses are supplied.
+        sums : dict of array, shape (steps, strategies, groups)
+            What groups do together.
         """
         yield self._sums(sums)
         yield self._at_once()

@@ -37,13 +37,13 @@ def check_house_messages(
 
     Parameters
     ----------
-    run, inputs, setting
+    run, inputs, setting : Run, RunInputs, CompositeStorageSetting
         The run, what its scenario settles, and its houses before anybody acts.
-    strategies
+    strategies : sequence of str
         What houses do under each strategy of the run.
-    sums
-        What groups do together, arrays of shape (steps, strategies, groups).
-    community_price
+    sums : dict of array, shape (steps, strategies, groups)
+        What groups do together.
+    community_price : array
         What every community asked, of the shape of the hours [money/kWh].
     """
     tally = Tally("messages: of houses with storages, as they must be", EXACT, "of the value")
@@ -107,13 +107,13 @@ def _due(
 
     Parameters
     ----------
-    inputs, setting
+    inputs, setting : RunInputs, CompositeStorageSetting
         What the scenario settles, and the houses before anybody acts.
-    sums
-        What all houses do together, arrays of shape (steps,).
-    community_price
-        What every community asked, of shape (steps, communities) [money/kWh].
-    hears
+    sums : dict of array, shape (steps,)
+        What all houses do together.
+    community_price : array, shape (steps, communities)
+        What every community asked [money/kWh].
+    hears : bool
         Whether managers hear tariff and storages before they decide.
     """
     battery = sums["charge_kwh"] - sums["discharge_kwh"]

@@ -20,10 +20,10 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
 
     Parameters
     ----------
-    houses
+    houses : RecordedHouses
         The houses that are written down.
-    there
-        Where houses are supplied, shape (steps, strategies, houses).
+    there : array of bool, shape (steps, strategies, houses)
+        Where houses are supplied.
     """
     tally = Tally(f"{PREFIX}managers decide by their rules", EXACT, "of the energy")
     if not houses.inputs.reliable:

@@ -365,9 +365,9 @@ class CompositeStorageSetting:
 
         Parameters
         ----------
-        strategy
+        strategy : str
             Which storages houses have.
-        houses
+        houses : sequence of int, optional
             Which houses, None for all.
         """
         chosen = range(self.houses) if houses is None else houses

@@ -30,12 +30,12 @@ class HouseSeries:
 
     Attributes
     ----------
-    load_kwh, heat_kwh, generation_kwh
-        Series, arrays of shape (steps, sources) [kWh].
-    load_source, heat_source, generation_source
-        Column that each house follows, arrays of int of shape (houses,).
-    load_scale, heat_scale, generation_scale
-        Factor of each house on it, arrays of shape (houses,).
+    load_kwh, heat_kwh, generation_kwh : array, shape (steps, sources)
+        Series [kWh].
+    load_source, heat_source, generation_source : array of int, shape (houses,)
+        Column that each house follows.
+    load_scale, heat_scale, generation_scale : array, shape (houses,)
+        Factor of each house on it.
     """
 
     load_kwh: Series

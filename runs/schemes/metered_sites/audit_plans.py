@@ -31,7 +31,7 @@ class PlanAudit:
 
     Parameters
     ----------
-    rows
+    rows : RowAudit
         The sites that are written down.
     there : array of bool, shape of the hours
         Where there is supply.

@@ -41,14 +41,14 @@ class RowAudit:
 
     Parameters
     ----------
-    run, inputs, setting
+    run, inputs, setting : Run, RunInputs, MeteredSitesSetting
         The run, what its scenario settles, and its sites before anybody acts.
-    strategies
+    strategies : sequence of str
         What sites do under each strategy of the run.
 
     Attributes
     ----------
-    complete
+    complete : bool
         Whether all sites are written down.
     """
 
@@ -145,7 +145,7 @@ class RowAudit:
 
         Parameters
         ----------
-        s, first, k
+        s, first, k : int
             The strategy, the first step of a day and the site.
         """
         tariff, ends = self.setting.settings.tariff, self.setting.month_ends
@@ -185,8 +185,8 @@ class RowAudit:
         ----------
         there : array of bool, shape of the hours
             Where there is supply.
-        sums
-            The columns of site_sums.parquet, each of shape (steps, strategies, groups).
+        sums : mapping of array, shape (steps, strategies, groups)
+            The columns of site_sums.parquet.
         """
         yield self._named()
         if not any(self.count):

@@ -69,14 +69,14 @@ class Timetable:
 
     Parameters
     ----------
-    inputs, rules
+    inputs, rules : RunInputs, SchoolBuses
         What the scenario settles.
 
     Attributes
     ----------
-    rounds
+    rounds : list of (int, int)
         When each begins and ends, from the start of the run [ms].
-    round_km
+    round_km : array, or None
         Length of a round of each bus [km]; None where no blocks state it.
     """
 

@@ -29,9 +29,9 @@ class Said:
 
     Attributes
     ----------
-    round, kind, count, value
+    round, kind, count, value : int or None, str, int, float
         As messages.parquet states them; a round of None cannot be stated.
-    from_schools
+    from_schools : bool
         Whether schools write to the utility, not the utility schools.
     """
 
@@ -52,11 +52,11 @@ class SchoolMessages:
 
     Parameters
     ----------
-    run, inputs
+    run, inputs : Run, RunInputs
         The run, and what its scenario settles.
-    strategy
+    strategy : int
         Number of the strategy.
-    tally
+    tally : Tally
         What gathers the deviations.
     """
 
@@ -110,11 +110,11 @@ def planned(schools: int, load_kwh: NDArray[np.float64], wanted: float) -> list[
 
     Parameters
     ----------
-    schools
+    schools : int
         How many schools there are.
-    load_kwh
-        Demand expected in each step of the window, shape (slots,).
-    wanted
+    load_kwh : array, shape (slots,)
+        Demand expected in each step of the window.
+    wanted : float
         What all schools charge in it [kWh].
     """
     return [
@@ -129,9 +129,9 @@ def sent_as_curves(schools: Schools, purchase: Purchase) -> list[Said]:
 
     Parameters
     ----------
-    schools
+    schools : Schools
         What every school knows of itself.
-    purchase
+    purchase : Purchase
         What the utility knows.
     """
     most = float(np.sum(schools.upper_kwh))
@@ -146,11 +146,11 @@ def asked(prices: list[float], schools: Schools, purchase: Purchase) -> list[Sai
 
     Parameters
     ----------
-    prices
+    prices : list of float
         The incentive prices asked about, in their order [money/kWh].
-    schools
+    schools : Schools
         What every school knows of itself.
-    purchase
+    purchase : Purchase
         What the utility knows.
     """
     count, due = len(schools.lam), []

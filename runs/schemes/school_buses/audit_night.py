@@ -19,14 +19,14 @@ class Night:
 
     Attributes
     ----------
-    slots
+    slots : array of int
         The steps.
-    load_kwh
-        Load expected in each, shape (slots,).
-    within_kwh
-        What all buses may draw in 0, 1, ... steps, shape (slots + 1,).
-    wanted_kwh
-        What each school is to draw in all, shape (schools,).
+    load_kwh : array, shape (slots,)
+        Load expected in each.
+    within_kwh : array, shape (slots + 1,)
+        What all buses may draw in 0, 1, ... steps.
+    wanted_kwh : array, shape (schools,)
+        What each school is to draw in all.
     """
 
     slots: NDArray[np.intp]
@@ -40,20 +40,20 @@ class ChargingWindows:
 
     Parameters
     ----------
-    hours
+    hours : SchoolHours
         When windows open.
-    forecast
+    forecast : UtilityForecast
         The load that is forecast.
-    yard
+    yard : SchoolYard
         The buses.
-    tallies
+    tallies : SchoolTallies
         What deviates.
-    reliable
+    reliable : bool
         Whether messages and supply are certain.
 
     Attributes
     ----------
-    night
+    night : Night or None
         The last window; None before there is one.
     """
 
@@ -85,11 +85,11 @@ class ChargingWindows:
 
         Parameters
         ----------
-        step
+        step : int
             The step.
-        rows
+        rows : dict of array
             What the results state of every school.
-        of_schools, of_all
+        of_schools, of_all : callable
             How deviations of schools and of their strategy are named.
         """
         tallies = self.tallies

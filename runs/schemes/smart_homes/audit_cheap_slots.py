@@ -21,11 +21,11 @@ def cheapest(
 
     Parameters
     ----------
-    wanted, committed
+    wanted, committed : sequence of float
         What it wanted, and what its home serves, in each slot [kWh].
-    window
+    window : sequence of bool
         Slots that it may take and accepts.
-    price
+    price : sequence of float
         What a kWh costs in each [money/kWh].
     """
     missing = sum(kwh > 0 for kwh in wanted) - sum(kwh > 0 for kwh in committed)
@@ -46,15 +46,15 @@ def bought_by_tariff(
 
     Parameters
     ----------
-    inputs
+    inputs : RunInputs
         What the scenario settles.
-    held
+    held : GroupTables
         What the tables say of the group.
-    days
+    days : sequence of int
         The steps at which days begin.
     price : array, shape (steps,)
         What a kWh bought costs in each [money/kWh].
-    shifts
+    shifts : list of bool
         Whether loads are shifted, by strategy.
 
     Returns

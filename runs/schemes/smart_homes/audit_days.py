@@ -125,7 +125,7 @@ class _Day:
         return on
 
     def check(self, granted: Tally, kept: Tally, windows: Tally) -> None:
-        """Check the schedule, and what became of it."""
+        """Check the schedule, and its outcome."""
         schedule, committed = self.schedule, self.committed
         slots, got = (schedule > 0.0).sum(axis=0), (committed > 0.0).sum(axis=0)
         counts = {
@@ -231,7 +231,7 @@ class _Day:
 
 
 def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
-    """Check the capacities of the first day: conditions solved again, days lived with them."""
+    """Check the capacities of the first day: conditions solved again, days simulated with them."""
     tally = Tally("smart homes: capacities suffice, and 1 % less does not", 1e-6, "of the capacity")
     reported = run.table("home_capacities").to_pylist()
     by_home = [(inputs.strategies.index(row["strategy"]), row["home"]) for row in reported]

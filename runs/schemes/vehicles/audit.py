@@ -35,28 +35,28 @@ class VehicleAudit:
 
     Parameters
     ----------
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
-    hours, fleet
+    hours, fleet : dict of array
         The columns of hours.parquet and fleet.parquet.
-    out
-        Which communities are without supply, shape (steps, communities).
-    behaving
+    out : array of bool, shape (steps, communities)
+        Which communities are without supply.
+    behaving : iterable of array of int, optional
         Rows of vehicles that decide by a behaviour of a plugin; None where they are not known.
-    beside
+    beside : sequence of OthersAudit, optional
         What knows those who answer to prices beside the vehicles.
-    own
+    own : array of bool, optional
         Which recorded vehicles pay by a tariff of their own; None for nobody.
 
     Attributes
     ----------
-    charged_kwh, discharged_kwh, present
+    charged_kwh, discharged_kwh, present : array
         What the recorded vehicles of each community charge and discharge, and how many are plugged
         in there, of the shape of the hours.
-    counts
-        Figures of the summary that follow from the vehicles, each of shape (steps, strategies).
-    stored_kwh
-        What is stored after the steps checked so far, shape (strategies, vehicles).
+    counts : dict of array, shape (steps, strategies)
+        Figures of the summary that follow from the vehicles.
+    stored_kwh : array, shape (strategies, vehicles)
+        What is stored after the steps checked so far.
     """
 
     def __init__(
@@ -124,13 +124,13 @@ class VehicleAudit:
 
         Parameters
         ----------
-        first
+        first : int
             The first of them.
-        rows
-            Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
-        where
+        rows : dict of array, shape (steps, strategies, vehicles)
+            Columns of vehicles.parquet.
+        where : Whereabouts
             Where the trips have every vehicle, and how far it drives.
-        travel
+        travel : Travel or None
             What the trips of the scenario amount to, None where they are not known.
         """
         label = self.inputs.places.label("vehicle", first)

@@ -32,7 +32,7 @@ class BehaviourAudit:
 
     Parameters
     ----------
-    inputs, fleet, hours
+    inputs, fleet, hours : VehicleRunInputs, dict of array, dict of array
         What the scenario settles of the vehicles, what each is like, and the columns of
         hours.parquet.
     """

@@ -21,20 +21,19 @@ class DepartureAudit:
 
     Parameters
     ----------
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
-    departures
+    departures : TableReader
         The rows of departures.parquet.
-    fleet
+    fleet : dict of array
         The columns of fleet.parquet.
 
     Attributes
     ----------
-    short, short_kwh
-        How many trips of each step begin short of energy and of how much, by the rows, each of
-        shape (steps, strategies).
-    short_of_group
-        How many of them are of each group, shape (groups, steps, strategies).
+    short, short_kwh : array, shape (steps, strategies)
+        How many trips of each step begin short of energy and of how much, by the rows.
+    short_of_group : array, shape (groups, steps, strategies)
+        How many of them are of each group.
     """
 
     def __init__(self, inputs: VehicleRunInputs, departures: TableReader, fleet: Columns) -> None:
@@ -54,13 +53,13 @@ class DepartureAudit:
 
         Parameters
         ----------
-        first, last
+        first, last : int
             Steps from the first to before the last; blocks follow each other.
-        rows
-            Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
-        where
+        rows : dict of array, shape (steps, strategies, vehicles)
+            Columns of vehicles.parquet.
+        where : Whereabouts
             Where the trips have every vehicle, and how far it drives.
-        travel
+        travel : Travel or None
             What the trips of the scenario amount to, None where they are not known.
         """
         reported = self._reader.before("step", last)

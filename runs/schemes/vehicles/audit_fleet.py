@@ -34,13 +34,13 @@ def read_vehicles(
 
     Parameters
     ----------
-    reader
+    reader : TableReader
         What `vehicle_reader` opened.
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
-    fleet
+    fleet : dict of array
         The columns of fleet.parquet.
-    first, last
+    first, last : int
         Steps from the first to before the last.
 
     Returns

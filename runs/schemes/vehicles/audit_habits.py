@@ -17,15 +17,15 @@ class HabitAudit:
 
     Parameters
     ----------
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
-    fleet
+    fleet : dict of array
         The columns of fleet.parquet.
 
     Attributes
     ----------
-    plugs_in
-        Whether each recorded vehicle plugs in where it is, shape (strategies, vehicles).
+    plugs_in : array of bool, shape (strategies, vehicles)
+        Whether each recorded vehicle plugs in where it is.
     """
 
     def __init__(self, inputs: VehicleRunInputs, fleet: Columns) -> None:
@@ -73,14 +73,14 @@ class HabitAudit:
 
         Parameters
         ----------
-        at
+        at : (int, int, int)
             Step, world and vehicle.
-        trips, stays
+        trips, stays : sequence of TripMade, sequence of Stay
             Its trips that touch the step, and its stays.
-        span
+        span : (int, int)
             From when to when the step lasts [ms].
-        soc
-            States of charge as the step begins, shape (strategies, vehicles).
+        soc : array, shape (strategies, vehicles)
+            States of charge as the step begins.
         """
         step, world, vehicle = at
         before = bool(self.plugs_in[world, vehicle])

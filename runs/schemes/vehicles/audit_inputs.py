@@ -27,11 +27,11 @@ class VehicleRunInputs(RunInputs):
 
     Attributes
     ----------
-    recorded
+    recorded : int
         How many vehicles, counted from the first, are written down as soon as they are there.
-    all_there
-        How many vehicles there are in every step, shape (steps,).
-    vehicle_strategies
+    all_there : array of int, shape (steps,)
+        How many vehicles there are in every step.
+    vehicle_strategies : tuple of str
         What the vehicles do under each strategy.
     """
 
@@ -86,14 +86,14 @@ class ChargerOutages:
 
     Parameters
     ----------
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
-    group
+    group : array of int
         Group of each recorded vehicle, -1 where all are alike.
 
     Attributes
     ----------
-    spans
+    spans : list of list of (int, int)
         From when to when the charger of each is out [ms].
     """
 

@@ -27,18 +27,17 @@ class JourneyAudit:
 
     Parameters
     ----------
-    run, inputs, fleet
+    run, inputs, fleet : Run, VehicleRunInputs, dict of array
         The run, what its scenario settles, and the columns of fleet.parquet.
-    out
-        Which communities are without supply, shape (steps, communities).
+    out : array of bool, shape (steps, communities)
+        Which communities are without supply.
 
     Attributes
     ----------
-    not_made, stopped, late_h, way_kwh
-        Trips not made, stops, hours late and energy charged on the way, each of shape
-        (steps, strategies).
-    way_of_community
-        That energy by community, shape (steps, strategies, communities).
+    not_made, stopped, late_h, way_kwh : array, shape (steps, strategies)
+        Trips not made, stops, hours late and energy charged on the way.
+    way_of_community : array, shape (steps, strategies, communities)
+        That energy by community.
     """
 
     def __init__(

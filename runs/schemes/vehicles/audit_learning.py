@@ -42,17 +42,17 @@ class Seen:
 
     Attributes
     ----------
-    step
+    step : int
         Number of the step.
-    here
+    here : array of int
         Their places among the vehicles of the choice.
-    price, energy_kwh
+    price, energy_kwh : array
         What they pay [money/kWh], and exchange [kWh].
-    stores
+    stores : AnsweringStores
         What each could do.
-    home
+    home : array of bool, or None
         Who is in its night at home; None where that is not known.
-    place
+    place : array of int
         In which community each is.
     """
 
@@ -82,10 +82,10 @@ class _Drawn:
 
     Parameters
     ----------
-    inputs, choice, fleet
+    inputs, choice, fleet : VehicleRunInputs, BehavingRows, dict of array
         What the scenario settles, who the vehicles are, and what each is like.
-    prices
-        What communities asked in all steps [money/kWh], shape (steps, communities).
+    prices : array, shape (steps, communities)
+        What communities asked in all steps [money/kWh].
     """
 
     def __init__(

@@ -16,7 +16,7 @@ class OwnedVehicles:
 
     Parameters
     ----------
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
 
     Attributes

@@ -28,15 +28,15 @@ class PlugAudit:
 
     Parameters
     ----------
-    run, inputs, fleet
+    run, inputs, fleet : Run, VehicleRunInputs, dict of array
         The run, what its scenario settles, and the columns of fleet.parquet.
 
     Attributes
     ----------
-    kinds
+    kinds : list of list of Kind
         The chargers of each community; none where every vehicle has a plug.
-    without_plug, waiting_h
-        Vehicles that find no plug in a step, and time waited, each of shape (steps, strategies).
+    without_plug, waiting_h : array, shape (steps, strategies)
+        Vehicles that find no plug in a step, and time waited.
     """
 
     def __init__(self, run: Run, inputs: VehicleRunInputs, fleet: Columns) -> None:
@@ -111,22 +111,22 @@ class PlugAudit:
 
         Parameters
         ----------
-        s, step, span
+        s, step, span : int, int, (int, int)
             The strategy and the step by their numbers, and when the step begins and ends [ms].
-        place
+        place : array of int
             Where every vehicle is as the step begins.
-        stays
+        stays : mapping of int to list of Stay
             The stays of those that drive in the step, or arrive as it begins.
-        soc
+        soc : array
             State of charge of every vehicle as the step begins.
-        wants
+        wants : mapping of int to sequence of bool
             In which stays each wants to be plugged in; in all where it is not named.
 
         Returns
         -------
-        driving
+        driving : dict of int to list of (int, int or None)
             How long each of those is plugged in during each stay [ms], and at which kind.
-        waiting
+        waiting : dict of int to (int, int)
             The same of those that get a plug after waiting where they are.
         """
         begin, end = span

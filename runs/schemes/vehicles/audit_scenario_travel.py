@@ -20,16 +20,16 @@ class Travel:
 
     Attributes
     ----------
-    where
-        Community, below 0 where it is in none, shape (steps, vehicles).
-    finished
-        Whether no trip is left on the day, shape (steps, vehicles).
-    reserve_kwh
-        Energy kept back for the next trip [kWh], shape (steps, vehicles).
-    trips
+    where : array of int, shape (steps, vehicles)
+        Community, below 0 where it is in none.
+    finished : array of bool, shape (steps, vehicles)
+        Whether no trip is left on the day.
+    reserve_kwh : array, shape (steps, vehicles)
+        Energy kept back for the next trip [kWh].
+    trips : dict of array
         The trips that depart, as rows of trips.parquet with moments for times [ms].
-    counts
-        What became of trips and fleet, each of shape (steps,).
+    counts : dict of array of int, shape (steps,)
+        The outcome of trips and fleet.
     """
 
     where: NDArray[np.int64]
@@ -44,9 +44,9 @@ class ScenarioTravel:
 
     Parameters
     ----------
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
-    setting
+    setting : VehicleSetting
         Its vehicles before anybody acts.
     """
 

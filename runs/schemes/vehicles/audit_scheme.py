@@ -58,7 +58,7 @@ class VehicleSchemeAudit(SchemeAudit):
 
     Parameters
     ----------
-    run, inputs, hours
+    run, inputs, hours : Run, RunInputs, dict of array
         The run, what its scenario settles, and the columns of hours.parquet.
     """
 

@@ -30,7 +30,7 @@ class TariffVehicleAudit:
 
     Parameters
     ----------
-    run, inputs, fleet
+    run, inputs, fleet : Run, VehicleRunInputs, dict of array
         The run, what its scenario settles, and the columns of fleet.parquet.
 
     Attributes

@@ -17,17 +17,17 @@ class TripRows:
 
     Parameters
     ----------
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
-    reader
+    reader : TableReader
         The rows of trips.parquet.
-    consumption_kwh_per_km
-        Of each recorded vehicle, shape (vehicles,).
+    consumption_kwh_per_km : array, shape (vehicles,)
+        Of each recorded vehicle.
 
     Attributes
     ----------
-    bound_for
-        Where the last trip so far of each vehicle leads, shape (vehicles,).
+    bound_for : array of int, shape (vehicles,)
+        Where the last trip so far of each vehicle leads.
     """
 
     def __init__(

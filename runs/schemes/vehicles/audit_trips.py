@@ -31,15 +31,15 @@ class TrafficAudit:
 
     Parameters
     ----------
-    inputs
+    inputs : VehicleRunInputs
         What the scenario settles.
-    trips
+    trips : TableReader
         The rows of trips.parquet.
-    fleet
+    fleet : dict of array
         The columns of fleet.parquet.
-    plugs
+    plugs : PlugAudit, optional
         Who holds a plug; None where every vehicle has one, or not all vehicles are recorded.
-    journeys
+    journeys : JourneyAudit, optional
         Whose battery does not reach; None where all arrive all the same.
     """
 
@@ -67,11 +67,11 @@ class TrafficAudit:
 
         Parameters
         ----------
-        first, last
+        first, last : int
             Steps from the first to before the last; blocks follow each other.
-        rows
-            Columns of vehicles.parquet, of shape (steps, strategies, vehicles).
-        travel
+        rows : dict of array, shape (steps, strategies, vehicles)
+            Columns of vehicles.parquet.
+        travel : Travel or None
             What the trips of the scenario amount to, None where they are not known.
         """
         new = self._rows.departing(first, last)

@@ -14,22 +14,22 @@ class Whereabouts:
 
     Attributes
     ----------
-    community
+    community : array of int
         Where each takes part in the market of the step, -1 on the road or not yet there.
-    plugged
+    plugged : array
         Part of the step in which it is plugged in there, outages aside.
-    km, km_before
+    km, km_before : array
         How far it drives, and how far of it before it leaves that plug for the last time [km].
-    as_parked
+    as_parked : array of bool
         Whether it takes part with the stay for which it is parked longest.
-    plug_kw, plug_v2g_kw
+    plug_kw, plug_v2g_kw : array
         Highest power of the plug charging and discharging [kW].
-    departures
+    departures : dict of (int, int, int) to list of (float, bool)
         By step, strategy and vehicle, for each trip that begins then how far it has driven in the
         step [km], and whether it has left that plug for the last time.
-    way_kwh
+    way_kwh : array
         What those charge that are at a stop on their way, -1 for those that are at none [kWh].
-    kept_km
+    kept_km : array
         Length of the drives on which each sets out in the step after it has left its plug [km].
     """
 

@@ -34,19 +34,19 @@ class StorageCase:
 
     Attributes
     ----------
-    ahead
+    ahead : Ahead
         Days, demands, generation and forecasts of the households of this storage.
-    least_kwh
-        Least demand seen in the same slot of a day, shape (steps, households) [kWh].
-    most_kwh
-        Highest demand seen, shape (households,) [kWh].
-    ratings, stored_kwh
+    least_kwh : array, shape (steps, households)
+        Least demand seen in the same slot of a day [kWh].
+    most_kwh : array, shape (households,)
+        Highest demand seen [kWh].
+    ratings, stored_kwh : StorageRatings, float
         What the storage is able to do, and holds at first [kWh].
-    dischargers
+    dischargers : int
         How many households it serves at once.
-    charge_above_kwh
+    charge_above_kwh : float
         Generation of a step from which it is charged [kWh].
-    step_h
+    step_h : float
         Length of a step [h].
     """
 
@@ -102,7 +102,7 @@ class StorageCase:
         *,
         static: bool = False,
     ) -> tuple[NDArray[np.float64], Iterations]:
-        """Return what each household gets with the last alpha, and what came of every alpha."""
+        """Return what each household gets with the last alpha, and the outcome of every alpha."""
         horizon = self.horizon(served, static=static)
         found = iterate_allowance(horizon, self.stored_kwh, self.ratings, sharing, stop_when)
         return self._each(horizon, 1.0 / np.array([found.chosen]), sharing), found

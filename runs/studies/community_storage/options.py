@@ -21,9 +21,9 @@ def options_section(
 
     Parameters
     ----------
-    figures
+    figures : dict of (str, str, str) to PublishedFigure
         What was published.
-    cases
+    cases : list of StorageCase
         The days of the study, a case for each seed.
     """
     rows: list[tuple[Cell, ...]] = []

@@ -29,9 +29,9 @@ def found_of(cases: list[StorageCase], *, static: bool = False) -> dict[tuple[st
 
     Parameters
     ----------
-    cases
+    cases : list of StorageCase
         The days, a case for each seed.
-    static
+    static : bool, optional
         Whether the static averages of eq. (11) rank households, as (35) is printed.
     """
     demand = np.array([case.ahead.demand_kwh.sum(axis=0) for case in cases])

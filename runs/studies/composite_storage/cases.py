@@ -10,7 +10,7 @@ from hmesh.runs.schemes.composite_storage.setting import (
     WITH_STORAGE,
     CompositeStorageSetting,
 )
-from hmesh.runs.studies.composite_storage.years_lived import (
+from hmesh.runs.studies.composite_storage.simulated_years import (
     HouseYear,
     payback_of,
     priced,
@@ -35,11 +35,11 @@ def foreseen(
 
     Parameters
     ----------
-    setting
+    setting : CompositeStorageSetting
         The house.
-    feed_in, tax
+    feed_in, tax : float
         Feed-in tariff [JPY/kWh] and carbon tax [JPY/kg].
-    days
+    days : dict of KnownDays, optional
         Days of each case at other feed-in tariffs and the same tax, to which those found are added.
     """
     prices = priced(setting, feed_in, tax)

@@ -8,7 +8,7 @@ from hmesh.markets.house_dispatch import HouseDemand, HousePrices
 from hmesh.markets.house_sizing import PROHIBITIVE, annuity, cost_of_sizes, size_exactly
 from hmesh.markets.particle_swarm import Found, Swarm, adaptive_swarm, pymoo_swarm
 from hmesh.runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
-from hmesh.runs.studies.composite_storage.years_lived import priced
+from hmesh.runs.studies.composite_storage.simulated_years import priced
 from hmesh.runs.studies.published_figures import PublishedFigure
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 
@@ -35,9 +35,9 @@ def january_sizes(setting: CompositeStorageSetting, feed_in: float) -> JanuarySi
 
     Parameters
     ----------
-    setting
+    setting : CompositeStorageSetting
         The house.
-    feed_in
+    feed_in : float
         Feed-in tariff, below all purchase prices [JPY/kWh].
     """
     demand, prices, annuities = _january(setting, feed_in)
@@ -98,9 +98,9 @@ def sizes(setting: CompositeStorageSetting, feed_in: float) -> ReportSection:
 
     Parameters
     ----------
-    setting
+    setting : CompositeStorageSetting
         The house.
-    feed_in
+    feed_in : float
         Feed-in tariff, below all purchase prices [JPY/kWh].
     """
     demand, prices, annuities = _january(setting, feed_in)

@@ -65,9 +65,9 @@ def tank_units(by_unit: Mapping[str, Mapping[str, Years]], order: tuple[str, ...
 
     Parameters
     ----------
-    by_unit
+    by_unit : mapping of mapping of dict of HouseYear
         Years by the unit of the tank's size, and by who manages the house.
-    order
+    order : tuple of str
         The cases in the published order of self-consumption.
     """
     rows: list[tuple[Cell, ...]] = []

@@ -37,7 +37,7 @@ def efficiencies(simulate: Simulate) -> ReportSection:
 
     Parameters
     ----------
-    simulate
+    simulate : callable
         Returns the days of the study under some changes.
     """
     rows: list[tuple[Cell, ...]] = []

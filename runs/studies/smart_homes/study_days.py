@@ -41,7 +41,7 @@ class StudyDay:
 
     Attributes
     ----------
-    assignment, layout
+    assignment, layout : str, HomeLayout
         Who feeds whom.
     generation_kwh : array, shape (24, generators)
         Generation [kWh].

@@ -44,13 +44,13 @@ class HouseYear:
 
     Attributes
     ----------
-    flows
+    flows : HouseFlows
         What it did, arrays of shape (steps,).
-    self_consumption
+    self_consumption : float
         Share of its generation that it used [-].
-    import_kwh, export_kwh, co2_kg, cost
+    import_kwh, export_kwh, co2_kg, cost : float
         What it bought, delivered and emitted, and its running cost [kWh, kg, money].
-    gap
+    gap : float
         Share of the cost by which a cheaper dispatch may have been missed [-].
     """
 
@@ -94,14 +94,14 @@ def by_rules(
     setting: CompositeStorageSetting, strategies: Sequence[str], prices: HousePrices
 ) -> dict[str, HouseYear]:
     """Return the year of the first house under several strategies, managed without foresight."""
-    flows = live_by_rules(setting, _side_by_side(setting, strategies), prices)
+    flows = simulate_by_rules(setting, _side_by_side(setting, strategies), prices)
     demand = setting.demand(0)
     return {
         strategy: year_of(_house(flows, k), demand, prices) for k, strategy in enumerate(strategies)
     }
 
 
-def live_by_rules(
+def simulate_by_rules(
     setting: CompositeStorageSetting,
     columns: HousePopulations,
     prices: HousePrices,
@@ -111,14 +111,14 @@ def live_by_rules(
 
     Parameters
     ----------
-    setting
+    setting : CompositeStorageSetting
         Its days and, without `needs`, the needs of its first house.
-    columns
+    columns : HousePopulations
         The houses.
-    prices
+    prices : HousePrices
         What they pay and are paid.
-    needs
-        Factors of each house on load, heat and generation of the first, shape (houses,) each.
+    needs : sequence of array, shape (houses,), optional
+        Factors of each house on load, heat and generation of the first each.
     """
     houses = StorageHouses(BareWorld(setting.step_h), columns, setting.settings.memory)
     count, demand = len(houses), setting.demand(0)
