@@ -17,7 +17,7 @@ class AgentRows:
     Parameters
     ----------
     model : mesa.Model
-        The world they live in.
+        The world of their run.
     population : Population
         Columns of all agents of their type.
     rows : array of int, shape (n,)

@@ -57,7 +57,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
     Parameters
     ----------
     model : mesa.Model
-        The world it lives in, with ``bus``.
+        The world of its run, with ``bus``.
     community : str
         Name of the community.
     bank : BatteryBank

@@ -37,7 +37,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     Parameters
     ----------
     model : mesa.Model
-        The world it lives in, with ``bus`` and ``streams``.
+        The world of its run, with ``bus`` and ``streams``.
     name : str
         Name of the community.
     bounds : PriceBounds

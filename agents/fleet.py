@@ -32,7 +32,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
     Parameters
     ----------
     model : mesa.Model
-        The world they live in.
+        The world of their run.
     population : Population
         Their columns.
     keeps_reserve : bool

@@ -169,7 +169,7 @@ class DeviceGroup[D: HomeDevice](AgentGroup[D]):
     Parameters
     ----------
     model : mesa.Model
-        The world they live in.
+        The world of their run.
     device_class : type
         A subclass of `HomeDevice`.
     population : DevicesOfADay
@@ -247,7 +247,7 @@ class Storages(AgentGroup[HomeStorage]):
     Parameters
     ----------
     model : mesa.Model
-        The world they live in.
+        The world of their run.
     population : Population
         Their columns.
     homes : str

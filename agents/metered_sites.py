@@ -117,7 +117,7 @@ class MeteredSites:
     Parameters
     ----------
     model : mesa.Model
-        The world they live in, with `step_h`.
+        The world of their run, with `step_h`.
     population : Population
         Columns of `MeteredSite`.
     connection : Connection

@@ -1,6 +1,6 @@
 """Agents that are rows of a population, and groups of them.
 
-Every quantity lives in a column of the population; an agent reads and writes its row of it. So a
+Every quantity is a column of the population; an agent reads and writes its row of it. So a
 million agents cost what their columns cost, a rule can be applied to all of them at once, and each
 of them is nevertheless a Mesa agent that can be looked at, addressed and given its own decision
 rule.
@@ -76,7 +76,7 @@ class RowAgent(mesa.Agent[Any]):
     Parameters
     ----------
     model : mesa.Model
-        The world it lives in.
+        The world of its run.
     population : Population
         Columns of all agents of its type.
     row : int
@@ -154,7 +154,7 @@ class AgentGroup[A: RowAgent](Sequence[A]):
     Parameters
     ----------
     model : mesa.Model
-        The world they live in.
+        The world of their run.
     agent_class : type
         A subclass of `RowAgent`.
     population : Population

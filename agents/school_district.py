@@ -34,7 +34,7 @@ class SchoolDistrict(AgentGroup[School]):
     Parameters
     ----------
     model : mesa.Model
-        The world they live in, with ``calendar``.
+        The world of their run, with ``calendar``.
     schools : Population
         Columns of the schools.
     buses : Population

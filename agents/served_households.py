@@ -20,7 +20,7 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
     Parameters
     ----------
     model : mesa.Model
-        The world they live in.
+        The world of their run.
     population : Population
         Their columns.
     storages : int

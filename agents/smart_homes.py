@@ -35,7 +35,7 @@ class SmartHomes:
     Parameters
     ----------
     model : World
-        The world they live in, with ``bus`` and ``step_h``.
+        The world of their run, with ``bus`` and ``step_h``.
     name : str
         What the group is called in messages.
     layout : HomeLayout

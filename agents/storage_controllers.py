@@ -33,7 +33,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
     Parameters
     ----------
     model : mesa.Model
-        The world they live in, with ``bus`` and ``step_h``.
+        The world of their run, with ``bus`` and ``step_h``.
     population : Population
         Columns of the storages.
     households : ServedHouseholds

@@ -32,7 +32,7 @@ from hmesh.markets.home_energy_rules import (
 type Each = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
-# Of what a day came to, and what is expected of one.
+# Of the results of a day, and of what is expected of one.
 BOUNDS = ("battery_low_kwh", "battery_high_kwh", "tank_low_kwh", "tank_high_kwh")
 OF_A_DAY = ("lack_kwh", "surplus_kwh", "lack_heat_kwh", "surplus_heat_kwh")
 
@@ -43,7 +43,7 @@ class StorageHouses:
     Parameters
     ----------
     model : World
-        The world they live in, with ``bus`` and ``step_h``.
+        The world of their run, with ``bus`` and ``step_h``.
     columns : HousePopulations
         Their quantities.
     memory : float

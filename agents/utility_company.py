@@ -53,7 +53,7 @@ class UtilityCompany(mesa.Agent[Any]):
     Parameters
     ----------
     model : mesa.Model
-        The world it lives in, with ``bus``.
+        The world of its run, with ``bus``.
     cost : GenerationCost
         What the energy of a step costs it.
     bounds : PriceBounds

@@ -59,14 +59,14 @@ def measure(buildings: int, hours: int) -> list[dict[str, Any]]:
         began, began_cpu = time.perf_counter(), time.process_time()
         for _ in range(hours):
             simulation.step()
-        lived_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
+        simulated_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
         rows.append(
             {
                 "buildings": buildings,
                 "strategy": strategy,
                 "hours": hours,
                 "made_s": made_s,
-                "lived_s": lived_s,
+                "simulated_s": simulated_s,
                 "cpu_s": cpu_s,
                 "cpu_year_s": cpu_s * 8760 / hours,
                 "resident_mb": process.memory_info().rss / 1e6,
@@ -100,7 +100,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
         "buildings",
         "strategy",
         "hours",
-        "lived [s]",
+        "simulated [s]",
         "processor [s]",
         "a year [s]",
         "messages",
@@ -109,7 +109,7 @@ def table_of(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         table.add_row(
             f"{row['buildings']:,}", row["strategy"], f"{row['hours']:,}",
-            f"{row['lived_s']:.2f}", f"{row['cpu_s']:.2f}", f"{row['cpu_year_s']:.1f}",
+            f"{row['simulated_s']:.2f}", f"{row['cpu_s']:.2f}", f"{row['cpu_year_s']:.1f}",
             f"{row['messages']:,}",
         )  # fmt: skip
     return table

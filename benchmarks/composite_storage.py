@@ -20,7 +20,11 @@ from rich.table import Table
 
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
-from hmesh.runs.studies.composite_storage.years_lived import live_by_rules, priced, with_foresight
+from hmesh.runs.studies.composite_storage.simulated_years import (
+    priced,
+    simulate_by_rules,
+    with_foresight,
+)
 from hmesh.runs.world.setting import Setting, make_setting
 from hmesh.runs.world.simulation import Simulation
 
@@ -58,7 +62,7 @@ def rules(setting: Setting, feed_in: float) -> None:
     houses = houses_of(setting)
     needs = (houses.series.load_scale, houses.series.heat_scale, houses.series.generation_scale)
     first = [scale / scale[0] for scale in needs]
-    live_by_rules(houses, houses.populations(CASE), priced(houses, feed_in), first)
+    simulate_by_rules(houses, houses.populations(CASE), priced(houses, feed_in), first)
 
 
 def timed(what: str, houses: int, work: Callable[[], object]) -> dict[str, Any]:

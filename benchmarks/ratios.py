@@ -31,7 +31,7 @@ from vehicle_study import load_kernels, simulation_of
 from hmesh.environment import compiled
 from hmesh.markets import relaxed_programme
 from hmesh.runs.scenarios.scenario_reading import load_scenario
-from hmesh.runs.studies.composite_storage.years_lived import with_foresight
+from hmesh.runs.studies.composite_storage.simulated_years import with_foresight
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 type Array = NDArray[np.float64]
 
-# Where a curve falls to a share of 0 no battery comes to the end; it counts as full at this share.
+# Where a curve falls to a share of 0 no battery gets full; it counts as full at this share.
 LEAST_SHARE = 0.01
 
 

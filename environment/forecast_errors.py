@@ -19,14 +19,14 @@ class ForecastErrors:
     mae : float
         Mean absolute error [unit].
     mape : float
-        Mean absolute error as a share of what came, where that is not 0 [-]; NaN where it always
-        is.
+        Mean absolute error as a share of what was measured, where that is not 0 [-]; NaN where it
+        always is.
     largest : float
         Largest absolute error [unit].
     readings : int
         How many forecasts were compared; those without a forecast or a reading are left out.
     zeros : int
-        How many of them had no share to state, 0 having come.
+        How many of them had no share to state, as 0 was measured.
     """
 
     mse: float
@@ -44,12 +44,12 @@ class ForecastErrors:
 
 
 def forecast_errors(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> ForecastErrors:
-    """Return how far a forecast is off what came.
+    """Return the errors of a forecast.
 
     Parameters
     ----------
     forecast, actual : array of one shape
-        What was forecast and what came; NaN where nothing was.
+        What was forecast and what was measured; NaN where nothing was.
 
     Raises
     ------
@@ -59,12 +59,12 @@ def forecast_errors(forecast: NDArray[np.float64], actual: NDArray[np.float64]) 
     there = ~(np.isnan(forecast) | np.isnan(actual))
     if not there.any():
         raise ValueError("no forecast has a reading to be compared with")
-    came = actual[there]
-    error = np.abs(forecast[there] - came)
-    counted = came != 0
+    measured = actual[there]
+    error = np.abs(forecast[there] - measured)
+    counted = measured != 0
     # Of next to nothing an error may be an infinite share.
     with np.errstate(over="ignore"):
-        shares = error[counted] / np.abs(came[counted])
+        shares = error[counted] / np.abs(measured[counted])
     return ForecastErrors(
         mse=float((error**2).mean()),
         mae=float(error.mean()),

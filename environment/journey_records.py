@@ -1,4 +1,4 @@
-"""Trips that batteries do not reach, as data: journeys, stops, and what became of trips."""
+"""Trips that batteries do not reach, as data: journeys, stops, and the outcome of trips."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -47,8 +47,8 @@ class Journey:
     leg_from_ms, leg_km : int, float
         When the drive began on which it is, and its length.
     arrived_ms, from_ms, plug, power_kw, drawn_kwh : int, int, int, float, float
-        When it came to its stop and was plugged in [ms], at which plug of the place, with how much
-        power [kW], and what it has drawn in the steps before [kWh].
+        When it arrived at its stop and was plugged in [ms], at which plug of the place, with how
+        much power [kW], and what it has drawn in the steps before [kWh].
     """
 
     vehicle: int

@@ -28,7 +28,7 @@ LOG_COLUMNS = ("step", "time", "round", "kind", "sender", "receiver", "value", "
 
 @dataclass(slots=True)
 class Count:
-    """How many messages of one kind were sent, and what became of them."""
+    """How many messages of one kind were sent, and their outcome."""
 
     sent: int = 0
     lost: int = 0
@@ -179,7 +179,7 @@ class MessageBus:
         self._follow()
 
     def _follow(self) -> None:
-        """Let the clock come to the time of the bus, so that what is due by then happens."""
+        """Advance the clock to the time of the bus, so that what is due by then happens."""
         if self.flight is not None and not self._together:
             self.flight.follow(self.now_h)
 

@@ -68,9 +68,9 @@ class PlannedTrips(TripSource):
         homes = plans.start.astype(np.int16)
         for plan, start in enumerate(plans.start.tolist()):
             stops = plans.destination[plans.trip_plan == plan]
-            lived_in = stops[self._home[plan, stops]]
-            if len(lived_in) and not self._home[plan, start]:
-                homes[plan] = lived_in[0]
+            homes_of_plan = stops[self._home[plan, stops]]
+            if len(homes_of_plan) and not self._home[plan, start]:
+                homes[plan] = homes_of_plan[0]
         mine: NDArray[np.int16] = homes[self._day_plan]
         return mine
 

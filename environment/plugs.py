@@ -66,7 +66,7 @@ class Visits:
 
 @dataclass(frozen=True, slots=True)
 class Plugged:
-    """What became of visits, one row each.
+    """The outcome of visits, one row each.
 
     Attributes
     ----------

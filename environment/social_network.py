@@ -104,8 +104,8 @@ def scale_free(count: int, neighbours: int, seed: int) -> SocialNetwork:
     """
     import networkx as nx
 
-    comes_to = max(neighbours // 2, 1)
-    return _made(count, comes_to + 1, lambda: nx.barabasi_albert_graph(count, comes_to, seed))
+    links = max(neighbours // 2, 1)
+    return _made(count, links + 1, lambda: nx.barabasi_albert_graph(count, links, seed))
 
 
 def by_community(

@@ -69,7 +69,7 @@ class Traffic:
     setting_out : SettingOut
         The vehicles that begin them, by vehicle and time.
     counts : Counter
-        What became of the trips and the fleet in this step.
+        The outcome of the trips and the fleet in this step.
     joined_kwh : float
         Energy that vehicles brought which joined in this step [kWh].
     """

@@ -284,7 +284,7 @@ def expected(past_kwh: Each, day_kwh: Each, weight: float) -> Each:
     Parameters
     ----------
     past_kwh, day_kwh : array
-        What was expected, and what the day came to [kWh].
+        What was expected, and what was measured on the day [kWh].
     weight : float
         Weight of the day, 0 < weight <= 1 [-].
     """

@@ -181,7 +181,7 @@ def solve_planner(game: Game) -> Outcome:
     Parameters
     ----------
     game : Game
-        As for the games. Since nobody gains by a price, its bounds are left aside but for one
+        As for the games. Since nobody gains by a price, its bounds do not apply, but for one
         thing: a limit raises or lowers a price no further than to the bounds of the aggregators,
         beyond which they could not keep it either.
 

@@ -197,7 +197,7 @@ class CommunitySimulator:
             nodes[:] += np.bincount(at, more, len(nodes))
 
     def _note(self, simulation: Simulation) -> None:
-        """Keep what the step came to, before batteries move."""
+        """Keep the results of the step, before batteries move."""
         decision, h = simulation.market.decision, simulation.step_h
         hour = simulation.hour_kwh
         for m, name in enumerate(simulation.setting.communities):

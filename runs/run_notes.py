@@ -164,7 +164,7 @@ def _anarchy(summary: Mapping[str, Totals], names: Sequence[str]) -> Iterator[st
 
 
 def without_grid(totals: Totals) -> bool:
-    """Return whether nothing was drawn from the grid by those who may live without one."""
+    """Return whether nothing was drawn from the grid by those who may do without one."""
     may = any(each.without_grid and each.figure in totals for each in schemes().values())
     return may and not anything(totals["peak_kw"])
 

@@ -74,7 +74,7 @@ def world(*changes: str, vehicles: bool = True, strategy: str = "everybody_share
 
 
 @cache
-def lived(
+def simulated(
     *changes: str, vehicles: bool = True, strategy: str = "everybody_shares"
 ) -> tuple[dict[str, np.ndarray], dict[str, Any], Simulation]:
     """Return the energies of every hour of the small city, its summary, and its world."""

@@ -136,7 +136,7 @@ def test_unknown_words_are_refused_with_the_nearest(words: list[str], message: s
     assert "Traceback" not in result.output
 
 
-def test_a_run_writes_where_it_is_reported_and_shows_what_it_came_to(elsewhere: Path) -> None:
+def test_a_run_writes_where_it_is_reported_and_shows_its_results(elsewhere: Path) -> None:
     result = hmesh("run", NAME, *SMALL, "--seed", "7", "--out", "mine")
     assert result.exit_code == 0, result.output
     run = runs.read_run(elsewhere / "mine")

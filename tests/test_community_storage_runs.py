@@ -59,7 +59,7 @@ def world(*changes: str, seed: int | None = None, strategy: str = OPTIMAL) -> Si
     return Simulation(make_setting(load_scenario(NAME, [*QUICK, *changes], seed)), strategy)
 
 
-def lived(simulation: Simulation, steps: int | None = None) -> Simulation:
+def simulated(simulation: Simulation, steps: int | None = None) -> Simulation:
     for _ in range(steps or simulation.setting.scenario.steps):
         simulation.step()
     return simulation
@@ -197,8 +197,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_never_had(tmp_path: Path) -> No
 
 
 def test_several_storages_do_what_each_would_alone() -> None:
-    both = lived(world(*TWO_STORAGES)).schemes["community_storage"]
-    alone = lived(
+    both = simulated(world(*TWO_STORAGES)).schemes["community_storage"]
+    alone = simulated(
         world(TWO_STORAGES[0], "community_storage.storages=[{name: first, community: homes, "
               "serves: [b], dischargers: 1}]")
     ).schemes["community_storage"]  # fmt: skip
@@ -224,33 +224,33 @@ class Obedient(ServedHousehold):
 
 
 def test_one_household_decides_as_all_do_at_once_unless_it_has_a_will_of_its_own() -> None:
-    usual = lived(world()).totals.sums["storage_delivered_kwh"]
+    usual = simulated(world()).totals.sums["storage_delivered_kwh"]
     same, half = world(), world()
     same.schemes["community_storage"].households.replace(range(3), Obedient)  # type: ignore[attr-defined]
     half.schemes["community_storage"].households.replace(range(3), HalfDrawing)  # type: ignore[attr-defined]
-    assert lived(same).totals.sums["storage_delivered_kwh"] == usual
-    assert 0 < lived(half).totals.sums["storage_delivered_kwh"] < usual
+    assert simulated(same).totals.sums["storage_delivered_kwh"] == usual
+    assert 0 < simulated(half).totals.sums["storage_delivered_kwh"] < usual
     greedy = world()
     greedy.schemes["community_storage"].households.replace([0, 1, 2], Greedy)  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match=r"Greedy . draws .* outside its bounds"):
-        lived(greedy)
+        simulated(greedy)
 
 
 @pytest.mark.parametrize("strategy", [NORMAL, OPTIMAL])
 def test_clear_outcomes_at_the_edges(strategy: str) -> None:
     one = "community_storage.storages.0"
-    dark = lived(world(f"{one}.pv_kw=0", strategy=strategy))
-    empty = lived(world(f"{one}.pv_kw=0", f"{one}.soc_start=0.1", strategy=strategy))
+    dark = simulated(world(f"{one}.pv_kw=0", strategy=strategy))
+    empty = simulated(world(f"{one}.pv_kw=0", f"{one}.soc_start=0.1", strategy=strategy))
     assert dark.totals.sums["storage_delivered_kwh"] == pytest.approx(
         4.0 if strategy == OPTIMAL else dark.totals.sums["storage_delivered_kwh"]
     )
     assert 0 < dark.totals.sums["storage_delivered_kwh"] <= 4.0 + 1e-9
     assert empty.totals.sums["storage_delivered_kwh"] == 0.0
-    everyone = lived(world(f"{one}.dischargers=3", strategy=strategy))
-    more = lived(world(f"{one}.dischargers=9", strategy=strategy))
+    everyone = simulated(world(f"{one}.dischargers=3", strategy=strategy))
+    more = simulated(world(f"{one}.dischargers=9", strategy=strategy))
     name = "storage_delivered_kwh"
     assert everyone.totals.sums[name] == more.totals.sums[name]
-    single = lived(
+    single = simulated(
         world("communities.homes.members=[{kind: household, name: H1, count: 1, "
               "annual_kwh: 2308, profile: h0}]", f"{one}.serves=null", strategy=strategy)
     )  # fmt: skip
@@ -258,7 +258,7 @@ def test_clear_outcomes_at_the_edges(strategy: str) -> None:
 
 
 def test_a_household_that_nobody_hears_is_not_served_and_is_counted() -> None:
-    silent = lived(world("messages.latency_h=0.2", "messages.deadline_h=0.1", "hours=24"))
+    silent = simulated(world("messages.latency_h=0.2", "messages.deadline_h=0.1", "hours=24"))
     assert silent.totals.sums["storage_delivered_kwh"] == 0
     assert silent.totals.counts["households_not_ranked"] == 3 * 96
     assert silent.totals.counts["storage_messages_unheard"] > 3 * 96
@@ -349,7 +349,7 @@ def test_history_is_seen_in_files_and_its_lack_is_reported(tmp_path: Path) -> No
     setting = make_setting(load_scenario(str(path), changes))
     history = setting.schemes["community_storage"].demand_history_kwh
     assert history.shape == (192, 2)
-    assert lived(Simulation(setting, OPTIMAL)).totals.sums["storage_delivered_kwh"] > 0
+    assert simulated(Simulation(setting, OPTIMAL)).totals.sums["storage_delivered_kwh"] > 0
     start_run(load_scenario(str(path), changes), tmp_path / "run")
     assert audit_run(tmp_path / "run").passed
 
@@ -386,10 +386,10 @@ def test_networks_are_trained_on_the_history_and_used_again(
         "community_storage.forecaster={kind: lstm, window: 4, units: 2, epochs: 1, batch: 8}",
         "step_h=2.0", "hours=6",
     )  # fmt: skip
-    first = lived(world(*small, strategy=NORMAL)).totals.sums["storage_delivered_kwh"]
+    first = simulated(world(*small, strategy=NORMAL)).totals.sums["storage_delivered_kwh"]
     kept = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert len(kept) == 3
-    again = lived(world(*small, strategy=NORMAL)).totals.sums["storage_delivered_kwh"]
+    again = simulated(world(*small, strategy=NORMAL)).totals.sums["storage_delivered_kwh"]
     assert again == first
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == kept
 
@@ -402,7 +402,7 @@ def test_without_the_extra_only_the_network_is_missing(
     monkeypatch.delattr(environment, "lstm_forecaster", raising=False)
     for kind in ("persistence", "seasonal_naive", "ridge", "noise"):
         usual = world("hours=2", f"community_storage.forecaster={{kind: {kind}}}")
-        assert lived(usual).totals.steps == 8
+        assert simulated(usual).totals.steps == 8
     with pytest.raises(InputError, match=r"hmesh\[forecast\]"):
         check_scenario(NAME, ["community_storage.forecaster={kind: lstm}"])
     given = ["run", NAME, "--set", "community_storage.forecaster={kind: lstm}", "--out"]

@@ -237,7 +237,7 @@ def same_rows(left: Path, right: Path) -> bool:
 
 
 def check_left(draw: random.Random, left: Path, whole: Path, folder: Path) -> str:
-    """Damage a run, look at it and resume it; return what became of it."""
+    """Damage a run, look at it and resume it; return the outcome."""
     run = shutil.copytree(left, folder)
     forged = damage_left(draw, run)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
@@ -255,7 +255,7 @@ def check_left(draw: random.Random, left: Path, whole: Path, folder: Path) -> st
         return "refused" if now == before else "refused and touched"
     if tables(run) == tables(whole) or (forged and same_rows(run, whole)):
         return "as ever"
-    assert forged, "a damaged run came to other results"
+    assert forged, "a damaged run has other results"
     assert not audit_run(run).passed, "a forged run passed its audit"
     return "found by the audit"
 
@@ -291,7 +291,7 @@ def one_message(error: InputError) -> None:
 
 
 def many(tries: range, check: Callable[..., str], folder: Path) -> Counter[str]:
-    """Return what became of so many damaged runs; each follows from its seed alone."""
+    """Return the outcome of so many damaged runs; each follows from its seed alone."""
     outcomes = Counter[str]()
     for seed in tries:
         run = folder / str(seed)

@@ -73,7 +73,7 @@ def test_vehicles_that_drive_otherwise_come_in_the_order_of_their_table(tmp_path
     ("model", "message"),
     [
         ({}, "neither file nor dataset is given"),
-        ({"dataset": "survey", "name": "late"}, "its vehicles are dealt in turn"),
+        ({"dataset": "survey", "name": "late"}, "its vehicles are assigned in turn"),
         ({"dataset": "surveys"}, "holds no dataset"),
     ],
 )

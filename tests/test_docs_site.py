@@ -85,8 +85,8 @@ TERMS = (
     "peak shaving", "valley filling", "load shifting", "self-consumption",
     "self-sufficiency", "vehicle-to-grid", "state of charge", "demand response",
     "dispatch", "perfect foresight", "forecast horizon", "shadow price",
-    "curtailment", "congestion", "net load", "tariff",
-    "demand charge",
+    "curtailment", "congestion", "net load", "ramp", "tariff",
+    "demand charge", "V2G",
 )  # fmt: skip
 
 

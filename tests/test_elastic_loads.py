@@ -57,7 +57,7 @@ def elastic(**changes: Any) -> Scenario:
     return load_scenario("three-communities", FEW | ELASTIC | given)
 
 
-def lived(strategy: str, scenario: Scenario) -> Simulation:
+def simulated(strategy: str, scenario: Scenario) -> Simulation:
     simulation = Simulation(make_setting(scenario), strategy)
     for _ in range(scenario.steps):
         simulation.step()
@@ -113,8 +113,8 @@ def test_balances_of_energy_and_money_close(strategy: str) -> None:
 
 
 def test_bills_follow_the_load_that_was_used() -> None:
-    simulation = lived("two_level", elastic())
-    stiff = lived("two_level", load_scenario("three-communities", FEW))
+    simulation = simulated("two_level", elastic())
+    stiff = simulated("two_level", load_scenario("three-communities", FEW))
     mine, theirs = (each.totals.summary(1.0) for each in (simulation, stiff))
     change = mine["fixed_load_kwh"] - theirs["fixed_load_kwh"]
     assert mine["elastic_response_kwh"] == pytest.approx(change)
@@ -177,7 +177,7 @@ class _Raised(MessageBus):
 
 
 def test_loads_act_on_the_price_that_they_hear() -> None:
-    reported = lived("three_level", elastic(hours=2))
+    reported = simulated("three_level", elastic(hours=2))
     simulation = Simulation(make_setting(elastic(hours=2)), "three_level")
     simulation.bus.__class__ = _Raised
     for _ in range(2):

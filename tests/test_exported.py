@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hmesh.environment.errors import InputError
@@ -300,6 +303,49 @@ def test_pandapower_itself_finds_the_same_voltages(tmp_path: Path) -> None:
 def test_a_star_of_feeders_has_no_voltages(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="which have no voltages and impedances"):
         export_run(run, "pandapower", tmp_path / "net")
+
+
+def damaged(path: Path, how: str) -> None:
+    """Let a table be no longer what its run wrote."""
+    rows = pq.read_table(path)
+    if how == "missing":
+        path.unlink()
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "torn":
+        content = path.read_bytes()
+        path.write_bytes(content[:4] + bytes(2000) + content[2004:])
+    elif how == "half":
+        pq.write_table(rows.slice(0, rows.num_rows // 2), path)
+    elif how == "no rows":
+        pq.write_table(rows.slice(0, 0), path)
+    elif how == "mixed":
+        pq.write_table(rows.take(list(range(rows.num_rows))[::-1]), path)
+    else:
+        texts = {name: [str(each) for each in rows.column(name)] for name in rows.column_names}
+        pq.write_table(pa.table(texts), path)
+
+
+UNREADABLE = ("missing", "empty", "torn", "texts")
+# A table may hold such rows, and CSV has no axes that they would leave empty.
+WITHOUT_SHAPE = ("half", "no rows", "mixed")
+
+
+@pytest.mark.parametrize(
+    ("to", "how"),
+    [("csv", how) for how in UNREADABLE]
+    + [(to, how) for to in ("xarray", "pypsa") for how in (*UNREADABLE, *WITHOUT_SHAPE)],
+)
+def test_damaged_tables_are_named(run: Path, tmp_path: Path, to: str, how: str) -> None:
+    if to == "xarray":
+        pytest.importorskip("h5py")
+    there = shutil.copytree(run, tmp_path / "run")
+    damaged(there / "hours.parquet", how)
+    with pytest.raises(InputError) as error:
+        export_run(there, to, tmp_path / ("out.nc" if to == "xarray" else "out"))
+    assert [problem.place.split(",")[0] for problem in error.value.problems][:1] == [
+        str(there / "hours.parquet")
+    ]
 
 
 @pytest.mark.parametrize(

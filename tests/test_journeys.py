@@ -72,7 +72,7 @@ class GivenTrips(TripSource):
 
 @dataclass
 class Driven:
-    """What became of a fleet."""
+    """The outcome of a fleet."""
 
     stops: list[Stop]
     changed: list[ChangedTrip]

@@ -18,7 +18,11 @@ IDIOMS = {
     r"anew": "again, independently",
     r"whoever": "a member that, anyone who",
     r"hangs? on|hanging on": "depends on",
-    r"lived? through|lives through": "simulate, run one step",
+    r"lived|live through|lives through": "simulate, run one step",
+    r"came to|comes? to|coming to": "amounts to, reaches, results in",
+    r"became of|c[ao]me of": "the outcome of",
+    r"out of reach": "not reached, infeasible",
+    r"left aside": "ignored",
     r"held against|stands? beside": "compared with, checked against, beside",
     r"never was": "an uninterrupted run",
     r"as dear|dear|dearer|dearest": "expensive, the upper price bound",
@@ -26,13 +30,13 @@ IDIOMS = {
     r"fixed loads?|passive loads?": "inelastic load",
 }
 # Clumsy too, but here and there the plainest way to say it; the first pages do without.
-CLUMSY = r"of (?:its|your|their) own|comes? to|out of reach"
+CLUMSY = r"of (?:its|your|their) own"
 FIRST_PAGES = ("README.md", "CONTRIBUTING.md", "docs/index.md", "docs/quick-start.md")
 FOLDERS = ("agents", "environment", "markets", "runs", "tests", "benchmarks", "docs", "notebooks")
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "pyproject.toml")
 KINDS = (".py", ".pyi", ".md", ".html", ".js", ".vue", ".yaml", ".ipynb")
-# Idioms that names of functions and classes were made of.
-RIDDLES = r"(?<![a-z])(?:tell|told)(?![a-z])|live_through|lived_through"
+# Idioms that names of functions, classes, arguments and variables were made of.
+RIDDLES = r"(?<![a-z])(?:tell|told|lived|anew|whoever|live_through|c[ao]mes?_to)(?![a-z])"
 NAMING = ("agents", "environment", "markets", "runs")
 
 
@@ -50,6 +54,12 @@ def words(path: Path) -> str:
     kinds = (tokenize.NUMBER, tokenize.OP)
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     return " ".join(token.string for token in tokens if token.type not in kinds)
+
+
+def names(source: str) -> set[str]:
+    """Return all names in a program."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {token.string for token in tokens if token.type == tokenize.NAME}
 
 
 @pytest.mark.parametrize("place", [*FOLDERS, *PAGES])
@@ -72,7 +82,7 @@ def test_names_are_the_words_of_the_field(folder: str) -> None:
         f"{path.relative_to(ROOT)}: {name}"
         for path in files(folder)
         if path.suffix == ".py"
-        for name in re.findall(r"(?:def|class) (\w+)", path.read_text(encoding="utf-8"))
+        for name in sorted(names(path.read_text(encoding="utf-8")))
         if re.search(RIDDLES, name)
     ]
     assert found == []

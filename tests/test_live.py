@@ -55,7 +55,7 @@ def begin(given: Source, strategy: str | None = None, **values: Any) -> LiveWorl
     return LiveWorld(source=given, strategy=chosen, seed=str(given.scenario.seed), **values)
 
 
-def lived(name: str, steps: int, *changes: str, strategy: str | None = None) -> LiveWorld:
+def simulated(name: str, steps: int, *changes: str, strategy: str | None = None) -> LiveWorld:
     world = begin(source(name, *changes, strategy=strategy))
     for _ in range(steps):
         world.step()
@@ -84,7 +84,7 @@ def test_every_built_in_scenario_can_be_watched(name: str) -> None:
 
 def test_measures_of_what_emerges_are_shown() -> None:
     named = "record.measures=[price_settled_h, price_distance]"
-    world = lived("three-communities", 2, named, "vehicles.count=30", "game.solver=exact")
+    world = simulated("three-communities", 2, named, "vehicles.count=30", "game.solver=exact")
     shown = figures(world)
     assert shown["metric_price_settled_h"] == "0"
     assert shown["metric_price_distance"].startswith("homes ")
@@ -92,7 +92,7 @@ def test_measures_of_what_emerges_are_shown() -> None:
 
 
 def test_what_is_shown_is_what_the_simulation_does() -> None:
-    world = lived("three-communities", 9)
+    world = simulated("three-communities", 9)
     scenario = load_scenario("three-communities")
     alone = Simulation(make_setting(scenario), "three_level")
     for _ in range(9):
@@ -124,8 +124,8 @@ def test_what_is_shown_is_what_the_simulation_does() -> None:
     assert len(drawn["Typical charging"]) == 9
 
 
-def test_a_whole_view_comes_to_what_the_same_run_leaves_behind(tmp_path: Path) -> None:
-    world = lived("three-communities", 24)
+def test_a_whole_view_ends_with_the_results_of_the_same_run(tmp_path: Path) -> None:
+    world = simulated("three-communities", 24)
     scenario = load_scenario("three-communities", ["plots=false", "record.vehicles=none"])
     start_run(scenario, tmp_path / "run")
     left = json.loads((tmp_path / "run" / "summary.json").read_text())
@@ -135,7 +135,7 @@ def test_a_whole_view_comes_to_what_the_same_run_leaves_behind(tmp_path: Path) -
 
 def test_energies_of_a_chart_add_up_to_the_load() -> None:
     for name, steps in (("three-communities", 12), ("school-buses", 20)):
-        world = lived(name, steps)
+        world = simulated(name, steps)
         chart = time_charts.energy_chart(world, Look())
         stacked = np.sum([series["data"] for series in chart["series"]], axis=0)
         loads = [reading.net_kwh.sum() for reading in world.history[world.strategy]]
@@ -143,7 +143,7 @@ def test_energies_of_a_chart_add_up_to_the_load() -> None:
 
 
 def test_schools_are_seen_to_sell_and_what_they_are_paid() -> None:
-    world = lived("school-buses", 14)
+    world = simulated("school-buses", 14)
     readings = list(world.history["optimal_energy_price"])
     sold = [float(reading.hour_kwh["school_bus_kwh"].sum()) for reading in readings]
     paid = [reading.paid["incentive for schools"] for reading in readings]
@@ -165,7 +165,7 @@ def test_schools_are_seen_to_sell_and_what_they_are_paid() -> None:
 
 
 def test_homes_without_a_grid_show_what_happens_within_them() -> None:
-    world = lived("smart-home", 9)
+    world = simulated("smart-home", 9)
     chart = time_charts.energy_chart(world, Look())
     assert chart["title"]["text"] == "Within the homes"
     drawn = {series["name"]: sum(series["data"]) for series in chart["series"]}
@@ -177,7 +177,7 @@ def test_homes_without_a_grid_show_what_happens_within_them() -> None:
 
 
 def test_vehicles_are_drawn_on_the_way_between_their_communities() -> None:
-    world = lived("three-communities", 8)
+    world = simulated("three-communities", 8)
     road = world.on_the_road
     assert road is not None
     assert road.vehicles == len(world.watched.schemes["vehicles"].drivers) > 0
@@ -216,7 +216,7 @@ def test_a_vehicle_comes_nearer_to_where_it_goes() -> None:
 
 
 def test_many_vehicles_are_few_dots() -> None:
-    world = lived("three-communities", 8, "vehicles.count=20000", "game.solver=exact")
+    world = simulated("three-communities", 8, "vehicles.count=20000", "game.solver=exact")
     assert world.on_the_road is not None
     assert world.on_the_road.vehicles == 10_000
     chart = map_and_grid.map_chart(world, Look())
@@ -233,7 +233,7 @@ def test_many_communities_have_short_labels_and_few_storages_each() -> None:
     more = [
         f"communities.c{n}={{members: [], feeder: {json.dumps(feeder)}}}" for n in range(MANY - 1)
     ]
-    world = lived("school-buses", 8, *more)
+    world = simulated("school-buses", 8, *more)
     room = map_and_grid.room_of(world)
     chart = map_and_grid.map_chart(world, Look())
     communities, rings = chart["series"][1]["data"], chart["series"][3]["data"]
@@ -247,7 +247,7 @@ def test_many_communities_have_short_labels_and_few_storages_each() -> None:
 
 
 def test_lines_are_drawn_as_full_as_they_are() -> None:
-    world = lived("three-communities", 8, "communities.malls.feeder.rating_kw=2000")
+    world = simulated("three-communities", 8, "communities.malls.feeder.rating_kw=2000")
     chart = map_and_grid.grid_chart(world, Look())
     links = chart["series"][0]["links"]
     assert len(links) == len(world.setting.grid.lines)
@@ -263,7 +263,7 @@ def test_a_large_grid_is_drawn_down_to_its_communities() -> None:
         f"{{kind: household, name: h{n}, count: 1, annual_kwh: 4000, profile: h0}}"
         for n in range(grid_tree.MOST_LINES)
     ]
-    world = lived(
+    world = simulated(
         "three-communities", 1, "vehicles.count=0",
         f"communities.homes.members=[{', '.join(members)}]",
     )  # fmt: skip
@@ -274,7 +274,7 @@ def test_a_large_grid_is_drawn_down_to_its_communities() -> None:
 
 def test_a_community_without_supply_has_no_price() -> None:
     outages = "{mean_time_between_failures_h: 2, mean_time_to_repair_h: 6}"
-    world = lived("three-communities", 12, f"chance.feeder_outages={outages}")
+    world = simulated("three-communities", 12, f"chance.feeder_outages={outages}")
     readings = list(world.history[world.strategy])
     dark = [(r.step, m) for r in readings for m in range(3) if r.price(m) is None]
     assert dark
@@ -289,14 +289,14 @@ def test_a_community_without_supply_has_no_price() -> None:
 
 
 def test_a_run_ends_where_the_scenario_does() -> None:
-    world = lived("three-communities", 5, "hours=3", "vehicles.count=20")
+    world = simulated("three-communities", 5, "hours=3", "vehicles.count=20")
     assert not world.running
     assert world.steps_done == 3
     assert world.watched.step_index == 3
 
 
 def test_a_long_run_keeps_what_is_drawn_and_no_more() -> None:
-    world = lived(
+    world = simulated(
         "three-communities", STEPS_SHOWN + 10, "hours=400", "vehicles.count=10", strategy="typical"
     )
     assert {len(readings) for readings in world.history.values()} == {STEPS_SHOWN}
@@ -307,7 +307,7 @@ def test_a_long_run_keeps_what_is_drawn_and_no_more() -> None:
 
 
 def test_the_first_strategy_alone_is_compared_with_none() -> None:
-    world = lived("three-communities", 2, strategy="typical")
+    world = simulated("three-communities", 2, strategy="typical")
     assert [each.strategy for each in world.worlds] == ["typical"]
 
 
@@ -396,7 +396,7 @@ def test_names_in_a_page_are_text_and_no_markup() -> None:
 
 
 def test_stores_of_a_scheme_are_those_of_its_agents() -> None:
-    world = lived("battery-sharing", 3, strategy="shared_battery")
+    world = simulated("battery-sharing", 3, strategy="shared_battery")
     [stores] = stores_of(world.watched).values()
     batteries = world.watched.schemes["battery_sharing"].batteries  # type: ignore[attr-defined]
     assert stores.energy_kwh.sum() == pytest.approx(batteries["energy_kwh"].sum())
@@ -462,7 +462,7 @@ def test_small_amounts_keep_their_digits_and_none_has_no_sign() -> None:
 def test_a_dark_page_has_lighter_colours() -> None:
     assert Look().tone("#332288") == "#332288"
     assert Look(dark=True).tone("#000000") == "#595959"
-    world = lived("three-communities", 2, "vehicles.count=20")
+    world = simulated("three-communities", 2, "vehicles.count=20")
     light, dark = (time_charts.price_chart(world, Look(dark=dark)) for dark in (False, True))
     for one, other in zip(light["series"], dark["series"], strict=True):
         assert other["data"] == one["data"]
@@ -518,7 +518,7 @@ def test_what_plugins_add_is_watched_too(tmp_path: Path) -> None:
 def shared_city() -> LiveWorld:
     """Return a small city in which everybody shares, some hours on."""
     small = [each for each in SMALL_CITY if not each.startswith(("strategies", "hours"))]
-    return lived("one-city", 12, *small)
+    return simulated("one-city", 12, *small)
 
 
 def test_the_panel_of_gains_says_what_a_run_would(shared_city: LiveWorld) -> None:
@@ -532,7 +532,7 @@ def test_the_panel_of_gains_says_what_a_run_would(shared_city: LiveWorld) -> Non
             assert escape(str(cell).strip()) in page
     begun = begin(source("one-city"))
     assert "Press Step" in gains_html(begun)
-    first = lived("three-communities", 2, strategy="typical")
+    first = simulated("three-communities", 2, strategy="typical")
     assert "choose another one" in gains_html(first)
 
 
@@ -577,7 +577,7 @@ def test_prices_colour_communities_and_queues_are_reported() -> None:
         "strategies=[three_level]", "vehicles.groups.0.count=60", "vehicles.groups.2.count=10",
         "communities.works.chargers.0.count=2", "communities.centre.chargers.0.count=2", "step_h=1",
     )  # fmt: skip
-    world = lived("suburbs", 11, *changes)
+    world = simulated("suburbs", 11, *changes)
     assert world.last is not None
     chart = map_and_grid.map_chart(world, Look())
     communities = chart["series"][1]["data"]

@@ -34,7 +34,7 @@ def bus_on_clock(noted: Noted, **given: Any) -> tuple[MessageBus, Clock]:
     return bus, clock
 
 
-def test_a_message_is_heard_when_the_clock_comes_to_its_moment() -> None:
+def test_a_message_is_heard_when_the_clock_reaches_its_moment() -> None:
     noted: Noted = []
     bus, clock = bus_on_clock(noted, latency_h=0.1)
     bus.send(offer(3))

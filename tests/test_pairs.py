@@ -15,7 +15,7 @@ from hmesh.runs import audit_run, load_scenario, read_run
 from hmesh.runs.command_line import app
 from hmesh.runs.pairs import EVERYBODY, NOBODY, finding_of, interactions, pair_strategies, rows_of
 from hmesh.runs.strategy_names import joint, parts_of, strategy_name, strategy_within
-from tests.store_answer_runs import ON, lived, scenario
+from tests.store_answer_runs import ON, scenario, simulated
 
 SINGLES = ("shared_battery", "optimal_energy_price", "three_level")
 SMALL = (
@@ -119,7 +119,7 @@ def test_what_is_no_joint_strategy_is_refused(name: str, message: str) -> None:
 
 def test_all_parts_joined_are_everybody_sharing() -> None:
     parts = pair_strategies(scenario())[1:5]
-    one, other = lived(*ON, "hours=8", strategy=joint(parts)), lived(*ON, "hours=8")
+    one, other = simulated(*ON, "hours=8", strategy=joint(parts)), simulated(*ON, "hours=8")
     for name, energies in other[0].items():
         np.testing.assert_array_equal(one[0][name], energies)
     assert one[1]["generation_cost"] == other[1]["generation_cost"]

@@ -190,13 +190,13 @@ def test_every_reading_is_reported(cases: list[StorageCase]) -> None:
 
 @pytest.mark.slow
 def test_days_sky_and_loads_that_are_left_open_move_the_totals(cases: list[StorageCase]) -> None:
-    lived: list[int] = []
+    simulated: list[int] = []
     section = openings_section(
         FIGURES, cases[:1],
         lambda seed, changes: scaled_case(study_setting(seed, *changes), FIGURES),
-        (1,), lambda: lived.append(1),
+        (1,), lambda: simulated.append(1),
     )  # fmt: skip
-    assert len(lived) == len(OPENINGS)
+    assert len(simulated) == len(OPENINGS)
     rows = {f"{row[0]} {row[1]}": row[2:] for row in section.rows}
     assert len(rows) == len(OPENINGS) + 2
     usual = rows[" as the study"]

@@ -26,6 +26,14 @@ from hmesh.runs.studies.composite_storage.sensitivity import (
     paybacks_of_both_prices,
     tariffs,
 )
+from hmesh.runs.studies.composite_storage.simulated_years import (
+    by_rules,
+    payback_of,
+    per_year,
+    priced,
+    saving_per_year,
+    worth_of,
+)
 from hmesh.runs.studies.composite_storage.sizes import january_sizes, sizes, table_4
 from hmesh.runs.studies.composite_storage.study import (
     HIGH,
@@ -38,14 +46,6 @@ from hmesh.runs.studies.composite_storage.study import (
     replicate_composite_storage,
 )
 from hmesh.runs.studies.composite_storage.years import identities, tank_units, typical_days
-from hmesh.runs.studies.composite_storage.years_lived import (
-    by_rules,
-    payback_of,
-    per_year,
-    priced,
-    saving_per_year,
-    worth_of,
-)
 from hmesh.runs.studies.published_figures import published_figures
 from hmesh.runs.world.setting import make_setting
 

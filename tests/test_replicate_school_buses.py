@@ -170,9 +170,9 @@ def test_the_closed_form_is_the_exact_price_where_every_school_sells() -> None:
 def test_the_report_shows_what_was_forgotten() -> None:
     found = report()
     assert found.passed
-    lived = found.section("lived")
-    kept = [row for row in lived.rows if row[1] is True]
-    free = [row for row in lived.rows if row[1] is False]
+    simulated = found.section("simulated")
+    kept = [row for row in simulated.rows if row[1] is True]
+    free = [row for row in simulated.rows if row[1] is False]
     # 200 kWh batteries hold two rounds exactly: with a reserve nothing is left to sell.
     assert all(row[6] == pytest.approx(0.0, abs=1e-9) for row in kept)
     assert all(row[7] == 0 for row in kept)
@@ -180,7 +180,7 @@ def test_the_report_shows_what_was_forgotten() -> None:
     assert short["OEP winter"] > 0
     assert short["G2V winter"] == short["OEP spring"] == 0
     names = {section.name for section in found.sections}
-    assert {"cells", "accounting", "bills", "lived", "solvers", "best_battery"} <= names
+    assert {"cells", "accounting", "bills", "simulated", "solvers", "best_battery"} <= names
     for quantity in ("price", "energy", "saving"):
         assert {f"{quantity}_by_{key}" for key in ("schools", "km", "battery")} <= names
     solvers = found.section("solvers")

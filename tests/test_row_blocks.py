@@ -85,7 +85,7 @@ def test_a_demand_of_blocks_is_that_of_all_batteries(efficiency: float) -> None:
 
 
 def outcome(world: dict[str, Any], hours: int = 6) -> dict[str, Any]:
-    """Return what two strategies of a world come to."""
+    """Return the results of two strategies of a world."""
     changes = {"vehicles.count": COUNT, "record.welfare": True} | world | {"hours": hours}
     setting = make_setting(load_scenario("three-communities", changes))
     found = {}

@@ -23,8 +23,8 @@ SMALL = (
 )  # fmt: skip
 
 
-def lived(*changes: str, solver: str = "exact") -> dict[str, Simulation]:
-    """Return a small run of every strategy, lived to its end."""
+def simulated(*changes: str, solver: str = "exact") -> dict[str, Simulation]:
+    """Return a small run of every strategy, simulated to its end."""
     scenario = load_scenario("school-buses", [*SMALL, f"game.solver={solver}", *changes])
     setting = make_setting(scenario)
     worlds = {name: Simulation(setting, name) for name in scenario.strategies}
@@ -36,7 +36,7 @@ def lived(*changes: str, solver: str = "exact") -> dict[str, Simulation]:
 
 @pytest.fixture(scope="module")
 def worlds() -> dict[str, Simulation]:
-    return lived()
+    return simulated()
 
 
 def test_energy_drawn_is_energy_driven_sold_and_stored(worlds: dict[str, Simulation]) -> None:
@@ -72,7 +72,7 @@ def test_valleys_cost_less_and_peaks_fall(worlds: dict[str, Simulation]) -> None
 
 def test_valley_charging_buys_the_energy_that_charging_after_use_buys() -> None:
     # From a Monday to the Saturday morning on which the last night ends.
-    week = lived("hours=126", "strategies=[charge_after_use, valley_charging]")
+    week = simulated("hours=126", "strategies=[charge_after_use, valley_charging]")
     bought = [world.summary()["school_charged_kwh"] for world in week.values()]
     assert bought[0] == pytest.approx(bought[1], rel=1e-9)
     assert all(w.summary()["school_stored_change_kwh"] == pytest.approx(0) for w in week.values())
@@ -86,8 +86,8 @@ def test_what_was_sold_and_charged_again_is_reported_apart(worlds: dict[str, Sim
 
 
 def test_a_reserve_leaves_every_round_its_energy() -> None:
-    kept = lived("school_buses.reserve=true", "school_buses.capacity_kwh=260")
-    free = lived("school_buses.reserve=false", "school_buses.capacity_kwh=260")
+    kept = simulated("school_buses.reserve=true", "school_buses.capacity_kwh=260")
+    free = simulated("school_buses.reserve=false", "school_buses.capacity_kwh=260")
     for name in ("centralised", "optimal_energy_price"):
         assert kept[name].summary()["counts"]["unmet_rounds"] == 0
         assert kept[name].summary()["school_unmet_kwh"] == 0.0
@@ -100,24 +100,24 @@ def test_a_reserve_leaves_every_round_its_energy() -> None:
 
 def test_schools_without_a_bus_and_hours_without_need_are_clear_outcomes() -> None:
     nobody = ("school_buses.groups=[{name: a, community: rochester, buses: 0}]", "hours=24")
-    for world in lived(*nobody, solver="negotiate").values():
+    for world in simulated(*nobody, solver="negotiate").values():
         s = world.summary()
         assert s["school_charged_kwh"] == s["school_sold_kwh"] == 0.0
         assert s["school_final_mean_soc"] is None
-    idle = lived("school_buses.critical.base_kw=1e9")["optimal_energy_price"].summary()
+    idle = simulated("school_buses.critical.base_kw=1e9")["optimal_energy_price"].summary()
     assert idle["required_kwh"] == idle["school_sold_kwh"] == 0.0
     assert idle["counts"].get("critical_steps", 0) == 0
 
 
 def test_nobody_bargains_while_the_buses_are_away() -> None:
-    world = lived("school_buses.critical={share_of_peak: 0.01}")["optimal_energy_price"]
+    world = simulated("school_buses.critical={share_of_peak: 0.01}")["optimal_energy_price"]
     assert world.summary()["counts"]["critical_steps"] < 54
     assert world.summary()["school_sold_kwh"] > 0
 
 
 @pytest.mark.parametrize("solver", ["negotiate", "grid", "closed_form"])
 def test_all_solvers_come_near_the_exact_one(solver: str, worlds: dict[str, Simulation]) -> None:
-    found = lived("strategies=[optimal_energy_price]", solver=solver)["optimal_energy_price"]
+    found = simulated("strategies=[optimal_energy_price]", solver=solver)["optimal_energy_price"]
     exact = worlds["optimal_energy_price"].summary()
     s = found.summary()
     # The closed form knows no bounds, and these schools often stand at one.
@@ -132,7 +132,7 @@ def test_how_many_are_kept_as_objects_changes_no_bit(
     from hmesh.agents import row_agent
 
     monkeypatch.setattr(row_agent, "MOST_OBJECTS", 0)
-    for name, world in lived().items():
+    for name, world in simulated().items():
         assert world.summary() == worlds[name].summary()
 
 
@@ -178,7 +178,7 @@ def test_satisfaction_counts_energy_from_where_the_scenario_says(tmp_path: Path)
 def test_energies_and_theta_are_those_of_a_school_not_of_a_bus() -> None:
     # One school of ten buses decides as ten of one bus whose energies are a tenth each.
     one, many = (
-        lived(
+        simulated(
             "strategies=[optimal_energy_price]", "school_buses.round_km=70",
             "school_buses.lam=1.1", f"school_buses.theta={theta}",
             f"school_buses.groups=[{{name: a, community: rochester, schools: {n}, buses: {b}}}]",
@@ -265,7 +265,7 @@ def test_the_game_of_a_run_is_the_game_of_its_schools(
         return solve(game)
 
     monkeypatch.setattr(school_strategies, "solve_exact", remember)
-    lived("strategies=[optimal_energy_price]")
+    simulated("strategies=[optimal_energy_price]")
     assert len(games) > 3
     for game in games:
         assert isinstance(game.terms, IncentiveTerms)
@@ -276,7 +276,7 @@ def test_the_game_of_a_run_is_the_game_of_its_schools(
 
 
 def test_outages_and_noise_leave_a_sound_run() -> None:
-    worlds = lived(
+    worlds = simulated(
         "chance.demand_noise={household: {sigma: 0.2, correlation_h: 6}}",
         "chance.feeder_outages={mean_time_between_failures_h: 30, mean_time_to_repair_h: 3}",
         "messages.loss_rate=0.2", "messages.latency_h=0.001", "messages.deadline_h=0.2",

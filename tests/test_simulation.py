@@ -30,7 +30,7 @@ def simulation_of(
     return Simulation(setting, strategy, record or (lambda simulation: None))
 
 
-def lived(
+def simulated(
     strategy: str, *changes: str, steps: int | None = None, seed: int | None = None
 ) -> tuple[Simulation, dict[str, np.ndarray]]:
     """Run a scenario, hold energy and money of every step, and return what happened."""
@@ -111,7 +111,7 @@ def check_store(simulation: Simulation, before: np.ndarray, exchange: np.ndarray
 @pytest.fixture(scope="module")
 def study() -> dict[str, tuple[Simulation, dict[str, np.ndarray]]]:
     """Return the built-in scenario simulated under every strategy."""
-    return {strategy: lived(strategy) for strategy in STRATEGIES}
+    return {strategy: simulated(strategy) for strategy in STRATEGIES}
 
 
 Study = dict[str, tuple[Simulation, dict[str, np.ndarray]]]
@@ -162,7 +162,7 @@ def test_typical_charging_never_discharges_and_ends_full(study: Study) -> None:
 
 
 def test_bargaining_by_messages_finds_the_exact_prices(study: Study) -> None:
-    _, exact = lived("three_level", "game.solver=exact")
+    _, exact = simulated("three_level", "game.solver=exact")
     _, negotiated = study["three_level"]
     for name in ("utility_price", "price"):
         np.testing.assert_allclose(negotiated[name], exact[name], rtol=0, atol=1e-6 * 70)
@@ -177,7 +177,7 @@ def test_bargaining_by_messages_finds_the_exact_prices(study: Study) -> None:
 
 @pytest.mark.parametrize("solver", ["grid", "closed_form"])
 def test_the_other_solvers_come_near(study: Study, solver: str) -> None:
-    simulation, steps = lived("three_level", f"game.solver={solver}")
+    simulation, steps = simulated("three_level", f"game.solver={solver}")
     _, negotiated = study["three_level"]
     apart = np.abs(steps["utility_price"] - negotiated["utility_price"])
     # The closed form knows of no bounds, and what it lets vehicles store differs ever after.
@@ -281,7 +281,7 @@ def test_a_vehicle_more_changes_nothing_of_the_others() -> None:
 @pytest.mark.parametrize("rule", ["pass_through", "profit_max"])
 def test_no_vehicle_and_one(strategy: str, count: int, rule: str) -> None:
     changes = (f"vehicles.count={count}", f"prices.without_vehicles={rule}")
-    simulation, steps = lived(strategy, *changes)
+    simulation, steps = simulated(strategy, *changes)
     fixed = simulation.totals.sums["fixed_load_kwh"]
     assert steps["net"].sum() == pytest.approx(fixed + simulation.totals.sums["vehicle_kwh"])
     assert simulation.totals.peak_to_average_ratio() == pytest.approx(1.98, abs=0.01)
@@ -295,7 +295,7 @@ def test_no_vehicle_and_one(strategy: str, count: int, rule: str) -> None:
 def test_lines_that_lose_energy_and_batteries_that_do(strategy: str) -> None:
     changes = [f"communities.{name}.feeder.loss_rate=0.05" for name in COMMUNITIES]
     changes += ["vehicles.charge_efficiency=0.9", "vehicles.discharge_efficiency=0.95"]
-    simulation, steps = lived(strategy, *changes)
+    simulation, steps = simulated(strategy, *changes)
     sums = simulation.totals.sums
     assert sums["losses_kwh"] == pytest.approx(0.05 * np.abs(steps["net"]).sum())
     trips = 0.16 * sums["driven_km"] - sums["unmet_trip_kwh"]
@@ -308,7 +308,7 @@ def test_lines_that_lose_energy_and_batteries_that_do(strategy: str) -> None:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("step_h", [0.25, 2.0])
 def test_steps_of_another_length(study: Study, strategy: str, step_h: float) -> None:
-    simulation, steps = lived(strategy, f"step_h={step_h}")
+    simulation, steps = simulated(strategy, f"step_h={step_h}")
     hourly, _ = study[strategy]
     assert len(steps["net"]) == 24 / step_h
     for name in ("fixed_load_kwh", "driven_km"):
@@ -325,8 +325,8 @@ def test_steps_of_another_length(study: Study, strategy: str, step_h: float) -> 
 
 @pytest.mark.parametrize("strategy", ["two_level", "three_level"])
 def test_messages_late_and_lost_are_counted_and_lost_again(study: Study, strategy: str) -> None:
-    simulation, steps = lived(strategy, *LOSSY)
-    again, same = lived(strategy, *LOSSY)
+    simulation, steps = simulated(strategy, *LOSSY)
+    again, same = simulated(strategy, *LOSSY)
     for name, values in steps.items():
         assert values.tobytes() == same[name].tobytes()
     assert simulation.totals.counts == again.totals.counts
@@ -342,7 +342,7 @@ def test_messages_late_and_lost_are_counted_and_lost_again(study: Study, strateg
 @pytest.mark.parametrize("deadline_h", [0.03, 0.05, 0.3, 9.0])
 def test_where_time_runs_out_the_step_is_settled_all_the_same(deadline_h: float) -> None:
     changes = ("messages.latency_h=0.01", f"messages.deadline_h={deadline_h}")
-    simulation, steps = lived("three_level", *changes)
+    simulation, steps = simulated("three_level", *changes)
     late = sum(count.late for count in simulation.bus.statistics.values())
     gap = simulation.totals.worst["utility_profit_gap"]
     assert np.isfinite(gap)

@@ -752,7 +752,7 @@ def test_what_is_at_its_bound_in_a_step_is_counted(strategy: str) -> None:
                 answering={"homes": [Answering([0.5]), Answering(), Answering(), Answering([1.0])]},
             ),
         ),
-        came_to=world_of(
+        vehicle_sums=world_of(
             at_bound=np.array([2, 1, 0, 1]), too_little=np.array([0, 1, 0, 0]), cut_off=4,
             unmet_trips=5, departures_short=6,
         ),

@@ -13,7 +13,7 @@ from hmesh.runs import TABLES, audit_run, resume_run, start_run
 from hmesh.runs.results.result_tables import tables_of
 from tests.interrupted_runs import interrupted_run
 from tests.quick_cases import quick
-from tests.store_answer_runs import COLUMNS, ON, finished, lived, scenario, world
+from tests.store_answer_runs import COLUMNS, ON, finished, scenario, simulated, world
 from tests.test_audit_tampering import edit, otherwise
 
 FEEDERS = (
@@ -35,8 +35,8 @@ SHOCKS: dict[str, dict[str, Any]] = {
 
 def moved(shock: dict[str, Any], *keys: str) -> dict[str, float]:
     """Return by how much a shock moves the energies of each column in all [kWh]."""
-    before, *_ = lived(*keys)
-    after, *_ = lived(*keys, *shock["changes"], vehicles=shock.get("vehicles", True))
+    before, *_ = simulated(*keys)
+    after, *_ = simulated(*keys, *shock["changes"], vehicles=shock.get("vehicles", True))
     return {name: float(np.abs(after[name] - before[name]).sum()) for name in COLUMNS}
 
 
@@ -95,8 +95,8 @@ def test_energy_and_money_balance_and_no_store_leaves_its_bounds(strategy: str) 
 def test_buses_drive_their_rounds_and_follow_their_schedules() -> None:
     for reserve in ("true", "false"):
         changes = (f"school_buses.reserve={reserve}", "school_buses.round_km=60", "hours=60")
-        _, before, _ = lived(*changes)
-        _, after, _simulation = lived(*ON, *changes)
+        _, before, _ = simulated(*changes)
+        _, after, _simulation = simulated(*ON, *changes)
         assert after["school_buses_response_discharged_kwh"] > 1.0
         assert after["school_unmet_kwh"] <= before["school_unmet_kwh"] + 1e-9
         counts = after["counts"], before["counts"]
@@ -121,8 +121,8 @@ def test_buses_stay_silent_in_critical_hours() -> None:
 @pytest.mark.slow
 def test_the_schedule_of_the_day_is_followed_as_without_answers() -> None:
     # Within the first day nothing is held that the coordinator does not know of.
-    _, before, _ = lived("hours=24")
-    _, after, _ = lived(*ON, "hours=24")
+    _, before, _ = simulated("hours=24")
+    _, after, _ = simulated(*ON, "hours=24")
     assert after["battery_sharing_response_charged_kwh"] > 1.0
     for name in ("battery_unfollowed_kwh", "battery_discharged_kwh", "battery_charged_kwh"):
         assert after[name] == pytest.approx(before[name], abs=1e-9)
@@ -130,8 +130,8 @@ def test_the_schedule_of_the_day_is_followed_as_without_answers() -> None:
 
 def test_a_storage_charges_from_the_grid_only_where_it_may() -> None:
     name = "community_storage_response_charged_kwh"
-    _, allowed, _ = lived(*ON)
-    _, refused, _ = lived(*ON, "community_storage.grid_charging=false")
+    _, allowed, _ = simulated(*ON)
+    _, refused, _ = simulated(*ON, "community_storage.grid_charging=false")
     assert allowed[name] > 1.0
     assert refused[name] == 0.0
     assert refused["community_storage_response_discharged_kwh"] > 0.0
@@ -140,8 +140,8 @@ def test_a_storage_charges_from_the_grid_only_where_it_may() -> None:
 @pytest.mark.slow
 def test_a_storage_that_serves_while_it_charges_spills_no_more() -> None:
     small = "community_storage.storages.0.capacity_kwh=5"
-    _, turns, _ = lived(small, strategy="community_storage_optimal")
-    _, both, _ = lived(
+    _, turns, _ = simulated(small, strategy="community_storage_optimal")
+    _, both, _ = simulated(
         small, "community_storage.serve_while_charging=true", strategy="community_storage_optimal"
     )
     assert both["storage_delivered_kwh"] > turns["storage_delivered_kwh"] + 0.5

@@ -77,7 +77,7 @@ def forced(simulation: Simulation, price: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def lived() -> Simulation:
+def simulated() -> Simulation:
     """Return a world in which behaviours have learned from prices up and down."""
     simulation = world(mixed())
     for price in (15.0, 55.0, 35.0, 22.0, 48.0, 38.0, 28.0):
@@ -85,8 +85,8 @@ def lived() -> Simulation:
     return simulation
 
 
-def test_a_vehicle_answers_as_its_row(lived: Simulation) -> None:
-    simulation, fleet = lived, fleet_of(lived)
+def test_a_vehicle_answers_as_its_row(simulated: Simulation) -> None:
+    simulation, fleet = simulated, fleet_of(simulated)
     simulation.turn()
     simulation.read_meters()
     for each in simulation.schemes.values():

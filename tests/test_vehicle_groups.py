@@ -209,7 +209,7 @@ def test_what_is_missing_at_departure_is_counted(run: Path) -> None:
     assert set(wanting) == {"commuters", "taxis"}
 
 
-def test_groups_in_another_order_come_to_the_same() -> None:
+def test_groups_in_another_order_have_the_same_results() -> None:
     worlds = []
     for order in ((0, 1, 2), (2, 0, 1)):
         world = Simulation(make_setting(scenario(*(GROUPS[k] for k in order))), "three_level")

@@ -56,7 +56,7 @@ def fill_gaps(
     Returns
     -------
     Gaps
-        What came of it; `values` itself is not changed.
+        The outcome; `values` itself is not changed.
     """
     empty = np.isnan(values)
     counts = empty.sum(axis=0)

@@ -1,4 +1,4 @@
-"""The figures beside the charts: what is now, and what it came to so far."""
+"""The figures beside the charts: the present ones, and totals so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -143,7 +143,7 @@ def Now(world: LiveWorld) -> None:
 
 @solara.component  # type: ignore[untyped-decorator]
 def SoFar(world: LiveWorld) -> None:
-    """Show what it came to so far."""
+    """Show the results so far."""
     update_counter.get()
     _card("So far", "" if world.problems else figure_boxes.so_far_html(world))
 

@@ -19,7 +19,7 @@ class Source:
     name_or_path, changes, plugins : str, tuple of str, tuple of str
         As `hmesh.runs.load_scenario` takes them.
     scenario : Scenario
-        What they came to.
+        Their results.
     strategy : str
         The strategy that is watched first.
     parameters : tuple of Parameter

@@ -35,8 +35,8 @@ class LiveWorld(mesa.Model[Any, Any]):
     compared : str, optional
         The strategy that it is compared with, as it is called; the scenario's first.
     **values : object
-        Values of the parameters, by name. What is none of them is left aside: the viewer passes
-        a scenario of its own.
+        Values of the parameters, by name. Others are ignored: the viewer passes a
+        separate scenario.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class LiveWorld(mesa.Model[Any, Any]):
 
     @property
     def last(self) -> Reading | None:
-        """What the last step of the world that is looked at came to; None before the first."""
+        """The outcome of the last step of the world that is looked at; None before the first."""
         readings = self.history.get(self.strategy)
         return readings[-1] if readings else None
 

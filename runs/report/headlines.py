@@ -1,4 +1,4 @@
-"""What a run came to, in a sentence or two for each strategy, with the figures of its summary."""
+"""The results of a run, in a sentence or two for each strategy, with figures of its summary."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def in_full(data: RunData) -> tuple[str, ...]:
 
 
 def headline(data: RunData, strategy: str) -> Sentence:
-    """Return what a strategy came to: the load, the schemes that take part, money, lines.
+    """Return the results of a strategy: the load, the schemes that take part, money, lines.
 
     Of many strategies those between the first and the last have the load and their own schemes.
     """

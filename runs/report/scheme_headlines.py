@@ -1,4 +1,4 @@
-"""What the schemes of a run came to under a strategy, in a sentence or two each."""
+"""The results of the schemes of a run under a strategy, in a sentence or two each."""
 
 from collections.abc import Collection
 
@@ -15,16 +15,16 @@ def of_schemes(
     first: Totals | None = None,
     only: Collection[str] | None = None,
 ) -> Sentence:
-    """Return what the schemes whose figures are among the totals came to.
+    """Return the results of the schemes whose figures are among the totals.
 
     Parameters
     ----------
     totals : mapping
-        What a strategy came to.
+        The totals of a strategy.
     currency : str
         The currency of the run.
     first : mapping, optional
-        What the first strategy came to; schemes that hardly differ from it are left out.
+        The totals of the first strategy; schemes that hardly differ from it are left out.
     only : collection of str, optional
         The schemes of which something is said; all unless given.
     """

@@ -82,7 +82,7 @@ def write_report(
             packed.append(packer.pack(payload(data, name, window, share)))
             blocks.append(_block(name, data, thinned, report, why_not))
         reported += [*thinned, f"{name}: {report.verdict if report else why_not}"]
-    # Of one strategy there is nothing to compare: what it came to is the answer.
+    # Of one strategy there is nothing to compare: its results are the answer.
     found = "gains" if any(block["gains"] for block in blocks) else "headlines"
     words = _cells("headlines", blocks, len(runs) > 1)
     few = len(in_full(datas[0])) == len(datas[0].strategies)

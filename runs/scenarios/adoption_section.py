@@ -13,7 +13,7 @@ class Adoption(Section):
     """Vehicles that join month by month, as their owners adopt them on a social network."""
 
     adopters: Annotated[int, Field(ge=2, le=1_000_000)] = Field(
-        description="who may come to have a vehicle, those at the start among them [-]"
+        description="who may adopt a vehicle, those at the start among them [-]"
     )
     rule: Literal["bass", "threshold"] = Field(
         default="bass",

@@ -131,7 +131,7 @@ class SchemeSection(Section):
         return []
 
     @property
-    def lived_in(self) -> set[str]:
+    def communities_of_members(self) -> set[str]:
         """Communities in which its agents live."""
         return set()
 

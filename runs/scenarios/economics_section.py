@@ -36,12 +36,12 @@ class EnergyTariff(Section):
 
 
 class Economics(Section):
-    """What money costs, how long an investment lives, and at which prices it earns."""
+    """What money costs, the lifetime of an investment, and at which prices it earns."""
 
     interest_rate: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.035, description="interest of a year [-]"
     )
-    lifetime_years: Positive = Field(default=15.0, description="life of what is bought [a]")
+    lifetime_years: Positive = Field(default=15.0, description="lifetime of the devices [a]")
     tariff: EnergyTariff | None = Field(
         default=None,
         description="prices at which energy is valued, or null for those paid in the run",

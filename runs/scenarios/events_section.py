@@ -1,4 +1,4 @@
-"""Events of a scenario: values that change at a time, for good or until another time."""
+"""Events of a scenario: values that change at a time, permanently or until another time."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -78,7 +78,7 @@ class ScenarioEvent(Section):
         if not (self.set or self.feeders_out or self.vehicles):
             raise refuse("changes nothing", allowed="one of set, feeders_out and vehicles")
         if not self.for_good and self.vehicles:
-            raise refuse("vehicles join for good", allowed="until: null, and no lasts")
+            raise refuse("vehicles join permanently", allowed="until: null, and no lasts")
         if self.until is not None and self.lasts is not None:
             raise refuse("until and lasts are given", allowed="one of the two")
         return self

@@ -70,7 +70,7 @@ def override(
     Returns
     -------
     changed : list of tuple of str
-        The paths of keys that were changed or came to be.
+        The paths of keys that were changed or added.
     problems : list of Problem
         The changes that could not be made; keys unknown to the scenario are not among them.
     """

@@ -88,7 +88,7 @@ def _local_exchanges(scenario: Scenario) -> Iterator[Problem]:
     """Warn of local exchanges of communities in which nobody can generate or deliver energy."""
     sections = [scenario.section(name) for name in scenario.schemes]
     sharing = [section for section in sections if section.shares_locally]
-    homes = {name for section in sharing for name in section.lived_in}
+    homes = {name for section in sharing for name in section.communities_of_members}
     # Buses and batteries of buildings may deliver what they hold, wherever they are.
     deliver = any(section.stores_answer for section in sharing)
     deliver = deliver or "battery_sharing" in scenario.schemes

@@ -235,7 +235,8 @@ class DiaryTravel(SurveyKeys):
         default=None, description="folder of a dataset with a table trips, or null"
     )
     deal: Literal["daily", "once"] = Field(
-        default="daily", description="daily: another diary every day; once: a person's for good"
+        default="daily",
+        description="daily: another diary every day; once: always those of one person",
     )
 
     @check("dataset")
@@ -248,14 +249,14 @@ class DiaryTravel(SurveyKeys):
 
 
 class TripTravel(SurveyKeys):
-    """Each vehicle drives the trips of a vehicle of a dataset, dealt in turn."""
+    """Each vehicle drives the trips of a vehicle of a dataset, assigned in turn."""
 
     kind: Literal["trips"] = Field(description="where the trips of a day come from")
     dataset: DatasetFolder = Field(description="folder of a dataset with a table trips")
 
 
 class SessionTravel(PlaceKeys):
-    """Each vehicle is plugged in as in the charging sessions of a dataset, dealt in turn."""
+    """Each vehicle is plugged in as in the charging sessions of a dataset, assigned in turn."""
 
     kind: Literal["sessions"] = Field(description="where the trips of a day come from")
     dataset: DatasetFolder = Field(description="folder of a dataset with a table charging_sessions")

@@ -187,7 +187,7 @@ class SchemeDescriptor:
     row_place : int
         Where its rows stand in the summary table; those of lower places stand first.
     without_grid : bool
-        Whether its agents may live without a grid, so that nothing is drawn and nothing paid.
+        Whether its agents may be off the grid, so that nothing is drawn and nothing paid.
     title : str
         What its storages are called beside those of others.
     parameters : tuple of (str, str)

@@ -25,7 +25,7 @@ REQUIRED: Mapping[str, str] = {
     "audit": "what checks its tables, a SchemeAudit made from run, inputs and hours, in audit.py",
     "pictures": "its pictures, each a name and a function of the run's data, in pictures.py",
     "charts": "its charts of the report, a function of the run's data, in charts.py",
-    "sentence": "what it came to in words, a function of totals and currency, in sentences.py",
+    "sentence": "its results in words, a function of totals and currency, in sentences.py",
     "rows": "its rows of the summary table, a function of the totals of each strategy, in words.py",
     "notes": "what its counts say, a Note by the name of each, in words.py",
 }

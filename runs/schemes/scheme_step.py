@@ -44,7 +44,7 @@ class AnswerBounds:
 
 
 class Scheme:
-    """A scheme that lives in the world of one strategy; what it leaves out, it does not do.
+    """A scheme in the world of one strategy; what it leaves out, it does not do.
 
     A simulation calls its schemes one after another, in the order of the hour: `begin_step` and
     `look_around` before prices are set, `take_response` when they are, `act` in the scheme's phase,

@@ -13,8 +13,8 @@ The rule was written before the comparison, and is the same for every cell of ev
   is a further column and counts nothing.
 - **Kind.** *Set*: inputs were chosen, scaled or fitted with this cell in view, or it follows from
   such cells. *By theorem*: it follows whatever the inputs are. *By accounting*: a formula, an
-  optimisation or a way to count gives it, without agents. *Emergent*: agents, step by step, came
-  to it from inputs that were not chosen for it. The kinds are counted apart.
+  optimisation or a way to count gives it, without agents. *Emergent*: agents, step by step,
+  produced it from inputs that were not chosen for it. The kinds are counted apart.
 """
 
 import csv

@@ -249,7 +249,7 @@ def _tally(
         TALLY, "What is reproduced, by kind", columns, tuple(rows),
         (
             sentence,
-            "Emergent: agents, step by step, came to it from inputs that were not chosen for it. "
+            "Emergent: agents, step by step, produced it from inputs that were not chosen for it. "
             "Set: inputs were chosen, scaled or fitted with it in view. Theorem: it follows "
             "whatever the inputs are. Accounting: a formula, an optimisation or a way to count "
             "gives it, without agents.",

@@ -1,4 +1,4 @@
-"""What a sweep came to, in a short table and a few lines."""
+"""The results of a sweep, in a short table and a few lines."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -54,7 +54,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a task: `lost` means that its worker died, perhaps through another one."""
+    """The outcome of a task: `lost` means that its worker died, perhaps through another one."""
 
     name: str
     status: Literal["done", "failed", "stopped", "lost"]

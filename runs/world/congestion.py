@@ -22,7 +22,7 @@ def unlimited_prices(
     Parameters
     ----------
     game, outcome : Game, Outcome
-        The game, and what came of it.
+        The game, and its outcome.
     closed_form : bool
         Whether aggregators answer by the closed form.
     """
@@ -55,7 +55,7 @@ def without_rounding(outcome: Outcome, prices: NDArray[np.float64]) -> NDArray[n
     Parameters
     ----------
     outcome : Outcome
-        What came of the game.
+        The outcome of the game.
     prices : array, shape (communities,)
         What communities would pay if no line had a limit [money/kWh].
     """

@@ -302,7 +302,7 @@ class LocalSettlement:
         return {"local_exchanges_without_gain": self._without_gain}
 
     def summary(self) -> dict[str, Any]:
-        """Return what each community came to in all, and its self-sufficiency."""
+        """Return the totals of each community, and its self-sufficiency."""
         found = {}
         for here in self._here:
             sums = {name: float(held[here.community]) for name, held in self._sums.items()}

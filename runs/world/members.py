@@ -41,7 +41,7 @@ class LoadSources:
     def load_kwh(self, step: int) -> NDArray[np.float64]:
         """Return the load of every source in a step [kWh], shape (sources,); it is read only."""
         # The worlds of all strategies ask for the same step, one after another, and forecasts
-        # for all steps of a day before it is lived.
+        # for all steps of a day before it is simulated.
         if step not in self._last:
             profiles = self.profiles.power_kw(step) * self.step_h
             measured = (table.load_kwh[step] for table in self.tables)

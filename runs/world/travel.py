@@ -217,14 +217,14 @@ def _count_of(scenario: Scenario, who: Travellers) -> int:
 
 def residential(scenario: Scenario) -> NDArray[np.bool_]:
     """Return in which communities people live, shape (communities,)."""
-    lived_in = {
+    communities_of_members = {
         name
         for name, community in scenario.communities.items()
         if any(group.kind != "building" for group in community.members)
     }
     for section in scenario.sections.values():
-        lived_in |= section.lived_in
-    return np.array([name in lived_in for name in scenario.communities])
+        communities_of_members |= section.communities_of_members
+    return np.array([name in communities_of_members for name in scenario.communities])
 
 
 def growth_of(scenario: Scenario, calendar: Calendar) -> Growth | None:

@@ -1,4 +1,4 @@
-"""What street lights came to, in a sentence."""
+"""The results of street lights, in a sentence."""
 
 from hmesh.runs.report.sentence import Sentence, Totals, energy
 

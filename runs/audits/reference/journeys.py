@@ -88,7 +88,7 @@ class StepAtStop:
 
 @dataclass(slots=True)
 class JourneyStep:
-    """What a step came to.
+    """The outcome of a step.
 
     Attributes
     ----------
@@ -196,7 +196,7 @@ class PlainJourneys:
                 waiting.remove(mine)
                 self._sets_out(vehicle, mine[2], at)
             else:
-                (self._arrives, self._goes_on, self._comes_to_stop)[what](vehicle, at)
+                (self._arrives, self._goes_on, self._arrives_at_stop)[what](vehicle, at)
         stated.odd |= self._odd
         return stated
 
@@ -285,7 +285,7 @@ class PlainJourneys:
         going.done_km += leg.km
         going.leg = None
 
-    def _comes_to_stop(self, vehicle: int, at: int) -> None:
+    def _arrives_at_stop(self, vehicle: int, at: int) -> None:
         going, able = self._going[vehicle], self.able[vehicle]
         assert going.leg is not None
         assert going.stop is not None

@@ -35,7 +35,7 @@ function overviews(runs, open) {
   const place = document.querySelector('[data-part="overview"]');
   const shown = runs.filter((run) => run.map.places.length > 1);
   if (!shown.length) {
-    // What the strategies came to takes the place of a map that would show nothing.
+    // The results of the strategies take the place of a map that would show nothing.
     place.replaceWith(document.getElementById('words') ?? '');
     return [];
   }

@@ -108,8 +108,8 @@ def check_exchanges(audit: "BatteryAudit", run: Run, at: Columns) -> None:
     for side, name in (("giver", "sent_kwh"), ("taker", "received_kwh")):
         place = np.ravel_multi_index((day, rows["strategy"], rows[side]), shape)
         paid = np.bincount(place, rows[name], int(np.prod(shape))).reshape(shape)
-        lived = np.add.reduceat(at[name], begins, axis=0)
-        off = relative(paid, lived)
+        summed = np.add.reduceat(at[name], begins, axis=0)
+        off = relative(paid, summed)
 
         def where(place: tuple[int, ...]) -> str:
             name = inputs.strategies[place[1]]

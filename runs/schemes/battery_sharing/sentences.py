@@ -1,11 +1,11 @@
-"""What batteries of buildings came to, in a sentence or two."""
+"""The results of batteries of buildings, in a sentence or two."""
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.report.sentence import Sentence, Totals, energy
 
 
 def sentence(totals: Totals, _: str) -> Sentence:
-    """Return what the batteries of buildings came to under a strategy."""
+    """Return the results of the batteries of buildings under a strategy."""
     if not anything(totals["battery_capacity_kwh"]):
         return ("Buildings have no batteries. ",)
     text: Sentence = (

@@ -1,4 +1,4 @@
-"""What batteries of buildings come to in a step: energies, money and counts."""
+"""Totals of batteries of buildings in a step: energies, money and counts."""
 
 from typing import TYPE_CHECKING, Any
 

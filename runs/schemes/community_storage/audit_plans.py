@@ -8,12 +8,12 @@ from hmesh.runs.audits.audit_report import Tally, relative
 from hmesh.runs.audits.reference.shared_storage import AllowancePlan
 from hmesh.runs.audits.table_reader import Columns
 
-# The step, the strategy and the storage of a plan, and what should come of it.
+# The step, the strategy and the storage of a plan, and the outcome expected of it.
 type PlanDue = tuple[int, int, int, AllowancePlan]
 
 
 def compare_plans(tally: Tally, rows: Columns, expected: Sequence[PlanDue]) -> None:
-    """Compare the rows of plans with what should come of every alpha."""
+    """Compare the rows of plans with the outcome expected of every alpha."""
     due = [
         (step, s, row, alpha, delivered, held[-1], float(alpha == made.chosen))
         for step, s, row, made in expected

@@ -48,21 +48,21 @@ class PilotWorld:
 
     def loads_kwh(self, first: int, last: int) -> NDArray[np.float64]:
         """Return what the watched use from a step to before another [kWh], (steps, members)."""
-        self._live_until(first, last)
+        self._simulate_until(first, last)
         rows = self._loads[first - self._first : last - self._first]
         empty = np.empty((0, sum(rows.stop - rows.start for _, rows in self.watched)))
         return np.concatenate([empty, *(row[None] for row in rows)])
 
     def clearness(self, first: int, last: int) -> NDArray[np.float64]:
         """Return the clearness of the sky likewise [1], shape (steps, communities)."""
-        self._live_until(first, last)
+        self._simulate_until(first, last)
         rows = self._clear[first - self._first : last - self._first]
         return np.concatenate(
             [np.empty((0, len(self.setting.communities))), *(row[None] for row in rows)]
         )
 
-    def _live_until(self, first: int, last: int) -> None:
-        """Live on to a step, and forget those before the first that is asked for."""
+    def _simulate_until(self, first: int, last: int) -> None:
+        """Go on to a step, and forget those before the first that is asked for."""
         if first < self._first:
             self._begin()
         nodes = len(self.setting.grid.nodes)

@@ -63,7 +63,7 @@ def write_households(writer: RowWriter, storage: "CommunityStorageSharing") -> N
 
 
 def write_plans(writer: RowWriter, storage: "CommunityStorageSharing") -> None:
-    """Write what came of every alpha where a plan was made, and the courses of the first plan."""
+    """Write the outcome of every alpha where a plan was made, and the courses of the first plan."""
     simulation, names = storage.simulation, storage.controllers.names
     for row, plan in enumerate(storage.plans):
         write_rows(

@@ -1,11 +1,11 @@
-"""What storages of communities came to, in a sentence or two."""
+"""The results of storages of communities, in a sentence or two."""
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.report.sentence import Figure, Sentence, Totals, energy, money, share
 
 
 def sentence(totals: Totals, currency: str) -> Sentence:
-    """Return what the storages of communities came to under a strategy."""
+    """Return the results of the storages of communities under a strategy."""
     delivered, used = totals["storage_delivered_kwh"], totals["storage_households_kwh"]
     if not anything([delivered, totals["plant_stored_kwh"]]):
         return ("No storage serves households. ",)

@@ -61,7 +61,7 @@ class CommunityStorageSharing(StoreScheme):
     controllers : StorageControllers
         The storages.
     plans : list of Iterations
-        What came of every alpha for each storage, where a plan was made in this step.
+        The outcome of every alpha for each storage, where a plan was made in this step.
     """
 
     def __init__(self, simulation: "Simulation") -> None:

@@ -1,4 +1,4 @@
-"""What storages of communities come to in a step: energies, money and counts."""
+"""Totals of storages of communities in a step: energies, money and counts."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -28,7 +28,7 @@ NOTES: Mapping[str, Note] = {
         "a plant's reading was missing, and filled from those around it", 80
     ),
     "allowances_not_settled": Note(
-        "a plan came to the highest alpha before its allowance had settled", 80
+        "a plan reached the highest alpha before its allowance had settled", 80
     ),
 }
 

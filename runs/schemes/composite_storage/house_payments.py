@@ -22,7 +22,7 @@ class HousePayments:
     Parameters
     ----------
     houses : CompositeStorageHouses
-        The houses of one strategy, and the world they live in.
+        The houses of one strategy, and their world.
 
     Attributes
     ----------

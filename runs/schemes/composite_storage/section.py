@@ -229,7 +229,7 @@ class CompositeStorage(SchemeSection):
         return "houses have photovoltaics" if lit else ""
 
     @property
-    def lived_in(self) -> set[str]:
+    def communities_of_members(self) -> set[str]:
         """Communities in which its houses stand."""
         return {group.community for group in self.groups}
 

@@ -1,11 +1,11 @@
-"""What houses came to, in a sentence or two."""
+"""The results of houses, in a sentence or two."""
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.report.sentence import Sentence, Totals, bill, energy
 
 
 def sentence(totals: Totals, currency: str) -> Sentence:
-    """Return what the houses came to under a strategy."""
+    """Return the results of the houses under a strategy."""
     generated = totals["house_generation_kwh"]
     share = 100 * (1 - totals["house_export_kwh"] / generated) if anything(generated) else None
     return (

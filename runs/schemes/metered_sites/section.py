@@ -212,7 +212,7 @@ class MeteredSites(SchemeSection):
         return "sites have photovoltaics" if lit else ""
 
     @property
-    def lived_in(self) -> set[str]:
+    def communities_of_members(self) -> set[str]:
         """Communities in which its sites stand."""
         return {group.community for group in self.groups}
 

@@ -1,4 +1,4 @@
-"""What metered sites came to, in a sentence."""
+"""The results of metered sites, in a sentence."""
 
 from hmesh.runs.report.sentence import Sentence, Totals, energy
 

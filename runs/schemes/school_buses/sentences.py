@@ -1,11 +1,11 @@
-"""What school buses came to, in a sentence or two."""
+"""The results of school buses, in a sentence or two."""
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.report.sentence import Figure, Sentence, Totals, bill, energy, money
 
 
 def sentence(totals: Totals, currency: str) -> Sentence:
-    """Return what the school buses came to under a strategy."""
+    """Return the results of the school buses under a strategy."""
     reported: Sentence = ("School buses charge ", energy(totals, "school_charged_kwh"))
     if anything(totals["school_sold_kwh"]):
         income = totals["school_income"]

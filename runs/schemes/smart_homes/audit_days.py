@@ -102,6 +102,7 @@ class _Day:
         self.energy = held.storages["energy_kwh"][day.start, s][chosen]
         there = there_of(inputs)[s]
         self.homes = [home_of(held, h, assignment, inputs.step_h, there) for h in chosen]
+        self._same_day: dict[tuple[int, bytes], HomeDay] = {}
         # What all ask for can be served of it, and what becomes of what was agreed on.
         self.asked = [self._settled(h, self.wanted) for h in range(len(chosen))]
         self.agreed = [self._settled(h, self.committed) for h in range(len(chosen))]
@@ -114,8 +115,12 @@ class _Day:
         self.label = inputs.places.label(names, strategies=[inputs.strategies[s]])
 
     def _settled(self, h: int, demand: Energies) -> HomeDay:
-        made, energy = self.generation[:, h].tolist(), self.energy[h].tolist()
-        return settle_day(self.homes[h], made, demand[:, h].tolist(), energy)
+        # Where all is granted and nothing is moved, the day is one and the same.
+        day = h, demand[:, h].tobytes()
+        if day not in self._same_day:
+            made, energy = self.generation[:, h].tolist(), self.energy[h].tolist()
+            self._same_day[day] = settle_day(self.homes[h], made, demand[:, h].tolist(), energy)
+        return self._same_day[day]
 
     def _on(self, days: list[HomeDay]) -> NDArray[np.bool_]:
         on = np.zeros(self.wanted.shape, dtype=np.bool_)
@@ -125,7 +130,7 @@ class _Day:
         return on
 
     def check(self, granted: Tally, kept: Tally, windows: Tally) -> None:
-        """Check the schedule, and what became of it."""
+        """Check the schedule, and its outcome."""
         schedule, committed = self.schedule, self.committed
         slots, got = (schedule > 0.0).sum(axis=0), (committed > 0.0).sum(axis=0)
         counts = {
@@ -231,7 +236,7 @@ class _Day:
 
 
 def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
-    """Check the capacities of the first day: conditions solved again, days lived with them."""
+    """Check the capacities of the first day: conditions solved again, days simulated with them."""
     tally = Tally("smart homes: capacities suffice, and 1 % less does not", 1e-6, "of the capacity")
     reported = run.table("home_capacities").to_pylist()
     by_home = [(inputs.strategies.index(row["strategy"]), row["home"]) for row in reported]

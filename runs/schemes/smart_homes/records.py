@@ -54,7 +54,7 @@ def write_homes(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
 
 
 def write_day(writer: RowWriter, sharing: "SmartHomeSharing") -> None:
-    """Write what admission control came to, and on the first day the capacity it takes."""
+    """Write the results of admission control, and on the first day the capacity it takes."""
     for group, first, homes in _groups(sharing):
         agents = sharing.groups[group]
         plan = agents.plan

@@ -171,7 +171,7 @@ class SmartHomesSettings(SchemeSection):
         )
 
     @property
-    def lived_in(self) -> set[str]:
+    def communities_of_members(self) -> set[str]:
         """Communities in which its homes stand."""
         return {group.community for group in self.groups}
 

@@ -1,11 +1,11 @@
-"""What smart homes came to, in a sentence or two."""
+"""The results of smart homes, in a sentence or two."""
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.report.sentence import Sentence, Totals, bill, energy, share
 
 
 def sentence(totals: Totals, currency: str) -> Sentence:
-    """Return what the smart homes came to under a strategy."""
+    """Return the results of the smart homes under a strategy."""
     served, wanted = totals["home_served_kwh"], totals["home_wanted_kwh"]
     text: Sentence = (
         "Smart homes serve ", energy(totals, "home_served_kwh"), " of the ",

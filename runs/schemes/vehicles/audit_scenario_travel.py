@@ -29,7 +29,7 @@ class Travel:
     trips : dict of array
         The trips that depart, as rows of trips.parquet with moments for times [ms].
     counts : dict of array of int, shape (steps,)
-        What became of trips and fleet.
+        The outcome of trips and fleet.
     """
 
     where: NDArray[np.int64]

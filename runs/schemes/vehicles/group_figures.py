@@ -1,4 +1,4 @@
-"""What the vehicles of each group came to in a step, where a scenario names groups."""
+"""Totals of the vehicles of each group in a step, where a scenario names groups."""
 
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ def group_sums(sharing: "VehicleSharing") -> dict[str, float]:
     names = sharing.vehicles.groups.names
     return {
         f"{name}@{group}": float(each[number])
-        for name, each in sharing.came_to.groups.items()
+        for name, each in sharing.vehicle_sums.groups.items()
         for number, group in enumerate(names)
     }
 

@@ -37,7 +37,7 @@ class VehicleGroup(VehicleKeys):
         default=None, description="how these vehicles travel, or null: as the scenario says"
     )
     home: str | None = Field(
-        default=None, description="community in which they sleep, or null: where travel has it"
+        default=None, description="community where they stay overnight, or null: by travel"
     )
 
     @property

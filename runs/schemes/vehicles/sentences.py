@@ -1,11 +1,11 @@
-"""What vehicles came to, in a sentence or two."""
+"""The results of vehicles, in a sentence or two."""
 
 from hmesh.environment.last_digits import anything
 from hmesh.runs.report.sentence import Sentence, Totals, bill, energy
 
 
 def sentence(totals: Totals, currency: str) -> Sentence:
-    """Return what the vehicles came to under a strategy."""
+    """Return the results of the vehicles under a strategy."""
     if not anything(totals["vehicle_charged_kwh"]):
         return ()
     reported: Sentence = ("Vehicles charge ", energy(totals, "vehicle_charged_kwh"))

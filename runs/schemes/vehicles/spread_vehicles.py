@@ -227,7 +227,7 @@ class SpreadVehicles(VehicleSharing):
         price = self.simulation.market.decision.community_price
         done: list[BlockOutcome] = self.pool.ask(self.world, "settle", price, self.prices)
         self.rows = [each.rows for each in done]
-        self.came_to = VehicleSums.added(each.came_to for each in done)
+        self.vehicle_sums = VehicleSums.added(each.vehicle_sums for each in done)
         self.departing = None
         self.draw_exchanged()
 

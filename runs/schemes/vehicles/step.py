@@ -68,14 +68,14 @@ class VehicleSharing(Scheme):
         What each of them exchanges in the step, by community [kWh].
     vehicle_kwh, charged_kwh, discharged_kwh : array, shape (communities,)
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
-    came_to : VehicleSums
-        What all vehicles come to in the step.
+    vehicle_sums : VehicleSums
+        Totals of all vehicles in the step.
     departing : Departing or None
         With what those set out in the step that want energy at their departure; None where nobody
         does.
     """
 
-    came_to: VehicleSums
+    vehicle_sums: VehicleSums
     parked: list[ParkedVehicles]
     pay_price: list[ParkedVehicles]
     departing: Departing | None
@@ -211,12 +211,12 @@ class VehicleSharing(Scheme):
         else:
             self.left_kwh = self.unmet_kwh = np.zeros(0)
         self.departing = departing_of(self)
-        self.came_to = step_sums(self)
+        self.vehicle_sums = step_sums(self)
         self.draw_exchanged()
 
     def draw_exchanged(self) -> None:
         """Draw what the vehicles of each community exchange together."""
-        sums = self.came_to.exchanged_kwh.T
+        sums = self.vehicle_sums.exchanged_kwh.T
         self.vehicle_kwh, self.charged_kwh, self.discharged_kwh = np.ascontiguousarray(sums)
         communities = np.arange(len(self.vehicle_kwh))
         nodes = self.vehicles.connections

@@ -1,4 +1,4 @@
-"""What vehicles come to in a step: energies, money and counts."""
+"""Totals of vehicles in a step: energies, money and counts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,8 @@ def sums_of(vehicles: "VehicleSharing") -> dict[str, float]:
         "vehicle_kwh": float(vehicles.vehicle_kwh.sum()),
         "vehicle_charged_kwh": float(vehicles.charged_kwh.sum()),
         "vehicle_discharged_kwh": float(vehicles.discharged_kwh.sum()),
-        "driven_km": vehicles.came_to.driven_km,
-        "unmet_trip_kwh": vehicles.came_to.unmet_kwh,
+        "driven_km": vehicles.vehicle_sums.driven_km,
+        "unmet_trip_kwh": vehicles.vehicle_sums.unmet_kwh,
         "ev_bill": bill,
         "ev_charging_bill": paid,
         "ev_discharging_income": received,
@@ -40,7 +40,7 @@ def sums_of(vehicles: "VehicleSharing") -> dict[str, float]:
         sums["on_the_way_kwh"] = float(vehicles.way_kwh.sum())
         sums["late_h"] = vehicles.journeys.delayed_ms / MS_PER_H
     if vehicles.fleet.departures:
-        sums["departure_short_kwh"] = vehicles.came_to.departure_short_kwh
+        sums["departure_short_kwh"] = vehicles.vehicle_sums.departure_short_kwh
     return sums | cost_of_step(vehicles) | group_sums(vehicles)
 
 
@@ -58,8 +58,8 @@ def counts_of(vehicles: "VehicleSharing") -> dict[str, int]:
         decision.utility_price >= bounds.utility_upper - AT_BOUND
         or decision.utility_price <= bounds.utility_lower + AT_BOUND
     )
-    came_to = vehicles.came_to
-    saturated, below = came_to.at_bound, came_to.too_little
+    totals = vehicles.vehicle_sums
+    saturated, below = totals.at_bound, totals.too_little
     market = vehicles.simulation.market
     captive = market.passive_kwh.copy()
     for groups in market.answering.values():
@@ -75,9 +75,9 @@ def counts_of(vehicles: "VehicleSharing") -> dict[str, int]:
         "communities_all_saturated": int(((present > 0) & (saturated == present)).sum()),
         "vehicles_at_bound": int(saturated.sum()),
         "parked_below_soc_min": int(below.sum()),
-        "vehicles_cut_off": came_to.cut_off,
-        "unmet_trips": came_to.unmet_trips,
-        **({} if not vehicles.fleet.departures else {"departures_short": came_to.departures_short}),
+        "vehicles_cut_off": totals.cut_off,
+        "unmet_trips": totals.unmet_trips,
+        **({} if not vehicles.fleet.departures else {"departures_short": totals.departures_short}),
         **_of_chargers(vehicles),
         **vehicles.traffic.counts,
         **decision.counts,

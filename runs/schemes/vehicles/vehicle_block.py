@@ -84,13 +84,13 @@ class BlockOutcome:
 
     Attributes
     ----------
-    came_to : VehicleSums
-        What they come to.
+    vehicle_sums : VehicleSums
+        Their totals.
     rows : dict
         Rows of tables by name: the columns of what is recorded of them.
     """
 
-    came_to: VehicleSums
+    vehicle_sums: VehicleSums
     rows: dict[str, Mapping[str, Any]]
 
 
@@ -254,7 +254,7 @@ class VehicleBlock:
         write_step(rows, sharing)
         write_departures(rows, sharing)
         self._to_move = True
-        return BlockOutcome(sharing.came_to, rows.held)
+        return BlockOutcome(sharing.vehicle_sums, rows.held)
 
     def _exchange(self, community: int, price: float | None) -> NDArray[np.float64]:
         """Return what each vehicle of a community exchanges at a price [kWh]."""

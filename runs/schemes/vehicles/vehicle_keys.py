@@ -74,7 +74,7 @@ class VehicleModels(Section):
     )
     dataset: str | None = Field(
         default=None,
-        description="or the folder of a dataset with a table vehicles, dealt in turn; what it "
+        description="or the folder of a dataset with a table vehicles, assigned in turn; what it "
         "leaves out is as the keys say",
     )
 
@@ -85,7 +85,7 @@ class VehicleModels(Section):
             both = "file and dataset are" if dataset else "neither file nor dataset is"
             raise refuse(f"{both} given", allowed="one of the two")
         if dataset is not None and info.data.get("name") is not None:
-            raise refuse("its vehicles are dealt in turn", place="name", allowed="no name")
+            raise refuse("its vehicles are assigned in turn", place="name", allowed="no name")
         return None if dataset is None else existing_dataset(dataset, info)
 
 

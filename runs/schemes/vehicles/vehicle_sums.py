@@ -1,4 +1,4 @@
-"""What the vehicles of a world come to in a step, added up in fixed blocks of their rows.
+"""Totals of the vehicles of a world in a step, added up in fixed blocks of their rows.
 
 Blocks are summed separately, and their sums added in their order, so that the same comes out
 wherever each of them is held.
@@ -66,7 +66,7 @@ class VehicleSums:
 
 
 def step_sums(sharing: "VehicleSharing") -> VehicleSums:
-    """Return what vehicles come to in a step in which they have acted."""
+    """Return the totals of vehicles in a step in which they have acted."""
     size, drivers, departing = len(sharing.fleet), sharing.drivers, sharing.departing
     answers = list(zip(sharing.parked, sharing.response_kwh, strict=True))
     at_bound, too_little = np.array(

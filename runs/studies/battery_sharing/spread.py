@@ -127,8 +127,8 @@ def closing_days(study: BatteryStudy) -> ReportSection:
             continue
         by_day = [100 * float(share[np.ix_(chosen, weekday == day)].mean()) for day in (2, 5, 6)]
         bound = closing_day_loss_kwh(days, 1.0, study.equipment, LINE_LOSS_RATE)
-        lived = LINE_LOSS_RATE * shares[days] * float(np.asarray(study.equipment.given_kwh(1.0)))
-        rows.append((label, int(chosen.sum()), *by_day, 100 * shares[days], 365 * lived, bound))
+        lost_kwh = LINE_LOSS_RATE * shares[days] * float(np.asarray(study.equipment.given_kwh(1.0)))
+        rows.append((label, int(chosen.sum()), *by_day, 100 * shares[days], 365 * lost_kwh, bound))
     text = (
         "Each battery as large as its building can use on the days on which none is closed. Given "
         "away [% of the discharge] on Wednesdays, Saturdays, Sundays and in all; lost on lines in "

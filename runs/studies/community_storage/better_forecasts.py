@@ -34,7 +34,7 @@ type Made = Callable[[Setting], Forecaster]
 
 
 def forecast_sections() -> list[ReportSection]:
-    """Live the days of the study with every forecaster, for 3 to 1,000 households."""
+    """Simulate the days of the study with every forecaster, for 3 to 1,000 households."""
     return [_three_households(), *_many_households()]
 
 

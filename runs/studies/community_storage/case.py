@@ -102,7 +102,7 @@ class StorageCase:
         *,
         static: bool = False,
     ) -> tuple[NDArray[np.float64], Iterations]:
-        """Return what each household gets with the last alpha, and what came of every alpha."""
+        """Return what each household gets with the last alpha, and the outcome of every alpha."""
         horizon = self.horizon(served, static=static)
         found = iterate_allowance(horizon, self.stored_kwh, self.ratings, sharing, stop_when)
         return self._each(horizon, 1.0 / np.array([found.chosen]), sharing), found

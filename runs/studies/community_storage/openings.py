@@ -44,9 +44,9 @@ def openings_section(
     usual: Sequence[StorageCase],
     case_of: Callable[[int, tuple[str, ...]], StorageCase],
     seeds: Sequence[int],
-    lived: Callable[[], None] = lambda: None,
+    simulated: Callable[[], None] = lambda: None,
 ) -> ReportSection:
-    """Live the study in other days, under another sky and with other loads.
+    """Simulate the study on other days, under another sky and with other loads.
 
     Parameters
     ----------
@@ -58,14 +58,14 @@ def openings_section(
         Returns the case of a seed where the scenario has some changes.
     seeds : sequence of int
         Seeds of the study.
-    lived : callable, optional
+    simulated : callable, optional
         Called after each row.
     """
     rows: list[tuple[Cell, ...]] = [published_row(figures)]
     rows.append(outcome_row("", USUAL, [_totals(case) for case in usual]))
     for what, taken, changes in OPENINGS:
         rows.append(outcome_row(what, taken, [_totals(case_of(seed, changes)) for seed in seeds]))
-        lived()
+        simulated()
     return ReportSection(
         "openings", "What the source leaves open: days, sky and loads",
         outcome_columns("what is open", "taken as"), tuple(rows), (_text(rows, len(seeds)),

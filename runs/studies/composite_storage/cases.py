@@ -10,7 +10,7 @@ from hmesh.runs.schemes.composite_storage.setting import (
     WITH_STORAGE,
     CompositeStorageSetting,
 )
-from hmesh.runs.studies.composite_storage.years_lived import (
+from hmesh.runs.studies.composite_storage.simulated_years import (
     HouseYear,
     payback_of,
     priced,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hmesh.markets.payback import investment_paid_back, saving_implied_by_tax
 from hmesh.runs.schemes.composite_storage.setting import CompositeStorageSetting
-from hmesh.runs.studies.composite_storage.years_lived import YEAR_H
+from hmesh.runs.studies.composite_storage.simulated_years import YEAR_H
 from hmesh.runs.studies.published_figures import PublishedFigure
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 

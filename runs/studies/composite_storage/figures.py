@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.retail_tariff import feed_in_years
 from hmesh.markets.house_dispatch import running_cost
 from hmesh.runs.studies.composite_storage.cases import CASES, JPY_PER_USD, STORAGES, paybacks
-from hmesh.runs.studies.composite_storage.years_lived import by_rules, priced
+from hmesh.runs.studies.composite_storage.simulated_years import by_rules, priced
 from hmesh.runs.studies.source_figures import MONTHS, draw_bars, draw_lines
 from hmesh.runs.studies.study_parts import SourceFigure
 
@@ -92,8 +92,8 @@ def _paybacks(shared: "HouseStudy", figure: "Figure") -> None:
     years = feed_in_years()
     for price, _ in years.values():
         if price not in found:
-            lived = by_rules(setting, cases, priced(setting, price))
-            backs = paybacks(setting, lived)
+            simulated = by_rules(setting, cases, priced(setting, price))
+            backs = paybacks(setting, simulated)
             found[price] = [np.nan if back is None else back for back in backs]
     lines = {
         name: [found[price][k] for price, _ in years.values()] for k, name in enumerate(STORAGES)

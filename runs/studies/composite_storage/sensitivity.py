@@ -19,7 +19,7 @@ from hmesh.runs.studies.composite_storage.cases import (
     paybacks,
 )
 from hmesh.runs.studies.composite_storage.claims import TAX_USD_PER_KG
-from hmesh.runs.studies.composite_storage.years_lived import (
+from hmesh.runs.studies.composite_storage.simulated_years import (
     by_rules,
     per_year,
     priced,
@@ -71,14 +71,20 @@ def feed_in_by_year(
         Called after each tariff.
     """
     cases = tuple(CASES.values())
-    lived: dict[float, Years] = {}
+    simulated: dict[float, Years] = {}
     for price in from_the_ends({price for _, price, _ in tariffs()}):
-        lived[price] = by_rules(setting, cases, priced(setting, price))
+        simulated[price] = by_rules(setting, cases, priced(setting, price))
         if price not in known:
             known[price] = foreseen(setting, price, days=days)
         tick()
     rows: list[tuple[Cell, ...]] = [
-        (year, price, *paybacks(setting, known[price]), *paybacks(setting, lived[price]), source)
+        (
+            year,
+            price,
+            *paybacks(setting, known[price]),
+            *paybacks(setting, simulated[price]),
+            source,
+        )
         for year, price, source in tariffs()
     ]
     columns = (
@@ -98,7 +104,7 @@ def feed_in_by_year(
     bars = Bars("year", tuple(f"{item} [a]" for item in STORAGES), "payback with foresight [a]")
     title = "Payback by the year of the feed-in tariff"
     section = ReportSection("feed_in", title, columns, tuple(rows), text, bars)
-    return section, _by_tariff(setting, {price: known[price] for price in lived})
+    return section, _by_tariff(setting, {price: known[price] for price in simulated})
 
 
 def paybacks_of_both_prices(
@@ -110,8 +116,8 @@ def paybacks_of_both_prices(
     for feed_in in FEED_INS:
         for factor in FACTORS:
             prices = priced(setting, feed_in)
-            lived = by_rules(setting, cases, replace(prices, purchase=factor * prices.purchase))
-            found[feed_in, factor] = tuple(paybacks(setting, lived))
+            simulated = by_rules(setting, cases, replace(prices, purchase=factor * prices.purchase))
+            found[feed_in, factor] = tuple(paybacks(setting, simulated))
     return found
 
 

@@ -8,7 +8,7 @@ from hmesh.markets.house_dispatch import HouseDemand, HousePrices
 from hmesh.markets.house_sizing import PROHIBITIVE, annuity, cost_of_sizes, size_exactly
 from hmesh.markets.particle_swarm import Found, Swarm, adaptive_swarm, pymoo_swarm
 from hmesh.runs.schemes.composite_storage.setting import NO_STORAGE, CompositeStorageSetting
-from hmesh.runs.studies.composite_storage.years_lived import priced
+from hmesh.runs.studies.composite_storage.simulated_years import priced
 from hmesh.runs.studies.published_figures import PublishedFigure
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection
 

@@ -39,6 +39,13 @@ from hmesh.runs.studies.composite_storage.sensitivity import (
     paybacks_of_both_prices,
     tariffs,
 )
+from hmesh.runs.studies.composite_storage.simulated_years import (
+    by_rules,
+    payback_of,
+    priced,
+    saving_per_year,
+    worth_of,
+)
 from hmesh.runs.studies.composite_storage.sizes import (
     JanuarySizes,
     january_sizes,
@@ -46,13 +53,6 @@ from hmesh.runs.studies.composite_storage.sizes import (
     table_4,
 )
 from hmesh.runs.studies.composite_storage.years import identities, tank_units, typical_days
-from hmesh.runs.studies.composite_storage.years_lived import (
-    by_rules,
-    payback_of,
-    priced,
-    saving_per_year,
-    worth_of,
-)
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
 from hmesh.runs.studies.study_parts import Study, StudyPart, run_study
 from hmesh.runs.studies.study_report import Cell, Column, ReportSection, StudyReport

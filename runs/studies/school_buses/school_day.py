@@ -2,10 +2,10 @@
 
 Source: R. Khwanrit, Hierarchical Multi-Communities Energy Sharing Management System using Energy
 Storage, dissertation, JAIST, 2024, chapter 4. The day follows from the demand of the season and
-the sizes below. Its accounting is not that of a battery that lives on: buses charge 28 MWh whatever
-they sold, the afternoon round leaves the energy of the critical hours alone, and what is sold is
-not bought back. Simulations count all of this as it is; what a reader of the published table must
-know is what that changes.
+the sizes below. Its accounting is not that of a battery whose energy is carried over: buses charge
+28 MWh whatever they sold, the afternoon round leaves the energy of the critical hours alone, and
+what is sold is not bought back. Simulations count all of this as it is; what a reader of the
+published table must know is what that changes.
 """
 
 from collections.abc import Mapping

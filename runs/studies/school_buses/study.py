@@ -18,14 +18,6 @@ from hmesh.markets.incentive_game import (
 )
 from hmesh.runs.studies.published_figures import PublishedFigure, published_figures
 from hmesh.runs.studies.school_buses.figures import school_bus_figures
-from hmesh.runs.studies.school_buses.lived import (
-    NAMES,
-    Weeks,
-    cut_of,
-    lived,
-    sold_mwh,
-    weeks,
-)
 from hmesh.runs.studies.school_buses.school_day import (
     COST,
     SEASONS,
@@ -36,6 +28,14 @@ from hmesh.runs.studies.school_buses.school_day import (
     season_load,
 )
 from hmesh.runs.studies.school_buses.sensitivity import best_battery, sensitivity
+from hmesh.runs.studies.school_buses.simulated_weeks import (
+    NAMES,
+    Weeks,
+    cut_of,
+    simulated,
+    sold_mwh,
+    weeks,
+)
 from hmesh.runs.studies.study_parts import Study, StudyPart
 from hmesh.runs.studies.study_report import Bars, Cell, Column, ReportSection
 from hmesh.runs.studies.verdicts import verdict_sections
@@ -124,7 +124,7 @@ STUDY = Study(
     (
         StudyPart("table-4.1", _judged, 2, 20),
         StudyPart("accounting", lambda s, tick: (accounting(s.days), bills(s.days))),
-        StudyPart("by-agents", lambda s, tick: lived(s.weeks), seconds=20),
+        StudyPart("by-agents", lambda s, tick: simulated(s.weeks), seconds=20),
         StudyPart("required-demand", lambda s, tick: required_demand_section()),
         StudyPart("solvers", lambda s, tick: solvers()),
         StudyPart("figures-4.5-4.14", lambda s, tick: sensitivity(), seconds=5),

@@ -203,7 +203,7 @@ def _capacities(figures: tuple[PublishedFigure, ...], days: Days, from_05: Days)
 
 
 def _honest(days: Days) -> ReportSection:
-    """Size the storages step by step, and live with them."""
+    """Size the storages step by step, and simulate days with them."""
     charge = StateOfCharge()
     rows: list[tuple[Cell, ...]] = []
     for season in SEASONS:

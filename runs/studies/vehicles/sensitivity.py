@@ -107,7 +107,7 @@ CAPTIVE = ("loads x 1.2", "loads x 1.5")
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a day of the case study came to."""
+    """The results of a day of the case study."""
 
     par: float
     bill: float

@@ -94,14 +94,14 @@ def by_rules(
     setting: CompositeStorageSetting, strategies: Sequence[str], prices: HousePrices
 ) -> dict[str, HouseYear]:
     """Return the year of the first house under several strategies, managed without foresight."""
-    flows = live_by_rules(setting, _side_by_side(setting, strategies), prices)
+    flows = simulate_by_rules(setting, _side_by_side(setting, strategies), prices)
     demand = setting.demand(0)
     return {
         strategy: year_of(_house(flows, k), demand, prices) for k, strategy in enumerate(strategies)
     }
 
 
-def live_by_rules(
+def simulate_by_rules(
     setting: CompositeStorageSetting,
     columns: HousePopulations,
     prices: HousePrices,

@@ -38,7 +38,7 @@ def weeks(tick: Callable[[], None] = lambda: None) -> Weeks:
     return found
 
 
-def lived(found: Weeks) -> ReportSection:
+def simulated(found: Weeks) -> ReportSection:
     """Return what the weeks amount to where nothing is forgotten, with and without a reserve."""
     rows = [
         row for (season, reserve), week in found.items() for row in _rows(week, season, reserve)
@@ -66,7 +66,7 @@ def lived(found: Weeks) -> ReportSection:
         "is left for an evening peak.",
     )
     title = "The same weeks simulated with every battery, with nothing forgotten"
-    return ReportSection("lived", title, columns, tuple(rows), text)
+    return ReportSection("simulated", title, columns, tuple(rows), text)
 
 
 def _week(folder: Path, season: str, *, reserve: bool) -> dict[str, dict[str, Any]]:
