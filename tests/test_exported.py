@@ -3,6 +3,8 @@
 import csv
 import importlib.util
 import json
+import re
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -10,12 +12,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hmesh.environment.errors import InputError
 from hmesh.environment.grid_files.read_grid import read_grid
 from hmesh.runs import load_scenario, read_run, start_run
 from hmesh.runs.results.exported import export_run
+from hmesh.runs.results.hours_of_run import cubes
 from hmesh.runs.voltages import solve_voltages
 from hmesh.runs.world.city_grid import make_city_grid
 
@@ -300,6 +305,80 @@ def test_pandapower_itself_finds_the_same_voltages(tmp_path: Path) -> None:
 def test_a_star_of_feeders_has_no_voltages(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="which have no voltages and impedances"):
         export_run(run, "pandapower", tmp_path / "net")
+
+
+def damaged(path: Path, how: str) -> None:
+    """Let a table be no longer what its run wrote."""
+    rows = pq.read_table(path)
+    if how == "missing":
+        path.unlink()
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "torn":
+        content = path.read_bytes()
+        path.write_bytes(content[:4] + bytes(2000) + content[2004:])
+    elif how == "half":
+        pq.write_table(rows.slice(0, rows.num_rows // 2), path)
+    elif how == "no rows":
+        pq.write_table(rows.slice(0, 0), path)
+    elif how == "mixed":
+        pq.write_table(rows.take(list(range(rows.num_rows))[::-1]), path)
+    else:
+        texts = {name: [str(each) for each in rows.column(name)] for name in rows.column_names}
+        pq.write_table(pa.table(texts), path)
+
+
+UNREADABLE = ("missing", "empty", "torn", "texts")
+# A table may hold such rows, and CSV has no axes that they would leave empty.
+WITHOUT_SHAPE = ("half", "no rows", "mixed")
+
+
+@pytest.mark.parametrize(
+    ("to", "how"),
+    [("csv", how) for how in UNREADABLE]
+    + [(to, how) for to in ("xarray", "pypsa") for how in (*UNREADABLE, *WITHOUT_SHAPE)],
+)
+def test_damaged_tables_are_named(run: Path, tmp_path: Path, to: str, how: str) -> None:
+    if to == "xarray":
+        pytest.importorskip("h5py")
+    there = shutil.copytree(run, tmp_path / "run")
+    damaged(there / "hours.parquet", how)
+    with pytest.raises(InputError) as error:
+        export_run(there, to, tmp_path / ("out.nc" if to == "xarray" else "out"))
+    assert [problem.place.split(",")[0] for problem in error.value.problems][:1] == [
+        str(there / "hours.parquet")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("scenario", "communities"), 7),
+        (("scenario", "communities"), None),
+        (("scenario", "strategies"), []),
+        (("scenario", "strategies"), 3),
+    ],
+)
+def test_a_run_json_that_no_run_writes_is_named(
+    run: Path, tmp_path: Path, keys: tuple[str, ...], value: Any
+) -> None:
+    there = shutil.copytree(run, tmp_path / "run")
+    info = json.loads((there / "run.json").read_text())
+    info[keys[0]][keys[1]] = value
+    (there / "run.json").write_text(json.dumps(info))
+    with pytest.raises(InputError, match=re.escape(".".join(keys))):
+        export_run(there, "csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", ["more steps", "more than any memory holds"])
+def test_steps_that_a_table_lacks_are_named(run: Path, tmp_path: Path, how: str) -> None:
+    there = shutil.copytree(run, tmp_path / "run")
+    info = json.loads((there / "run.json").read_text())
+    steps = 7 if how == "more steps" else 10**30
+    (there / "run.json").write_text(json.dumps(info | {"steps_total": steps, "steps_done": steps}))
+    with pytest.raises(InputError, match="rows are not one of every step, strategy and community"):
+        cubes(read_run(there))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hmesh.markets.home_energy_rules import TariffSignal, tariff_signals
 from hmesh.markets.house_dispatch import HousePrices, running_cost
 from hmesh.markets.house_programme import Stored
 from hmesh.runs.audits.reference import house_dispatch
-from hmesh.runs.audits.reference.houses import Devices, House, Tariff, tariffs
+from hmesh.runs.audits.reference.houses import Devices, Houses, Tariff, tariffs
 from tests.games import SEEDS
 from tests.storage_houses import CASES, some_days, tariff
 from tests.test_home_energy_rules import houses_of
@@ -57,8 +57,12 @@ def test_both_implementations_manage_a_house_alike(
     cheap, peak_price, cheapest, left = tariff_signals(prices.taxed, demand.day)
     reported = tariffs(prices.taxed.tolist(), prices.feed_in.tolist(), demand.day.tolist())
     houses = [
-        House(devices_of(own, prices), step_h, 0.3, own.soc_min * own.battery_kwh) for own in owns
-    ]
+        Houses(
+            devices_of(own, prices), step_h, 0.3,
+            np.array([own.soc_min * own.battery_kwh]), np.zeros(1), own.battery_kwh,
+        )
+        for own in owns
+    ]  # fmt: skip
     for step in range(demand.steps):
         needs = [
             np.where(there[step], series[step], 0.0)
@@ -80,16 +84,16 @@ def test_both_implementations_manage_a_house_alike(
         product.move(product.with_response(decided, answer))
         for h, house in enumerate(houses):
             done = house.step(
-                *(float(need[h]) for need in needs),
+                *(need[h : h + 1] for need in needs),
                 reported[step],
-                there=bool(there[step, h]),
-                answer_kwh=(float(answer[h]), float(answer[len(owns) + h])),
+                there=there[step, h : h + 1],
+                answer_kwh=(answer[h], answer[len(owns) + h]),
             )
-            found = (
+            found = np.concatenate((
                 done.import_kwh, done.export_kwh, done.charge_kwh - done.discharge_kwh,
                 done.heat_pump_kwh, done.tank_charge_kwh - done.tank_discharge_kwh,
                 done.unmet_heat_kwh, house.stored_kwh, house.tank_kwh,
-            )  # fmt: skip
+            ))  # fmt: skip
             due = (
                 decided.import_kwh[h], decided.export_kwh[h], decided.battery_kwh[h],
                 decided.heat_pump_kwh[h], decided.tank_kwh[h], decided.unmet_heat_kwh[h],

@@ -20,12 +20,14 @@ from hmesh.markets.membership import (
     expected_savings,
     savings_beside_others,
 )
+from hmesh.markets.q_learning import choose, exploration_after, value_learned
 from hmesh.markets.regret_matching import play_conditional, play_unconditional, regret_gained
 from hmesh.runs.audits.reference.capacity_fade import capacity_by_step, loss_per_year
 from hmesh.runs.audits.reference.diffusion import adopters_of_month
 from hmesh.runs.audits.reference.heat_pumps import cop_at, tank_loss_at
 from hmesh.runs.audits.reference.learners import (
     Regrets,
+    Values,
     better_known,
     expected_to_save,
     likely_to_follow,
@@ -167,3 +169,39 @@ def test_what_regret_lets_play(seed: int, inertia: float | None) -> None:
         regret[every, chosen] += regret_gained(gains, chosen)
         last, largest = chosen, np.maximum(largest, np.abs(gains).max(axis=1))
         again.take(every, chosen, gains)
+
+
+@given(seed=SEEDS, rate=SHARES, discount=SHARES, exploration=SHARES, decay=st.floats(0.0, 2.0))
+def test_what_worth_by_state_lets_play(
+    seed: int, rate: float, discount: float, exploration: float, decay: float
+) -> None:
+    stream = np.random.default_rng(seed)
+    count, states, strategies = 6, int(stream.integers(1, 4)), int(stream.integers(2, 6))
+    again = Values.of((count, states, strategies), (rate, discount, exploration, decay))
+    worth, spent = np.zeros((count, states, strategies)), np.zeros(count)
+    last, plays = np.full((count, 2), -1), np.zeros(count)
+    for _ in range(15):
+        here = np.flatnonzero(stream.random(count) < 0.8)  # the others are away
+        state, draw = stream.integers(0, states, len(here)), stream.random(len(here))
+        values = worth[here, state]
+        explores = exploration_after(exploration, decay, plays[here])
+        chosen = choose(values, explores, draw)
+        drawn = again.choose(here, state, draw)
+        assert drawn.allowed[np.arange(len(here)), chosen].all()
+        # Rounding decides nothing where one is clearly the best, and no draw is near to an end.
+        ordered = np.sort(values, axis=1)
+        clear = ordered[:, -1] - ordered[:, -2] > 1e-6 * np.abs(values).max(axis=1)
+        ends = explores[:, None] * np.arange(strategies + 1) / strategies
+        near = np.abs(draw[:, None] - ends).min(axis=1) < 1e-6
+        settled = ~near & (clear | (draw < explores))
+        assert (drawn.allowed.sum(axis=1)[settled] == 1).all()
+        held, paid = stream.normal(0.0, 2.0, (2, len(here)))
+        known = last[here, 0] >= 0
+        rows = here[known]
+        cell = rows, *last[rows].T
+        reward, follows = (held - spent[here])[known], values.max(axis=1)[known]
+        worth[cell] = value_learned(worth[cell], reward, follows, rate, discount)
+        last[here], spent[here] = np.stack([state, chosen], axis=1), held + paid
+        plays[here] += 1
+        again.take(here, state, chosen, held, paid)
+        np.testing.assert_allclose(again.worth, worth, rtol=1e-9, atol=1e-9)

@@ -294,11 +294,10 @@ def relative(value: NDArray[Any], expected: NDArray[Any], least: float = 1.0) ->
     Returns
     -------
     array
-        Shares [-].
+        Shares [-], infinite where either is no finite number.
     """
     scale = np.maximum(np.maximum(np.abs(value), np.abs(expected)), least)
-    deviation: NDArray[Any] = np.abs(value - expected) / scale
-    return deviation
+    return _shares(value, expected, scale)
 
 
 def off_balance(
@@ -320,8 +319,19 @@ def off_balance(
     Returns
     -------
     array
-        Shares [-].
+        Shares [-], infinite where one of them is no finite number.
     """
     moved = np.maximum(np.abs(taken) + np.abs(given), np.maximum(np.abs(value), least))
-    deviation: NDArray[Any] = np.abs(value - (taken - given)) / moved
-    return deviation
+    return _shares(value, taken - given, moved)
+
+
+def _shares(value: NDArray[Any], expected: NDArray[Any], scale: NDArray[Any]) -> NDArray[Any]:
+    """Return differences as shares of a scale, infinite where that is no finite number."""
+    # A scenario without a solution has an infinite cost, which nothing that is stated equals.
+    finite = np.isfinite(scale)
+    if finite.all():
+        return np.asarray(np.abs(value - expected) / scale)
+    off = np.subtract(value, expected, out=np.zeros(finite.shape), where=finite)
+    return np.asarray(
+        np.divide(np.abs(off), scale, out=np.full(finite.shape, np.inf), where=finite)
+    )

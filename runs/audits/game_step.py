@@ -66,7 +66,13 @@ class GameStep:
 
     def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what every community draws at some prices, shape (communities,)."""
-        drawn = self.passive_kwh + self.exchanged_kwh(self.answers_kwh(community_price))
+        return self._drawn_kwh(community_price, self.answers_kwh(community_price))
+
+    def _drawn_kwh(
+        self, community_price: NDArray[np.float64], answers_kwh: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return what every community draws where vehicles answer so, shape (communities,)."""
+        drawn = self.passive_kwh + self.exchanged_kwh(answers_kwh)
         for each in self.others:
             for m, price in enumerate(community_price.tolist()):
                 if not np.isnan(price):
@@ -134,11 +140,12 @@ class GameStep:
         done = self.passive_kwh + self.exchanged_kwh(self.energy_kwh)
         done = done + sum(each.exchanged_kwh for each in self.others)
         prices = np.array(self.planned(inputs).best().price)
+        answers = self.answers_kwh(prices)
         return (
             worth(self.energy_kwh, done, sum(each.worth for each in self.others)),
             worth(
-                self.answers_kwh(prices),
-                self.demand_kwh(prices),
+                answers,
+                self._drawn_kwh(prices, answers),
                 sum(each.worth_at(prices) for each in self.others),
             ),
         )

@@ -13,7 +13,7 @@ from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.safe_files import beside
 from hmesh.runs.results.exported_pandapower import refuse_unknown_impedances, write_pandapower
 from hmesh.runs.results.hours_of_run import cubes
-from hmesh.runs.results.result_tables import TABLES
+from hmesh.runs.results.result_tables import TABLES, arrow_schema
 from hmesh.runs.results.run_reader import Run, read_run
 from hmesh.runs.scenarios.calendar import calendar_of
 from hmesh.runs.scenarios.scenario import Scenario
@@ -112,18 +112,16 @@ def _write_rows(path: Path, rows: Sequence[Sequence[str]]) -> None:
 
 def _to_csv(run: Run, out: Path, tables: Sequence[str], _: str) -> list[str]:
     import pyarrow.csv as pa_csv
-    import pyarrow.parquet as pq
 
+    summary = _summary(run)
     out.mkdir(parents=True)
     for table in tables:
-        file = pq.ParquetFile(run.directory / f"{table}.parquet")
-        with beside(out / f"{table}.csv") as made:
-            schema = _plain_schema(file.schema_arrow)
-            with pa_csv.CSVWriter(made, schema) as writer:
-                for batch in file.iter_batches():
-                    writer.write_batch(batch.cast(schema))
+        schema = _plain_schema(arrow_schema(table, run.info["time_zone"], run.info["schema"]))
+        with beside(out / f"{table}.csv") as made, pa_csv.CSVWriter(made, schema) as writer:
+            for batch in run.batches(table):
+                writer.write_batch(batch.cast(schema))
     _write_rows(out / "columns.csv", _columns(tables))
-    _write_rows(out / "summary.csv", _summary(run))
+    _write_rows(out / "summary.csv", summary)
     return [f"{out}: {', '.join(tables)}, columns, summary"]
 
 
@@ -203,7 +201,7 @@ def _of_first_step(run: Run, table: str, column: str) -> list[str]:
 def _to_netcdf(run: Run, out: Path, _: Sequence[str], __: str) -> list[str]:
     h5py = _package("h5py", "grid")
     scenario = Scenario.from_resolved(run.info["scenario"])
-    step_s = round(3600 * scenario.step_h)
+    step_s, held = round(3600 * scenario.step_h), cubes(run)
     start = calendar_of(scenario, with_files=False).time_of(0)
     axes: dict[str, Any] = {
         "time": np.arange(run.info["steps_total"], dtype=np.int64) * step_s,
@@ -225,7 +223,7 @@ def _to_netcdf(run: Run, out: Path, _: Sequence[str], __: str) -> list[str]:
         since = utc.astimezone(_utc()).strftime("%Y-%m-%d %H:%M:%S")
         file["time"].attrs["units"] = np.bytes_(f"seconds since {since}".encode())
         file["time"].attrs["calendar"] = np.bytes_(b"standard")
-        for table, columns in cubes(run).items():
+        for table, columns in held.items():
             by = "community" if table == "hours" else "line"
             meant = {c.name: c for c in TABLES[table]}
             for name, values in columns.items():

@@ -1,6 +1,7 @@
 """The results of a run, read from its folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,7 +83,6 @@ class Run(RunFolder):
             When there is no such table or column, the file is missing or damaged, or takes more
             memory than it may.
         """
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._require_complete()
@@ -90,24 +90,55 @@ class Run(RunFolder):
         path = self.directory / f"{name}.parquet"
         known = [column.name for column in columns_since(name, self.info["schema"])]
         _refuse_unknown(str(path), "column", columns or [], known)
-        wanted = None if columns is None else list(columns)
-        try:
-            refuse_unbounded(path)
-            described = pq.read_metadata(path)
-            self._check_columns(path, name, wanted or known, described.schema.to_arrow_schema())
-            most = most_rows(name, self.info)
-            if described.num_rows > most:
-                message = f"holds {described.num_rows:,} rows"
-                raise InputError([Problem(str(path), message, f"at most {most:,}")])
-            every = filters is None
-            refuse_large(path, described, known if wanted is None else wanted, whole=every)
-            if every:
-                return pq.read_table(path, columns=known if wanted is None else wanted)
-            return rows_that_pass(path, known if wanted is None else wanted, filters)
-        except FileNotFoundError:
-            raise InputError([Problem(str(path), "is missing")]) from None
-        except (OSError, pa.ArrowException) as error:
-            raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
+        wanted = known if columns is None else list(columns)
+        with _readable(path):
+            self._check_table(path, name, wanted or known, wanted, whole=filters is None)
+            if filters is None:
+                return pq.read_table(path, columns=wanted)
+            return rows_that_pass(path, wanted, filters)
+
+    def batches(self, name: str) -> Iterator["pa.RecordBatch"]:
+        """Read a table of any length, some rows after the other, all columns.
+
+        Parameters
+        ----------
+        name : str
+            Its name, such as "vehicles".
+
+        Yields
+        ------
+        pyarrow.RecordBatch
+            The next rows, none where there are none.
+
+        Raises
+        ------
+        InputError
+            As by `table`, but for what takes more memory as a whole.
+        """
+        import pyarrow.parquet as pq
+
+        self._require_complete()
+        path = self.directory / f"{name}.parquet"
+        known = [column.name for column in columns_since(name, self.info["schema"])]
+        with _readable(path):
+            self._check_table(path, name, known, known, whole=False)
+            with pq.ParquetFile(path) as file:
+                yield from file.iter_batches(columns=known)
+
+    def _check_table(
+        self, path: Path, name: str, checked: Sequence[str], read: Sequence[str], *, whole: bool
+    ) -> None:
+        """Refuse a file that is not the table of its name, or too large to be read."""
+        import pyarrow.parquet as pq
+
+        refuse_unbounded(path)
+        described = pq.read_metadata(path)
+        self._check_columns(path, name, checked, described.schema.to_arrow_schema())
+        most = most_rows(name, self.info)
+        if described.num_rows > most:
+            message = f"holds {described.num_rows:,} rows"
+            raise InputError([Problem(str(path), message, f"at most {most:,}")])
+        refuse_large(path, described, read, whole=whole)
 
     def _check_columns(
         self, path: Path, table: str, wanted: Sequence[str], found: "pa.Schema"
@@ -174,6 +205,19 @@ def read_run(directory: Path | str) -> Run:
     """
     folder = read_folder(directory)
     return Run(folder.directory, folder.info)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Refuse a file that is missing or damaged, which shows while it is read."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError([Problem(str(path), "is missing")]) from None
+    except (OSError, pa.ArrowException) as error:
+        raise InputError([Problem(str(path), f"cannot be read: {error}")]) from None
 
 
 def rows_that_pass(path: Path, columns: Sequence[str], filters: Any) -> "pa.Table":

@@ -14,7 +14,7 @@ ROUNDINGS = 16
 SAME_PRICE = 1e-15
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BestPrices:
     """Prices at which an aggregator earns most, to within rounding.
 
@@ -45,10 +45,8 @@ def best_prices(demand: Demand, utility_price: float) -> BestPrices:
     parabola are all that needs to be compared.
     """
     low, high = demand.cuts[:-1], demand.cuts[1:]
-    price = np.empty((3, len(low)))
-    price[0], price[2] = low, high
     top = np.minimum(np.maximum((utility_price + demand.choke) / 2, low), high)
-    price[1] = np.where(demand.gain < 0, top, low)
+    price = np.array([low, np.where(demand.gain < 0, top, low), high])
     energy = demand.offset + demand.gain * price
     profit = (price - utility_price) * energy
     most = float(profit.max())

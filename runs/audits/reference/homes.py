@@ -73,7 +73,7 @@ class Home:
         return charging + (1 / self.discharge_efficiency[storage] - 1) * discharge_kwh
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HomeStep:
     """What flows in a home in a step, lists over its devices.
 

@@ -1,4 +1,4 @@
-"""What one house with photovoltaics, heat pump, battery and tank does, hour by hour, by rules.
+"""What houses with photovoltaics, heat pump, battery and tank do, hour by hour, by rules.
 
 Scientific Reports 14 (2024) 6279: the sun serves the house, then the battery, then the heat pump
 for the tank, then the grid. While energy is cheap a manager charges what it expects that expensive
@@ -7,6 +7,11 @@ hours lack and the sun does not fill; while it is expensive it discharges. All e
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hmesh.runs.audits.reference.stores import Array, Numbers
 
 # Rounding: of a need, and of nothing at all [kWh].
 _NEGLIGIBLE, _DUST_KWH = 1e-9, 1e-9
@@ -70,35 +75,35 @@ class Tariff:
 
 
 @dataclass(slots=True)
-class DayOfHouse:
-    """Totals of a day, observed or expected.
+class DayOfHouses:
+    """Totals of a day of each house, observed or expected.
 
     Attributes
     ----------
-    lack_kwh, lack_heat_kwh : float
+    lack_kwh, lack_heat_kwh : float or array, shape (houses,)
         What expensive steps need of a battery, and of a tank.
-    surplus_kwh, surplus_heat_kwh : float
+    surplus_kwh, surplus_heat_kwh : float or array, shape (houses,)
         What the sun leaves for them.
     """
 
-    lack_kwh: float = 0.0
-    surplus_kwh: float = 0.0
-    lack_heat_kwh: float = 0.0
-    surplus_heat_kwh: float = 0.0
+    lack_kwh: Numbers = 0.0
+    surplus_kwh: Numbers = 0.0
+    lack_heat_kwh: Numbers = 0.0
+    surplus_heat_kwh: Numbers = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Done:
-    """What a house does in a step, in the names of the tables."""
+    """What each house does in a step, in the names of the tables; arrays of shape (houses,)."""
 
-    import_kwh: float
-    export_kwh: float
-    charge_kwh: float
-    discharge_kwh: float
-    heat_pump_kwh: float
-    tank_charge_kwh: float
-    tank_discharge_kwh: float
-    unmet_heat_kwh: float
+    import_kwh: Array
+    export_kwh: Array
+    charge_kwh: Array
+    discharge_kwh: Array
+    heat_pump_kwh: Array
+    tank_charge_kwh: Array
+    tank_discharge_kwh: Array
+    unmet_heat_kwh: Array
 
 
 def tariffs(
@@ -133,56 +138,58 @@ def tariffs(
 
 
 @dataclass(slots=True)
-class House:
-    """A house, and what its storages hold.
+class Houses:
+    """Houses with the same devices and tariff, and what their storages hold.
 
     Attributes
     ----------
     devices, step_h, memory : Devices, float, float
-        Its devices, the length of a step [h], and the weight of the last day in what its manager
-        expects of the next [1].
-    stored_kwh, tank_kwh : float
-        Energy in the battery and heat in the tank at the start of the step.
-    day, expected : DayOfHouse
-        The day so far, and what the manager expects of one.
+        The devices of each, the length of a step [h], and the weight of the last day in what
+        managers expect of the next [1].
+    stored_kwh, tank_kwh : array, shape (houses,)
+        Energy in each battery and heat in each tank at the start of the step.
+    battery_kwh, part : float or array, shape (houses,)
+        Size that is left of each battery, and the part of the step in which its feeder works [-].
+    day, expected : DayOfHouses
+        The day so far, and what managers expect of one.
     """
 
     devices: Devices
     step_h: float
     memory: float
-    stored_kwh: float
-    tank_kwh: float = 0.0
-    day: DayOfHouse = field(default_factory=DayOfHouse)
-    expected: DayOfHouse = field(default_factory=DayOfHouse)
+    stored_kwh: Array
+    tank_kwh: Array
+    battery_kwh: Numbers
+    part: Numbers = 1.0
+    day: DayOfHouses = field(default_factory=DayOfHouses)
+    expected: DayOfHouses = field(default_factory=DayOfHouses)
 
     def begin_day(self) -> None:
-        """Let the manager learn from the day that was."""
-        for name in DayOfHouse.__slots__:
+        """Let managers learn from the day that was."""
+        for name in DayOfHouses.__slots__:
             old, found = getattr(self.expected, name), getattr(self.day, name)
             setattr(self.expected, name, (1 - self.memory) * old + self.memory * found)
-        self.day = DayOfHouse()
+        self.day = DayOfHouses()
 
     def step(
         self,
-        load_kwh: float,
-        heat_kwh: float,
-        sun_kwh: float,
+        load_kwh: Array,
+        heat_kwh: Array,
+        sun_kwh: Array,
         tariff: Tariff,
         *,
-        there: bool,
-        answer_kwh: tuple[float, float] = (0.0, 0.0),
+        there: NDArray[np.bool_],
+        answer_kwh: tuple[Numbers, Numbers] = (0.0, 0.0),
     ) -> Done:
         """Decide and do what the rules say; storages without supply stay idle.
 
         Besides, battery and heat pump draw ``answer_kwh`` at the price of the step, or deliver it
         where below 0. It changes what the storages hold, and is no part of what is returned.
         """
-        d = self.devices
-        pump_most = d.pump_kw * self.step_h
-        charge_most, discharge_most, fill_most, draw_most = 0.0, 0.0, 0.0, 0.0
-        if there:
-            charge_most, discharge_most = self.battery_bounds()
-            fill_most, draw_most = self.tank_bounds()
+        d, nothing = self.devices, np.zeros_like(load_kwh)
+        pump_most = d.pump_kw * self.part * self.step_h
+        charge_most, discharge_most = (there * most for most in self.battery_bounds())
+        fill_most, draw_most = (there * most for most in self.tank_bounds())
         # What a kWh that is stored now saves in expensive hours.
         worth = d.battery_efficiency**2 * (tariff.peak_price - d.battery_wear)
         worth_heat = d.tank_efficiency**2 * (tariff.peak_price - d.cop * d.tank_wear)
@@ -190,101 +197,111 @@ class House:
 
         # Heat for now: by night of the heat pump; by day of the sun, the tank, then the heat pump.
         if cheap:
-            pump = min(heat_kwh / d.cop, pump_most)
-            draw = min(_beyond(heat_kwh - d.cop * pump, heat_kwh), draw_most)
+            pump = np.minimum(heat_kwh / d.cop, pump_most)
+            draw = np.minimum(_beyond(heat_kwh - d.cop * pump, heat_kwh), draw_most)
         else:
-            sunny = max(sun_kwh - load_kwh, 0.0) if worth_heat > tariff.feed_in else 0.0
-            lack_heat = _beyond(
-                heat_kwh - d.cop * min(heat_kwh / d.cop, pump_most, sunny), heat_kwh
-            )
-            draw = min(lack_heat, draw_most)
-            pump = min(max(heat_kwh - draw, 0.0) / d.cop, pump_most)
-            self.day.lack_heat_kwh += lack_heat
+            sunny = _above_0(sun_kwh - load_kwh) if worth_heat > tariff.feed_in else nothing
+            pumped = np.minimum(np.minimum(heat_kwh / d.cop, pump_most), sunny)
+            lack_heat = _beyond(heat_kwh - d.cop * pumped, heat_kwh)
+            draw = np.minimum(lack_heat, draw_most)
+            pump = np.minimum(_above_0(heat_kwh - draw) / d.cop, pump_most)
+            self.day.lack_heat_kwh = self.day.lack_heat_kwh + lack_heat
         unmet = _beyond(heat_kwh - d.cop * pump - draw, heat_kwh)
 
         # The battery: from the sun that is left, by night for the day, by day for the house.
         need = load_kwh + pump
-        spare = max(sun_kwh - need, 0.0)
+        spare = _above_0(sun_kwh - need)
         night_is_costlier = tariff.feed_in <= tariff.cheapest
-        kept = spare if worth > tariff.feed_in and night_is_costlier else 0.0
-        charge, discharge = min(kept, charge_most), 0.0
-        left = max(spare - charge, 0.0)
-        self.day.surplus_kwh += kept
+        kept = spare if worth > tariff.feed_in and night_is_costlier else nothing
+        charge, discharge = np.minimum(kept, charge_most), nothing
+        left = _above_0(spare - charge)
+        self.day.surplus_kwh = self.day.surplus_kwh + kept
         if cheap:
             if worth > tariff.purchase:
-                charge = max(charge, min(self._missing() / tariff.cheap_steps, charge_most))
+                by_night = np.minimum(self._missing() / tariff.cheap_steps, charge_most)
+                charge = np.maximum(charge, by_night)
         else:
             # The sun that sells for more than the most expensive hour costs is not used in the
             # house.
-            lack = need if tariff.feed_in > tariff.peak_price else max(need - sun_kwh, 0.0)
-            self.day.lack_kwh += lack
-            if charge == 0.0:
-                discharge = min(lack, discharge_most)
+            lack = need if tariff.feed_in > tariff.peak_price else _above_0(need - sun_kwh)
+            self.day.lack_kwh = self.day.lack_kwh + lack
+            discharge = np.where(charge == 0.0, np.minimum(lack, discharge_most), 0.0)
 
         # The tank: the heat pump makes of the sun that is left, or of the night, what it can.
-        room = min(d.cop * (pump_most - pump), fill_most) if draw == 0.0 else 0.0
-        kept = left if worth_heat > tariff.feed_in and night_is_costlier else 0.0
-        self.day.surplus_heat_kwh += d.cop * kept
-        fill = min(d.cop * kept, max(room, 0.0))
+        room = np.minimum(d.cop * (pump_most - pump), fill_most)
+        room = np.where(draw == 0.0, _above_0(room), 0.0)
+        kept = left if worth_heat > tariff.feed_in and night_is_costlier else nothing
+        self.day.surplus_heat_kwh = self.day.surplus_heat_kwh + d.cop * kept
+        fill = np.minimum(d.cop * kept, room)
         if cheap and worth_heat > tariff.purchase:
-            fill = max(fill, min(self._missing_heat() / tariff.cheap_steps, max(room, 0.0)))
+            fill = np.maximum(fill, np.minimum(self._missing_heat() / tariff.cheap_steps, room))
 
-        pump += fill / d.cop
+        pump = pump + fill / d.cop
         net = load_kwh + pump + charge - discharge - sun_kwh
-        net = net if abs(net) > _DUST_KWH else 0.0
-        done = Done(max(net, 0.0), max(-net, 0.0), charge, discharge, pump, fill, draw, unmet)
+        net = np.where(np.abs(net) > _DUST_KWH, net, 0.0)
+        done = Done(_above_0(net), _above_0(0.0 - net), charge, discharge, pump, fill, draw, unmet)
         self.move(done, answer_kwh)
         return done
 
-    def battery_bounds(self) -> tuple[float, float]:
-        """Return the most that the battery may be charged, and discharged, at its plug."""
+    def battery_bounds(self) -> tuple[Array, Array]:
+        """Return the most that batteries may be charged, and discharged, at their plugs."""
         d = self.devices
-        rated = d.battery_kw * self.step_h
-        room = max(d.soc_max * d.battery_kwh - self.stored_kwh, 0.0)
-        spare = max(self.stored_kwh - d.soc_min * d.battery_kwh, 0.0)
-        return min(room / d.battery_efficiency, rated), min(spare * d.battery_efficiency, rated)
+        rated = d.battery_kw * self.part * self.step_h
+        room = _above_0(d.soc_max * self.battery_kwh - self.stored_kwh)
+        spare = _above_0(self.stored_kwh - d.soc_min * self.battery_kwh)
+        return (
+            np.minimum(room / d.battery_efficiency, rated),
+            np.minimum(spare * d.battery_efficiency, rated),
+        )
 
-    def tank_bounds(self) -> tuple[float, float]:
-        """Return the most heat that may be filled into the tank, and drawn from it."""
+    def tank_bounds(self) -> tuple[Array, Array]:
+        """Return the most heat that may be filled into tanks, and drawn from them."""
         d, kept = self.devices, self._kept_heat()
-        rated = d.tank_kw * self.step_h
-        room = max(d.tank_kwh - kept, 0.0)
-        return min(room / d.tank_efficiency, rated), min(kept * d.tank_efficiency, rated)
+        rated = d.tank_kw * self.part * self.step_h
+        room = _above_0(d.tank_kwh - kept)
+        return (
+            np.minimum(room / d.tank_efficiency, rated),
+            np.minimum(kept * d.tank_efficiency, rated),
+        )
 
-    def move(self, done: Done, answer_kwh: tuple[float, float] = (0.0, 0.0)) -> None:
+    def move(self, done: Done, answer_kwh: tuple[Numbers, Numbers] = (0.0, 0.0)) -> None:
         """Change what the storages hold."""
         d = self.devices
         battery = done.charge_kwh - done.discharge_kwh + answer_kwh[0]
         stored = self.stored_kwh + _gained(battery, d.battery_efficiency)
         # A battery that has lost capacity keeps what it held.
-        most = max(d.soc_max * d.battery_kwh, self.stored_kwh)
-        self.stored_kwh = min(max(stored, d.soc_min * d.battery_kwh), most)
+        most = np.maximum(d.soc_max * self.battery_kwh, self.stored_kwh)
+        self.stored_kwh = np.minimum(np.maximum(stored, d.soc_min * self.battery_kwh), most)
         tank = done.tank_charge_kwh - done.tank_discharge_kwh + d.cop * answer_kwh[1]
         heat = self._kept_heat() + _gained(tank, d.tank_efficiency)
-        self.tank_kwh = min(max(heat, 0.0), d.tank_kwh)
+        self.tank_kwh = np.minimum(_above_0(heat), d.tank_kwh)
 
-    def _kept_heat(self) -> float:
-        kept: float = self.tank_kwh * (1 - self.devices.tank_loss_per_h) ** self.step_h
+    def _kept_heat(self) -> Array:
+        kept: Array = self.tank_kwh * (1 - self.devices.tank_loss_per_h) ** self.step_h
         return kept
 
-    def _missing(self) -> float:
-        """Return what must be drawn for the battery to hold what is expected to be used."""
+    def _missing(self) -> Array:
+        """Return what must be drawn for batteries to hold what is expected to be used."""
         d, eta = self.devices, self.devices.battery_efficiency
-        wanted = max(self.expected.lack_kwh / eta - eta * self.expected.surplus_kwh, 0.0)
-        held = self.stored_kwh - d.soc_min * d.battery_kwh
-        return max(wanted - held, 0.0) / eta
+        wanted = _above_0(self.expected.lack_kwh / eta - eta * self.expected.surplus_kwh)
+        held = self.stored_kwh - d.soc_min * self.battery_kwh
+        return _above_0(wanted - held) / eta
 
-    def _missing_heat(self) -> float:
+    def _missing_heat(self) -> Array:
         eta = self.devices.tank_efficiency
         wanted = self.expected.lack_heat_kwh / eta - eta * self.expected.surplus_heat_kwh
-        return max(max(wanted, 0.0) - self._kept_heat(), 0.0) / eta
+        return _above_0(_above_0(wanted) - self._kept_heat()) / eta
 
 
-def _gained(exchange_kwh: float, efficiency: float) -> float:
+def _above_0(energy_kwh: Numbers) -> Array:
+    return np.asarray(np.maximum(energy_kwh, 0.0))
+
+
+def _gained(exchange_kwh: Array, efficiency: float) -> Array:
     """Return what an exchange adds to a store, less than 0 where it takes from it."""
-    return exchange_kwh * efficiency if exchange_kwh > 0.0 else exchange_kwh / efficiency
+    return np.where(exchange_kwh > 0.0, exchange_kwh * efficiency, exchange_kwh / efficiency)
 
 
-def _beyond(lack_kwh: float, need_kwh: float) -> float:
+def _beyond(lack_kwh: Array, need_kwh: Array) -> Array:
     """Return what lacks of a need, nothing where it is rounding."""
-    return lack_kwh if lack_kwh > _NEGLIGIBLE * need_kwh else 0.0
+    return np.where(lack_kwh > _NEGLIGIBLE * need_kwh, lack_kwh, 0.0)

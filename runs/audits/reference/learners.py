@@ -163,7 +163,7 @@ class Values:
             found.append(np.where(any_one, which, best))
         allowed = _open(found, count)
         as_good = worth >= highest - _CLOSE * scale
-        allowed |= as_good & (found[0] == best)[:, None]
+        allowed |= as_good & (draw >= tries - _CLOSE)[:, None]
         return DrawnChoice(found[0], allowed)
 
     def take(self, here: Whole, state: Whole, chosen: Whole, held: Array, paid: Array) -> None:

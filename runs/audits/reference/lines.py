@@ -1,10 +1,13 @@
 """What the lines of a tree carry and lose, and which demands keep them within their ratings."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 # Halvings after which two neighbouring floating-point numbers bracket an energy.
 _HALVINGS = 2_100
+# How often a line through both ends is tried first, and how near to an end it leads at most.
+_LINES, _ULPS = 12, 8
 # A line may carry this much more than its rating, which is rounding [kWh].
 DUST_KWH = 1e-9
 
@@ -207,6 +210,30 @@ def shed_kwh(tree: Tree, taken_kwh: Sequence[float], inelastic_kwh: Sequence[flo
         for far in loads:
             served[far] *= share
     return [load - left for load, left in zip(inelastic_kwh, served, strict=True)]
+
+
+def last_below(excess: Callable[[float], float], kept: float, beyond: float) -> float:
+    """Return the last number at which an excess is not above 0, as `last_kept` finds it.
+
+    An excess that consists of lines is 0 where the line through both ends is, once they lie on one
+    of them; what is left is halved.
+    """
+    low, high, side = excess(kept), excess(beyond), 0
+    for _ in range(_LINES):
+        least = _ULPS * math.copysign(math.ulp(max(abs(kept), abs(beyond))), beyond - kept)
+        ends_differ = -math.inf < low <= 0.0 < high < math.inf
+        if abs(beyond - kept) <= 2 * abs(least) or not ends_differ:
+            break
+        share = low / (low - high)
+        ends = sorted((kept + least, beyond - least))
+        middle = min(max(kept + share * (beyond - kept), ends[0]), ends[1])
+        found = excess(middle)
+        # An end that stays for the second time counts half (Illinois method), or it stays for ever.
+        if found > 0:
+            beyond, high, low, side = middle, found, low / 2 if side > 0 else low, 1
+        else:
+            kept, low, high, side = middle, found, high / 2 if side < 0 else high, -1
+    return last_kept(lambda number: excess(number) > 0, kept, beyond)
 
 
 def last_kept(over: Callable[[float], bool], kept: float, beyond: float) -> float:

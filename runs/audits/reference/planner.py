@@ -16,7 +16,7 @@ import numpy as np
 
 from hmesh.runs.audits.reference.demand import Demand
 from hmesh.runs.audits.reference.generation import Generation
-from hmesh.runs.audits.reference.lines import Tree, last_kept
+from hmesh.runs.audits.reference.lines import Tree, last_below, last_kept
 from hmesh.runs.audits.reference.stores import Array
 
 _SHARE = 1e-9
@@ -140,7 +140,7 @@ class PlannedStep:
         low, high = -abs(low) / widest - 1.0, abs(high) / widest + 1.0
         ends = [cost.marginal(self.taken(-1, price)) for price in (low, high)]
         low, high = min(low, *ends) - 1.0, max(high, *ends) + 1.0
-        high = last_kept(lambda price: price < cost.marginal(self.taken(-1, price)), high, low)
+        high = last_below(lambda price: cost.marginal(self.taken(-1, price)) - price, high, low)
         prices = self._prices(high)
         demands = [
             demand if isinstance(demand, float) else demand.at(price)[1]

@@ -50,7 +50,8 @@ class AnsweringStores:
     @property
     def wants(self) -> bool:
         """Whether any of them wants energy at its departure."""
-        return bool(np.any(np.asarray(self.miss_weight) > 0.0))
+        weight = self.miss_weight
+        return weight > 0.0 if isinstance(weight, float) else bool((weight > 0.0).any())
 
     def rows(self, chosen: NDArray[np.bool_]) -> "AnsweringStores":
         """Return some of them."""

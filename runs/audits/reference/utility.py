@@ -72,7 +72,7 @@ class PriceGame:
         return Answers(utility_price, best, least, most)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answers:
     """What aggregators do at a price of the utility.
 

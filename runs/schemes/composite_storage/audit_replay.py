@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.drawn_part import drawn_part, enough, note_of
-from hmesh.runs.audits.reference.houses import Devices, House
+from hmesh.runs.audits.reference.houses import Houses
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.schemes.composite_storage.audit_houses import FLOWS, NEEDS, PREFIX, RecordedHouses
 
@@ -32,61 +32,47 @@ def decided_again(houses: RecordedHouses, there: NDArray[np.bool_]) -> Check:
     chosen = _deciding(houses)
     tally.note(note_of(len(chosen), houses.recorded, "houses"))
     names = [f"house {house}" for house in chosen.tolist()]
+    at_cop, losses = houses.setting.cop.tolist(), houses.setting.tank_loss.tolist()
     first = np.diff(houses.setting.day, prepend=houses.setting.day[0]) != 0
     for s in houses.by_rules:
         stated, answers = houses.tariffs(s), houses.answers(s)
         sizes = houses.battery_kwh(s)
         own, shape = houses.devices(houses.strategies[s]), (houses.inputs.steps, len(chosen))
-        at_cop = [
-            own
-            if (c, lost) == (own.cop, own.tank_loss_per_h)
-            else replace(own, cop=c, tank_loss_per_h=lost)
-            for c, lost in zip(
-                houses.setting.cop.tolist(), houses.setting.tank_loss.tolist(), strict=True
-            )
-        ]
         due = {name: np.empty(shape) for name in (*NEEDS, *FLOWS)}
-        for column, h in enumerate(chosen.tolist()):
-            part = houses.parts[:, h]
-            needs = np.where(there[:, s, h], part * houses.setting.series.of_house(h), 0.0)
-            house = House(
-                own,
-                houses.inputs.step_h,
-                houses.setting.settings.memory,
-                own.soc_min * own.battery_kwh,
-            )
-            supplied, answer = there[:, s, h].tolist(), answers[:, :, h].tolist()
-            known = stated[int(houses.setting.community[h])]
-            size = sizes[:, h].tolist()
-            for step, (load, heat, sun) in enumerate(needs.T.tolist()):
+        community = houses.setting.community[chosen]
+        for place in np.unique(community).tolist():
+            columns = np.flatnonzero(community == place)
+            mine = chosen[columns]
+            supplied, answer = there[:, s, mine], answers[:, :, mine]
+            of_house = np.stack([houses.setting.series.of_house(h) for h in mine.tolist()], axis=-1)
+            needs = np.where(supplied, houses.parts[:, mine] * of_house, 0.0)
+            start = np.full(len(mine), own.soc_min * own.battery_kwh)
+            group = Houses(
+                own, houses.inputs.step_h, houses.setting.settings.memory,
+                start, np.zeros(len(mine)), own.battery_kwh,
+            )  # fmt: skip
+            for step, tariff in enumerate(stated[place]):
                 if first[step]:
-                    house.begin_day()
-                due["stored_kwh"][step, column] = house.stored_kwh
-                due["tank_kwh"][step, column] = house.tank_kwh
-                house.devices = in_part(at_cop[step], float(part[step]))
-                if size[step] != own.battery_kwh:
-                    house.devices = replace(house.devices, battery_kwh=size[step])
-                done = house.step(
-                    load, heat, sun, known[step],
-                    there=supplied[step], answer_kwh=tuple(answer[step]),
+                    group.begin_day()
+                due["stored_kwh"][step, columns] = group.stored_kwh
+                due["tank_kwh"][step, columns] = group.tank_kwh
+                # Both depend on the temperature of the air.
+                group.devices = replace(own, cop=at_cop[step], tank_loss_per_h=losses[step])
+                group.battery_kwh, group.part = sizes[step, mine], houses.parts[step, mine]
+                load, heat, sun = needs[:, step]
+                done = group.step(
+                    load, heat, sun, tariff,
+                    there=supplied[step], answer_kwh=(answer[step, 0], answer[step, 1]),
                 )  # fmt: skip
                 for name in FLOWS[:8]:
-                    due[name][step, column] = getattr(done, name)
+                    due[name][step, columns] = getattr(done, name)
             for name, need in zip(NEEDS, needs, strict=True):
-                due[name][:, column] = need
+                due[name][:, columns] = need
         label = houses.inputs.places.label(names, 0, [houses.inputs.strategies[s]])
         for name, values in due.items():
             found = houses.rows[name][:, s][:, chosen]
             tally.add(relative(found, values)[:, None], label)
     return tally.check()
-
-
-def in_part(devices: Devices, part: float) -> Devices:
-    """Return the devices of a house as they are in a step in a part of which its feeder works."""
-    names = ("battery_kw", "tank_kw", "pump_kw")
-    if part == 1.0:
-        return devices
-    return replace(devices, **{name: getattr(devices, name) * part for name in names})
 
 
 def _deciding(houses: RecordedHouses) -> NDArray[np.intp]:

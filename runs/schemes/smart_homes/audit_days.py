@@ -102,6 +102,7 @@ class _Day:
         self.energy = held.storages["energy_kwh"][day.start, s][chosen]
         there = there_of(inputs)[s]
         self.homes = [home_of(held, h, assignment, inputs.step_h, there) for h in chosen]
+        self._same_day: dict[tuple[int, bytes], HomeDay] = {}
         # What all ask for can be served of it, and what becomes of what was agreed on.
         self.asked = [self._settled(h, self.wanted) for h in range(len(chosen))]
         self.agreed = [self._settled(h, self.committed) for h in range(len(chosen))]
@@ -114,8 +115,12 @@ class _Day:
         self.label = inputs.places.label(names, strategies=[inputs.strategies[s]])
 
     def _settled(self, h: int, demand: Energies) -> HomeDay:
-        made, energy = self.generation[:, h].tolist(), self.energy[h].tolist()
-        return settle_day(self.homes[h], made, demand[:, h].tolist(), energy)
+        # Where all is granted and nothing is moved, the day is one and the same.
+        day = h, demand[:, h].tobytes()
+        if day not in self._same_day:
+            made, energy = self.generation[:, h].tolist(), self.energy[h].tolist()
+            self._same_day[day] = settle_day(self.homes[h], made, demand[:, h].tolist(), energy)
+        return self._same_day[day]
 
     def _on(self, days: list[HomeDay]) -> NDArray[np.bool_]:
         on = np.zeros(self.wanted.shape, dtype=np.bool_)

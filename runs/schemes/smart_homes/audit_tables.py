@@ -49,6 +49,8 @@ class GroupTables:
         From the grid to appliances [kWh].
     exported, curtailed : array, shape (steps, strategies, homes, generators)
         From generators to the grid and to nowhere [kWh].
+    generation : array, shape (steps, strategies, homes, generators)
+        What generators deliver: the sum of all that comes from them [kWh].
     days : dict of array, shape (days, strategies, homes)
         Columns of home_days.
     response : array, shape (steps, strategies, homes, storages)
@@ -66,14 +68,9 @@ class GroupTables:
     imported: Energies
     exported: Energies
     curtailed: Energies
+    generation: Energies
     days: Columns
     response: Energies
-
-    @property
-    def generation(self) -> Energies:
-        """What generators deliver, shape (steps, strategies, homes, generators) [kWh]."""
-        used: Energies = self.direct.sum(axis=4) + self.charged.sum(axis=4)
-        return used + self.exported + self.curtailed
 
     def total_kwh(self, name: str) -> Energies:
         """Return what a column of home_groups should be, shape (steps, strategies) [kWh]."""
@@ -326,6 +323,7 @@ def _group(
         imported=imported[:, :, :, 0],
         exported=exported[..., 0],
         curtailed=curtailed[..., 0],
+        generation=direct.sum(axis=4) + charged.sum(axis=4) + exported[..., 0] + curtailed[..., 0],
         days=of_days,
         response=_response(answers, storages["energy_kwh"].shape, first, stores),
     )

@@ -91,6 +91,8 @@ class VehicleSchemeAudit(SchemeAudit):
         names = dict.fromkeys(("origin", "destination"), inputs.communities)
         trips = TableReader(run, "trips", names, inputs.start_ms)
         self._fleet = fleet
+        # One number for all where none of them wants anything at its departure.
+        self._miss_weight = fleet["miss_weight"] if fleet["miss_weight"].any() else 0.0
         record = inputs.scenario.record
         self.plugs = None
         named = any(each.parking_chargers for each in inputs.scenario.communities.values())
@@ -203,7 +205,7 @@ class VehicleSchemeAudit(SchemeAudit):
             stores=AnsweringStores(
                 mine["lam"], mine["theta"], mine["usable_kwh"], mine["min_kwh"], mine["max_kwh"],
                 fleet["charge_efficiency"], fleet["discharge_efficiency"], fleet["wanted_kwh"],
-                fleet["miss_weight"],
+                self._miss_weight,
             ),
             energy_kwh=np.where(parked, mine["energy_kwh"], 0.0),
             utility_price=float(here["utility_price"][0]),
