@@ -61,7 +61,8 @@ def drive_in_pieces(fleet: Population, trips: Sequence[TripBatch], begin: int, e
     """
     vehicle, base, alike, columns = columns_of(trips)
     # Of batches in another order a piece is the whole fleet.
-    ordered = all(at_once(trips, lambda each: ascends(np.ascontiguousarray(each.vehicles))))
+    rows = len(vehicle)
+    ordered = all(at_once(trips, lambda each: ascends(np.ascontiguousarray(each.vehicles)), rows))
     piece = PIECE_ROWS if ordered else len(fleet)
     pieces = -(-len(fleet) // piece)
     edges = np.append(np.arange(pieces) * piece, len(fleet))
@@ -72,13 +73,13 @@ def drive_in_pieces(fleet: Population, trips: Sequence[TripBatch], begin: int, e
             for first, each in zip(begins, trips, strict=True)
         ]
     )
-    rows, drivers, out_vehicle = (np.empty(len(vehicle), dtype=np.int64) for _ in range(3))
-    ahead_km, out_km = np.empty(len(vehicle)), np.empty(len(vehicle))
-    after_plug = np.empty(len(vehicle), dtype=np.bool_)
+    moved, drivers, out_vehicle = (np.empty(rows, dtype=np.int64) for _ in range(3))
+    ahead_km, out_km = np.empty(rows), np.empty(rows)
+    after_plug = np.empty(rows, dtype=np.bool_)
     written = np.zeros((pieces, 3), dtype=np.int64)
     given = vehicle, bounds, base, alike, *columns, 2 + int(columns[2].max()), begin, end
     of_fleet = [fleet[name] for name in WRITTEN]
-    room = rows, ahead_km, drivers, out_vehicle, out_km, after_plug, written
+    room = moved, ahead_km, drivers, out_vehicle, out_km, after_plug, written
 
     def move(first: int, last: int) -> None:
         drive(first // piece, -(-last // piece), piece, *given, *of_fleet, *room)
@@ -89,7 +90,7 @@ def drive_in_pieces(fleet: Population, trips: Sequence[TripBatch], begin: int, e
         move(0, len(fleet))
     # Each piece has written where as many as the trips of the pieces before are.
     starts = (bounds - bounds[:, :1]).sum(axis=0)[:-1]
-    moving, kept_km = _without_gaps(starts, written[:, 0], rows, ahead_km)
+    moving, kept_km = _without_gaps(starts, written[:, 0], moved, ahead_km)
     out = _without_gaps(starts, written[:, 1], out_vehicle, out_km, after_plug)
     [drive_now] = _without_gaps(starts, written[:, 2], drivers)
     return Moves(moving, drive_now, kept_km, SettingOut(*out))

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 # Larger than the fleet of any published study, so that none of their sums is cut.
 BLOCK_ROWS = 2**18
+# BLAS adds up to 10,000 products with one thread, and more with as many as there are.
+PRODUCT_ROWS = 2**13
 
 
 def row_blocks(size: int) -> list[tuple[int, int]]:
@@ -72,3 +74,15 @@ def sum_by_blocks(
         Sums those of one block.
     """
     return added(sum_of(values[part]) for part in parts_by_block(rows, size))
+
+
+def sum_of_products(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return the scalar product of two columns, the same for any number of threads of BLAS.
+
+    Parameters
+    ----------
+    one, other : array, shape (n,)
+        The columns.
+    """
+    pieces = range(0, max(len(one), 1), PRODUCT_ROWS)
+    return float(added(one[k : k + PRODUCT_ROWS] @ other[k : k + PRODUCT_ROWS] for k in pieces))

@@ -56,19 +56,28 @@ def over_pieces[R](rows: int, work: Callable[[int, int], R]) -> list[R]:
         Works on the rows from a first one, the first of a piece, to before another. What it does
         for a piece may depend on no other piece.
     """
-    count = threads()
-    if count == 1 or rows < ROWS_OF_THREADS:
+    if rows < ROWS_OF_THREADS or (count := threads()) == 1:
         return [work(0, rows)]
     each = -(-pieces_of(rows) // (PIECES * count)) * PIECE_ROWS
     pieces = [(begin, min(begin + each, rows)) for begin in range(0, rows, each)]
     return at_once(pieces, lambda piece: work(*piece))
 
 
-def at_once[T, R](pieces: Sequence[T], work: Callable[[T], R]) -> list[R]:
-    """Do some work for each of some pieces, several at once; return what each gives, in order."""
-    count = threads()
+def at_once[T, R](pieces: Sequence[T], work: Callable[[T], R], rows: int | None = None) -> list[R]:
+    """Do some work for each of some pieces, several at once; return what each gives, in order.
+
+    Parameters
+    ----------
+    pieces : sequence
+        What is worked on.
+    work : callable
+        Works on one of them.
+    rows : int, optional
+        With it, how many rows all pieces have together; few are worked on by one thread.
+    """
+    few = len(pieces) < 2 or (rows is not None and rows < ROWS_OF_THREADS)
     within = threading.current_thread().name.startswith(NAME)
-    if count == 1 or len(pieces) < 2 or within:
+    if few or within or (count := threads()) == 1:
         return [work(piece) for piece in pieces]
     return list(_pool(os.getpid(), count).map(work, pieces))
 

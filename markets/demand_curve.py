@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.compiled import compiled_for
+from hmesh.environment.row_blocks import sum_of_products
 from hmesh.environment.row_threads import at_once
 from hmesh.markets.answers import Answers, no_lines
 from hmesh.markets.bin_kernels import merge_kinks
@@ -92,8 +93,8 @@ class Bends:
             low,
             high,
             self.intercept
-            + float(added @ self.starts[begun])
-            - float(taken @ self.ends[over])
+            + sum_of_products(added, self.starts[begun])
+            - sum_of_products(taken, self.ends[over])
             - fallen,
             self.slope + float(added.sum()) - float(taken.sum()),
             self.answering

@@ -237,6 +237,5 @@ class _Reach:
 
 def _choke(intercept: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return where lines meet 0; what is sold of a flat one sells at the end of its bin."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        choke = intercept / slope
-    return np.where(slope > 0, choke, np.where(intercept > 0, np.inf, -np.inf))
+    choke = np.where(intercept > 0, np.inf, -np.inf)
+    return np.divide(intercept, slope, out=choke, where=slope > 0)

@@ -116,15 +116,15 @@ def _choices(demand_kwh: Energies, window: Mask, least: NDArray[np.int_]) -> lis
 @lru_cache(maxsize=64)
 def _subsets(slots: tuple[int, ...], least: int, most: int, steps: int) -> Mask:
     """Return every choice of `least` to `most` slots, shape (choices, steps)."""
-    chosen = [
-        subset
-        for count in range(least, most + 1)
-        for subset in itertools.combinations(slots, count)
-    ]
-    mask = np.zeros((len(chosen), steps), dtype=np.bool_)
-    for row, subset in enumerate(chosen):
-        mask[row, list(subset)] = True
-    return mask
+    masks = [np.zeros((0, steps), dtype=np.bool_)]
+    for count in range(least, most + 1):
+        choices = math.comb(len(slots), count)
+        chosen = itertools.chain.from_iterable(itertools.combinations(slots, count))
+        mask = np.zeros((choices, steps), dtype=np.bool_)
+        places = np.fromiter(chosen, np.intp, choices * count).reshape(choices, count)
+        mask[np.arange(choices)[:, None], places] = True
+        masks.append(mask)
+    return np.concatenate(masks)
 
 
 def admissible(

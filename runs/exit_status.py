@@ -16,7 +16,10 @@ DONE, FAILED, WRONG_INPUT = 0, 1, 2
 
 
 class Commands(TyperGroup):
-    """Commands that answer a mistake of the person with one line each, never with a traceback."""
+    """Commands that answer a mistake of the person with one line each, never with a traceback.
+
+    A mistake in a plugin is one of the person too.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -25,16 +28,32 @@ class Commands(TyperGroup):
         except typer.Exit:
             raise
         except InputError as error:
-            for problem in error.problems:
-                typer.echo(str(problem), err=True)
-            raise typer.Exit(WRONG_INPUT) from None
+            _end_refused(error)
         except KeyboardInterrupt:
             end_interrupted("interrupted")
-        except Exception:
+        except Exception as error:
             # A library may have turned the interruption into a separate error.
-            if not heard():
+            if heard():
+                end_interrupted("interrupted")
+            from hmesh.runs.plugins.failures import failure_of
+
+            of_plugin = failure_of(error)
+            if of_plugin is None:
                 raise
-            end_interrupted("interrupted")
+            _end_refused(of_plugin)
+
+
+def _end_refused(error: InputError) -> NoReturn:
+    """End a command with one line for each mistake.
+
+    Raises
+    ------
+    Exit
+        Always.
+    """
+    for problem in error.problems:
+        typer.echo(str(problem), err=True)
+    raise typer.Exit(WRONG_INPUT) from None
 
 
 def end_interrupted(message: str) -> NoReturn:

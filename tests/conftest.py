@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,3 +106,17 @@ def what_is_missing(item: pytest.Item) -> str:
             return str(mark.kwargs["reason"])
     wants_shared = "shared" in getattr(item, "fixturenames", ())
     return NO_SHARED if wants_shared and not SHARED.is_dir() else ""
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two workers, each a separate process."""
+    from distributed import LocalCluster
+
+    with warnings.catch_warnings():
+        # What the cluster's own sockets warn of while they close is none of ours.
+        warnings.simplefilter("ignore")
+        with LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+        ) as made:
+            yield made

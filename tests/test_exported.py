@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import re
 import shutil
 import sys
 import warnings
@@ -19,6 +20,7 @@ from hmesh.environment.errors import InputError
 from hmesh.environment.grid_files.read_grid import read_grid
 from hmesh.runs import load_scenario, read_run, start_run
 from hmesh.runs.results.exported import export_run
+from hmesh.runs.results.hours_of_run import cubes
 from hmesh.runs.voltages import solve_voltages
 from hmesh.runs.world.city_grid import make_city_grid
 
@@ -346,6 +348,37 @@ def test_damaged_tables_are_named(run: Path, tmp_path: Path, to: str, how: str) 
     assert [problem.place.split(",")[0] for problem in error.value.problems][:1] == [
         str(there / "hours.parquet")
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("scenario", "communities"), 7),
+        (("scenario", "communities"), None),
+        (("scenario", "strategies"), []),
+        (("scenario", "strategies"), 3),
+    ],
+)
+def test_a_run_json_that_no_run_writes_is_named(
+    run: Path, tmp_path: Path, keys: tuple[str, ...], value: Any
+) -> None:
+    there = shutil.copytree(run, tmp_path / "run")
+    info = json.loads((there / "run.json").read_text())
+    info[keys[0]][keys[1]] = value
+    (there / "run.json").write_text(json.dumps(info))
+    with pytest.raises(InputError, match=re.escape(".".join(keys))):
+        export_run(there, "csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", ["more steps", "more than any memory holds"])
+def test_steps_that_a_table_lacks_are_named(run: Path, tmp_path: Path, how: str) -> None:
+    there = shutil.copytree(run, tmp_path / "run")
+    info = json.loads((there / "run.json").read_text())
+    steps = 7 if how == "more steps" else 10**30
+    (there / "run.json").write_text(json.dumps(info | {"steps_total": steps, "steps_done": steps}))
+    with pytest.raises(InputError, match="rows are not one of every step, strategy and community"):
+        cubes(read_run(there))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """An audit judges: a fault in any rule of prices and schools fails the audit of a fresh run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 
 from hmesh.markets.three_level_game import follow_exact
-from hmesh.runs import audit_run, load_scenario, start_run
-from tests.audited_runs import FEW
+from hmesh.runs import audit_run
+from tests.injected_faults import (
+    AFTERNOON,
+    BUILDINGS,
+    LOSSES,
+    SCHOOLS,
+    Fault,
+    Injected,
+    assert_fails,
+    assert_passes,
+    given,
+    result,
+    run_with,
+)
 
-type Fault = Callable[[Any], Any]
-
-AFTERNOON = (
-    *FEW, "vehicles.count=10", "hours=5", "start='2023-01-16T15:00'", "game.solver=exact",
-    "plots=false",
-)  # fmt: skip
-LOSSES = (
-    "game.losses=known", "communities.homes.feeder.loss_rate=0.1",
-    "communities.malls.feeder.loss_rate=0.05",
-)  # fmt: skip
 LIMITS = ("grid.limits=keep", "communities.homes.feeder.rating_kw=20")
 SHARED = (
     "strategies=[three_level]", "vehicles.count=40", "vehicles.soc_start=0.3", "plots=false",
@@ -30,43 +32,6 @@ SHARED = (
     "start='2023-01-16T22:00'", "grid.connections.offices=homes-low",
     "grid.lines.0.rating_kw=60", "game.solver=exact",
 )  # fmt: skip
-SCHOOLS = (
-    "hours=33", "plots=false", "game.solver=exact",
-    "school_buses.groups=[{name: a, community: rochester, schools: 3, buses: 2}]",
-    "school_buses.round_km=[40, 90]", "school_buses.charge_efficiency=1.0",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Injected:
-    """A rule with a fault in it.
-
-    Attributes
-    ----------
-    rule
-        Where the program finds the rule.
-    fault
-        From the right rule to the wrong one.
-    check
-        Part of the name of a check that has to fail.
-    changes
-        Of the scenario.
-    """
-
-    rule: str
-    fault: Fault
-    check: str
-    changes: tuple[str, ...] = ()
-
-
-def result(change: Callable[..., Any]) -> Fault:
-    """Return a fault that changes what a rule returns, given that and what the rule was given."""
-    return lambda right: lambda *given, **named: change(right(*given, **named), *given)
-
-
-def given(change: Callable[..., tuple[Any, ...]]) -> Fault:
-    """Return a fault that changes what a rule is given."""
-    return lambda right: lambda *given, **named: right(*change(*given), **named)
 
 
 def priced(factor: float) -> Fault:
@@ -316,10 +281,6 @@ SALES = {
 }
 
 
-BUILDINGS = (
-    "hours=24", "plots=false", "start='2014-01-13T00:00'", "checkpoint_every_h=null",
-    "communities.district.members.0.businesses=8",
-)  # fmt: skip
 BATTERY = "hmesh.agents.building_battery"
 BATTERIES = {
     "room is multiplied by the efficiency that it should be divided by": Injected(
@@ -345,24 +306,10 @@ BATTERIES = {
 }
 
 
-def run_with(injected: Injected | None, scenario: str, changes: tuple[str, ...], to: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        if injected is not None:
-            module, _, name = injected.rule.rpartition(".")
-            owner = pytest.importorskip(module) if module.islower() else None
-            if owner is None:
-                module, _, holder = module.rpartition(".")
-                owner = getattr(pytest.importorskip(module), holder)
-            patch.setattr(owner, name, injected.fault(getattr(owner, name)))
-        start_run(load_scenario(scenario, changes), to)
-
-
 @pytest.mark.quick_every(4)
 @pytest.mark.parametrize("injected", PRICES.values(), ids=PRICES)
 def test_a_fault_in_prices_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
-    run_with(injected, "three-communities", (*AFTERNOON, *injected.changes), tmp_path / "run")
-    failed = audit_run(tmp_path / "run").failed
-    assert any(injected.check in name for name in failed), failed
+    assert_fails(injected, "three-communities", (*AFTERNOON, *injected.changes), tmp_path)
 
 
 def test_a_price_without_shared_limits_that_is_the_one_with_them_fails_the_audit(
@@ -382,16 +329,12 @@ def test_a_price_without_shared_limits_that_is_the_one_with_them_fails_the_audit
 @pytest.mark.quick_every(4)
 @pytest.mark.parametrize("injected", SALES.values(), ids=SALES)
 def test_a_fault_in_what_schools_do_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
-    run_with(injected, "school-buses", (*SCHOOLS, *injected.changes), tmp_path / "run")
-    failed = audit_run(tmp_path / "run").failed
-    assert any(injected.check in name for name in failed), failed
+    assert_fails(injected, "school-buses", (*SCHOOLS, *injected.changes), tmp_path)
 
 
 @pytest.mark.parametrize("injected", BATTERIES.values(), ids=BATTERIES)
 def test_a_fault_in_batteries_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
-    run_with(injected, "battery-sharing", (*BUILDINGS, *injected.changes), tmp_path / "run")
-    failed = audit_run(tmp_path / "run").failed
-    assert any(injected.check in name for name in failed), failed
+    assert_fails(injected, "battery-sharing", (*BUILDINGS, *injected.changes), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -412,6 +355,4 @@ def test_a_fault_in_batteries_fails_the_audit(injected: Injected, tmp_path: Path
 def test_without_a_fault_the_audit_passes(
     scenario: str, changes: tuple[str, ...], tmp_path: Path
 ) -> None:
-    run_with(None, scenario, changes, tmp_path / "run")
-    report = audit_run(tmp_path / "run")
-    assert report.passed, "\n".join(report.lines())
+    assert_passes(scenario, changes, tmp_path)

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hmesh.runs import audit_run
-from tests.test_injected_faults import BUILDINGS, Injected, given, result, run_with
+from tests.injected_faults import BUILDINGS, Injected, assert_fails, assert_passes, given, result
 
 COORDINATOR = "hmesh.agents.battery_coordinator"
 MATCH = "batteries: own load first, then the largest surplus"
@@ -50,12 +49,8 @@ FAULTS = {
 
 @pytest.mark.parametrize("injected", FAULTS.values(), ids=FAULTS)
 def test_a_fault_in_exchange_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
-    run_with(injected, "battery-sharing", (*SUNDAY, *injected.changes), tmp_path / "run")
-    failed = audit_run(tmp_path / "run").failed
-    assert any(injected.check in name for name in failed), failed
+    assert_fails(injected, "battery-sharing", (*SUNDAY, *injected.changes), tmp_path)
 
 
 def test_without_a_fault_the_audit_of_exchange_passes(tmp_path: Path) -> None:
-    run_with(None, "battery-sharing", SUNDAY, tmp_path / "run")
-    report = audit_run(tmp_path / "run")
-    assert report.passed, "\n".join(report.lines())
+    assert_passes("battery-sharing", SUNDAY, tmp_path)

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from yaml import safe_dump
 
-from hmesh.runs import audit_run
+from tests.injected_faults import Fault, Injected, assert_fails, assert_passes, given, result
 from tests.quick_cases import quick
 from tests.smart_home_runs import STREET
-from tests.test_injected_faults import Fault, Injected, given, result, run_with
 
 FLOWS = "hmesh.markets.power_flow_assignment"
 DAY = "hmesh.markets.home_day"
@@ -141,12 +140,8 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("name", quick(list(FAULTS)[::3], FAULTS))
 def test_a_fault_in_smart_homes_fails_the_audit(name: str, street: str, tmp_path: Path) -> None:
     injected = FAULTS[name]
-    run_with(injected, street, injected.changes, tmp_path / "run")
-    failed = audit_run(tmp_path / "run").failed
-    assert any(injected.check in name for name in failed), failed
+    assert_fails(injected, street, injected.changes, tmp_path)
 
 
 def test_without_a_fault_the_audit_of_smart_homes_passes(street: str, tmp_path: Path) -> None:
-    run_with(None, street, (), tmp_path / "run")
-    report = audit_run(tmp_path / "run")
-    assert report.passed, "\n".join(report.lines())
+    assert_passes(street, (), tmp_path)

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hmesh.runs import audit_run
-from tests.test_injected_faults import Injected, given, result, run_with
+from tests.injected_faults import Injected, assert_fails, assert_passes, given, result
 
 TWO_NIGHTS = ("years=null", "hours=72", "plots=false", "checkpoint_every_h=null")
 RULES = "hmesh.markets.home_energy_rules"
@@ -120,14 +119,10 @@ FAULTS = {
 @pytest.mark.quick_every(4)
 @pytest.mark.parametrize("injected", FAULTS.values(), ids=FAULTS)
 def test_a_fault_in_houses_fails_the_audit(injected: Injected, tmp_path: Path) -> None:
-    run_with(injected, "composite-storage", (*TWO_NIGHTS, *injected.changes), tmp_path / "run")
-    failed = audit_run(tmp_path / "run").failed
-    assert any(injected.check in name for name in failed), failed
+    assert_fails(injected, "composite-storage", (*TWO_NIGHTS, *injected.changes), tmp_path)
 
 
 @pytest.mark.parametrize("manager", ["rule_based", "foresight"])
 def test_without_a_fault_the_audit_of_houses_passes(manager: str, tmp_path: Path) -> None:
     changes = (*TWO_NIGHTS, f"composite_storage.manager={manager}")
-    run_with(None, "composite-storage", changes, tmp_path / "run")
-    report = audit_run(tmp_path / "run")
-    assert report.passed, "\n".join(report.lines())
+    assert_passes("composite-storage", changes, tmp_path)

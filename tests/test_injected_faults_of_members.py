@@ -6,10 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hmesh.runs import audit_run
+from tests.injected_faults import (
+    AFTERNOON,
+    LOSSES,
+    Injected,
+    assert_fails,
+    assert_passes,
+    given,
+    result,
+)
 from tests.local_exchange_runs import village_file
 from tests.quick_cases import quick
-from tests.test_injected_faults import AFTERNOON, LOSSES, Injected, given, result, run_with
 from tests.test_member_tariffs import LOADS, SCENARIO, START, TARIFF
 from tests.test_membership import JOINING
 
@@ -146,9 +153,7 @@ def source_of(name: str, folder: Path) -> str:
 @pytest.mark.parametrize("name", quick(["loads fall twice as far"], FAULTS))
 def test_a_fault_in_what_members_do_and_pay_fails_the_audit(name: str, tmp_path: Path) -> None:
     source, injected = FAULTS[name]
-    run_with(injected, source_of(source, tmp_path), injected.changes, tmp_path / "run")
-    failed = audit_run(tmp_path / "run").failed
-    assert any(injected.check in each for each in failed), failed
+    assert_fails(injected, source_of(source, tmp_path), injected.changes, tmp_path)
 
 
 @pytest.mark.slow
@@ -159,6 +164,4 @@ def test_without_a_fault_the_audit_of_what_members_do_and_pay_passes(
     course: tuple[str, tuple[str, ...]], tmp_path: Path
 ) -> None:
     source, changes = course
-    run_with(None, source_of(source, tmp_path), changes, tmp_path / "run")
-    report = audit_run(tmp_path / "run")
-    assert report.passed, "\n".join(report.lines())
+    assert_passes(source_of(source, tmp_path), changes, tmp_path)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hmesh.runs import audit_run
+from tests.injected_faults import Injected, assert_fails, assert_passes, given, result
 from tests.quick_cases import quick
-from tests.test_injected_faults import Injected, given, result, run_with
 
 DAY = ("hours=24", "plots=false", "checkpoint_every_h=null")
 CONTROL = "hmesh.agents.storage_controllers"
@@ -99,9 +98,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", quick(list(FAULTS)[::3], FAULTS))
 def test_a_fault_in_a_shared_storage_fails_the_audit(name: str, tmp_path: Path) -> None:
     injected = FAULTS[name]
-    run_with(injected, "community-storage", (*DAY, *injected.changes), tmp_path / "run")
-    failed = audit_run(tmp_path / "run").failed
-    assert any(injected.check in name for name in failed), failed
+    assert_fails(injected, "community-storage", (*DAY, *injected.changes), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +107,4 @@ def test_a_fault_in_a_shared_storage_fails_the_audit(name: str, tmp_path: Path) 
 def test_without_a_fault_the_audit_of_a_shared_storage_passes(
     changes: tuple[str, ...], tmp_path: Path
 ) -> None:
-    run_with(None, "community-storage", (*DAY, *changes), tmp_path / "run")
-    report = audit_run(tmp_path / "run")
-    assert report.passed, "\n".join(report.lines())
+    assert_passes("community-storage", (*DAY, *changes), tmp_path)

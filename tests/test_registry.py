@@ -28,7 +28,8 @@ from hmesh.runs.command_line import app
 from hmesh.runs.results.result_tables import TABLES
 from hmesh.runs.run_notes import notes
 from hmesh.runs.run_summary import summary_table
-from hmesh.runs.schemes.descriptor import REQUIRED, SchemeDescriptor
+from hmesh.runs.schemes.descriptor import SchemeDescriptor
+from hmesh.runs.schemes.part_kinds import REQUIRED
 from hmesh.runs.schemes.registry import register, scheme, schemes, unregister
 from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.strategy_names import strategy_name

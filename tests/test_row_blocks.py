@@ -1,12 +1,20 @@
 """Fleets are summed in fixed blocks of their rows, and a fleet of one block as it always was."""
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from hmesh.environment import row_blocks
-from hmesh.environment.row_blocks import added, parts_by_block, sum_by_blocks
+from hmesh.environment.row_blocks import (
+    PRODUCT_ROWS,
+    added,
+    parts_by_block,
+    sum_by_blocks,
+    sum_of_products,
+)
 from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
 from hmesh.markets.demand_curve import bending_prices, bends_of_block, demand_curve
 from hmesh.runs.scenarios.scenario_reading import load_scenario
@@ -113,3 +121,17 @@ def test_blocks_change_nothing_but_last_digits(name: str, monkeypatch: pytest.Mo
         assert blocks[strategy].keys() == sums.keys()
         for figure, value in sums.items():
             assert blocks[strategy][figure] == pytest.approx(value, rel=1e-9, abs=1e-7), figure
+
+
+@pytest.mark.parametrize("rows", [0, 1, PRODUCT_ROWS, PRODUCT_ROWS + 1, 200_003])
+def test_products_do_not_depend_on_threads_of_blas(rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    one, other = rng.random(rows), rng.random(rows)
+    found = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads):
+            found.append(sum_of_products(one, other).hex())
+            if rows <= PRODUCT_ROWS:
+                assert sum_of_products(one, other) == float(one @ other)
+    assert len(set(found)) == 1
+    assert float.fromhex(found[0]) == pytest.approx(math.sumprod(one, other), rel=1e-12)

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -237,20 +237,6 @@ def test_a_scheduler_that_nobody_answers_for_leaves_nothing(tmp_path: Path) -> N
     with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1"):
         run(tmp_path / "new", {}, scheduler="tcp://127.0.0.1:1")
     assert not (tmp_path / "new").exists()
-
-
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Two workers, each a separate process."""
-    from distributed import LocalCluster
-
-    with warnings.catch_warnings():
-        # What the cluster's own sockets warn of while they close is none of ours.
-        warnings.simplefilter("ignore")
-        with LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as made:
-            yield made
 
 
 @pytest.mark.slow

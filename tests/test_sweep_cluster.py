@@ -3,7 +3,6 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,20 +63,6 @@ def test_a_scheduler_that_cannot_be_reached_leaves_nothing(
     assert message in str(problem)
     assert "such as tcp://node1:8786" in problem.allowed
     assert not (tmp_path / "new").exists()
-
-
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Two workers, each a separate process."""
-    from distributed import LocalCluster
-
-    with warnings.catch_warnings():
-        # What the cluster's own sockets warn of while they close is none of ours.
-        warnings.simplefilter("ignore")
-        with LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as made:
-            yield made
 
 
 @pytest.mark.slow

@@ -19,7 +19,13 @@ from hmesh.runs.audits.scheme_audit import (
     received,
     total,
 )
-from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader, framed
+from hmesh.runs.audits.table_reader import (
+    Columns,
+    DamagedTableError,
+    TableReader,
+    UnknownNameError,
+    framed,
+)
 from hmesh.runs.results.run_reader import Run
 
 _ALWAYS = ("fixed_load", "wholesale")
@@ -74,7 +80,11 @@ def read_ledger(
     names = {
         "strategy": inputs.strategies, "kind": kinds, "payer": parties, "payee": parties,
     }  # fmt: skip
-    rows = TableReader(run, "ledger", names, inputs.start_ms).rest()
+    try:
+        rows = TableReader(run, "ledger", names, inputs.start_ms).rest()
+    except UnknownNameError as error:
+        message = f"{error.message}; payments and sales of a SchemeAudit state who pays for what"
+        raise DamagedTableError("ledger", message) from None
     place = {name: k for k, name in enumerate(parties)}
     known = np.array([(kinds.index(k), place[a], place[b]) for k, a, b in payments])
     many = np.array([len(parties) ** 2, len(parties), 1])

@@ -199,6 +199,10 @@ def _taken(
             continue
         m = place[line.community]
         if (line.community, line.group) not in energies:
+            if (line.community, line.group) not in of_schemes:
+                message = f"no audit states what is drawn at its connection {line.group!r}"
+                allowed = "drawn_kwh of the SchemeAudit of the scheme that connects it"
+                raise InputError([Problem(line.community, message, allowed)])
             taken[:, :, k] = of_schemes[line.community, line.group]
         else:
             energy = energies[line.community, line.group]

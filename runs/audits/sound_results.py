@@ -32,8 +32,9 @@ def of_sound_results(directory: Path | str) -> Iterator[None]:
 
         if not read_folder(directory).complete:
             raise
-        failed = audit_run(directory).failed
+        failed = [check for check in audit_run(directory).checks if check.passed is False]
         if not failed:
             raise
-        message = f"cannot be shown, as no run writes such results; their audit says: {failed[0]}"
+        says = ", ".join(part for part in (failed[0].name, failed[0].note) if part)
+        message = f"cannot be shown, as no run writes such results; their audit says: {says}"
         raise InputError([Problem(str(directory), message)]) from error

@@ -37,12 +37,16 @@ class DamagedTableError(Exception):
     """
 
     def __init__(self, table: str, message: str) -> None:
-        self.table = table
+        self.table, self.message = table, message
         super().__init__(f"{table}.parquet: {message}")
 
 
 class EarlierTableError(DamagedTableError):
     """A table of an earlier schema of results, which lacks a column that an audit needs."""
+
+
+class UnknownNameError(DamagedTableError):
+    """A table that holds a name which nothing of the run has."""
 
 
 class TableReader:
@@ -205,7 +209,7 @@ class TableReader:
         ]
         if (found == -2).any():
             row = int(np.argmax(found == -2))
-            raise DamagedTableError(self.table, f"column {column.name} holds {values[row]}")
+            raise UnknownNameError(self.table, f"column {column.name} holds {values[row]}")
         return found
 
     def _empty(self) -> Columns:

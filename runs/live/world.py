@@ -9,6 +9,7 @@ from hmesh.runs.live.parameters import Parameter, shown
 from hmesh.runs.live.readings import Reading, Roads, Stores, live_of, read, stores_of
 from hmesh.runs.live.roadmap import OnTheRoad, geometry
 from hmesh.runs.live.source import Source
+from hmesh.runs.plugins.failures import failure_of
 from hmesh.runs.world.account_figures import summaries
 from hmesh.runs.world.compared_bills import compare_with_first
 from hmesh.runs.world.setting import make_setting
@@ -86,9 +87,8 @@ class LiveWorld(mesa.Model[Any, Any]):
                 text = f"{shown(unknown[0])} is not compared"
                 raise InputError([Problem("strategy", text, ", ".join(source.strategies))])
             self._begin(whole_seed(seed))
-        except InputError as error:
-            self.problems = [str(problem) for problem in error.problems]
-            self.running = False
+        except Exception as error:
+            self._stand_still(error)
 
     def _begin(self, seed: int) -> None:
         self.given = self.source.changed(self.values, seed)
@@ -122,9 +122,21 @@ class LiveWorld(mesa.Model[Any, Any]):
         """Run one step in all worlds."""
         if not self.running:
             return
-        for world in self.worlds:
-            world.step()
+        try:
+            for world in self.worlds:
+                world.step()
+        except Exception as error:
+            self._stand_still(error)
+            return
         self.running = self.steps_done < self.given.steps
+
+    def _stand_still(self, error: Exception) -> None:
+        """Stop with the reason, if what went wrong is a mistake in values or in a plugin."""
+        known = error if isinstance(error, InputError) else failure_of(error)
+        if known is None:
+            raise error
+        self.problems = [str(problem) for problem in known.problems]
+        self.running = False
 
     def value_of(self, parameter: Parameter) -> float:
         """Return the value of a parameter in this world."""

@@ -162,6 +162,11 @@ def loaded() -> tuple[str, ...]:
     return tuple(_LOADED)
 
 
+def loaded_plugins() -> tuple[Plugin, ...]:
+    """Return the plugins that are loaded, as the run uses them."""
+    return tuple(each.plugin for each in _LOADED.values())
+
+
 def unload(name: str) -> None:
     """Withdraw everything that a plugin has registered."""
     held = _LOADED.pop(name)

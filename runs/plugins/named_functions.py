@@ -132,13 +132,9 @@ def _registered[F: Callable[..., Any]](
 
 
 def _takes(function: Callable[..., Any], count: int) -> bool:
-    """Return whether a function can be called with so many arguments."""
+    """Return whether a function takes so many arguments; others without a default are by name."""
     try:
-        signature(function).bind(*range(count))
+        signature(function).bind_partial(*range(count))
     except TypeError:
-        # Options without a default are given by name.
-        try:
-            signature(function).bind_partial(*range(count))
-        except TypeError:
-            return False
+        return False
     return True

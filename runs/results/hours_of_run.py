@@ -59,15 +59,19 @@ def _width(run: "Run", table: str, rows: "pa.Table", by: str) -> int:
     }
     leading = (keys["step"] == 0) & (keys["strategy"] == strategies[0])
     names = keys[by][leading]
+    message = f"its {rows.num_rows:,} rows are not one of every step, strategy and {by}"
+    allowed = f"those of {steps:,} steps and {len(strategies)} strategies in their order"
+    refused = InputError([Problem(str(run.directory / f"{table}.parquet"), message, allowed)])
+    # What run.json states may be more than any memory holds.
+    if rows.num_rows != steps * len(strategies) * len(names):
+        raise refused
     due = {
         "step": np.repeat(np.arange(steps), len(strategies) * len(names)),
         "strategy": np.tile(np.repeat(np.array(strategies, object), len(names)), steps),
         by: np.tile(names, steps * len(strategies)),
     }
     if not all(np.array_equal(keys[name], values) for name, values in due.items()):
-        message = f"its {rows.num_rows:,} rows are not one of every step, strategy and {by}"
-        allowed = f"those of {steps:,} steps and {len(strategies)} strategies in their order"
-        raise InputError([Problem(str(run.directory / f"{table}.parquet"), message, allowed)])
+        raise refused
     return len(names)
 
 

@@ -40,7 +40,8 @@ class _Scenario(_Part):
     """What of a scenario is read before all of it is; `Scenario` checks the rest."""
 
     name: str
-    strategies: list[str]
+    strategies: Annotated[list[str], Field(min_length=1)]
+    communities: dict[str, Any] = Field(default_factory=dict)
     plots: bool
     files: _Files | None = None
     plugins: dict[str, _Plugin] = Field(default_factory=dict)

@@ -2,37 +2,15 @@
 
 import importlib
 import importlib.util
-import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, Literal
 
 from hmesh.environment.errors import InputError, Problem, refuse_all
-
-# A part of a scheme: itself, or where it stands, as ".module:name" seen from the scheme's folder.
-# By its place it is imported only when it is needed.
-type Part = Any
-
-_PLACE = re.compile(r"\.?\w+(\.\w+)*:\w+")
-
-# The parts that every scheme says something of, and what each is. An empty one, such as
-# ``pictures=()``, says that the scheme has none.
-REQUIRED: Mapping[str, str] = {
-    "phase": "when in the hour it acts, a Phase",
-    "strategies": "its StrategyDescriptors, first the one that stands for nobody sharing",
-    "section": "its section of a scenario, a SchemeSection, in section.py",
-    "description": "one line on its section",
-    "step": "what it does in every step, a Scheme made from a simulation, in step.py",
-    "figure": "a figure of the summary that no other scheme has, given by its step",
-    "tables": "its tables of results, columns by name, in tables.py",
-    "audit": "what checks its tables, a SchemeAudit made from run, inputs and hours, in audit.py",
-    "pictures": "its pictures, each a name and a function of the run's data, in pictures.py",
-    "charts": "its charts of the report, a function of the run's data, in charts.py",
-    "sentence": "its results in words, a function of totals and currency, in sentences.py",
-    "rows": "its rows of the summary table, a function of the totals of each strategy, in words.py",
-    "notes": "what its counts say, a Note by the name of each, in words.py",
-}
+from hmesh.runs.schemes.part_kinds import REQUIRED, Part, is_place, unfit
 
 
 class Phase(IntEnum):
@@ -303,7 +281,12 @@ class SchemeDescriptor:
     @property
     def place(self) -> str:
         """Where it is written down."""
-        return f"scheme {self.name} ({self.package or 'no package'})"
+        module = sys.modules.get(self.package)
+        file = getattr(module, "__file__", None)
+        # A plugin that is one file is known by it, and not by the module that it becomes.
+        of_file = file is not None and not hasattr(module, "__path__")
+        where = Path(str(file)).name if of_file else self.package
+        return f"scheme {self.name} ({where or 'no package'})"
 
     def check(self) -> None:
         """Refuse a scheme that leaves out what every scheme needs.
@@ -321,16 +304,26 @@ class SchemeDescriptor:
         if self.strategies is not None and not self.strategies:
             problems.append(Problem(self.place, "it has no strategy", REQUIRED["strategies"]))
         problems += self._misplaced()
+        problems += [
+            Problem(self.place, message, REQUIRED.get(name, ""))
+            for name, part in self._parts()
+            if part not in (None, ()) and not is_place(part) and (message := unfit(name, part))
+        ]
         refuse_all(problems)
+
+    def _parts(self) -> list[tuple[str, Part]]:
+        """Return all parts as they are stated, each picture alone."""
+        parts = [(each.name, getattr(self, each.name)) for each in fields(self)]
+        return [each for each in parts if each[0] != "pictures"] + [
+            ("pictures", draw) for _, draw in self.pictures or ()
+        ]
 
     def _misplaced(self) -> list[Problem]:
         """Return a problem for each part whose module is not there, without importing it."""
-        parts = [(each.name, getattr(self, each.name)) for each in fields(self)]
-        parts += [("pictures", draw) for _, draw in self.pictures or ()]
         places = {
             (name, importlib.util.resolve_name(part.partition(":")[0], self.package))
-            for name, part in parts
-            if isinstance(part, str) and _PLACE.fullmatch(part)
+            for name, part in self._parts()
+            if is_place(part)
         }
         return [
             Problem(self.place, f"{name}: there is no module {module}", REQUIRED.get(name, ""))
@@ -344,13 +337,13 @@ class SchemeDescriptor:
         Raises
         ------
         InputError
-            When there is none at that place.
+            When there is none at that place, or it is not what the part must be.
         """
         return self.found(name, getattr(self, name))
 
     def found(self, name: str, part: Part) -> Any:
         """Return what a part says, `name` being what it is called in the descriptor."""
-        if not (isinstance(part, str) and _PLACE.fullmatch(part)):
+        if not is_place(part):
             return part
         module, _, attribute = part.partition(":")
         what = REQUIRED.get(name, "")
@@ -365,7 +358,10 @@ class SchemeDescriptor:
         if not hasattr(held, attribute):
             message = f"{name}: {held.__name__} has no {attribute!r}"
             raise InputError([Problem(self.place, message, what)])
-        return getattr(held, attribute)
+        found = getattr(held, attribute)
+        if message := unfit(name, found):
+            raise InputError([Problem(self.place, message, what)])
+        return found
 
     def all_pictures(self) -> list[tuple[str, Callable[[Any], Any]]]:
         """Return its pictures, each a name and a function of the run's data."""

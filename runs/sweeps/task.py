@@ -76,8 +76,11 @@ def execute(task: Task) -> Outcome:
     except (Stopped, KeyboardInterrupt):
         return Outcome(task.name, "stopped")
     except Exception as error:
-        text = " ".join(str(error).split())
-        kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        from hmesh.runs.plugins.failures import failure_of
+
+        known = error if isinstance(error, InputError) else failure_of(error)
+        text = " ".join(str(known or error).split())
+        kind = "" if known else f"{type(error).__name__}: "
         return Outcome(task.name, "failed", f"{kind}{text}", traceback.format_exc())
     return Outcome(task.name, "done")
 

@@ -9,12 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.row_threads import VARIABLE
 from hmesh.runs.dask_cluster import connected
 from hmesh.runs.sweeps.task import Outcome, Task, execute
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
     from pathlib import Path
+
+# How many threads a process uses for long rows and for products of matrices.
+_THREADS = (VARIABLE, "OPENBLAS_NUM_THREADS")
 
 
 class Workers(Protocol):
@@ -70,7 +74,8 @@ class LocalWorkers:
     """Processes of this machine, each used for many runs.
 
     A process that dies takes the pool with it; then a new one is made, and the runs that were
-    under way are reported lost.
+    under way are reported lost. Each uses one thread, unless the environment states another number:
+    processes that run side by side keep all processors busy already.
 
     Parameters
     ----------
@@ -92,7 +97,7 @@ class LocalWorkers:
         """Give a run to a process."""
         from concurrent.futures.process import BrokenProcessPool
 
-        with _interrupts_blocked():
+        with _interrupts_blocked(), _one_thread_each():
             try:
                 future = self._new_or_old_pool().submit(execute, task)
             except BrokenProcessPool:
@@ -236,3 +241,16 @@ def _interrupts_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes begin with one thread each, where the environment states no number."""
+    # Numerical libraries read it as they are imported, before a process has heard of its first run.
+    unstated = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(unstated, "1"))
+    try:
+        yield
+    finally:
+        for name in unstated:
+            os.environ.pop(name, None)

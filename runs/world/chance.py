@@ -132,4 +132,5 @@ class Chance:
         return chance.next_normal(value, draw, correlation)
 
     def _stream(self, purpose: str, whom: str, step: int) -> np.random.Generator:
-        return self.setting.streams.generator(purpose, whom, step)
+        """Return a stream at its start; it is another one after the next call."""
+        return self.setting.streams.shared(purpose, whom, step)

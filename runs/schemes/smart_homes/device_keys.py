@@ -89,9 +89,7 @@ class HomeGeneratorSettings(_Device):
     """A generator of a home."""
 
     kind: Literal["photovoltaics", "fuel_cell", "generator"] = Field(description="what it is")
-    pv_kw: Positive | None = Field(
-        default=None, description="peak power of modules that follow the sun [kW]"
-    )
+    pv_kw: Positive | None = Field(default=None, description="peak power of photovoltaics [kW]")
     tilt: keys.Tilt = 30.0
     azimuth: keys.Azimuth = 180.0
     performance_ratio: keys.PerformanceRatio = 0.86
