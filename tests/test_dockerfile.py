@@ -42,8 +42,14 @@ def ignored(path: str) -> bool:
 
 def test_every_copied_source_is_there_and_not_ignored() -> None:
     copied = [rest for name, rest in instructions() if name in ("COPY", "ADD")]
+    stages = [rest[2] for name, rest in instructions() if name == "FROM" and len(rest) == 3]
     assert copied
-    for *sources, _ in copied:
+    for *sources, destination in copied:
+        if sources[0].startswith("--from="):
+            # Of an earlier stage, to where it was built, as the environment names that folder.
+            assert sources[0].removeprefix("--from=") in stages
+            assert sources[1:] == [destination] == words("WORKDIR")
+            continue
         for source in sources:
             assert (ROOT / source).exists(), source
             assert source == "." or not ignored(source), source
@@ -77,15 +83,21 @@ def test_what_belongs_to_the_machine_is_not_copied() -> None:
 
 
 def test_it_has_the_python_and_the_uv_that_are_locked() -> None:
-    (image,) = words("FROM")
+    images = {rest[0] for name, rest in instructions() if name == "FROM"}
     wanted = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
+    # What was built by one Python runs by the same one.
+    (image,) = images
     assert re.fullmatch(rf"python:{re.escape(wanted)}(\.\d+)?(-slim)?", image)
     # uv is taken by make in the version of the lock, so that no other one is named.
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert not re.search(r"\buv\b", text)
     (made,) = (rest for name, rest in instructions() if name == "RUN" and rest[0] == "make")
-    target = made[1]
+    target, parts = made[1], made[2].removeprefix("PARTS=")
+    assert re.search(r"^PARTS \?=", makefile, re.MULTILINE)
+    extras = set(re.findall(r"--extra (\S+)", parts))
+    assert extras
+    assert extras <= set(PROJECT["project"]["optional-dependencies"])
     assert re.search(rf"^synced := {re.escape(target)}$", makefile, re.MULTILINE)
     lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
     (locked,) = (package["version"] for package in lock if package["name"] == "uv")
