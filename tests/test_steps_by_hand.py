@@ -25,6 +25,7 @@ from hmesh.runs.schemes.vehicles.own_tariffs import VehicleTariffs
 from hmesh.runs.schemes.vehicles.plug_records import _write_chargers, _write_sessions
 from hmesh.runs.schemes.vehicles.plug_supply import PlugSupply
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
+from hmesh.runs.schemes.vehicles.stops_on_the_way import move_at_stops
 from hmesh.runs.schemes.vehicles.sums_and_counts import _of_chargers, counts_of
 
 
@@ -381,7 +382,7 @@ def test_vehicles_at_stops_hold_what_they_charge_there() -> None:
             energy_at_plug_kwh=lambda rows: fleet["energy_kwh"][rows] - 1.0,
         ),
     )
-    VehicleSharing._move_at_stops(sharing)
+    move_at_stops(sharing)
     assert fleet["energy_kwh"].tolist() == [5.0, 5.0 + 1.0, 6.0 + 2.0]
 
 

@@ -35,9 +35,10 @@ class HouseholdChecks:
 
     Parameters
     ----------
-    inputs, rules, shared, tables : RunInputs, CommunityStorage, CommunityStorageSetting, \
-    StorageTables
-        What the scenario settles, its section, the storages, and the tables of the run.
+    inputs, rules : RunInputs, CommunityStorage
+        What the scenario settles, and its section.
+    shared, tables : CommunityStorageSetting, StorageTables
+        The storages, and the tables of the run.
     demand_kwh : array, shape (steps, households)
         What households use.
     supplied : array of bool, shape (steps, strategies that use them, storages)
@@ -70,10 +71,8 @@ class HouseholdChecks:
     ) -> None:
         self.part, self.capacity_kwh = part, capacity_kwh
         self.inputs, self.rules, self.shared, self.tables = inputs, rules, shared, tables
-        self.demand = demand_kwh
-        self.supplied = supplied
-        self.follows = follows
-        self.own_way = own_way
+        self.demand, self.supplied = demand_kwh, supplied
+        self.follows, self.own_way = follows, own_way
         self.names = [inputs.strategies[s] for s in used]
         self.storage_of = shared.households["storage"].astype(np.intp)
         self.read = np.concatenate([shared.demand_history_kwh, demand_kwh])

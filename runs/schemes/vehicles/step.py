@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from hmesh.agents.fleet import Fleet
 from hmesh.agents.fleet_learning import let_learn
 from hmesh.agents.parked_vehicles import ParkedVehicles
-from hmesh.environment.battery import charged
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.parked_kernel import exchange_of_some
@@ -30,6 +29,7 @@ from hmesh.runs.schemes.vehicles.records import (
     write_trips,
 )
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
+from hmesh.runs.schemes.vehicles.stops_on_the_way import charge_at_stops, move_at_stops
 from hmesh.runs.schemes.vehicles.sums_and_counts import counts_of, summary_of, sums_of
 from hmesh.runs.schemes.vehicles.typical_charging import typical_charging
 from hmesh.runs.schemes.vehicles.vehicle_payments import (
@@ -70,6 +70,10 @@ class VehicleSharing(Scheme):
         What the vehicles of each community exchange in the step, charge and discharge [kWh].
     vehicle_sums : VehicleSums
         Totals of all vehicles in the step.
+    at_stops : array of int
+        Rows of the vehicles that charge at stops on their way in the step.
+    way_kwh : array, shape (communities,)
+        What they draw in each community [kWh].
     departing : Departing or None
         With what those set out in the step that want energy at their departure; None where nobody
         does.
@@ -80,6 +84,8 @@ class VehicleSharing(Scheme):
     pay_price: list[ParkedVehicles]
     departing: Departing | None
     response_kwh: list[NDArray[np.float64]]
+    at_stops: NDArray[np.intp]
+    way_kwh: NDArray[np.float64]
 
     def __init__(self, simulation: "Simulation") -> None:
         setting = simulation.setting
@@ -166,7 +172,7 @@ class VehicleSharing(Scheme):
         self._who_answers()
         self.present = np.array([len(parked) for parked in self.parked])
         self.drivers = self.traffic.drivers
-        self._charge_on_the_way()
+        charge_at_stops(self)
 
     def _who_answers(self) -> None:
         """Leave the price of the step to those that pay it."""
@@ -179,20 +185,6 @@ class VehicleSharing(Scheme):
         if self.own_tariffs is not None:
             self.own_tariffs.look_around()
             self.own_tariffs.act()
-
-    def _charge_on_the_way(self) -> None:
-        """Let vehicles at stops draw what they need, whatever the price will be."""
-        places = len(self.setting.communities)
-        self.at_stops, self.way_kwh = np.empty(0, dtype=np.intp), np.zeros(places)
-        if self.journeys is None:
-            return
-        fleet = self.fleet.population
-        rows = np.flatnonzero((fleet["way_kwh"] > 0.0) & (fleet["community"] >= 0))
-        self.at_stops = rows
-        self.way_kwh = np.bincount(fleet["community"][rows], fleet["way_kwh"][rows], places)
-        if self.started:
-            nodes = self.vehicles.connections
-            self.simulation.draw("ev_kwh", np.arange(places), nodes, self.way_kwh)
 
     def unpriced_kwh(self) -> list[NDArray[np.float64]]:
         """Let the vehicles charge until full whose night at home has begun."""
@@ -350,22 +342,12 @@ class VehicleSharing(Scheme):
             self.own_tariffs.move()
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
             parked.move(energy)
-        self._move_at_stops()
+        move_at_stops(self)
         self.supply.end_step()
         self.fleet.population["energy_kwh"][self.drivers] = self.left_kwh
         if self.plugs is not None:
             self.plugs.exchange(self.session_kwh())
         self.traffic.end_step()
-
-    def _move_at_stops(self) -> None:
-        """Let batteries take what they charge on the way."""
-        rows, fleet = self.at_stops, self.fleet
-        if len(rows):
-            into, out_of = (
-                fleet.each(name, rows) for name in ("charge_efficiency", "discharge_efficiency")
-            )
-            held, drawn = fleet.energy_at_plug_kwh(rows), fleet.population["way_kwh"][rows]
-            fleet.population["energy_kwh"][rows] = charged(held, drawn, into, out_of)
 
     def summary(self) -> dict[str, Any]:
         """Return how full the batteries are at the end, and what they hold more than at first."""
