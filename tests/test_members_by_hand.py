@@ -1,0 +1,109 @@
+"""What single batteries, households, vehicles and houses do in a step, worked out by hand."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hmesh.agents.building_battery import BuildingBattery
+from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
+from hmesh.agents.community_storage import ServedHousehold
+from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
+from hmesh.agents.house_storages import move_storages
+from hmesh.agents.joining_vehicles import JoiningVehicle
+from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.population import Population
+from tests.storage_houses import CASES, tariff
+from tests.test_building_battery import World
+from tests.test_home_energy_rules import houses_of
+
+
+@pytest.mark.parametrize(
+    ("load", "charging", "discharging", "exchange"),
+    # Below the valley of 40 kWh it charges half of the gap, above the peak of 60 it discharges it.
+    [(36.0, True, False, 2.0), (66.0, False, True, -3.0), (36.0, False, False, 0.0)],
+)
+def test_a_battery_steps_by_the_load_and_the_hours_that_it_hears(
+    load: float, charging: bool, discharging: bool, exchange: float
+) -> None:
+    population = Population(BuildingBattery.attributes(), 1)
+    for name, value in {
+        "capacity_kwh": 20.0, "energy_kwh": 10.0, "power_kw": 5.0, "soc_min": 0.1, "share": 0.5,
+        "charge_efficiency": 0.5, "discharge_efficiency": 0.5, "valley_kwh": 40.0,
+        "peak_kwh": 60.0,
+    }.items():  # fmt: skip
+        population.set(name, value)
+    (battery,) = AgentGroup(World(), BuildingBattery, population)
+    nothing = np.zeros(1)
+    population.heard |= {
+        "community_kwh": np.array([load]), "planned_kwh": nothing, "charging": charging,
+        "discharging": discharging, "building_kwh": nothing, "sent_kwh": -nothing,
+    }  # fmt: skip
+    if exchange < 0.0:
+        # What it discharges serves its own building.
+        population.heard["building_kwh"] = np.array([9.0])
+    battery.step()
+    stored = 0.5 * exchange if exchange > 0.0 else exchange / 0.5
+    assert battery.energy_kwh == pytest.approx(10.0 + stored, rel=1e-12)
+
+
+def test_households_draw_what_they_are_granted_and_need() -> None:
+    population = Population(ServedHousehold.attributes(), 3)
+    population.set("demand_kwh", np.array([1.0, 2.0, 3.0]))
+    population.set("used_kwh", np.array([0.5, 0.0, 4.0]))
+    population.heard["granted_kwh"] = np.array([4.0, 1.5, 0.0])
+    for household in AgentGroup(World(), ServedHousehold, population):
+        household.step()
+    assert population.heard["drawn_kwh"].tolist() == [1.0, 1.5, 0.0]
+    assert population["used_kwh"].tolist() == [1.5, 2.0, 7.0]
+
+
+def test_vehicles_at_stops_can_do_nothing_but_draw_what_they_need() -> None:
+    population = Population(ElectricVehicle.attributes(), 2)
+    for name, value in {
+        "capacity_kwh": 40.0, "energy_kwh": 20.0, "power_kw": 6.0, "way_kwh": [-1.0, 1.5],
+        "community": 0,
+    }.items():  # fmt: skip
+        population.set(name, np.asarray(value))
+    world = World()
+    AgentGroup(world, ElectricVehicle, population)
+    lower, upper = VehicleRows(world, population, np.arange(2)).exchange_bounds()
+    assert lower[0] < 0.0 < upper[0]
+    assert (lower[1], upper[1]) == (1.5, 1.5)
+
+
+def test_rounding_takes_no_battery_of_a_house_below_its_lowest_state_of_charge() -> None:
+    houses = houses_of([CASES["hybrid_storage"]], tariff(1, 10.0))
+    houses.begin_step(np.full(1, 0.4), np.full(1, 1.2), np.full(1, 0.1))
+    columns = houses.columns
+    battery = columns.batteries
+    least = float(battery["soc_min"][0] * battery["capacity_kwh"][0])
+    battery["energy_kwh"][:] = least + 0.25
+    # All that it can give, and a rounding error more.
+    given = -0.25 * battery["discharge_efficiency"] * (1.0 + 1e-13)
+    decided: Any = SimpleNamespace(
+        battery_kwh=given, tank_kwh=np.zeros(1), heat_pump_kwh=np.zeros(1)
+    )
+    move_storages(columns, 1.0, decided)
+    assert float(battery["energy_kwh"][0]) == least
+
+
+def test_who_has_left_an_aggregator_is_not_drawn_again_as_a_first_member() -> None:
+    class Joining(JoiningVehicle):
+        given = SimpleNamespace(first_share=0.5)
+
+    vehicles: Any = SimpleNamespace(
+        member=np.array([-1, -1, 0, 0, 1, 1]),
+        draw=lambda name, number: np.array([0.2, 0.8, 0.2, 0.8, 0.2, 0.8]),
+    )
+    assert Joining.members(vehicles).tolist() == [True, False, False, False, True, True]
+
+
+def test_the_only_member_of_a_community_that_stays_silent_leaves_its_demand_unknown() -> None:
+    asked: list[Any] = []
+    aggregator: Any = CommunityEnergyAggregator.__new__(CommunityEnergyAggregator)
+    aggregator._count, aggregator._parts, aggregator.parties = 1, {"homes": slice(0, 1)}, []
+    aggregator._talk = SimpleNamespace(ask=lambda parties, offer, hear: asked.append(parties))
+    assert np.isnan(aggregator._ask(20.0)).tolist() == [True]
+    assert asked == [[]]
