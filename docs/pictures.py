@@ -76,7 +76,7 @@ SOURCES: dict[str, Plot | Page | Live] = {
     "report-narrow": Page(
         "results/seen/report.html", 8.5, "#clock", '[data-part="map"]', width=400
     ),
-    "suburbs": Page("results/town/report.html", 32.5, '[data-part="map"]', '[data-part="map"]'),
+    "suburbs": Page("results/town/report.html", 32.5, "#moving", '[data-part="map"]'),
     "live": Live("three-communities"),
 }
 
@@ -130,7 +130,7 @@ def of_page(source: Page, folder: Path) -> bytes:
             page.locator(part).first.bounding_box() for part in (source.first, source.last)
         )
         height = bottom["y"] + bottom["height"] - top["y"]
-        heading = 34 if source.first != "#clock" else 4
+        heading = 34 if source.first.startswith("[data-part") else 4
         box = {"x": 0, "y": top["y"] - heading, "width": source.width}
         box["height"] = height + heading + 8
         picture: bytes = page.screenshot(full_page=True, clip=box)

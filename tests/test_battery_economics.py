@@ -98,9 +98,9 @@ def test_batteries_are_sized_for_the_chosen_days(chosen: str, days: tuple[int, .
 
 def test_days_that_the_run_never_reaches_are_refused() -> None:
     season = "battery_sharing.measure_days={season: [06-01, 08-31]}"
-    setting = make_setting(load_scenario("battery-sharing", [*WEEK, season]))
-    with pytest.raises(InputError, match="measure_days"):
-        _ = setting.schemes["battery_sharing"].shared_kwh
+    scenario = load_scenario("battery-sharing", [*WEEK, season])
+    with pytest.raises(InputError, match="measure_days: no whole day"):
+        make_setting(scenario)
 
 
 def test_payback_and_worth_follow_from_a_year() -> None:
