@@ -1,19 +1,27 @@
 """What single batteries, households, vehicles and houses do in a step, worked out by hand."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
+from hmesh.agents import threshold_vehicles
 from hmesh.agents.building_battery import BuildingBattery
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.community_storage import ServedHousehold
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
+from hmesh.agents.fleet import Fleet
+from hmesh.agents.home_devices import HomeStorage
 from hmesh.agents.house_storages import move_storages
 from hmesh.agents.joining_vehicles import JoiningVehicle
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.agents.smart_homes import SmartHomes
+from hmesh.agents.threshold_vehicles import ImitatingVehicle
+from hmesh.environment.charging_curve import ChargingCurves
+from hmesh.environment.home_messages import SlotOffer
 from hmesh.environment.population import Population
+from hmesh.environment.vehicle_battery import vehicle_bounds
 from tests.storage_houses import CASES, tariff
 from tests.test_building_battery import World
 from tests.test_home_energy_rules import houses_of
@@ -107,3 +115,103 @@ def test_the_only_member_of_a_community_that_stays_silent_leaves_its_demand_unkn
     aggregator._talk = SimpleNamespace(ask=lambda parties, offer, hear: asked.append(parties))
     assert np.isnan(aggregator._ask(20.0)).tolist() == [True]
     assert asked == [[]]
+
+
+def test_vehicles_that_imitate_adopt_what_earned_more_and_err_where_they_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draws: dict[str, Any] = {
+        "first threshold": 0.9, "acquaintance 0": 0.0, "adoption": 0.5,
+        "error of imitation": [0.0, 0.5, 0.1],
+    }  # fmt: skip
+
+    def vehicles() -> Any:
+        return SimpleNamespace(
+            model=SimpleNamespace(step_index=0), step_h=1.0, rows=np.arange(3),
+            population=SimpleNamespace(group=SimpleNamespace(rows_of=lambda kind: np.arange(3))),
+            earned=np.array([1.0, 5.0, 2.0]), asked=np.array([1, 1, 0]),
+            choice=np.array([0, 2, 1]),
+            draw=lambda name, number=0: np.broadcast_to(draws[name], 3),
+        )  # fmt: skip
+
+    class Copying(ImitatingVehicle):
+        peers_of: ClassVar[Any] = staticmethod(lambda own, drawn: np.array([[1], [0], [0]]))
+
+    def revised(error: float) -> list[int]:
+        Copying.given = SimpleNamespace(
+            compare_every_h=1, compared=1, strength=np.inf, error=error, thresholds=[10, 20, 30]
+        )
+        all_of_them = vehicles()
+        monkeypatch.setattr(threshold_vehicles, "VehicleRows", lambda *_: all_of_them)
+        Copying.revise_rows(all_of_them)
+        assert all_of_them.earned == all_of_them.asked == 0.0
+        return all_of_them.choice.tolist()  # type: ignore[no-any-return]
+
+    # The first one knows the second one, who earned more; the others know the first one.
+    assert revised(0.0) == [2, 2, 1]
+    # Of draws below 0.3 thirds are the three thresholds.
+    assert revised(0.3) == [0, 2, 1]
+
+
+def test_charging_curves_bound_a_fleet_as_they_bound_each_vehicle() -> None:
+    curves = ChargingCurves.of([[(0.0, 1.0), (0.8, 0.25)], [(0.5, 0.5)]])
+    count = 6
+    columns = {
+        "plugged_part": np.array([1.0, 1.0, 0.5, 0.25, 1.0, 0.0]),
+        "charging_curve": np.array([0, 1, -1, 0, -1, 1]),
+        "capacity_kwh": np.full(count, 40.0),
+        "power_kw": np.array([10.0, 20.0, 10.0, 30.0, 3.0, 9.0]),
+        "charge_efficiency": np.full(count, 0.9),
+    }
+    held = np.array([10.0, 20.0, 5.0, 30.0, 39.0, 8.0])
+    fleet: Any = SimpleNamespace(
+        population=columns, each=lambda name, rows: columns[name][rows],
+        model=SimpleNamespace(calendar=SimpleNamespace(step_h=1.0)),
+    )  # fmt: skip
+    upper = (40.0 - held) / 0.9
+    Fleet._bend(fleet, curves, np.arange(count), held, upper)
+    for row in range(count):
+        _, alone = vehicle_bounds(
+            held[row : row + 1], 40.0, 0.0, 1.0, columns["power_kw"][row : row + 1], 1.0, 0.9, 1.0,
+            plugged=columns["plugged_part"][row : row + 1], curves=curves,
+            which=columns["charging_curve"][row : row + 1],
+        )  # fmt: skip
+        assert upper[row] == pytest.approx(float(alone[0]), rel=1e-12)
+
+
+def test_storages_of_homes_keep_what_else_they_heard() -> None:
+    population = Population(HomeStorage.attributes(), 2)
+    population.heard["response_kwh"] = np.array([7.0, 8.0])
+    homes: Any = SimpleNamespace(storages=SimpleNamespace(population=population))
+    flows: Any = SimpleNamespace(
+        charge_kwh=np.array([[1.0, 0.0]]), discharge_kwh=np.array([[0.0, 2.0]]),
+        energy_kwh=np.array([[3.0, 4.0]]),
+    )  # fmt: skip
+    SmartHomes.move(homes, flows)
+    heard = {name: values.tolist() for name, values in population.heard.items()}
+    assert heard == {
+        "response_kwh": [7.0, 8.0], "charge_kwh": [1.0, 0.0], "discharge_kwh": [0.0, 2.0],
+    }  # fmt: skip
+    assert population["energy_kwh"].tolist() == [3.0, 4.0]
+
+
+def test_homes_without_a_better_slot_are_offered_no_saving() -> None:
+    sent: list[Any] = []
+
+    def say(kind: Any, receiver: str, step: int, round_: int, **said: Any) -> Any:
+        sent.append((kind, receiver, step, round_, said))
+        return "said", "there"
+
+    homes: Any = SimpleNamespace(appliances=["washer", "dryer"], _say=say)
+    take = np.zeros((24, 3, 2), dtype=np.bool_)
+    take[5, 1, 1] = True
+    offer: Any = SimpleNamespace(
+        take=take, leave=np.zeros_like(take), saved_kwh=np.array([0.5, 0.75, 0.25])
+    )
+    said, concerned = SmartHomes._offer(homes, 0, offer, 3, 1)
+    assert (said, concerned.tolist(), sent) == (None, [False, False, False], [])
+    answer: Any = SmartHomes._offer(homes, 1, offer, 3, 1)
+    assert answer == ("said", "there")
+    ((kind, receiver, step, round_, words),) = sent
+    assert (kind, receiver, step, round_) == (SlotOffer, "dryer", 3, 1)
+    assert words["energy_kwh"].tolist() == [0.0, 0.75, 0.0]
