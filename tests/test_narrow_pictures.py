@@ -25,8 +25,13 @@ def words_of(figure: Any) -> Iterator[tuple[str, Any]]:
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
+    # Labels of ticks beyond the limits of an axis exist, but are not drawn.
+    undrawn: set[Any] = set()
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        ticks = {*axis.majorTicks, *axis.minorTicks} - {*axis._update_ticks()}
+        undrawn |= {label for tick in ticks for label in (tick.label1, tick.label2)}
     for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text().strip():
+        if text not in undrawn and text.get_visible() and text.get_text().strip():
             yield text.get_text(), text.get_window_extent(canvas.get_renderer())
 
 

@@ -12,9 +12,15 @@ from PIL import Image
 from hmesh.environment import Calendar, InputError
 from hmesh.runs import ResultsWriter, draw_plots, load_scenario, read_run, start_run
 from hmesh.runs.pictures import run_data
-from hmesh.runs.pictures.figure_layout import TITLE_CHARACTERS, strategy_colour, title_lines
+from hmesh.runs.pictures.figure_layout import (
+    TITLE_PT,
+    WIDTH_IN,
+    strategy_colour,
+    title_lines,
+)
 from hmesh.runs.pictures.load import draw_load, draw_peak_to_average
 from hmesh.runs.pictures.run_data import RunData
+from hmesh.runs.pictures.text_width import EDGE_IN, width_in
 from hmesh.runs.pictures.timeline import MOST_DAYS, MOST_STEPS, Timeline
 from hmesh.runs.plots import Plot
 
@@ -234,7 +240,8 @@ def test_titles_break_into_even_lines_and_never_before_a_unit() -> None:
     )
     lines = title_lines(title)
     assert len(lines) == 2
-    assert max(map(len, lines)) <= TITLE_CHARACTERS
+    widths_in = [width_in(line, TITLE_PT, bold=True) for line in lines]
+    assert max(widths_in) <= WIDTH_IN - 2 * EDGE_IN
     assert abs(len(lines[0]) - len(lines[1])) < 12
     assert " ".join(lines).replace("\u00a0", " ") == title
     assert not any(line.startswith(("MW", "%")) for line in lines)

@@ -397,6 +397,9 @@ def test_folders_without_a_run_are_reported(tmp_path: Path) -> None:
     (tmp_path / "homes-2" / "run.json").write_text('{"schema": 9}')
     with pytest.raises(InputError, match=r"the results have schema 9 \(allowed: schema 1\)"):
         read_run(tmp_path / "homes-2")
+    (tmp_path / "homes-2" / "run.json").write_text('{"name": "of another program"}')
+    with pytest.raises(InputError, match=r"run\.json: no schema of results is stated, so that"):
+        read_run(tmp_path / "homes-2")
 
 
 def truncate(path: Path) -> None:

@@ -91,7 +91,7 @@ def watch(source: Source, port: int, *, open_browser: bool, report: Callable[[st
     open_browser : bool
         Whether to open the page.
     report : callable
-        Stated where the page is.
+        Stated where the page is, once it answers.
 
     Raises
     ------
@@ -101,10 +101,10 @@ def watch(source: Source, port: int, *, open_browser: bool, report: Callable[[st
     refuse_used(port)
     server = make_server(source, port)
     with suppress(KeyboardInterrupt):
-        report(f"{server.base_url} shows {source.scenario.name}; Ctrl-C ends it")
-        sys.stdout.flush()
         server.serve_threaded()
         server.wait_until_serving(STARTS_WITHIN_S)
+        report(f"{server.base_url} shows {source.scenario.name}; Ctrl-C ends it")
+        sys.stdout.flush()
         if open_browser:
             webbrowser.open(server.base_url)
         server.stopped.wait()

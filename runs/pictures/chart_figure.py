@@ -1,6 +1,6 @@
 """Charts drawn by matplotlib: a panel for each strategy, or for each part of what is shown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +56,8 @@ def draw_charts(
     room = {"sharey": same, "left_in": 1.0} | room
     notes = "; ".join(dict.fromkeys(filter(None, (chart.notes(timeline) for chart in charts))))
     entries = [*legend_of([held for chart in charts for held in chart.series.values()]), *also]
-    figure, panels = layout.sheet(finding, shape, first.panel_in, entries, note=notes, **room)
+    room |= {"note": notes, "titles": [_title(*each, alike) for row in rows for each in row]}
+    figure, panels = layout.sheet(finding, shape, first.panel_in, entries, **room)
     for row, held in enumerate(rows):
         for column, (chart, key) in enumerate(held):
             axes = panels[row, column]
@@ -79,6 +80,11 @@ def _alike(charts: Sequence[Chart], keys: Sequence[str]) -> dict[str, list[str]]
         else:
             found[first].append(key)
     return found
+
+
+def _title(chart: Chart, key: str, alike: Mapping[str, Sequence[str]]) -> str:
+    """Return the title of a panel."""
+    return ", ".join(filter(None, (titled(key, alike.get(key, ())) if key else "", chart.part)))
 
 
 def titled(strategy: str, alike: Sequence[str]) -> str:
@@ -134,7 +140,7 @@ def draw_chart(axes: "Axes", chart: Chart, key: str = ALL, alike: Sequence[str] 
                 draw_line(axes, edges, values, color=colour, **look)
     if lowest < 0 < highest:
         axes.axhline(0.0, color=layout.INK, lw=0.8)
-    title = ", ".join(filter(None, (titled(key, alike) if key else "", chart.part)))
+    title = _title(chart, key, {key: alike})
     if title:
         colour = layout.strategy_colour(chart.data.strategies, key) if key else layout.INK
         layout.panel_title(axes, title, colour)

@@ -1,7 +1,6 @@
 """The sheet a figure is drawn on: its title, legend, panels, colours and words."""
 
 import re
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.pictures.figure_size import asked_size_in, refuse_no_room, stacked
+from hmesh.runs.pictures.figure_legend import LEGEND_PT, legend_rows, row_in, write_legend
+from hmesh.runs.pictures.figure_size import (
+    BETWEEN_COLUMNS,
+    asked_size_in,
+    panel_width_in,
+    refuse_no_room,
+    stacked,
+)
+from hmesh.runs.pictures.text_width import EDGE_IN, lines_within
 from hmesh.runs.strategy_names import STRATEGIES
 
 if TYPE_CHECKING:
@@ -24,11 +31,10 @@ DOTS_PER_IN = 160
 BOTTOM_IN = 0.78
 # On a narrow sheet the title of a time axis takes up to three lines.
 NARROW_IN, NARROW_BOTTOM_IN = 6.0, 1.05
-TITLE_IN = 0.27
-NOTE_IN = 0.24
-LEGEND_IN = 0.25
-TITLE_CHARACTERS = 86
-NOTE_CHARACTERS = 130
+# Height of a line [in] and size of its letters [pt].
+TITLE_IN, TITLE_PT = 0.27, 13.0
+NOTE_IN, NOTE_PT = 0.24, 9.5
+PANEL_TITLE_IN, PANEL_TITLE_PT = 0.2, 10.5
 
 # Okabe and Ito's colours for strategies and Tol's muted ones for communities stay apart for every
 # kind of colour vision. The first four of communities differ in lightness, too, by 15 or more of
@@ -49,7 +55,7 @@ STYLE: dict[str, Any] = {
     "text.color": INK,
     "text.parse_math": False,
     "axes.labelcolor": INK,
-    "axes.titlesize": 10.5,
+    "axes.titlesize": PANEL_TITLE_PT,
     "axes.titlelocation": "left",
     "axes.titlepad": 5,
     "axes.spines.top": False,
@@ -161,6 +167,7 @@ def sheet(
     gap_in: float = 0.42,
     heading_in: float = 0.32,
     note: str = "",
+    titles: Sequence[str] = (),
     **shared: Any,
 ) -> "tuple[Figure, NDArray[Any]]":
     """Return a new figure with its title and legend, and its empty panels.
@@ -179,6 +186,8 @@ def sheet(
         Room beside the panels, between their rows and above the first row [in].
     note : str, optional
         What a reader must know beside the title.
+    titles : sequence of str, optional
+        Titles of the panels that may be longer than these are wide, for which room is left.
     **shared : object
         `sharex`, `sharey` or `height_ratios` of the panels.
 
@@ -193,13 +202,17 @@ def sheet(
     size_in = asked_size_in()
     width = WIDTH_IN if size_in is None else size_in[0]
     bottom_in = NARROW_BOTTOM_IN if width < NARROW_IN else BOTTOM_IN
-    lines, legend_rows = title_lines(finding, width), _legend_rows(entries, width)
-    notes = _note_lines(note, width)
+    lines, legend = title_lines(finding, width), legend_rows(entries, width)
+    notes = lines_within(note, width - 2 * EDGE_IN, NOTE_PT)
     if stacked(size_in, panels, left_in + right_in):
         # Each panel has its own heading and its own labels below it.
         rows, columns, gap_in = columns, 1, max(gap_in, heading_in + bottom_in)
         shared.pop("height_ratios", None)
-    above_in = 0.2 + _heading_in(lines, notes, legend_rows) + heading_in
+    room_in = _title_room_in(width, columns, left_in, right_in)
+    most = max((len(_panel_title_lines(each, room_in)) for each in titles), default=1)
+    heading_in += PANEL_TITLE_IN * (most - 1)
+    gap_in += PANEL_TITLE_IN * (most - 1) * (rows > 1)
+    above_in = 0.2 + _heading_in(lines, notes, legend) + heading_in
     gaps_in = (rows - 1) * gap_in
     usual_in = panel_height_in
     height = above_in + rows * panel_height_in + gaps_in + bottom_in
@@ -209,14 +222,14 @@ def sheet(
         beside_in = left_in + right_in
         refuse_no_room((width, height), (rows, columns), panel_height_in, usual_in, beside_in)
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_IN, facecolor="white")
-    _write_heading(figure, lines, notes, legend_rows)
+    _write_heading(figure, lines, notes, legend)
     grid = {
         "left": left_in / width,
         "right": 1 - right_in / width,
         "top": 1 - above_in / height,
         "bottom": bottom_in / height,
         "hspace": gap_in / panel_height_in,
-        "wspace": 0.25,
+        "wspace": BETWEEN_COLUMNS,
     }
     axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid, **shared)
     return figure, axes.reshape(panels)
@@ -224,7 +237,8 @@ def sheet(
 
 def _heading_in(lines: list[str], notes: list[str], legend_rows: "list[list[Artist]]") -> float:
     """Return the height of title, note and legend [in]."""
-    return TITLE_IN * len(lines) + NOTE_IN * len(notes) + LEGEND_IN * len(legend_rows)
+    legend_in = sum(map(row_in, legend_rows))
+    return TITLE_IN * len(lines) + NOTE_IN * len(notes) + legend_in
 
 
 def _write_heading(
@@ -232,52 +246,24 @@ def _write_heading(
 ) -> None:
     """Write title, note and legend at the top of a figure."""
     width, height = figure.get_figwidth(), figure.get_figheight()
-    x, y = 0.16 / width, height - 0.14
+    x, y = EDGE_IN / width, height - 0.14
     title = "\n".join(lines)
-    figure.text(x, y / height, title, fontsize=13, fontweight="bold", va="top", linespacing=1.3)
+    figure.text(
+        x, y / height, title, fontsize=TITLE_PT, fontweight="bold", va="top", linespacing=1.3
+    )
     y -= TITLE_IN * len(lines) + 0.04
     for note in notes:
-        figure.text(x, y / height, note, fontsize=9.5, color="#555555", va="top")
+        figure.text(x, y / height, note, fontsize=NOTE_PT, color="#555555", va="top")
         y -= NOTE_IN
     for row in legend_rows:
-        figure.legend(
-            handles=row, loc="upper left", bbox_to_anchor=(0.1 / width, (y + 0.06) / height),
-            ncols=len(row), handlelength=1.8, columnspacing=1.6, borderaxespad=0,
-        )  # fmt: skip
-        y -= LEGEND_IN
+        write_legend(figure, row, (0.1 / width, (y + 0.06) / height), LEGEND_PT)
+        y -= row_in(row)
 
 
-def title_lines(finding: str, width_in: float = WIDTH_IN) -> list[str]:
+def title_lines(finding: str, sheet_in: float = WIDTH_IN) -> list[str]:
     """Break a title into lines of like length, never between a number and its unit."""
-    characters = int(TITLE_CHARACTERS * width_in / WIDTH_IN)
     whole = re.sub(r"(?<=\d) (?=[%A-Za-z]+\b|%)", "\u00a0", finding)
-    lines = textwrap.wrap(whole, characters, break_on_hyphens=False)
-    for width in range(characters // 2, characters):
-        narrower = textwrap.wrap(whole, width, break_on_hyphens=False)
-        if len(narrower) == len(lines):
-            return narrower
-    return lines
-
-
-def _note_lines(note: str, width_in: float) -> list[str]:
-    """Break a note into lines on a sheet that is narrower than usual."""
-    if not note or width_in >= WIDTH_IN:
-        return [note] if note else []
-    return textwrap.wrap(note, int(NOTE_CHARACTERS * width_in / WIDTH_IN))
-
-
-def _legend_rows(entries: "Sequence[Artist]", width_in: float) -> "list[list[Artist]]":
-    """Break a legend into rows as wide as the sheet."""
-    rows: list[list[Artist]] = []
-    room = 0.0
-    for entry in entries:
-        width = 0.6 + 0.075 * len(str(entry.get_label()))
-        if not rows or width > room:
-            rows.append([])
-            room = width_in - 0.2
-        rows[-1].append(entry)
-        room -= width
-    return rows
+    return lines_within(whole, sheet_in - 2 * EDGE_IN, TITLE_PT, bold=True)
 
 
 def legend_line(label: str, colour: str, **look: Any) -> "Artist":
@@ -294,8 +280,26 @@ def legend_area(label: str, colour: str, **look: Any) -> "Artist":
     return Patch(label=label, facecolor=colour, **look)
 
 
+def _title_room_in(sheet_in: float, columns: int, left_in: float, right_in: float) -> float:
+    """Return the width that the title of a panel may have [in]: up to the next one, or the edge."""
+    pitch_in = panel_width_in(sheet_in, columns, left_in + right_in) * (1 + BETWEEN_COLUMNS)
+    return pitch_in - EDGE_IN / 2 if columns > 1 else sheet_in - left_in - EDGE_IN
+
+
+def _panel_title_lines(text: str, room_in: float) -> list[str]:
+    return lines_within(text, room_in, PANEL_TITLE_PT, bold=True)
+
+
 def panel_title(axes: "Axes", text: str, colour: str = INK) -> None:
-    """Name a panel."""
+    """Name a panel, in lines as wide as there is room for beside the next one."""
+    place, figure = axes.get_subplotspec(), axes.get_figure(root=True)
+    if place is not None and figure is not None:
+        whole = place.get_gridspec()
+        sheet_in = figure.get_figwidth()
+        _, _, lefts, rights = whole.get_grid_positions(figure)
+        beside_in = (lefts[0] * sheet_in, (1 - rights[-1]) * sheet_in)
+        room_in = _title_room_in(sheet_in, whole.ncols, *beside_in)
+        text = "\n".join(_panel_title_lines(text, room_in))
     axes.set_title(text, color=colour, fontweight="bold")
 
 

@@ -16,6 +16,8 @@ LEAST_HEIGHT = 0.6
 COLUMN_IN, PAGE_IN = 3.5, 7.16
 # Panels beside each other that would be narrower stand below each other where the height is free.
 LEAST_BESIDE_IN = 1.5
+# Room between columns of panels, as a share of a panel.
+BETWEEN_COLUMNS = 0.25
 
 # Width and height [in]; without a height that which suits each sheet, without both any size.
 type SizeIn = tuple[float, float | None] | None
@@ -43,12 +45,22 @@ def stacked(size_in: SizeIn, panels: tuple[int, int], beside_in: float) -> bool:
     rows, columns = panels
     if size_in is None or size_in[1] is not None or rows > 1 or columns == 1:
         return False
-    return _panel_width_in(size_in[0], columns, beside_in) < LEAST_BESIDE_IN
+    return panel_width_in(size_in[0], columns, beside_in) < LEAST_BESIDE_IN
 
 
-def _panel_width_in(width_in: float, columns: int, beside_in: float) -> float:
-    # Between columns is a quarter of a panel.
-    return (width_in - beside_in) / (columns + 0.25 * (columns - 1))
+def panel_width_in(width_in: float, columns: int, beside_in: float) -> float:
+    """Return the width of each of the panels beside each other [in].
+
+    Parameters
+    ----------
+    width_in : float
+        Width of the sheet [in].
+    columns : int
+        How many panels there are.
+    beside_in : float
+        Room beside all of them [in].
+    """
+    return (width_in - beside_in) / (columns + BETWEEN_COLUMNS * (columns - 1))
 
 
 @contextmanager
@@ -92,9 +104,9 @@ def refuse_no_room(
         When they are, with a size that would do.
     """
     rows, columns = panels
-    panel_width_in = _panel_width_in(size_in[0], columns, beside_in)
+    each_in = panel_width_in(size_in[0], columns, beside_in)
     lacking_in = (
-        (LEAST_PANEL_IN - panel_width_in) * (columns + 0.25 * (columns - 1)),
+        (LEAST_PANEL_IN - each_in) * (columns + BETWEEN_COLUMNS * (columns - 1)),
         (LEAST_HEIGHT * usual_height_in - panel_height_in) * rows,
     )
     if max(lacking_in) <= 0:

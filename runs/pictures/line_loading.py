@@ -88,6 +88,7 @@ def draw_line_loading(data: RunData) -> Drawing:
     figure, panels = sheet(
         finding, (len(panel_of), 1), 0.25 + 0.19 * count, entries, left_in=left_in,
         right_in=_RIGHT_IN, heading_in=0.8 if narrow else 0.32, note="; ".join(filter(None, notes)),
+        titles=[titled(*each) for each in panel_of.items()],
     )  # fmt: skip
     for row, (strategy, alike) in enumerate(panel_of.items()):
         (series,), axes = chart.series[strategy], panels[row, 0]

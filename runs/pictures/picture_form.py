@@ -11,7 +11,9 @@ from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.runs.pictures.figure_size import COLUMN_IN, PAGE_IN, SizeIn
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 FORMATS = ("png", "svg", "pdf")
 # Text stays text that can be searched and edited; nothing depends on the day or on chance.
@@ -98,6 +100,8 @@ def _scale(figure: "Figure", scale: float) -> None:
     """Make a figure larger or smaller, with all that is written in it."""
     from matplotlib.text import Text
 
+    from hmesh.runs.pictures.figure_legend import write_legend
+
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             # Labels that are made when the figure is drawn are as large as those that are there.
@@ -106,6 +110,15 @@ def _scale(figure: "Figure", scale: float) -> None:
             axis.labelpad *= scale
     for text in set(figure.findobj(Text)):
         text.set_fontsize(scale * float(text.get_fontsize()))
+    for legend in list(figure.legends):
+        # Signs and gaps are as large as the letters with which a legend is made.
+        anchor = legend.get_bbox_to_anchor().transformed(figure.transFigure.inverted())
+        handles = [handle for handle in legend.legend_handles if handle is not None]
+        texts = legend.get_texts()
+        for handle, text in zip(handles, texts, strict=True):
+            handle.set_label(text.get_text())
+        legend.remove()
+        write_legend(figure, handles, (anchor.x0, anchor.y1), float(texts[0].get_fontsize()))
     figure.set_size_inches(*(scale * side for side in figure.get_size_inches()))
     _draw_in_the_sheet(figure)
 
@@ -115,6 +128,19 @@ def _draw_in_the_sheet(figure: "Figure") -> None:
     panels = [axes for axes in figure.axes if axes.get_subplotspec() is not None]
     if not panels:
         return
+    # Titles do not become narrower with their panels, but may begin further left.
+    titles = {axes: [axes.title, axes._left_title] for axes in panels}  # type: ignore[attr-defined]
+    _make_panels_narrower(figure, panels, [title for each in titles.values() for title in each])
+    width = figure.get_figwidth() * figure.dpi
+    for axes, title in ((axes, title) for axes, each in titles.items() for title in each):
+        beyond = title.get_window_extent().x1 - width + _EDGE_IN * figure.dpi
+        if title.get_text() and beyond > 0:
+            title.set_x(title.get_position()[0] - beyond / axes.bbox.width)
+
+
+def _make_panels_narrower(figure: "Figure", panels: "list[Axes]", apart: "list[Text]") -> None:
+    for text in apart:
+        text.set_visible(False)
     # What is written at the end of a bar moves by less than the edge of its panel does.
     for _ in range(_MOST_ROUNDS):
         width, bounds = figure.get_figwidth(), figure.get_tightbbox()
@@ -124,11 +150,13 @@ def _draw_in_the_sheet(figure: "Figure") -> None:
         right = max(axes.get_position().x1 for axes in panels)
         factor = 1.0 - (low + high) / (right - left)
         if low + high <= _ENOUGH or factor < _LEAST_FACTOR:
-            return
+            break
         for axes in panels:
             at = axes.get_position()
             x0 = left + low + factor * (at.x0 - left)
             axes.set_position((x0, at.y0, factor * at.width, at.height))
+    for text in apart:
+        text.set_visible(True)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The time axis of a figure: clock hours of a day, dates of a month, months of years."""
 
 import math
-import textwrap
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.calendar import Calendar
 from hmesh.runs.pictures.figure_size import asked_size_in
+from hmesh.runs.pictures.text_width import lines_within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,8 @@ MOST_STEPS = 800
 MOST_DAYS = 125
 MEAN_DAY_FROM_H = 24.0 * 5
 LABEL_IN = 0.55
-LETTER_IN = 0.078
+# The title of a time axis is broken where it is wider than this.
+TITLE_ROOM_IN, TITLE_PT = 2.2, 10.0
 
 _HOURS = (0.25, 0.5, 1, 2, 3, 6, 12)
 _DAYS = (1, 2, 7, 14)
@@ -124,7 +125,8 @@ class Timeline:
             width_in = axes.get_window_extent().width / axes.figure.dpi
             room = max(min(room, int(width_in / LABEL_IN)), 1)
             # The title of an axis may be a little wider than the axis.
-            title = textwrap.fill(title, max(int(1.2 * width_in / LETTER_IN), 28))
+            room_in = max(1.2 * width_in, TITLE_ROOM_IN)
+            title = "\n".join(lines_within(title, room_in, TITLE_PT))
         ticks = self._ticks(room)
         axes.set_xlim(0.0, self.span_h)
         axes.set_xticks(list(ticks), list(ticks.values()) if lowest else [""] * len(ticks))

@@ -36,8 +36,10 @@ table.gains i.loss { background: var(--bad); }
 table.gains tr.sum th, table.gains tr.sum td { border-top: 1px solid var(--edge); font-weight: 600; }
 @media (max-width: 480px) {
   table.gains small { display: none; }
-  table.gains th[scope="row"] { width: 6.5em; white-space: normal; }
-  table.gains td.bar { width: 38%; }
+  table.gains { font-size: .86rem; line-height: 1.4; }
+  table.gains th[scope="row"] { width: 11.2em; padding-right: 4px; white-space: normal; }
+  table.gains td.bar { width: 30%; }
+  .lead { font-size: 1rem; line-height: 1.45; margin-bottom: 10px; }
 }
 </style>"""  # noqa: E501
 

@@ -44,6 +44,8 @@ def refuse_other_schema(place: str, info: Mapping[str, Any]) -> None:
         return
     allowed = f"schema {SCHEMA}" if OLDEST_SCHEMA == SCHEMA else f"{OLDEST_SCHEMA} to {SCHEMA}"
     message = f"the results have schema {schema!r}"
+    if "schema" not in info:
+        message = "no schema of results is stated, so that this is no run of hMESH"
     if type(schema) is int and (wrote := version_of(info)):
         message += f"; hMESH {wrote} wrote them, read them with that version"
     raise InputError([Problem(place, message, allowed)])

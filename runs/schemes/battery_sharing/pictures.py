@@ -50,9 +50,16 @@ def draw_representative_days(data: RunData) -> Drawing:
     ]
     rows = (count + 1) // 2
     note = f"means of clusters of {counted(len(first), 'day')}, by principal components and K-means"
+    starts = [battery.whole[int(days.typical_day[kind])].start for kind in order.tolist()]
+    dates = [data.timeline.calendar.date_of(start) for start in starts]
+    titles = [
+        f"{counted(int(days.weight[kind]), 'day')} like {date:%a %d %b %Y}"
+        for kind, date in zip(order.tolist(), dates, strict=True)
+    ]
     figure, panels = sheet(
-        finding, (rows, min(count, 2)), 2.2, entries, sharey=True, note=note, gap_in=0.62
-    )
+        finding, (rows, min(count, 2)), 2.2, entries, sharey=True, note=note, titles=titles,
+        gap_in=0.62,
+    )  # fmt: skip
     edges = np.arange(first.shape[1] + 1) * data.step_h
     for place, kind in enumerate(order.tolist()):
         axes = panels[divmod(place, panels.shape[1])]
@@ -61,8 +68,7 @@ def draw_representative_days(data: RunData) -> Drawing:
             colour = strategy_colour(data.strategies, name)
             mean = loads[row][inside].mean(axis=0) / size
             draw_line(axes, edges, mean, color=colour, lw=1.6, ls=_dash(name))
-        date = data.timeline.calendar.date_of(battery.whole[int(days.typical_day[kind])].start)
-        panel_title(axes, f"{counted(int(days.weight[kind]), 'day')} like {date:%a %d %b %Y}")
+        panel_title(axes, titles[place])
         axes.set_xlim(0, 24)
         axes.set_xticks(range(0, 25, 4))
         axes.set_ylim(bottom=0)
