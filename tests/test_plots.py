@@ -236,7 +236,8 @@ def test_strategies_of_other_names_have_colours_of_their_own() -> None:
 
 def test_titles_break_into_even_lines_and_never_before_a_unit() -> None:
     title = (
-        "The three-level game lowers the peak of the whole system from 14.8 MW to 7.5 MW, 49.2 %"
+        "The three-level game lowers the peak of the whole system from 14.8 MW under typical "
+        "charging to 7.5 MW, 49.2 %"
     )
     lines = title_lines(title)
     assert len(lines) == 2

@@ -12,6 +12,7 @@ from hmesh.runs.pictures.chart_figure import titled
 from hmesh.runs.pictures.figure_layout import (
     ALARM,
     NARROW_IN,
+    PANEL_TITLE_IN,
     Drawing,
     legend_area,
     panel_title,
@@ -111,6 +112,7 @@ def draw_line_loading(data: RunData) -> Drawing:
         panel_title(axes, titled(strategy, alike))
         data.timeline.dress(axes, 11, lowest=row == len(panel_of) - 1)
     above_in = 0.5 if narrow else 0.4
+    above_in += PANEL_TITLE_IN * panels[0, 0].get_title("left").count("\n")
     _draw_scale(figure, picture, panels[0, 0], above_in, overloaded=overloaded)
     return Drawing(finding, figure)
 

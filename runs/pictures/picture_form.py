@@ -93,6 +93,7 @@ class PictureForm:
         dpi = "figure" if self.dpi is None else self.dpi
         if self.scale != 1.0:
             _scale(figure, self.scale)
+        _draw_in_the_sheet(figure)
         figure.savefig(path, format=self.format, dpi=dpi, metadata=about, **more)
 
 
@@ -120,7 +121,6 @@ def _scale(figure: "Figure", scale: float) -> None:
         legend.remove()
         write_legend(figure, handles, (anchor.x0, anchor.y1), float(texts[0].get_fontsize()))
     figure.set_size_inches(*(scale * side for side in figure.get_size_inches()))
-    _draw_in_the_sheet(figure)
 
 
 def _draw_in_the_sheet(figure: "Figure") -> None:

@@ -49,6 +49,7 @@ def draw_home_flows(data: RunData) -> Drawing:
     figure, panels = sheet(
         finding, (len(data.strategies), len(shown)), 1.9, entries, left_in=0.3,
         note="width and number: energy over the run [kWh], in the first home of each group",
+        titles=[f"{strategy_label(name)}, {group}" for name in data.strategies for group in shown],
     )  # fmt: skip
     for g, group in enumerate(shown):
         layers = device_layers(data, group)

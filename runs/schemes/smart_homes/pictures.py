@@ -250,6 +250,7 @@ def draw_home_capacity(data: RunData) -> Drawing:
         finding, (2, len(groups.shown)), 0.5 + 0.3 * len(data.strategies),
         note="; ".join(filter(None, ("first home of each group, first day", groups.note))),
         left_in=2.1, sharey=True, gap_in=0.85,
+        titles=[f"{group}, {title}" for title in titles for group in groups.shown],
     )  # fmt: skip
     for k, title in enumerate(titles):
         for g, group in enumerate(groups.shown):
