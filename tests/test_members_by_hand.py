@@ -71,6 +71,11 @@ def test_households_draw_what_they_are_granted_and_need() -> None:
     assert population["used_kwh"].tolist() == [1.5, 2.0, 7.0]
 
 
+def test_agents_without_groups_belong_to_none() -> None:
+    group = AgentGroup(World(), ServedHousehold, Population(ServedHousehold.attributes(), 3))
+    assert group.belongs("early").tolist() == [False, False, False]
+
+
 def test_vehicles_at_stops_can_do_nothing_but_draw_what_they_need() -> None:
     population = Population(ElectricVehicle.attributes(), 2)
     for name, value in {
