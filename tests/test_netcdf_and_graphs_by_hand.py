@@ -79,6 +79,11 @@ def test_what_is_no_table_of_netcdf_is_refused(tmp_path: Path) -> None:
             load = file.createVariable("load", "f8", (over,))
             load[:] = [1.0, 2.5]
             load.units = "kWh"
+            # Letters are no readings, and what has three dimensions has no one member.
+            mark = file.createVariable("mark", "c", (over,))
+            mark[:] = [b"a", b"b"]
+            cube = file.createVariable("cube", "f8", (over, over, over))
+            cube[:] = 1.0
         return path
 
     table = read_netcdf_table(written("time"))
@@ -90,7 +95,7 @@ def test_what_is_no_table_of_netcdf_is_refused(tmp_path: Path) -> None:
     for given, message, allowed in (
         ({"axes": ()}, "has 0 axes of time", axis),
         ({"axes": ("time", "when")}, "has 2 axes of time, time, when", axis),
-        ({"axes": ("time",), "over": "x"}, "holds nothing over time, but time, load",
+        ({"axes": ("time",), "over": "x"}, "holds nothing over time, but cube, time, load, mark",
          "variables of time"),
         ({"axes": ("time",), "calendar": "noleap"},
          "the times are those of the calendar 'noleap'", "standard"),

@@ -106,6 +106,20 @@ def test_sessions_of_a_table_of_evcc(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("begins", "ends", "wrong"), [("x", "2026", "Startzeit"),
+                                                      ("2026-03-02", "x", "Endzeit")])  # fmt: skip
+def test_times_that_evcc_did_not_write_are_named_with_their_line(
+    begins: str, ends: str, wrong: str, tmp_path: Path
+) -> None:
+    good = "2026-03-02,2026-03-03,1"
+    path = tmp_path / "sessions.csv"
+    path.write_text(f"Startzeit,Endzeit,Energie (kWh)\n{good}\n{good}\n{begins},{ends},1\n")
+    with pytest.raises(InputError) as raised:
+        read_evcc(path, ImportOptions(time_zone="UTC"))
+    iso = "ISO 8601, or --time-format '%d.%m.%Y %H:%M' as the file writes it"
+    assert said(raised.value) == [(f"{path}, line 4, column {wrong}", "'x' is no time", iso, "")]
+
+
 def acn(**more: Any) -> dict[str, Any]:
     return {
         "connectionTime": "Wed, 25 Apr 2018 11:08:04 GMT", "kWhDelivered": 7.5,
