@@ -10,18 +10,22 @@ from hmesh.agents import threshold_vehicles
 from hmesh.agents.building_battery import BuildingBattery
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.community_storage import ServedHousehold
+from hmesh.agents.demand_response import DemandResponse
+from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.fleet import Fleet
-from hmesh.agents.home_devices import HomeStorage
+from hmesh.agents.home_devices import Appliance, HomeStorage
 from hmesh.agents.house_storages import move_storages
 from hmesh.agents.joining_vehicles import JoiningVehicle
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.agents.threshold_vehicles import ImitatingVehicle
+from hmesh.agents.utility_company import UtilityCompany
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.home_messages import SlotOffer
 from hmesh.environment.population import Population
 from hmesh.environment.vehicle_battery import vehicle_bounds
+from hmesh.markets.home_energy_rules import TariffSignal
 from tests.storage_houses import CASES, tariff
 from tests.test_building_battery import World
 from tests.test_home_energy_rules import houses_of
@@ -65,6 +69,11 @@ def test_households_draw_what_they_are_granted_and_need() -> None:
         household.step()
     assert population.heard["drawn_kwh"].tolist() == [1.0, 1.5, 0.0]
     assert population["used_kwh"].tolist() == [1.5, 2.0, 7.0]
+
+
+def test_agents_without_groups_belong_to_none() -> None:
+    group = AgentGroup(World(), ServedHousehold, Population(ServedHousehold.attributes(), 3))
+    assert group.belongs("early").tolist() == [False, False, False]
 
 
 def test_vehicles_at_stops_can_do_nothing_but_draw_what_they_need() -> None:
@@ -215,3 +224,74 @@ def test_homes_without_a_better_slot_are_offered_no_saving() -> None:
     ((kind, receiver, step, round_, words),) = sent
     assert (kind, receiver, step, round_) == (SlotOffer, "dryer", 3, 1)
     assert words["energy_kwh"].tolist() == [0.0, 0.75, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("charge", "sold", "owed", "stored"),
+    # What it charges replaces in part what it sold; what it sells it owes with both losses.
+    [(0.5, 0.0, 2.0 - 2.0 / (100.0 / 0.5) * 0.5, 0.25), (0.0, 0.25, 2.0 + 0.25 / 0.4, -0.3125)],
+)
+def test_a_bus_that_charges_replaces_what_it_owes(
+    charge: float, sold: float, owed: float, stored: float
+) -> None:
+    population = Population(ElectricSchoolBus.attributes(), 1)
+    for name, value in {
+        "capacity_kwh": 200.0, "soc_min": 0.0, "soc_max": 1.0, "at_plug_kwh": 100.0,
+        "charge_efficiency": 0.5, "discharge_efficiency": 0.8, "reserve_kwh": 0.0,
+        "driven_km": 12.0, "km_before_plug": 2.0, "consumption_kwh_per_km": 1.5, "owed_kwh": 2.0,
+        "plugged": True,
+    }.items():  # fmt: skip
+        population.set(name, value)
+    population.heard |= {"charge_kwh": np.array([charge]), "sold_kwh": np.array([sold])}
+    (bus,) = AgentGroup(World(), ElectricSchoolBus, population)
+    bus.step()
+    assert bus.owed_kwh == pytest.approx(owed, rel=1e-12)
+    # Its way back takes 10 km.
+    assert bus.energy_kwh == pytest.approx(100.0 + stored - 15.0, rel=1e-12)
+
+
+def test_an_appliance_refuses_slots_beyond_those_that_it_may_be_moved_to() -> None:
+    accepted = np.array([[False, True], [True, False], [True, False], [False, True]])
+    appliance: Any = SimpleNamespace(population=SimpleNamespace(accepted=accepted), row=1)
+    take = np.array([True, False, True, False])
+    assert Appliance.refuses(appliance, take).tolist() == [False, False, True, False]
+
+
+def test_leaders_ask_as_long_as_all_that_follows_has_time() -> None:
+    def rooms(begin: Any, waits: int) -> list[bool]:
+        """Return whether there is room for a question where so many waits are left, or less."""
+        bus = SimpleNamespace(now_h=0.5, patience_h=0.125, deadline_h=0.5 + 0.125 * waits)
+        leader: Any = SimpleNamespace(
+            bus=bus, name="x", model=SimpleNamespace(bus=bus), utility=SimpleNamespace(name="u"),
+            schools=[],
+        )  # fmt: skip
+        begin(leader)
+        enough = leader._talk.room
+        bus.deadline_h -= 0.0625
+        return [enough, leader._talk.room]
+
+    # An offer and its answer; above an aggregator those of the utility; one announcement each.
+    for begin, waits in (
+        (lambda leader: CommunityEnergyAggregator._open(leader, 3, []), 2 + 2 + 2),
+        (lambda leader: UtilityCompany.begin_step(leader, 3), 2 + 2),
+        (lambda leader: DemandResponse._begin(leader, 3), 2 + 1),
+    ):
+        assert rooms(begin, waits) == [True, False]
+
+
+def test_managers_decide_once_where_all_orders_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    houses = houses_of([CASES["battery"]], tariff(1, 10.0))
+    houses.begin_step(np.full(1, 0.4), np.full(1, 1.2), np.full(1, 0.1))
+    houses.model.bus.begin_step(0)
+    managed, manage = list[list[bool]](), houses._manage
+
+    def counted(who: Any, *given: Any) -> Any:
+        managed.append(who.tolist())
+        return manage(who, *given)
+
+    monkeypatch.setattr(houses, "_manage", counted)
+    signal = TariffSignal(
+        purchase=30.0, feed_in=10.0, cheap=False, peak_price=30.0, cheapest=20.0, cheap_steps=0
+    )
+    houses.decide(0, signal, np.ones(1, dtype=np.bool_))
+    assert managed == [[True]]
