@@ -68,7 +68,7 @@ def test_vehicles_drive_by_the_rule_as_by_the_kernel(seed: int) -> None:
 
 
 def test_ways_fill_in_lengths_and_arrivals_that_are_left_out() -> None:
-    roads = RoadNetwork.between("abc", [(("a", "b"), 7.0)])
+    roads = RoadNetwork.between("abcd", [(("a", "b"), 7.0), (("b", "d"), 5.0)])
     nan = np.nan
     origin = np.array([0, 1, 0, -1, 0, 0, 1, 0])
     destination = np.array([1, 0, 0, 1, -1, 2, 0, 1])
@@ -82,7 +82,7 @@ def test_ways_fill_in_lengths_and_arrivals_that_are_left_out() -> None:
             travel_h=lambda origin, destination, hours=hours: hours,
         )  # fmt: skip
         _from_ways(ways, (origin, destination), there, departs, arrives, km)
-        # Nothing joins the third community, and a trip within one has no way.
+        # Nothing joins the third community, who starts nowhere is in none, and a trip within one has no way.
         expected = [7.0, 7.0, nan, nan, nan, nan, 3.0, nan]
         assert km.tolist() == pytest.approx(expected, nan_ok=True)
         at = nan if hours is None else 8.5
