@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from hmesh.agents import threshold_vehicles
+from hmesh.agents import answering, threshold_vehicles
+from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BuildingBattery
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.community_storage import ServedHousehold
@@ -295,3 +296,43 @@ def test_managers_decide_once_where_all_orders_arrive(monkeypatch: pytest.Monkey
     )
     houses.decide(0, signal, np.ones(1, dtype=np.bool_))
     assert managed == [[True]]
+
+
+def test_a_coordinator_sends_prices_or_schedules_on_the_first_step_of_a_day() -> None:
+    sent: list[tuple[Any, ...]] = []
+    for day, left in (
+        ((3, "f", "w", True), 7),
+        ((3, "f", "w", False), None),
+        ((2, "f", "w", 1), 8),
+    ):
+        coordinator: Any = SimpleNamespace(
+            model=SimpleNamespace(step_index=3), _day=day, _left=left,
+            send_prices=lambda *said: sent.append(("prices", *said)),
+            send_schedule=lambda *said: sent.append(("schedule", *said)),
+            exchange=lambda *said: sent.append(("left", *said)),
+        )  # fmt: skip
+        BatteryCoordinator.step(coordinator)
+    assert sent == [
+        ("prices", 3, "f", "w"), ("left", 3, 7), ("schedule", 3, "f", "w"), ("left", 3, 8)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_stores_at_their_bounds_are_counted(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "compiled_for", lambda rows: compiled)
+
+    class Stores:
+        lower_kwh = np.array([-2.0, -2.0, 0.0, -1.0])
+        upper_kwh = np.array([2.0, 2.0, 0.0, 1.0])
+        usable_kwh = np.array([1.0, -0.5, -1e-15, 3.0])
+        at_bound = answering.AnsweringStores.at_bound
+        bounded = answering.AnsweringStores.bounded
+
+        def __len__(self) -> int:
+            return 4
+
+    stores: Any = Stores()
+    # Who can do nothing else is at no bound.
+    assert stores.bounded(np.array([2.0, 0.5, 0.0, -1.0])) == (2, 1)
