@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from hmesh.agents import answering, threshold_vehicles
+from hmesh.agents import answering, joining_vehicles, threshold_vehicles
 from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BuildingBattery
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
@@ -22,6 +22,7 @@ from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.agents.threshold_vehicles import ImitatingVehicle
 from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.calendar import Calendar
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.home_messages import SlotOffer
 from hmesh.environment.population import Population
@@ -336,3 +337,56 @@ def test_stores_at_their_bounds_are_counted(
     stores: Any = Stores()
     # Who can do nothing else is at no bound.
     assert stores.bounded(np.array([2.0, 0.5, 0.0, -1.0])) == (2, 1)
+
+
+@pytest.mark.parametrize(("step", "hours"), [(287, 288.0), (983, 696.0), (500, None)])
+def test_members_compare_what_a_whole_month_would_bring_as_it_ends(
+    step: int, hours: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Any] = []
+
+    class Joining(JoiningVehicle):
+        given = SimpleNamespace(first_share=0.5, cost=2.0, sensitivity=3.0, reconsiders=0.5)
+        kind_of = staticmethod(lambda: "kinds")
+
+    draws = {
+        "first members of aggregators": 0.4, "reconsidered aggregator": [0.4, 0.6, 0.4],
+        "chosen aggregator": [0.8, 0.1, 0.6],
+    }  # fmt: skip
+    # From January 20 on; the 288th and the 984th hour are the last ones of their months.
+    vehicles: Any = SimpleNamespace(
+        model=SimpleNamespace(step_index=step, calendar=Calendar("2024-01-20T00:00", "UTC")),
+        step_h=1.0, rows=np.array([0, 2, 4]), member=np.array([0, 1, 1]),
+        month_gain=np.array([10.0, 20.0, 30.0]),
+        population=SimpleNamespace(group=SimpleNamespace(rows_of=lambda kind: np.arange(5))),
+        draw=lambda name, number=None: np.broadcast_to(draws[name], 3),
+    )  # fmt: skip
+    everybody = SimpleNamespace(
+        rows=np.arange(5), month_gain=np.arange(5.0), member=np.array([0, -1, 1, -1, 1]),
+        draw=lambda name, number: np.array([0.0, 0.4, 0.0, 0.6, 0.0]),
+    )  # fmt: skip
+
+    def savings(gain: Any, members: Any, kinds: Any) -> Any:
+        compared.append((gain.tolist(), members.tolist(), kinds))
+        return np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+
+    def chance(saving: Any, cost: float, sensitivity: float) -> Any:
+        compared.append((saving.tolist(), cost, sensitivity))
+        return np.array([0.9, 0.05, 0.5])
+
+    monkeypatch.setattr(joining_vehicles, "VehicleRows", lambda *_: everybody)
+    monkeypatch.setattr(joining_vehicles, "savings_beside_others", savings)
+    monkeypatch.setattr(joining_vehicles, "chance_to_take_part", chance)
+    Joining.revise_rows(vehicles)
+    if hours is None:
+        assert compared == []
+        return
+    months = hours / joining_vehicles.A_MONTH_H
+    (gain, members, kinds), chosen = compared
+    assert gain == pytest.approx([number / months for number in range(5)], rel=1e-12)
+    assert (members, kinds) == ([False, True, True, False, True], "kinds")
+    assert chosen == ([0.0, 2.0, 4.0], 2.0, 3.0)
+    # The second does not reconsider and stays; the third does, and leaves.
+    assert vehicles.member.tolist() == [1, 1, 0]
+    assert vehicles.member.dtype == np.int8
+    assert vehicles.month_gain == 0.0
