@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from hmesh.agents import threshold_vehicles
+from hmesh.agents import answering, joining_vehicles, threshold_vehicles
+from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BuildingBattery
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.community_storage import ServedHousehold
@@ -21,6 +22,7 @@ from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.agents.threshold_vehicles import ImitatingVehicle
 from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.calendar import Calendar
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.home_messages import SlotOffer
 from hmesh.environment.population import Population
@@ -295,3 +297,96 @@ def test_managers_decide_once_where_all_orders_arrive(monkeypatch: pytest.Monkey
     )
     houses.decide(0, signal, np.ones(1, dtype=np.bool_))
     assert managed == [[True]]
+
+
+def test_a_coordinator_sends_prices_or_schedules_on_the_first_step_of_a_day() -> None:
+    sent: list[tuple[Any, ...]] = []
+    for day, left in (
+        ((3, "f", "w", True), 7),
+        ((3, "f", "w", False), None),
+        ((2, "f", "w", 1), 8),
+    ):
+        coordinator: Any = SimpleNamespace(
+            model=SimpleNamespace(step_index=3), _day=day, _left=left,
+            send_prices=lambda *said: sent.append(("prices", *said)),
+            send_schedule=lambda *said: sent.append(("schedule", *said)),
+            exchange=lambda *said: sent.append(("left", *said)),
+        )  # fmt: skip
+        BatteryCoordinator.step(coordinator)
+    assert sent == [
+        ("prices", 3, "f", "w"), ("left", 3, 7), ("schedule", 3, "f", "w"), ("left", 3, 8)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_stores_at_their_bounds_are_counted(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "compiled_for", lambda rows: compiled)
+
+    class Stores:
+        lower_kwh = np.array([-2.0, -2.0, 0.0, -1.0])
+        upper_kwh = np.array([2.0, 2.0, 0.0, 1.0])
+        usable_kwh = np.array([1.0, -0.5, -1e-15, 3.0])
+        at_bound = answering.AnsweringStores.at_bound
+        bounded = answering.AnsweringStores.bounded
+
+        def __len__(self) -> int:
+            return 4
+
+    stores: Any = Stores()
+    # Who can do nothing else is at no bound.
+    assert stores.bounded(np.array([2.0, 0.5, 0.0, -1.0])) == (2, 1)
+
+
+@pytest.mark.parametrize(("step", "hours"), [(287, 288.0), (983, 696.0), (500, None)])
+def test_members_compare_what_a_whole_month_would_bring_as_it_ends(
+    step: int, hours: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Any] = []
+
+    class Joining(JoiningVehicle):
+        given = SimpleNamespace(first_share=0.5, cost=2.0, sensitivity=3.0, reconsiders=0.5)
+        kind_of = staticmethod(lambda: "kinds")
+
+    draws = {
+        "first members of aggregators": 0.4, "reconsidered aggregator": [0.4, 0.6, 0.4],
+        "chosen aggregator": [0.8, 0.1, 0.6],
+    }  # fmt: skip
+    # From January 20 on; the 288th and the 984th hour are the last ones of their months.
+    vehicles: Any = SimpleNamespace(
+        model=SimpleNamespace(step_index=step, calendar=Calendar("2024-01-20T00:00", "UTC")),
+        step_h=1.0, rows=np.array([0, 2, 4]), member=np.array([0, 1, 1]),
+        month_gain=np.array([10.0, 20.0, 30.0]),
+        population=SimpleNamespace(group=SimpleNamespace(rows_of=lambda kind: np.arange(5))),
+        draw=lambda name, number=None: np.broadcast_to(draws[name], 3),
+    )  # fmt: skip
+    everybody = SimpleNamespace(
+        rows=np.arange(5), month_gain=np.arange(5.0), member=np.array([0, -1, 1, -1, 1]),
+        draw=lambda name, number: np.array([0.0, 0.4, 0.0, 0.6, 0.0]),
+    )  # fmt: skip
+
+    def savings(gain: Any, members: Any, kinds: Any) -> Any:
+        compared.append((gain.tolist(), members.tolist(), kinds))
+        return np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+
+    def chance(saving: Any, cost: float, sensitivity: float) -> Any:
+        compared.append((saving.tolist(), cost, sensitivity))
+        return np.array([0.9, 0.05, 0.5])
+
+    monkeypatch.setattr(joining_vehicles, "VehicleRows", lambda *_: everybody)
+    monkeypatch.setattr(joining_vehicles, "savings_beside_others", savings)
+    monkeypatch.setattr(joining_vehicles, "chance_to_take_part", chance)
+    Joining.revise_rows(vehicles)
+    if hours is None:
+        assert compared == []
+        return
+    months = hours / joining_vehicles.A_MONTH_H
+    (gain, members, kinds), chosen = compared
+    assert gain == pytest.approx([number / months for number in range(5)], rel=1e-12)
+    assert (members, kinds) == ([False, True, True, False, True], "kinds")
+    assert chosen == ([0.0, 2.0, 4.0], 2.0, 3.0)
+    # The second does not reconsider and stays; the third does, and leaves.
+    assert vehicles.member.tolist() == [1, 1, 0]
+    assert vehicles.member.dtype == np.int8
+    assert vehicles.month_gain == 0.0
