@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import re
+import sys
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -104,6 +105,17 @@ def start_method_kept() -> Iterator[None]:
     before = multiprocessing.get_start_method(allow_none=True)
     yield
     multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Count the work after which kernels are loaded from zero, whatever tests ran before.
+
+    Without it each worker would compile kernels in whatever test comes after enough others.
+    """
+    compiled = sys.modules.get("hmesh.environment.compiled")
+    if compiled is not None:
+        vars(compiled)["_done"] = 0
 
 
 @pytest.hookimpl(tryfirst=True)
