@@ -2,10 +2,12 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hmesh.environment.block_rounds import read_block_rounds
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets import Dataset
 from hmesh.environment.datasets.readers import ImportOptions
@@ -180,3 +182,26 @@ def test_the_start_of_citylearn_is_that_of_the_person_or_of_the_schema() -> None
         "--start",
         "is missing; the files of CityLearn state no year, and the schema has no start_date",
     )
+
+
+def test_blocks_that_make_no_rounds_are_refused() -> None:
+    import numpy as np
+
+    def columns(**given: list[Any]) -> Any:
+        return SimpleNamespace(columns={name: np.array(v) for name, v in given.items()})
+
+    blocks = columns(service_id=["A", "B"], departs=[7.0, 8.0], arrives=[8.0, 9.0], km=[10.0, 20.0],
+                     block=["x", "y"])  # fmt: skip
+    days = columns(service_id=["A", "B"], date=np.array(["2024-01-01", "2024-01-02"],
+                   dtype="datetime64[D]").astype(np.int64), exception_type=["1", "1"])  # fmt: skip
+    for records, services, problem in (
+        ({}, (), ("has no table bus_blocks", "blocks that buses run")),
+        ({"bus_blocks": blocks}, ("C",), ("no block is of one of the services", "A, B")),
+        ({"bus_blocks": blocks, "calendar_dates": days}, (),
+         ("its blocks are of services that run on different days: A, B",
+          "school_terms.services of the same days")),
+    ):  # fmt: skip
+        dataset: Any = SimpleNamespace(records=records, folder=Path("feed"))
+        with pytest.raises(InputError) as raised:
+            read_block_rounds(dataset, services)
+        assert said(raised.value) == [("feed", *problem, "")]

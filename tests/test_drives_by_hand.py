@@ -82,9 +82,38 @@ def test_ways_fill_in_lengths_and_arrivals_that_are_left_out() -> None:
             travel_h=lambda origin, destination, hours=hours: hours,
         )  # fmt: skip
         _from_ways(ways, (origin, destination), there, departs, arrives, km)
-        # Nothing joins the third community, who starts nowhere is in none, and a trip within one has no way.
+        # Nothing joins the third community; no way begins nowhere, or stays within a community.
         expected = [7.0, 7.0, nan, nan, nan, nan, 3.0, nan]
         assert km.tolist() == pytest.approx(expected, nan_ok=True)
         at = nan if hours is None else 8.5
         expected = [at, 9.0, nan, nan, nan, nan, at, nan]
         assert arrives.tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_habits_go_by_what_is_left_where_each_trip_ends() -> None:
+    trips, where = trips_of(5)
+    fleet = Population(ElectricVehicle.attributes(), 60)
+    for name, values in (where | {"energy_kwh": 100.0, "consumption_kwh_per_km": 0.5}).items():
+        fleet.set(name, values)
+    asked: dict[tuple[int, float], int] = {}
+
+    def decide(vehicles: Any, places: Any, left: Any, step: int) -> Any:
+        asked.update({
+            (v, round(kwh, 9)): p
+            for v, kwh, p in zip(vehicles.tolist(), left.tolist(), places.tolist(), strict=True)
+        })  # fmt: skip
+        return np.ones(len(vehicles), dtype=np.bool_)
+
+    drive_by_rule(fleet, joined(trips), HOUR, 2 * HOUR, None, SimpleNamespace(decide=decide), 1)  # type: ignore[arg-type]
+    used, expected = np.zeros(60), {}
+    for batch in trips:
+        for vehicle, *trip in zip(
+            batch.vehicles, batch.departs_ms, batch.arrives_ms, batch.destination, batch.km,  # type: ignore[arg-type]
+            strict=True,
+        ):  # fmt: skip
+            departs, arrives, place, km = trip
+            within = min(arrives, 2 * HOUR) - max(departs, HOUR)
+            used[vehicle] += 0.5 * km * within / (arrives - departs)
+            if arrives < 2 * HOUR:
+                expected[int(vehicle), round(100.0 - used[vehicle], 9)] = int(place)
+    assert asked == expected

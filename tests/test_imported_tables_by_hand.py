@@ -289,6 +289,9 @@ def test_prices_of_a_zone_are_refused_part_by_part(tmp_path: Path) -> None:
         "ENTSO-E Transparency Platform", "terms of the ENTSO-E Transparency Platform"
     )  # fmt: skip
     assert (found.time_zone, found.clock, found.labels) == ("Europe/Brussels", "utc", "start")
+    for header, cells, note in (("Area", "A", " of A"), ("x", "A", "")):
+        lines(path, f"{time},{price},{header}", f"{hour},5,{cells}")
+        assert read_entsoe(path, ImportOptions()).notes == (f"Day-ahead prices{note}.",)
 
 
 @pytest.mark.parametrize(

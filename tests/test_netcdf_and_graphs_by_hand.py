@@ -156,6 +156,11 @@ def test_an_undirected_graph_of_roads_in_metres(tmp_path: Path) -> None:
     for crs in ("EPSG:4326", "ogc:CRS84", " wgs84", "WGS 84"):
         path.write_text(GRAPH.format(**PLAIN | {"crs": crs}))
         assert read_graphml(path).on_earth
+    # Where no system is named, numbers that may be degrees are.
+    text = GRAPH.format(**PLAIN | {"x": "10"}).replace('<data key="c">epsg:25832</data>', "")
+    path.write_text(text.replace("2000", "48").replace("3000", "11"))
+    found = read_graphml(path)
+    assert (found.junctions, found.on_earth) == ({"1": (10.0, 48.0), "2": (11.0, 48.0)}, True)
 
 
 @pytest.mark.parametrize(

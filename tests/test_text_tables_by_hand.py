@@ -1,6 +1,7 @@
 """Tables of text and spreadsheets, cell by cell, their headings, and all that is refused."""
 
 import math
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,19 @@ def test_a_workbook_with_no_table_is_refused(tmp_path: Path) -> None:
     ((place, message, allowed, near),) = said(raised.value)
     assert (place, allowed, near) == (str(path), "", "")
     assert message.startswith("is no spreadsheet: ")
+
+
+def test_a_sheet_without_its_package_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.xlsx"
+    path.touch()
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(InputError) as raised:
+        read_text_table(path)
+    allowed = "pip install 'hmesh[excel]', or the table saved as CSV UTF-8"
+    message = "reading a spreadsheet needs openpyxl"
+    assert said(raised.value) == [(str(path), message, allowed, "")]
 
 
 def cells(*columns: list[Any], separator: str = ";") -> TextTable:
