@@ -29,68 +29,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from small_runs import METERED_SITES, SMALL_RUNS, STATED, small_run
+
 # The bound of audits for what is due to rounding, as a share or in units.
 ROUNDING = 1e-9
 
-RUNS: dict[str, tuple[str, ...]] = {
-    "three-communities": (
-        "vehicles.count=8", "hours=6", "start='2023-01-16T06:00'", "game.solver=exact",
-        "messages.keep=all", "communities.homes.feeder.loss_rate=0.05", "record.sessions=true",
-        "record.events=true", "record.accounts=all", "grid.limits=keep",
-        "communities.homes.feeder.rating_kw=900", "strategies=[typical, two_level, three_level]",
-    ),
-    "school-buses": (
-        "hours=33", "game.solver=exact", "record.accounts=all",
-        "school_buses.groups=[{name: a, community: rochester, schools: 3, buses: 2}]",
-    ),
-    "smart-home": ("hours=24", "record.accounts=all"),
-    "battery-sharing": ("hours=24", "communities.district.members.0.businesses=6"),
-    "community-storage": ("hours=8",),
-    "composite-storage": ("years=null", "hours=24"),
-    "meters": (),
-    "suburbs": (
-        "hours=5", "start='2024-03-11T06:00'", "vehicles.groups.0.count=8",
-        "vehicles.groups.1.count=3", "vehicles.groups.2.count=4", "vehicles.groups.3.count=3",
-        "record.events=true",
-    ),
-    "two-voltage-levels": (
-        "hours=11", "vehicles.count=8", "record.sessions=true", "record.accounts=all",
-    ),
-    "one-city": (
-        "hours=3", "start='2023-01-16T07:00'", "vehicles.count=12", "record.local_members=true",
-        "smart_homes.groups.0.count=4", "composite_storage.groups.0.count=4",
-        "strategies=[nobody_shares, everybody_shares]", "communities.suburb.members.1.count=6",
-    ),
-}  # fmt: skip
 LOADS = "time,member,load_kwh\n" + "".join(
     f"2024-01-{31 + h // 24 - 1:02}T{h % 24:02}:00+01:00,{name},{1 + n + (h * 7 + n) % 5}\n"
     for n, name in enumerate(("saw", "press"))
     for h in range(25)
 )
-METERS = """
-name: meters
-time_zone: Europe/Berlin
-currency: EUR
-start: "2024-01-30T00:00"
-hours: 24
-communities: {works: {members: []}}
-strategies: [sites_without_devices, self_consuming_sites, sites_on_tariff, pooled_sites]
-metered_sites:
-  groups:
-    - name: halls
-      community: works
-      load: {file: loads.csv}
-      battery_kwh: 5
-      photovoltaics: {pv_kw: 6, tilt: 25, azimuth: 180}
-  tariff:
-    bands: [{hours: [22, 6], price: 0.2}, {price: 0.3}]
-    feed_in: 0.08
-    base_charge_per_month: 31
-    demand_charges: [{price_per_kw: 9, interval: 60}]
-location: {latitude: 48.1, longitude: 11.6}
-record: {accounts: all}
-plots: false
-"""
 SUMMED = ("by_year", "by_season", "by_weekday")
 
 
@@ -346,16 +294,13 @@ def _at(data: Any, keys: tuple[Any, ...]) -> Any:
 
 
 def started(name: str, folder: Path) -> Path:
-    """Run a scenario and return the folder of the run."""
-    from hmesh.runs import load_scenario, start_run
+    """Run a scenario, metered sites by loads of a file, and return the folder of the run."""
+    from hmesh.runs import start_run
 
-    source: str = name
-    if name == "meters":
-        (folder / "loads.csv").write_text(LOADS)
-        (folder / "meters.yaml").write_text(METERS)
-        source = str(folder / "meters.yaml")
+    (folder / "loads.csv").write_text(LOADS)
+    loads = "load: {file: loads.csv}" if name == METERED_SITES else STATED
     directory = folder / name
-    start_run(load_scenario(source, [*RUNS[name], "plots=false"]), directory)
+    start_run(small_run(name, folder, loads), directory)
     return directory
 
 
@@ -418,7 +363,7 @@ def tamper(directory: Path, folder: Path, only: str, share: float, seed: int) ->
 def main() -> None:
     """Tamper with the runs of all schemes, and print what passes."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    options.add_argument("--scenario", action="append", choices=list(RUNS))
+    options.add_argument("--scenario", action="append", choices=list(SMALL_RUNS))
     options.add_argument("--only", default="", metavar="TEXT")
     options.add_argument("--share", type=float, default=1.0, help="of the places that are tried")
     options.add_argument("--seed", type=int, default=1)
@@ -427,7 +372,7 @@ def main() -> None:
     given = options.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     report = given.json and given.json.resolve()
-    names = given.scenario or (["battery-sharing"] if given.smoke else list(RUNS))
+    names = given.scenario or (["battery-sharing"] if given.smoke else list(SMALL_RUNS))
     share = 0.05 if given.smoke else given.share
     figures: dict[str, Any] = {}
     began = time.process_time()

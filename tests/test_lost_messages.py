@@ -9,12 +9,16 @@ from tests.audited_runs import FEW
 
 LOST = ("messages.loss_rate=0.3", "messages.keep=all", "plots=false")
 LATE = ("messages.latency_h=0.01", "messages.latency=exponential", "messages.deadline_h=0.6")
+ELASTIC = "communities.homes.members.0.elasticity={value: 0.3, reference_price: 40}"
 RUNS = {
     "vehicles": ("three-communities", [*FEW, "hours=6"]),
     "vehicles by curves": ("three-communities", [*FEW, "hours=6", "game.bids=curves"]),
     "late vehicles": ("three-communities", [*FEW, "hours=4", *LATE]),
     "late vehicles by curves": (
         "three-communities", [*FEW, "hours=4", "game.bids=curves", *LATE]
+    ),
+    "vehicles beside elastic loads": (
+        "three-communities", [*FEW, "hours=3", "game.solver=exact", "record.welfare=true", ELASTIC]
     ),
     "schools": ("school-buses", ["hours=36", "school_buses.groups.0.schools=4"]),
     "schools by curves": (

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -342,6 +343,64 @@ def test_a_connection_that_no_section_names_is_named(
     assert setting.node("street", "street-lights") >= 0
     with pytest.raises(InputError, match="no section names a connection 'street-lights'"):
         setting.node("hill", "street-lights")
+
+
+def without(lights: SchemeDescriptor, part: str, method: str) -> None:
+    """Register street lights whose step or audit leaves a method out."""
+    base = lights.part(part)
+    (general,) = (each for each in base.__mro__ if each.__name__ in ("Scheme", "SchemeAudit"))
+    less = type("Less", (base,), {method: getattr(general, method)})
+    unregister("street_lights")
+    register(replace(lights, **{part: less}))
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "message"),
+    [
+        ("step", "pay", "no payment 'street_lights', .*; pay of the scheme's step enters them"),
+        ("step", "summary", "lacks lights_lit_h; sums, counts, worst or summary of its step"),
+        ("audit", "hour_kwh", "Less has no hour_kwh, which states its scheme's energies"),
+        ("audit", "drawn_kwh", "drawn_kwh of the SchemeAudit of the scheme that connects it"),
+        ("audit", "payments", "payments and sales of a SchemeAudit state who pays for what"),
+    ],
+)
+def test_a_method_that_is_left_out_is_named_by_the_audit(
+    part: str, method: str, message: str, lights: SchemeDescriptor, tmp_path: Path
+) -> None:
+    without(lights, part, method)
+    start_run(load_scenario(written(tmp_path)), tmp_path / "run")
+    report = audit_run(tmp_path / "run")
+    assert not report.passed
+    assert re.search(message, "\n".join(check.note for check in report.checks if not check.passed))
+
+
+def test_a_step_that_writes_no_rows_of_its_tables_is_refused(
+    lights: SchemeDescriptor, tmp_path: Path
+) -> None:
+    without(lights, "step", "record")
+    message = "its step writes no rows of lights .allowed: record or record_start of its step"
+    with pytest.raises(InputError, match=message):
+        start_run(load_scenario(written(tmp_path)), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "unsettled"),
+    [
+        ("step", "counts", set()),
+        ("audit", "figures", {"counts.lights_out", "lights_bill", "lights_kwh", "lights_lit_h"}),
+        ("audit", "checks", set()),
+    ],
+)
+def test_a_method_that_a_scheme_can_do_without_leaves_its_audit_as_it_is(
+    part: str, method: str, unsettled: set[str], lights: SchemeDescriptor, tmp_path: Path
+) -> None:
+    start_run(load_scenario(written(tmp_path)), tmp_path / "whole")
+    before = set(audit_run(tmp_path / "whole").not_covered)
+    without(lights, part, method)
+    start_run(load_scenario(written(tmp_path)), tmp_path / "run")
+    report = audit_run(tmp_path / "run")
+    assert report.passed
+    assert set(report.not_covered) - before == {f"summary.{name}" for name in unsettled}
 
 
 def test_what_a_scheme_leaves_out_it_does_not_do() -> None:

@@ -39,6 +39,8 @@ class ElasticStep:
         What those of each community used more than their load [kWh].
     answered : bool
         Whether they answered to these prices.
+    known : bool
+        Whether it is known that all of them heard these prices.
     """
 
     where: NDArray[np.intp]
@@ -47,6 +49,7 @@ class ElasticStep:
     community_price: Array
     exchanged_kwh: Array
     answered: bool
+    known: bool
     name: str = "consumers"
 
     @property
@@ -57,8 +60,10 @@ class ElasticStep:
 
     @property
     def worth(self) -> float:
-        """What that was worth to all of them [money]."""
-        return self.worth_at(self.community_price) if self.answered else 0.0
+        """What that was worth to all of them [money], NaN where not all may have heard a price."""
+        if not self.answered:
+            return 0.0
+        return self.worth_at(self.community_price) if self.known else np.nan
 
     def answers(self, community: int) -> list[Answer]:
         """Return the answers of those of a community."""
@@ -123,8 +128,9 @@ class ElasticAudit(SchemeAudit):
         }
         self._where = np.array([inputs.communities.index(name) for name, _ in self._energies], int)
         self._answered = np.array([rule != RETAIL for rule in inputs.pricing])
-        own = any(rule == OWN_RULE for rule in inputs.pricing)
-        self.known = not self._gone and inputs.reliable and not own
+        # Of each strategy whether they use what is best at its prices.
+        self._heard = [inputs.reliable and rule != OWN_RULE for rule in inputs.pricing]
+        self.known = not self._gone and all(self._heard)
         # Nothing of it is known where a file of loads is gone, else what each community used.
         self._more = self._of_hours(energies)
 
@@ -193,6 +199,7 @@ class ElasticAudit(SchemeAudit):
             self._hours["community_price"][step, strategy],
             self._more[step, strategy],
             bool(self._answered[strategy]),
+            self._heard[strategy],
         )
 
     def answer_nodes(self) -> NDArray[np.intp] | None:

@@ -88,6 +88,7 @@ def _storage(inputs: RunInputs, hours: Columns, schemes: Sequence[SchemeAudit]) 
         expected = total(parts(schemes, column), hours[column])
         label = inputs.places.label([f"{name}, {column}" for name in inputs.communities])
         tally.add(relative(hours[column], expected), label)
+    _note_silent(tally, schemes)
     return tally
 
 
@@ -124,7 +125,17 @@ def _members(
                 due = due - shed[:, :, m]
             off = relative(hours[column][:, :, m], due)
             tally.add(off[:, :, None], inputs.places.label([f"{name}, {column}"]))
+    _note_silent(tally, schemes)
     return tally
+
+
+def _note_silent(tally: Tally, schemes: Sequence[SchemeAudit]) -> None:
+    """Name the audits that state no energies at all, where energies are wrong."""
+    for each in schemes if tally.wrong else ():
+        silent = type(each).hour_kwh is SchemeAudit.hour_kwh
+        # Those of vehicles are checked apart.
+        if silent and each.of_agents and not each.plugs_vehicles:
+            tally.note(f"{type(each).__name__} has no hour_kwh, which states its scheme's energies")
 
 
 def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None) -> list[Check]:

@@ -85,6 +85,7 @@ def read_ledger(
     except UnknownNameError as error:
         message = f"{error.message}; payments and sales of a SchemeAudit state who pays for what"
         raise DamagedTableError("ledger", message) from None
+    _refuse_missing(set(rows["kind"].tolist()), kinds, of_schemes)
     place = {name: k for k, name in enumerate(parties)}
     known = np.array([(kinds.index(k), place[a], place[b]) for k, a, b in payments])
     many = np.array([len(parties) ** 2, len(parties), 1])
@@ -117,6 +118,14 @@ def read_ledger(
         kind: {name: values[:, :, k * count : (k + 1) * count] for name, values in paid.items()}
         for k, kind in enumerate(kinds)
     }
+
+
+def _refuse_missing(there: set[int], kinds: list[str], due: Sequence[Payments]) -> None:
+    """Raise where nothing at all is paid for what a scheme should pay for."""
+    for paid in due:
+        if paid.there.any() and kinds.index(paid.kind) not in there:
+            message = f"has no payment {paid.kind!r}, which payments of a SchemeAudit state"
+            raise DamagedTableError("ledger", f"{message}; pay of the scheme's step enters them")
 
 
 def check_money(

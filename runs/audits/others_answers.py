@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from hmesh.runs.audits.reference.stores import Answer, Array
 
+UNHEARD = "what elastic loads heard is not known"
+
 
 class OthersStep(Protocol):
     """Those of one kind that answer to the price of a step, in all communities."""
@@ -28,7 +30,7 @@ class OthersStep(Protocol):
 
     @property
     def worth(self) -> float:
-        """What that was worth to all of them, before they paid for it [money]."""
+        """What that was worth to all of them, before they paid for it [money]; NaN if unknown."""
         ...
 
     def answers(self, community: int) -> list[Answer]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.member_energies import Energies, each_load
+from hmesh.runs.audits.others_answers import UNHEARD
 from hmesh.runs.audits.reference.loads import LoadsWithElasticity
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import MemberFlows
@@ -72,7 +73,7 @@ def household_flows(
         return "what a community storage delivered to each is not compared"
     elastic = any(group.members.elasticity is not None for group in groups)
     if elastic and (not inputs.reliable or OWN_RULE in inputs.pricing):
-        return "what elastic loads heard is not known"
+        return UNHEARD
     there = supplied(hours)
     price = np.where(there, hours["community_price"], 0.0)
     held = {key: loads for key, kind, _, loads in each_load(inputs) if kind == "prosumer"}

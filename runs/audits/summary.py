@@ -70,6 +70,7 @@ def check_summary(
         figures |= {f"after_burn_in.{name}": values for name, values in added.items()}
     tally = Tally("summary: as the tables have it", EXACT, "of the figure")
     unknown: dict[str, None] = {}
+    missing: dict[str, None] = {}
     for s, strategy in enumerate(inputs.strategies):
         held = run.summary.get(strategy)
         reported = dict(_flat(held)) if isinstance(held, Mapping) else {}
@@ -82,7 +83,11 @@ def check_summary(
         names += [name for name in reported if _OVERLOADED in name and name not in expected]
         off = np.array([_off(reported.get(name, "-"), expected.get(name, 0.0)) for name in names])
         tally.add(off, _label(strategy, names), None)
+        missing |= dict.fromkeys(name for name in names if name not in reported)
         unknown |= dict.fromkeys(name for name in reported if name not in expected)
+    if missing:
+        given = "sums, counts, worst or summary of its step give those of a scheme"
+        tally.note(f"summary.json lacks {', '.join(missing)}; {given}")
     others = sorted(set(run.summary) - set(inputs.strategies))
     tally.add(np.full(len(others), np.inf), lambda at: others[at[0]], None)
     # Metrics of plugins have their own check.

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.runs.audits.audit_report import Check, Tally
+from hmesh.runs.audits.others_answers import UNHEARD
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit
 from hmesh.runs.audits.table_reader import Columns, TableReader, framed
@@ -50,9 +51,15 @@ def check_welfare(
         for tally, reported, due in ((worth, done, expected[0]), (most, planned, expected[1])):
             if inputs.played:
                 tally.note(inputs.played)
-            scale = np.maximum(np.maximum(np.abs(reported), np.abs(due)), 1.0)
-            off = np.abs(reported - due) / scale
-            tally.add(np.where(np.array(again)[:, None], off, 0.0), label)
+            # What those use who may not have heard their price is worth something unknown.
+            known = ~np.isnan(due)
+            if not known.all():
+                names = np.array(inputs.strategies)[~known.all(axis=0)]
+                tally.note(f"left out: {', '.join(names)}, of which {UNHEARD}")
+            if known.any():
+                scale = np.maximum(np.maximum(np.abs(reported), np.abs(due)), 1.0)
+                off = np.abs(reported - due) / scale
+                tally.add(np.where(known & np.array(again)[:, None], off, 0.0), label)
     loss = planned - done
     sums.add(np.abs(welfare["welfare_loss"] - loss) / np.maximum(np.abs(planned), 1.0), label)
     ratio = ratios(planned, done)

@@ -35,7 +35,7 @@ from hmesh.runs.world.scenario_events import ScenarioEvents
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.settlement import enter_payments, paid_in_step, payments_of, utility_earned
 from hmesh.runs.world.simulation_state import restore_state, state_of
-from hmesh.runs.world.step_figures import check_figures, figures_of, overloaded, summary_of
+from hmesh.runs.world.step_figures import check_steps, figures_of, overloaded, summary_of
 from hmesh.runs.world.step_limits import StepLimits, shed_loads, step_limits
 from hmesh.runs.world.step_welfare import StepWelfare, step_welfare
 from hmesh.runs.world.supply import Supply
@@ -356,7 +356,7 @@ class Simulation(World):
                 self.accounts.settle(paid)
         figures = figures_of(self)
         if self.step_index == 0:
-            check_figures(self, figures.sums)
+            check_steps(self, figures.sums)
         too_much = [" - ".join(self.grid.lines[line]) for line in np.flatnonzero(overloaded(self))]
         demand = float(self.net_kwh.sum())
         step = (self.step_index, demand, figures.sums, figures.counts, figures.worst, too_much)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.schemes.registry import scheme
+from hmesh.runs.schemes.scheme_step import Scheme
 from hmesh.runs.world.settlement import generated, traded_kwh
 
 if TYPE_CHECKING:
@@ -122,9 +123,9 @@ def overloaded(simulation: "Simulation") -> NDArray[np.bool_]:
     return np.abs(simulation.flows.received_kwh) > limit_kwh * (1.0 + AT_BOUND)
 
 
-def check_figures(simulation: "Simulation", sums: dict[str, float]) -> None:
-    """Refuse schemes that would go unnoticed, since their own figure is never given."""
-    problems = [
+def check_steps(simulation: "Simulation", sums: dict[str, float]) -> None:
+    """Refuse schemes whose own figure is never given, or whose tables nobody writes."""
+    unseen = [
         Problem(
             scheme(name).place,
             f"its step never gives the figure {scheme(name).figure!r}",
@@ -133,4 +134,18 @@ def check_figures(simulation: "Simulation", sums: dict[str, float]) -> None:
         for name, each in simulation.schemes.items()
         if scheme(name).figure not in sums and scheme(name).figure not in each.summary()
     ]
-    refuse_all(problems)
+    unwritten = [
+        Problem(
+            scheme(name).place,
+            f"its step writes no rows of {', '.join(scheme(name).part('tables'))}",
+            "record or record_start of its step",
+        )
+        for name, each in simulation.schemes.items()
+        if scheme(name).part("tables") and not _writes(type(each))
+    ]
+    refuse_all([*unseen, *unwritten])
+
+
+def _writes(step: type[Scheme]) -> bool:
+    """Return whether a step has any of the methods that write rows."""
+    return step.record is not Scheme.record or step.record_start is not Scheme.record_start
