@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.last_digits import DUST_KWH
+
 type Array = NDArray[np.float64]
 
 
@@ -54,6 +56,7 @@ def left_over(
         low, high = np.minimum(low, course), np.maximum(high, course)
     give = np.minimum(rated + done, eta_d * (low - least))
     take = np.minimum(rated - done, (most - high) / eta_c)
-    give = np.where(done > 0, 0.0, np.maximum(give, 0.0))
-    take = np.where(done < 0, 0.0, np.maximum(take, 0.0))
+    # What rounding leaves of nothing is no direction.
+    give = np.where(done > DUST_KWH, 0.0, np.maximum(give, 0.0))
+    take = np.where(done < -DUST_KWH, 0.0, np.maximum(take, 0.0))
     return now - least, give, take
