@@ -7,6 +7,8 @@ PARTS ?=
 
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_COMPILE_BYTECODE := 1
+# Tests start hMESH in many processes, each of which would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 bin := .venv/bin
 synced := .venv/.synced

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def places() -> dict[str, Place]:
     return found
 
 
+@cache
 def sections() -> dict[str, dict[str, Any]]:
     """Return the JSON schema of every section of a scenario by its name."""
     schema = Scenario.model_json_schema()

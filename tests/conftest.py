@@ -1,15 +1,20 @@
 import multiprocessing
 import os
+import re
+import sys
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 from tests.browsers import CHROMIUM, PATIENCE_MS
+
+if TYPE_CHECKING:
+    from hmesh.environment.errors import Problem
 
 # How long one example takes says more about a busy machine than about the code. `make test` tries
 # the same examples every time and everywhere, whether CI is set or not; `make test-all` draws new
@@ -50,6 +55,37 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def messages_are_whole() -> Iterator[None]:
+    """Let every test that meets wrong input check what is said of it.
+
+    Each part of a problem is text, its place names something, and `pytest.raises` finds its words
+    in it as whole words.
+    """
+    from hmesh.environment.errors import InputError
+
+    made, raises = InputError.__init__, pytest.raises
+
+    def checked(error: InputError, problems: "Sequence[Problem]") -> None:
+        made(error, problems)
+        for problem in error.problems:
+            parts = (problem.place, problem.message, problem.allowed, problem.suggestion)
+            assert all(isinstance(part, str) for part in parts), parts
+            assert problem.message, parts
+            assert isinstance(problem.line, int), parts
+            assert "None" not in re.findall(r"\w+", problem.place + " " + problem.suggestion), parts
+
+    def in_whole_words(expected: Any, *given: Any, match: Any = None, **more: Any) -> Any:
+        if expected is InputError and isinstance(match, str):
+            match = rf"(?:(?<!\w)|(?!\w))(?:{match})(?:(?<!\w)|(?!\w))"
+        return raises(expected, *given, **({"match": match} if match is not None else {}), **more)
+
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(InputError, "__init__", checked)
+        changed.setattr(pytest, "raises", in_whole_words)
+        yield
+
+
 @pytest.fixture
 def plugins_withdrawn() -> Iterator[None]:
     """Withdraw what a test registers, so that no other test knows it."""
@@ -69,6 +105,17 @@ def start_method_kept() -> Iterator[None]:
     before = multiprocessing.get_start_method(allow_none=True)
     yield
     multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Count the work after which kernels are loaded from zero, whatever tests ran before.
+
+    Without it each worker would compile kernels in whatever test comes after enough others.
+    """
+    compiled = sys.modules.get("hmesh.environment.compiled")
+    if compiled is not None:
+        vars(compiled)["_done"] = 0
 
 
 @pytest.hookimpl(tryfirst=True)

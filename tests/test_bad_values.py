@@ -33,7 +33,7 @@ BAD: tuple[Any, ...] = (
     {"": None},
 )  # fmt: skip
 # A prime, so that the sample meets every value, and places all over.
-EVERY = 23 * 4 - 3
+EVERY = 23 * 12 - 5
 
 # Sections and forms that no built-in scenario has.
 RICH = """

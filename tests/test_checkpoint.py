@@ -130,7 +130,8 @@ def test_damage_is_reported(tmp_path: Path, name: str, how: str) -> None:
         path.write_bytes(content)
     else:
         path.write_bytes(content[: len(content) // 2 if how == "truncated" else 0])
-    with pytest.raises(InputError, match=r"00001: .*(damaged|cannot be read).*hmesh run|missing"):
+    said = r"000000001: .*(damaged|cannot be read).*hmesh run|missing"
+    with pytest.raises(InputError, match=said):
         load_checkpoint(tmp_path, "hash")
 
 

@@ -1,5 +1,6 @@
 """Rules of the environment on a few numbers whose results are known by hand."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hmesh.environment.clock import Clock
 from hmesh.environment.datasets.readers import ImportOptions
 from hmesh.environment.datasets.readers.wide_table import _over_intervals
 from hmesh.environment.errors import InputError
 from hmesh.environment.heat_pump import carnot_cop
 from hmesh.environment.irregular_series import interval_means, register_energies
+from hmesh.environment.messages_in_flight import MessagesInFlight
 from hmesh.environment.plug_habits import PlugHabit, plugs_in
 from hmesh.environment.road_files.matsim_network import read_matsim_network
+from hmesh.environment.safe_files import read_json, refuse_unbounded
 from hmesh.environment.social_network import (
     SocialNetwork,
     by_community,
@@ -21,8 +25,10 @@ from hmesh.environment.social_network import (
     scale_free,
     small_world,
 )
+from hmesh.environment.tariff_bands import TimeBand, read_tariff_file
 from hmesh.environment.thermal_comfort import room_loss_per_h, room_store_kwh
 from hmesh.environment.thermal_tank import loss_at_temperature
+from tests.stated_problems import said
 
 
 def nearly(value: Any) -> Any:
@@ -189,3 +195,90 @@ def test_every_node_and_link_of_a_network_without_numbers_is_named(tmp_path: Pat
     assert str(refused.value).splitlines() == [
         f"{path}, node '{name}': has no position (allowed: numbers x and y)" for name in "cd"
     ]
+
+
+TARIFF: dict[str, Any] = {
+    "id": "summer", "effective_start": "05-01", "effective_end": "10-31", "dow_mask": "WEEKDAYS",
+    "times": [0, 8.25, 22], "tariffs": [0.1, 0.3, 0.2], "demand_charge": 12.5,
+}  # fmt: skip
+
+
+def test_a_tariff_file_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "tariff.json"
+    parts = [TARIFF, {**TARIFF, "dow_mask": "WEEKENDS", "times": [0], "tariffs": [0.05]},
+             {**TARIFF, "dow_mask": "ALL", "times": [0], "tariffs": [0.01], "demand_charge": None,
+              "effective_start": "11-01", "effective_end": "4-30"}]  # fmt: skip
+    path.write_text(json.dumps({"schedule": parts}))
+    summer, winter = ((5, 1), (10, 31)), ((11, 1), (4, 30))
+    week = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+    found = read_tariff_file(path)
+    assert found.bands == (
+        (TimeBand((0.0, 8.25), week[:5], summer), 0.1),
+        (TimeBand((8.25, 22.0), week[:5], summer), 0.3),
+        (TimeBand((22.0, 24.0), week[:5], summer), 0.2),
+        (TimeBand((0.0, 24.0), week[5:], summer), 0.05),
+        (TimeBand((0.0, 24.0), ("all",), winter), 0.01),
+    )
+    assert found.demand == ((TimeBand((0.0, 24.0), ("all",), summer), 12.5),)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"times": [0, 8]}, "times do not rise from 0, each with its tariff"),
+        ({"times": [1, 8, 22]}, "times do not rise from 0, each with its tariff"),
+        ({"times": [0, 8, 8]}, "times do not rise from 0, each with its tariff"),
+        ({"times": [0, 8.2, 22]}, "times are no quarters of an hour"),
+        ({"effective_end": "13-40x"}, "'13-40x' is no month and day"),
+        ({"dow_mask": "NONE"}, "'NONE'"),
+        ({"demand_charge": 9.0}, "demand charges 12.5 and 9 of one season"),
+    ],
+)
+def test_a_tariff_file_is_refused_by_the_name_of_its_part(
+    change: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "tariff.json"
+    allowed = "a schedule of effective_start, effective_end, dow_mask, times and tariffs"
+    for name, place in (("winter", f"{path}: winter"), ("", str(path))):
+        schedule = [TARIFF, {**TARIFF, **change, "id": name}]
+        path.write_text(json.dumps({"schedule": schedule}))
+        with pytest.raises(InputError) as raised:
+            read_tariff_file(path)
+        assert said(raised.value) == [(place, f"is no tariff: {reason}", allowed, "")]
+    path.write_text('{"schedule": []}')
+    with pytest.raises(InputError) as raised:
+        read_tariff_file(path)
+    assert said(raised.value) == [(str(path), "has an empty schedule", "", "")]
+
+
+def test_files_that_have_no_end_or_are_too_large_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("[1]")
+    for place, most, message, allowed in (
+        (tmp_path, 9.0, "is not a regular file", ""),
+        (path, 2.0, "cannot be read: it holds 3 bytes", "at most 2.0 bytes"),
+    ):
+        with pytest.raises(InputError) as raised:
+            refuse_unbounded(place, most)
+        assert said(raised.value) == [(str(place), message, allowed, "")]
+    refuse_unbounded(path, 3)
+    with pytest.raises(InputError) as raised:
+        read_json(path)
+    assert said(raised.value) == [(str(path), "is not what hMESH writes", "", "")]
+
+
+def test_messages_that_are_given_up_before_the_deadline_are_given_up_at_their_moment() -> None:
+    flight = MessagesInFlight(Clock(), 1.0, 0.5)
+    happened: list[tuple[Any, ...]] = []
+    flight.note = lambda *what: happened.append(what)
+    flight.begin_step(0)
+    for what, at_h, number in (("late", 0.2, 7), ("late", 0.5, 8), ("heard", 0.4, 9)):
+        flight.pend(what, at_h, number, 3)
+    assert len(flight) == 3
+    flight.follow(0.3)
+    assert [(what, at_ms, number) for what, at_ms, number, *_ in happened] == [("late", 720_000, 7)]
+    flight.follow(0.9)
+    assert sorted((what, at_ms, number) for what, at_ms, number, *_ in happened[1:]) == [
+        ("deadline", 1_800_000, -1), ("heard", 1_440_000, 9), ("late", 1_800_000, 8)
+    ]  # fmt: skip
+    assert len(flight) == 0

@@ -13,6 +13,7 @@ from hmesh.environment import compiled
 from hmesh.environment.compiled import compiled_for, kernel
 from hmesh.markets import learned_demand, price_windows
 from hmesh.markets.answer_curves import energy_of_curves
+from hmesh.markets.answer_kernels import bounded
 from hmesh.markets.answers import Answers, battery_answers, demand_at
 from hmesh.markets.demand_bins import demand_bins
 from hmesh.markets.demand_curve import Bends, bends_of, merged
@@ -299,7 +300,16 @@ def test_a_small_run_imports_no_numba() -> None:
     assert done.stdout == "False\n"
 
 
-@pytest.mark.slow
+def test_a_compiled_kernel_counts_as_python_does() -> None:
+    """All kernels are compiled by the slow tests; this one takes a fraction of a second."""
+    pytest.importorskip("numba")
+    columns = np.random.default_rng(2).uniform(-5.0, 5.0, (4, 300))
+    compiled_one = compiled._compile(bounded.function, bounded.signature)
+    counts = bounded.function(*columns)
+    assert min(counts) > 10
+    assert compiled_one(*columns) == counts
+
+
 def test_the_signature_says_what_a_kernel_takes() -> None:
     pytest.importorskip("numba")
 

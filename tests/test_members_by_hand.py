@@ -6,22 +6,28 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from hmesh.agents import threshold_vehicles
+from hmesh.agents import answering, joining_vehicles, threshold_vehicles
+from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BuildingBattery
 from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.community_storage import ServedHousehold
+from hmesh.agents.demand_response import DemandResponse
+from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.fleet import Fleet
-from hmesh.agents.home_devices import HomeStorage
+from hmesh.agents.home_devices import Appliance, HomeStorage
 from hmesh.agents.house_storages import move_storages
 from hmesh.agents.joining_vehicles import JoiningVehicle
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.smart_homes import SmartHomes
 from hmesh.agents.threshold_vehicles import ImitatingVehicle
+from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.calendar import Calendar
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.home_messages import SlotOffer
 from hmesh.environment.population import Population
 from hmesh.environment.vehicle_battery import vehicle_bounds
+from hmesh.markets.home_energy_rules import TariffSignal
 from tests.storage_houses import CASES, tariff
 from tests.test_building_battery import World
 from tests.test_home_energy_rules import houses_of
@@ -65,6 +71,11 @@ def test_households_draw_what_they_are_granted_and_need() -> None:
         household.step()
     assert population.heard["drawn_kwh"].tolist() == [1.0, 1.5, 0.0]
     assert population["used_kwh"].tolist() == [1.5, 2.0, 7.0]
+
+
+def test_agents_without_groups_belong_to_none() -> None:
+    group = AgentGroup(World(), ServedHousehold, Population(ServedHousehold.attributes(), 3))
+    assert group.belongs("early").tolist() == [False, False, False]
 
 
 def test_vehicles_at_stops_can_do_nothing_but_draw_what_they_need() -> None:
@@ -215,3 +226,167 @@ def test_homes_without_a_better_slot_are_offered_no_saving() -> None:
     ((kind, receiver, step, round_, words),) = sent
     assert (kind, receiver, step, round_) == (SlotOffer, "dryer", 3, 1)
     assert words["energy_kwh"].tolist() == [0.0, 0.75, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("charge", "sold", "owed", "stored"),
+    # What it charges replaces in part what it sold; what it sells it owes with both losses.
+    [(0.5, 0.0, 2.0 - 2.0 / (100.0 / 0.5) * 0.5, 0.25), (0.0, 0.25, 2.0 + 0.25 / 0.4, -0.3125)],
+)
+def test_a_bus_that_charges_replaces_what_it_owes(
+    charge: float, sold: float, owed: float, stored: float
+) -> None:
+    population = Population(ElectricSchoolBus.attributes(), 1)
+    for name, value in {
+        "capacity_kwh": 200.0, "soc_min": 0.0, "soc_max": 1.0, "at_plug_kwh": 100.0,
+        "charge_efficiency": 0.5, "discharge_efficiency": 0.8, "reserve_kwh": 0.0,
+        "driven_km": 12.0, "km_before_plug": 2.0, "consumption_kwh_per_km": 1.5, "owed_kwh": 2.0,
+        "plugged": True,
+    }.items():  # fmt: skip
+        population.set(name, value)
+    population.heard |= {"charge_kwh": np.array([charge]), "sold_kwh": np.array([sold])}
+    (bus,) = AgentGroup(World(), ElectricSchoolBus, population)
+    bus.step()
+    assert bus.owed_kwh == pytest.approx(owed, rel=1e-12)
+    # Its way back takes 10 km.
+    assert bus.energy_kwh == pytest.approx(100.0 + stored - 15.0, rel=1e-12)
+
+
+def test_an_appliance_refuses_slots_beyond_those_that_it_may_be_moved_to() -> None:
+    accepted = np.array([[False, True], [True, False], [True, False], [False, True]])
+    appliance: Any = SimpleNamespace(population=SimpleNamespace(accepted=accepted), row=1)
+    take = np.array([True, False, True, False])
+    assert Appliance.refuses(appliance, take).tolist() == [False, False, True, False]
+
+
+def test_leaders_ask_as_long_as_all_that_follows_has_time() -> None:
+    def rooms(begin: Any, waits: int) -> list[bool]:
+        """Return whether there is room for a question where so many waits are left, or less."""
+        bus = SimpleNamespace(now_h=0.5, patience_h=0.125, deadline_h=0.5 + 0.125 * waits)
+        leader: Any = SimpleNamespace(
+            bus=bus, name="x", model=SimpleNamespace(bus=bus), utility=SimpleNamespace(name="u"),
+            schools=[],
+        )  # fmt: skip
+        begin(leader)
+        enough = leader._talk.room
+        bus.deadline_h -= 0.0625
+        return [enough, leader._talk.room]
+
+    # An offer and its answer; above an aggregator those of the utility; one announcement each.
+    for begin, waits in (
+        (lambda leader: CommunityEnergyAggregator._open(leader, 3, []), 2 + 2 + 2),
+        (lambda leader: UtilityCompany.begin_step(leader, 3), 2 + 2),
+        (lambda leader: DemandResponse._begin(leader, 3), 2 + 1),
+    ):
+        assert rooms(begin, waits) == [True, False]
+
+
+def test_managers_decide_once_where_all_orders_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    houses = houses_of([CASES["battery"]], tariff(1, 10.0))
+    houses.begin_step(np.full(1, 0.4), np.full(1, 1.2), np.full(1, 0.1))
+    houses.model.bus.begin_step(0)
+    managed, manage = list[list[bool]](), houses._manage
+
+    def counted(who: Any, *given: Any) -> Any:
+        managed.append(who.tolist())
+        return manage(who, *given)
+
+    monkeypatch.setattr(houses, "_manage", counted)
+    signal = TariffSignal(
+        purchase=30.0, feed_in=10.0, cheap=False, peak_price=30.0, cheapest=20.0, cheap_steps=0
+    )
+    houses.decide(0, signal, np.ones(1, dtype=np.bool_))
+    assert managed == [[True]]
+
+
+def test_a_coordinator_sends_prices_or_schedules_on_the_first_step_of_a_day() -> None:
+    sent: list[tuple[Any, ...]] = []
+    for day, left in (
+        ((3, "f", "w", True), 7),
+        ((3, "f", "w", False), None),
+        ((2, "f", "w", 1), 8),
+    ):
+        coordinator: Any = SimpleNamespace(
+            model=SimpleNamespace(step_index=3), _day=day, _left=left,
+            send_prices=lambda *said: sent.append(("prices", *said)),
+            send_schedule=lambda *said: sent.append(("schedule", *said)),
+            exchange=lambda *said: sent.append(("left", *said)),
+        )  # fmt: skip
+        BatteryCoordinator.step(coordinator)
+    assert sent == [
+        ("prices", 3, "f", "w"), ("left", 3, 7), ("schedule", 3, "f", "w"), ("left", 3, 8)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_stores_at_their_bounds_are_counted(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "compiled_for", lambda rows: compiled)
+
+    class Stores:
+        lower_kwh = np.array([-2.0, -2.0, 0.0, -1.0])
+        upper_kwh = np.array([2.0, 2.0, 0.0, 1.0])
+        usable_kwh = np.array([1.0, -0.5, -1e-15, 3.0])
+        at_bound = answering.AnsweringStores.at_bound
+        bounded = answering.AnsweringStores.bounded
+
+        def __len__(self) -> int:
+            return 4
+
+    stores: Any = Stores()
+    # Who can do nothing else is at no bound.
+    assert stores.bounded(np.array([2.0, 0.5, 0.0, -1.0])) == (2, 1)
+
+
+@pytest.mark.parametrize(("step", "hours"), [(287, 288.0), (983, 696.0), (500, None)])
+def test_members_compare_what_a_whole_month_would_bring_as_it_ends(
+    step: int, hours: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Any] = []
+
+    class Joining(JoiningVehicle):
+        given = SimpleNamespace(first_share=0.5, cost=2.0, sensitivity=3.0, reconsiders=0.5)
+        kind_of = staticmethod(lambda: "kinds")
+
+    draws = {
+        "first members of aggregators": 0.4, "reconsidered aggregator": [0.4, 0.6, 0.4],
+        "chosen aggregator": [0.8, 0.1, 0.6],
+    }  # fmt: skip
+    # From January 20 on; the 288th and the 984th hour are the last ones of their months.
+    vehicles: Any = SimpleNamespace(
+        model=SimpleNamespace(step_index=step, calendar=Calendar("2024-01-20T00:00", "UTC")),
+        step_h=1.0, rows=np.array([0, 2, 4]), member=np.array([0, 1, 1]),
+        month_gain=np.array([10.0, 20.0, 30.0]),
+        population=SimpleNamespace(group=SimpleNamespace(rows_of=lambda kind: np.arange(5))),
+        draw=lambda name, number=None: np.broadcast_to(draws[name], 3),
+    )  # fmt: skip
+    everybody = SimpleNamespace(
+        rows=np.arange(5), month_gain=np.arange(5.0), member=np.array([0, -1, 1, -1, 1]),
+        draw=lambda name, number: np.array([0.0, 0.4, 0.0, 0.6, 0.0]),
+    )  # fmt: skip
+
+    def savings(gain: Any, members: Any, kinds: Any) -> Any:
+        compared.append((gain.tolist(), members.tolist(), kinds))
+        return np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+
+    def chance(saving: Any, cost: float, sensitivity: float) -> Any:
+        compared.append((saving.tolist(), cost, sensitivity))
+        return np.array([0.9, 0.05, 0.5])
+
+    monkeypatch.setattr(joining_vehicles, "VehicleRows", lambda *_: everybody)
+    monkeypatch.setattr(joining_vehicles, "savings_beside_others", savings)
+    monkeypatch.setattr(joining_vehicles, "chance_to_take_part", chance)
+    Joining.revise_rows(vehicles)
+    if hours is None:
+        assert compared == []
+        return
+    months = hours / joining_vehicles.A_MONTH_H
+    (gain, members, kinds), chosen = compared
+    assert gain == pytest.approx([number / months for number in range(5)], rel=1e-12)
+    assert (members, kinds) == ([False, True, True, False, True], "kinds")
+    assert chosen == ([0.0, 2.0, 4.0], 2.0, 3.0)
+    # The second does not reconsider and stays; the third does, and leaves.
+    assert vehicles.member.tolist() == [1, 1, 0]
+    assert vehicles.member.dtype == np.int8
+    assert vehicles.month_gain == 0.0

@@ -47,7 +47,7 @@ def test_columns_are_live() -> None:
         ("energy_kwh", [1.0, np.nan, 3.0], "energy_kwh, row 1: nan"),
         ("energy_kwh", np.nan, "nan"),
         ("energy_kwh", ["a", "b", "c"], "type"),
-        ("energy_kwh", [1j, 0, 0], "type complex"),
+        ("energy_kwh", [1j, 0, 0], "type complex128"),
         ("plan", [1.0, 2.0, 3.0], "type float64 .allowed: int16"),
         ("plan", [1, 2, 70_000], "70000 .allowed: -32768 to 32767"),
         ("driving", [0, 1, 1], "type int64 .allowed: bool"),

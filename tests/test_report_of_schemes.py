@@ -112,7 +112,7 @@ def every_column_is_seen(visit: Visit) -> None:
     assert many or visit.run(f"{table}.scrollWidth <= {table}.clientWidth")
 
 
-@pytest.mark.quick_every(3)
+@pytest.mark.quick_every(4)
 @pytest.mark.parametrize("width", [300, 340, 380, 600])
 def test_buttons_cover_no_community_at_any_width(browser: Browser, width: int) -> None:
     visit = opened(browser, report_of("three-communities"))

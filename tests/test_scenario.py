@@ -185,7 +185,7 @@ def test_an_override_opens_a_section_that_was_left_out() -> None:
         ("game.grid_step=0", "--set: game.grid_step", ["above 0"]),
         ("messages.loss_rate=1", "--set: messages.loss_rate", ["from 0 to below 1"]),
         ("messages.keep=some", "--set: messages.keep", ["none, leaders, all"]),
-        ("record.vehicles=some", "--set: record.vehicles", ["all, none or a whole number"]),
+        ("record.vehicles=some", "--set: record.vehicles", ["all, none, auto or a whole number"]),
         ("record.vehicles=-1", "--set: record.vehicles", ["-1"]),
         ("checkpoint_every_h=0", "--set: checkpoint_every_h", ["above 0", "or null"]),
         ("strategies=[typcal]", "--set: strategies.0", ["'typcal'", "mean 'typical'?"]),

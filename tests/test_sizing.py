@@ -1,15 +1,18 @@
 """Which size pays best: a sweep of a year, against values worked out from its summaries."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from hmesh.environment.errors import InputError
 from hmesh.runs.command_line import app
-from hmesh.runs.sweeps.sizing import sized
+from hmesh.runs.investment_rows import Worth
+from hmesh.runs.sweeps.sizing import Sized, size_assumptions, sized
 from hmesh.runs.sweeps.sweep import run_sweep
 
 YEAR = """
@@ -71,6 +74,27 @@ def test_the_size_of_highest_worth_is_named(
     found = [each for each in sized(done.ensemble) if each.worth is not None]
     values = [each.worth.net_present_value for each in found if each.worth is not None]
     np.testing.assert_allclose(values, [worth[size] for size in (1, 3, 9)], rtol=1e-9)
+
+
+def test_assumptions_of_a_scenario_with_files_and_converted_money_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = "".join(f"2023-01-01T{h:02}:00+01:00,saw,1\n" for h in range(0, 24, 6))
+    loads += "2023-01-02T00:00+01:00,saw,1\n"
+    (tmp_path / "loads.csv").write_text("time,member,load_kwh\n" + loads, encoding="utf-8")
+    day = YEAR.replace("years: 1", "hours: 24")
+    day = day.replace("load: {annual_kwh: 4000, profile: h0}", "load: {file: loads.csv}")
+    used = "{kind: household, name: h, count: 2, annual_kwh: 3500, profile: h0}"
+    (tmp_path / "day.yaml").write_text(day.replace("members: []", f"members: [{used}]"))
+    done = run_sweep(tmp_path / "day.yaml", [f"{KEY}=1"], tmp_path / "sizes", workers=1)
+    assert {"files", "converted_money"} <= set(done.ensemble.plan.scenario)
+    # A day says nothing of what devices are worth; what that rests on is listed all the same.
+    there = Sized(0, 1, "metered_sites", {}, Worth(0.0, 0.0, 0.0))
+    monkeypatch.setattr("hmesh.runs.sweeps.sizing.sized", lambda _: [there])
+    text = StringIO()
+    for table in size_assumptions(done.ensemble):
+        Console(file=text, width=120).print(table)
+    assert "economics.pv_price_per_kw" in text.getvalue()
 
 
 def test_a_part_of_a_year_is_refused(tmp_path: Path) -> None:

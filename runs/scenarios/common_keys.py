@@ -66,8 +66,8 @@ def keep_their_capacity(batteries: str) -> dict[str, tuple[str, str]]:
     return dict.fromkeys(("calendar_fade", "cycle_fade"), (why, allowed))
 
 
-# Which rows are written to the results.
-Recorded = Literal["all", "none"] | Annotated[int, Field(ge=0)]
+# Which rows are written to the results; a scenario has a number in place of "auto".
+Recorded = Literal["all", "none", "auto"] | Annotated[int, Field(ge=0)]
 
 
 def known_profile(profile: str) -> str:

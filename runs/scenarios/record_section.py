@@ -1,8 +1,8 @@
 """How messages travel in a run, and what is written to its results."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo
+from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment.errors import nearest
@@ -10,6 +10,11 @@ from hmesh.runs.scenarios import common_keys as keys
 from hmesh.runs.scenarios.base import AS_TUPLE, LossRate, NotNegative, Positive, Section, refuse
 from hmesh.runs.scenarios.durations import AS_HOURS
 from hmesh.runs.scenarios.measure_names import MEASURES, OF_ACCOUNTS
+
+AUTO = "auto"
+# So many rows of a table are said to be many, and are what `AUTO` writes of a kind at most, a row
+# of each member at every step.
+MANY_ROWS = 20_000_000
 
 
 class MessageSettings(Section):
@@ -33,35 +38,40 @@ class MessageSettings(Section):
 class Record(Section):
     """What is written to the results beside the hours of the communities."""
 
+    # The kinds whose members are written at every step.
+    kinds: ClassVar[tuple[str, ...]] = (
+        "vehicles", "buildings", "schools", "homes", "houses", "sites", "prosumers",
+    )  # fmt: skip
+
     vehicles: keys.Recorded = Field(
         default="all",
-        description="which vehicles are written at every step: all, none or the first N",
+        description="which vehicles are written at every step: all, none, the first N or auto",
     )
     buildings: keys.Recorded = Field(
         default="all",
-        description="which buildings with batteries are written at every step: all, none or the "
-        "first N",
+        description="which buildings with batteries are written at every step: all, none, the "
+        "first N or auto",
     )
     schools: keys.Recorded = Field(
         default="all",
-        description="which schools are written at every step: all, none or the first N",
+        description="which schools are written at every step: all, none, the first N or auto",
     )
     homes: keys.Recorded = Field(
         default="all",
-        description="which smart homes are written at every step: all, none or the first N",
+        description="which smart homes are written at every step: all, none, the first N or auto",
     )
     houses: keys.Recorded = Field(
         default="all",
-        description="which houses with storages are written at every step: all, none or the "
-        "first N",
+        description="which houses with storages are written at every step: all, none, the "
+        "first N or auto",
     )
     sites: keys.Recorded = Field(
         default="all",
-        description="which metered sites are written at every step: all, none or the first N",
+        description="which metered sites are written at every step: all, none, the first N or auto",
     )
     prosumers: keys.Recorded = Field(
         default="all",
-        description="which prosumers are written at every step: all, none or the first N",
+        description="which prosumers are written at every step: all, none, the first N or auto",
     )
     sessions: bool = Field(
         default=False,
@@ -112,3 +122,30 @@ class Record(Section):
             if name in OF_ACCOUNTS and info.data.get("accounts") != "all":
                 raise refuse(f"{name} needs every account", allowed="record.accounts: all")
         return names
+
+
+def _of_every_kind(record: Any) -> Any:
+    """Return a section that says `AUTO` of every kind where that one word stands for it."""
+    return dict.fromkeys(Record.kinds, AUTO) if record == AUTO else record
+
+
+RecordOrAuto = Annotated[Record, BeforeValidator(_of_every_kind)]
+
+
+def most_recorded(scenario: Any) -> int:
+    """Return how many members of a kind `AUTO` writes at every step of a run, at most."""
+    rows_of_each: int = scenario.steps * len(scenario.strategies)
+    return max(MANY_ROWS // max(rows_of_each, 1), 1)
+
+
+def with_numbers_for_auto(scenario: Any) -> Any:
+    """Return a scenario that says how many members it writes wherever it said `AUTO`.
+
+    So results state the number, and a run that is extended goes on with it.
+    """
+    record: Record = scenario.record
+    automatic = [kind for kind in record.kinds if getattr(record, kind) == AUTO]
+    if automatic:
+        most = dict.fromkeys(automatic, most_recorded(scenario))
+        scenario.__dict__["record"] = record.model_copy(update=most)
+    return scenario

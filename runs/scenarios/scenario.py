@@ -23,10 +23,7 @@ from hmesh.runs.plugins.metrics import metrics_of
 from hmesh.runs.plugins.registered import Metric
 from hmesh.runs.scenarios.adoption_section import adopters_enough
 from hmesh.runs.scenarios.base import Name, Positive, Section
-from hmesh.runs.scenarios.behaviour_section import (
-    BehaviourChoice,
-    chosen_by_group,
-)
+from hmesh.runs.scenarios.behaviour_section import BehaviourChoice, chosen_by_group
 from hmesh.runs.scenarios.chance_section import (
     Chances,
     GrowthSettings,
@@ -49,7 +46,12 @@ from hmesh.runs.scenarios.named_files import datasets_named, files_named
 from hmesh.runs.scenarios.price_sections import GameSettings, GenerationCost, PriceRules
 from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.prosumer_parts import prosumers_of
-from hmesh.runs.scenarios.record_section import MessageSettings, Record
+from hmesh.runs.scenarios.record_section import (
+    MessageSettings,
+    Record,
+    RecordOrAuto,
+    with_numbers_for_auto,
+)
 from hmesh.runs.scenarios.resolved_scenario import given_and_context, resolved_data
 from hmesh.runs.scenarios.scheme_sections import add_schemes
 from hmesh.runs.scenarios.school import SchoolTermSettings, timetable_files, timetable_of
@@ -146,7 +148,7 @@ class Scenario(Section):
         default=(), description="agents that decide by a behaviour of a plugin"
     )
     messages: MessageSettings = Field(default=MessageSettings(), description="how messages travel")
-    record: Record = Field(
+    record: RecordOrAuto = Field(
         default=Record(), description="further tables and figures of the results"
     )
     checkpoint_every_h: Positive | None = Field(
@@ -365,7 +367,7 @@ class Scenario(Section):
     _adopters_enough = model_validator(mode="after")(adopters_enough)
     _rest_after_burn_in = model_validator(mode="after")(refuse_all_burn_in)
     _events_fit = model_validator(mode="after")(refuse_wrong_events)
-
+    _recorded = model_validator(mode="after")(with_numbers_for_auto)
     _measures = model_validator(mode="after")(measures_of_vehicles)
     _of_plugins_named = model_validator(mode="after")(of_plugins_named)
     _of_schemes_there = model_validator(mode="after")(of_schemes_there)

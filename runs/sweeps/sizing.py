@@ -178,6 +178,6 @@ def size_assumptions(ensemble: "Ensemble") -> Iterator["Table"]:
     there = [each for each in sized(ensemble) if each.worth is not None]
     plan = ensemble.plan
     known = dict.fromkeys(each.scheme for each in there)
-    found = assumptions(Scenario.model_validate(plan.scenario), known, plan.keys)
+    found = assumptions(Scenario.from_resolved(plan.scenario), known, plan.keys)
     for section, lines in found.items():
         yield assumption_table(section, lines)

@@ -1,6 +1,7 @@
 """Charging sessions: exports of evcc, and files of ACN-Data."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -56,7 +57,8 @@ def read_evcc(source: Path, options: ImportOptions) -> Foreign:
     starts, utc = column_times(table, table.columns[created], created, options.time_format)
     for row in ended:
         one = [table.columns[finished][row]]
-        until, _ = column_times(table, one, finished, options.time_format)
+        of_row = replace(table, lines=[table.lines[row]])
+        until, _ = column_times(of_row, one, finished, options.time_format)
         rows.append(
             {
                 "plug_in": starts[row],

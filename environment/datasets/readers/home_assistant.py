@@ -111,8 +111,6 @@ def read_home_assistant(source: Path, options: ImportOptions) -> Foreign:
 def _plain(entity: str) -> str:
     """Return the name of a sensor without its domain and the words for what it measures."""
     name = entity.partition(".")[2] or entity
-    for ending in _KINDS:
-        if name.endswith(ending) and name != ending:
-            name = name.removesuffix(ending)
-            break
+    while ending := next((each for each in _KINDS if name.endswith(each) and name != each), ""):
+        name = name.removesuffix(ending)
     return name

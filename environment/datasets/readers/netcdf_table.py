@@ -122,7 +122,7 @@ def _classic(path: Path) -> dict[str, _Variable]:
                 name: _Variable(tuple(held.dimensions), _native(held[...]), dict(held._attributes))
                 for name, held in file.variables.items()
             }
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # whatever SciPy's parser raises of a file that is cut short
         raise InputError([Problem(str(path), f"cannot be read: {error}", "netCDF")]) from None
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.environment.last_digits import DUST_KWH
-
 type Array = NDArray[np.float64]
+
+# An energy of at most this in a step is what rounding leaves of nothing.
+DUST_KWH = 1e-9
 
 
 def after(held: Array, exchange: Array, eta_c: float | Array, eta_d: float | Array) -> Array:

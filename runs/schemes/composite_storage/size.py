@@ -1,6 +1,6 @@
 """How much a run will write of single houses."""
 
-from hmesh.runs.results.size_notes import MANY_ROWS
+from hmesh.runs.scenarios.record_section import MANY_ROWS
 from hmesh.runs.scenarios.scenario import Scenario
 
 # Measured: 288,000 rows of a hundred houses of the built-in scenario in April take 2.6 MB.

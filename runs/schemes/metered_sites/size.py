@@ -1,6 +1,6 @@
 """How much a run will write of single sites."""
 
-from hmesh.runs.results.size_notes import MANY_ROWS
+from hmesh.runs.scenarios.record_section import MANY_ROWS
 from hmesh.runs.scenarios.scenario import Scenario
 
 # As of houses with storages, whose rows are alike.

@@ -2,7 +2,7 @@
 
 from math import floor
 
-from hmesh.runs.results.size_notes import MANY_ROWS
+from hmesh.runs.scenarios.record_section import MANY_ROWS
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.vehicles.section import Vehicles
 
