@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.last_digits import DUST_KWH
+
 type Allocation = Literal["none", "static", "equal", "consumption", "need"]
 type PriceRule = Literal["split", "scarcity"]
 
@@ -169,7 +171,10 @@ def exchange_locally(
             "need": lack,
         }
         received = capped_shares(available, lack, weights[allocation])
-    part = min(float(received.sum()) / available, 1.0) if available > 0.0 else 0.0
+    taken = float(received.sum())
+    part = taken / available if available > 0.0 else 0.0
+    # What rounding leaves of nothing is not fed in.
+    part = 1.0 if taken > 0.0 and available - taken <= DUST_KWH else part
     given = part * surplus
     return LocalExchange(received, given, surplus - given)
 

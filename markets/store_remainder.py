@@ -9,6 +9,8 @@ together pass the plug as one exchange within the bounds of the store.
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.last_digits import DUST_KWH
+
 
 def room_left(
     lower_kwh: NDArray[np.float64],
@@ -36,9 +38,10 @@ def room_left(
     A store goes on in the direction that its rule has chosen: one that charges may charge more,
     one that discharges may discharge more, one that does neither may do either, and one that did
     both does no more. So nothing is charged and discharged at once for the sake of a price, and
-    what is exchanged in all is lost once.
+    what is exchanged in all is lost once. Of a store at its least or greatest content a rule may
+    still have it exchange what rounding leaves there, up to `DUST_KWH`, which is no direction.
     """
-    charges, discharges = charged_kwh > 0.0, discharged_kwh > 0.0
+    charges, discharges = charged_kwh > DUST_KWH, discharged_kwh > DUST_KWH
     lower = np.minimum(lower_kwh + discharged_kwh, 0.0)
     upper = np.maximum(upper_kwh - charged_kwh, 0.0)
     return np.where(charges, 0.0, lower), np.where(discharges, 0.0, upper)

@@ -52,6 +52,17 @@ def test_nothing_is_fed_in_while_somebody_lacks(allocation: Allocation) -> None:
         assert found.received_kwh.sum() == pytest.approx(due, rel=EXACT, abs=EXACT)
 
 
+@pytest.mark.parametrize("allocation", ["equal", "consumption", "need"])
+@pytest.mark.parametrize("seed", range(40))
+def test_rounding_leaves_nothing_to_be_fed_in(allocation: Allocation, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    used, generated = rng.uniform(2.0, 3.0, 60), rng.uniform(0.0, 4.0, 60)
+    surplus = np.maximum(generated - used, 0.0)
+    assert surplus.sum() < np.maximum(used - generated, 0.0).sum()
+    found = exchange_locally(used, generated, allocation, np.ones(60))
+    assert found.fed_in_kwh.sum() == 0.0
+
+
 def test_shares_are_those_of_handing_out_drop_by_drop() -> None:
     """The one with least by its weight and lacks something gets the next drop."""
     drops = 2000

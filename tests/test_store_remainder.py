@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hmesh.environment.battery import charged, exchange_bounds
+from hmesh.environment.last_digits import DUST_KWH
 from hmesh.markets.community_storage import StorageRatings, bounds_at_a_price, exchange
 from hmesh.markets.community_storage_bounds import most_delivered, most_delivered_at_once
 from hmesh.markets.store_remainder import left_of_exchange, left_of_schedule, within_room
@@ -42,9 +43,25 @@ def test_rule_and_answer_pass_the_plug_as_one_exchange_within_bounds(
     for answer in (by_price * less, by_price * more):
         both = done + answer
         assert lower - 1e-12 <= both <= upper + 1e-12
-        # Nothing is charged and discharged at once.
-        assert min(max(done, 0.0), max(-answer, 0.0)) == 0.0
-        assert min(max(-done, 0.0), max(answer, 0.0)) == 0.0
+        # Nothing is charged and discharged at once, but for what rounding leaves of nothing.
+        assert min(max(done, 0.0), max(-answer, 0.0)) <= DUST_KWH
+        assert min(max(-done, 0.0), max(answer, 0.0)) <= DUST_KWH
+
+
+@pytest.mark.parametrize("dust", [1e-16, -1e-16, DUST_KWH, -DUST_KWH])
+def test_what_rounding_leaves_of_nothing_is_no_direction(dust: float) -> None:
+    lower, upper, done = np.array([-0.5]), np.array([2.8]), np.array([dust])
+    less, more = left_of_exchange(done, lower, upper)
+    assert (less[0], more[0]) == pytest.approx((-0.5, 2.8))
+    # A store of 4 kWh at 0.5 kWh above its least content, by the reference of audits.
+    content, limits = np.array([1.5]), (np.array([1.0]), np.array([4.3]))
+    _, give, take = left_over(content, done, *limits, np.array([5.0]), (1.0, 1.0))
+    assert (give[0], take[0]) == pytest.approx((0.5, 2.8))
+    twice = 2.0 * DUST_KWH
+    assert left_of_exchange(np.array([-twice]), lower, upper)[1] == 0.0
+    assert left_of_exchange(np.array([twice]), lower, upper)[0] == 0.0
+    assert left_over(content, np.array([-twice]), *limits, np.array([5.0]), (1.0, 1.0))[2] == 0.0
+    assert left_over(content, np.array([twice]), *limits, np.array([5.0]), (1.0, 1.0))[1] == 0.0
 
 
 def follow(

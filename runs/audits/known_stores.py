@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import TableReader
 from hmesh.runs.results.run_reader import Run
@@ -134,6 +135,7 @@ def room_beside(
     after = energy_kwh + charge_efficiency * charged_kwh - discharged_kwh / discharge_efficiency
     more = np.minimum(rated_kwh - charged_kwh, (most_kwh - after) / charge_efficiency)
     less = np.minimum(rated_kwh - discharged_kwh, (after - least_kwh) * discharge_efficiency)
-    take = np.where(discharged_kwh > 0, 0.0, np.maximum(more, 0.0))
-    give = np.where(charged_kwh > 0, 0.0, np.maximum(less, 0.0))
+    # What rounding leaves of nothing is no direction.
+    take = np.where(discharged_kwh > DUST_KWH, 0.0, np.maximum(more, 0.0))
+    give = np.where(charged_kwh > DUST_KWH, 0.0, np.maximum(less, 0.0))
     return after - least_kwh, give, take

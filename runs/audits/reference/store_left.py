@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 type Array = NDArray[np.float64]
 
+# An energy of at most this in a step is what rounding leaves of nothing.
+DUST_KWH = 1e-9
+
 
 def after(held: Array, exchange: Array, eta_c: float | Array, eta_d: float | Array) -> Array:
     """Return what stores hold after an exchange at their plugs [kWh]."""
@@ -54,6 +57,7 @@ def left_over(
         low, high = np.minimum(low, course), np.maximum(high, course)
     give = np.minimum(rated + done, eta_d * (low - least))
     take = np.minimum(rated - done, (most - high) / eta_c)
-    give = np.where(done > 0, 0.0, np.maximum(give, 0.0))
-    take = np.where(done < 0, 0.0, np.maximum(take, 0.0))
+    # What rounding leaves of nothing is no direction.
+    give = np.where(done > DUST_KWH, 0.0, np.maximum(give, 0.0))
+    take = np.where(done < -DUST_KWH, 0.0, np.maximum(take, 0.0))
     return now - least, give, take
