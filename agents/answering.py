@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, is_one
 from hmesh.environment.compiled import compiled_for
@@ -22,7 +23,7 @@ from hmesh.markets.welfare import satisfaction
 # Less than this below the lowest state of charge is rounding.
 TOO_LITTLE_KWH = 1e-9
 
-type PerStore = float | NDArray[np.float64]
+type PerStore = float | FloatArray
 
 
 class Answering(Protocol):
@@ -44,7 +45,7 @@ class Answering(Protocol):
         ...
 
     @property
-    def lower_kwh(self) -> NDArray[np.float64]:
+    def lower_kwh(self) -> FloatArray:
         """What each can exchange in this step at least, below 0 delivered [kWh]."""
         ...
 
@@ -58,7 +59,7 @@ class Answering(Protocol):
         """Return the answers to every price of those that hear the request."""
         ...
 
-    def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:
+    def follow(self, announcement: Heard[PriceAnnouncement]) -> FloatArray:
         """Return what each exchanges at the price announced [kWh], 0 where it is not heard."""
         ...
 
@@ -66,19 +67,19 @@ class Answering(Protocol):
         """Return what they would exchange at every price, plus an inelastic load [kWh]."""
         ...
 
-    def respond(self, price: float) -> NDArray[np.float64]:
+    def respond(self, price: float) -> FloatArray:
         """Return what each exchanges at ``price`` [kWh], above 0 drawn from the grid."""
         ...
 
-    def best_kwh(self, price: float) -> NDArray[np.float64]:
+    def best_kwh(self, price: float) -> FloatArray:
         """Return the exchange of each that it values most at ``price`` [kWh]."""
         ...
 
-    def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
+    def worth(self, exchange_kwh: FloatArray) -> float:
         """Return what all of them value after an exchange, before they pay for it [money]."""
         ...
 
-    def total_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+    def total_kwh(self, exchange_kwh: FloatArray) -> float:
         """Return what all of them exchange together [kWh]."""
         ...
 
@@ -111,9 +112,9 @@ class AnsweringStores:
 
     name: str
     rows: NDArray[np.intp]
-    usable_kwh: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
+    usable_kwh: FloatArray
+    lower_kwh: FloatArray
+    upper_kwh: FloatArray
     lam: PerStore
     theta: PerStore
     charge_efficiency: PerStore = 1.0
@@ -132,11 +133,11 @@ class AnsweringStores:
         reported = rows_of(self.curves(request), who)
         return CurveBid(curves=reported, **reply_to(request, len(reported)))
 
-    def curves(self, request: CurveRequest) -> NDArray[np.float64]:
+    def curves(self, request: CurveRequest) -> FloatArray:
         """Return the answers of each as a row, as of `hmesh.markets.answer_curves`."""
         return battery_curves(*self._columns)
 
-    def follow(self, announcement: Heard[PriceAnnouncement]) -> NDArray[np.float64]:
+    def follow(self, announcement: Heard[PriceAnnouncement]) -> FloatArray:
         """Return what each exchanges at the price announced [kWh].
 
         Those that do not hear it stay idle.
@@ -155,26 +156,26 @@ class AnsweringStores:
         """Return what they would exchange at every price, plus an inelastic load [kWh]."""
         return battery_answers(fixed_kwh, *self._columns)
 
-    def respond(self, price: float) -> NDArray[np.float64]:
+    def respond(self, price: float) -> FloatArray:
         """Return what each exchanges at ``price`` [kWh], above 0 when charging."""
         return self.best_kwh(price)
 
-    def best_kwh(self, price: float) -> NDArray[np.float64]:
+    def best_kwh(self, price: float) -> FloatArray:
         """Return the exchange of each that it values most at ``price`` [kWh]."""
         return best_response(price, *self._columns)
 
-    def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
+    def worth(self, exchange_kwh: FloatArray) -> float:
         """Return what all of them value that they hold after an exchange [money]."""
         return self.total_kwh(self.worth_of_each(exchange_kwh)) if len(self) else 0.0
 
-    def worth_of_each(self, exchange_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def worth_of_each(self, exchange_kwh: FloatArray) -> FloatArray:
         """Return what each values that it holds after an exchange [money]."""
         held = charged(
             self.usable_kwh, exchange_kwh, self.charge_efficiency, self.discharge_efficiency
         )
         return satisfaction(self.lam, self.theta, held)
 
-    def total_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+    def total_kwh(self, exchange_kwh: FloatArray) -> float:
         """Return what all of them exchange together [kWh]."""
         return float(exchange_kwh.sum())
 
@@ -182,18 +183,16 @@ class AnsweringStores:
         """Return what all of them exchange together at least [kWh]."""
         return self.total_kwh(self.lower_kwh)
 
-    def stored_kwh(
-        self, energy_kwh: NDArray[np.float64], exchange_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def stored_kwh(self, energy_kwh: FloatArray, exchange_kwh: FloatArray) -> FloatArray:
         """Return what each holds after an exchange that held ``energy_kwh`` before it [kWh]."""
         return charged(energy_kwh, exchange_kwh, self.charge_efficiency, self.discharge_efficiency)
 
-    def at_bound(self, exchange_kwh: NDArray[np.float64]) -> int:
+    def at_bound(self, exchange_kwh: FloatArray) -> int:
         """Return how many would exchange more if their bounds allowed it."""
         bounded = (exchange_kwh <= self.lower_kwh) | (exchange_kwh >= self.upper_kwh)
         return int(np.count_nonzero(bounded & (self.lower_kwh < self.upper_kwh)))
 
-    def bounded(self, exchange_kwh: NDArray[np.float64]) -> tuple[int, int]:
+    def bounded(self, exchange_kwh: FloatArray) -> tuple[int, int]:
         """Return how many are `at_bound`, and how many hold too little to discharge."""
         if compiled_for(len(self)):
             columns = exchange_kwh, self.lower_kwh, self.upper_kwh, self.usable_kwh

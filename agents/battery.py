@@ -1,24 +1,22 @@
 """What all batteries have in common, whichever scheme they belong to."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.row_agent import Column, RowAgent
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import exchange_bounds
 from hmesh.environment.population import Population
 
 
-def supplied_part(
-    population: Population, rows: slice | int = slice(None)
-) -> NDArray[np.float64] | float:
+def supplied_part(population: Population, rows: slice | int = slice(None)) -> FloatArray | float:
     """Return for which part of the step the feeder of some agents works, 0..1.
 
     It works for all of it where their scheme says nothing else.
     """
-    part: float | NDArray[np.float64] = population.heard.get("supplied_part", 1.0)
+    part: float | FloatArray = population.heard.get("supplied_part", 1.0)
     if isinstance(part, float):
         return part
-    own: NDArray[np.float64] = part[rows]
+    own: FloatArray = part[rows]
     return own
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.building_battery import BatteryBank
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Conversation, Heard, Who
 from hmesh.environment.battery_messages import (
     BatteryState,
@@ -73,9 +74,9 @@ class BatteryCoordinator(mesa.Agent[Any]):
         self.bank = bank
         self.rules = rules
         self._begin(0)
-        self.schedule_kwh: NDArray[np.float64] | None = None
+        self.schedule_kwh: FloatArray | None = None
         self.orders: Orders | None = None
-        self._day: tuple[int, NDArray[np.float64], Windows, bool] | None = None
+        self._day: tuple[int, FloatArray, Windows, bool] | None = None
         self._left: OwnLoadFirst | None = None
 
     def step(self) -> None:
@@ -103,7 +104,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         self._talk = Conversation(self.bus, self.name, step, keeps_waits=0, first_round=1)
 
     def plan(
-        self, step: int, forecast_kwh: NDArray[np.float64], windows: Windows
+        self, step: int, forecast_kwh: FloatArray, windows: Windows
     ) -> tuple[Levelling, NDArray[np.bool_]]:
         """Hear what buildings expect of the day, and level it.
 
@@ -129,7 +130,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         return levelling, heard
 
     def _hear_buildings(
-        self, step: int, forecast_kwh: NDArray[np.float64]
+        self, step: int, forecast_kwh: FloatArray
     ) -> tuple[Delivery[Forecast], Delivery[BatteryState]]:
         """Let buildings report what they expect, and their batteries what they are."""
         self._begin(step)
@@ -151,9 +152,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         rules = self.rules
         return level_load(load[None], capacity, rules.equipment, windows, rules.cycle), heard
 
-    def send_schedule(
-        self, step: int, forecast_kwh: NDArray[np.float64], windows: Windows
-    ) -> NDArray[np.float64]:
+    def send_schedule(self, step: int, forecast_kwh: FloatArray, windows: Windows) -> FloatArray:
         """Plan the day, and send every battery its part of it.
 
         Returns
@@ -196,7 +195,7 @@ class BatteryCoordinator(mesa.Agent[Any]):
         self.schedule_kwh = due
         return due
 
-    def send_prices(self, step: int, forecast_kwh: NDArray[np.float64], windows: Windows) -> None:
+    def send_prices(self, step: int, forecast_kwh: FloatArray, windows: Windows) -> None:
         """Plan the day, and send the batteries two prices only."""
         self._day = (step, forecast_kwh, windows, True)
         levelling, _ = self.plan(step, forecast_kwh, windows)
@@ -247,8 +246,8 @@ class BatteryCoordinator(mesa.Agent[Any]):
         return done[0] if done else match_exchange(np.zeros(0), np.zeros(0), rate)
 
     def _hear(
-        self, step: int, kind: type[Surplus] | type[Need], energy_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+        self, step: int, kind: type[Surplus] | type[Need], energy_kwh: FloatArray
+    ) -> FloatArray:
         """Hear those that have anything to report; 0 for those that are not heard."""
         senders = np.flatnonzero(energy_kwh > 0.0)
         heard = np.zeros(len(energy_kwh))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.agents.battery import Battery, supplied_part
 from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup, Column
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Heard, Who
 from hmesh.environment.battery import charged, exchange_bounds
 from hmesh.environment.battery_messages import BatteryState, MeterReading, PeakSignal, TransferOrder
@@ -117,7 +118,7 @@ class BatteryBank:
         step_h: float = self.group.model.calendar.step_h
         return step_h
 
-    def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def exchange_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return the least and the greatest energy that each can exchange in this step [kWh]."""
         lower, upper = exchange_bounds(
             self["energy_kwh"], self["capacity_kwh"], self["soc_min"], self["soc_max"],
@@ -127,7 +128,7 @@ class BatteryBank:
         )  # fmt: skip
         return lower, upper
 
-    def follow(self, wanted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def follow(self, wanted_kwh: FloatArray) -> FloatArray:
         """Return what each exchanges of what it is asked to, shape (batteries,) [kWh].
 
         What its rating or its store does not allow is left out; the caller counts it.
@@ -169,7 +170,7 @@ class BatteryBank:
 
     def hear_meter(
         self, reading: MeterReading, who: Who, charging: bool, discharging: bool
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return what each exchanges at the load it hears of [kWh]; nothing where it hears none."""
         load = float(reading.energy_kwh)
         heard = self.population.heard
@@ -178,7 +179,7 @@ class BatteryBank:
         answers = self.answer(load, charging, discharging)
         return answers if who is True else np.where(who, answers, 0.0)
 
-    def answer(self, load_kwh: float, charging: bool, discharging: bool) -> NDArray[np.float64]:
+    def answer(self, load_kwh: float, charging: bool, discharging: bool) -> FloatArray:
         """Return what each exchanges at the prices it last heard [kWh], shape (batteries,)."""
         wanted = answer_to_prices(
             load_kwh, self["valley_kwh"], self["peak_kwh"], self["share"],
@@ -194,7 +195,7 @@ class BatteryBank:
                 answers[own] = min(max(will, lower[own]), upper[own])
         return answers
 
-    def move(self, exchange_kwh: NDArray[np.float64]) -> None:
+    def move(self, exchange_kwh: FloatArray) -> None:
         """Let every battery exchange an energy [kWh], positive when charging."""
         energy = self["energy_kwh"]
         energy[:] = charged(

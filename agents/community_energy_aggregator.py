@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any, Literal, TypeGuard
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering, stated_efficiency
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Conversation, Heard, Party, Who, reply_to
 from hmesh.environment.curve_messages import CommunityCurve, CurveBid, CurveRequest
 from hmesh.environment.light_mesa import mesa
@@ -66,7 +66,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self.fallbacks = 0
         self.questions = 0
         self.price = float("nan")
-        self.exchange_kwh: dict[str, NDArray[np.float64]] = {}
+        self.exchange_kwh: dict[str, FloatArray] = {}
         self._groups: list[Answering]
         # Those of its community that answer to its price, as it addresses them.
         self.parties: list[Party[PriceOffer, EnergyBid]]
@@ -287,7 +287,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         curve = demand_curve(self._learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         return best_price(curve, asked)
 
-    def announce(self, utility_price: float) -> tuple[float, dict[str, NDArray[np.float64]]]:
+    def announce(self, utility_price: float) -> tuple[float, dict[str, FloatArray]]:
         """Set the price of the step and let everybody act on it.
 
         Of agents whose answers no line explains, the answers to that price replace what was assumed
@@ -313,12 +313,12 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
 
     def impose(
         self, step: int, answering: Sequence[Answering], price: float
-    ) -> dict[str, NDArray[np.float64]]:
+    ) -> dict[str, FloatArray]:
         """Set a price that was found without asking; return what everyone exchanges [kWh]."""
         self._open(step, answering)
         return self._settle(price)
 
-    def _revise(self, energy: NDArray[np.float64]) -> None:
+    def _revise(self, energy: FloatArray) -> None:
         learned = self._learned
         assert learned is not None
         inelastic = np.where(learned.unexplained, np.nan_to_num(energy), 0.0)
@@ -327,8 +327,8 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         revised = replace(kinks, saturated_kwh=saturated)
         self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
 
-    def _settle(self, price: float) -> dict[str, NDArray[np.float64]]:
-        talk, energies = self._talk, dict[str, NDArray[np.float64]]()
+    def _settle(self, price: float) -> dict[str, FloatArray]:
+        talk, energies = self._talk, dict[str, FloatArray]()
         for group in self._groups:
 
             def follow(announcement: Heard[PriceAnnouncement], group: Answering = group) -> None:

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.population import AgentAttribute
 from hmesh.markets.answer_curves import energy_of_curves
 
@@ -31,7 +29,7 @@ class CurveVehicle(ElectricVehicle):
     path_of: ClassVar[Callable[[str], Path]] = staticmethod(Path)
 
     @classmethod
-    def curve_rows(cls, vehicles: VehicleRows) -> NDArray[np.float64]:
+    def curve_rows(cls, vehicles: VehicleRows) -> FloatArray:
         """Return the curve of each, rows of `hmesh.markets.answer_curves.COLUMNS`, shape (n, 14).
 
         It changes nothing: what a behaviour remembers, it changes as it learns.
@@ -39,7 +37,7 @@ class CurveVehicle(ElectricVehicle):
         raise NotImplementedError(f"{cls.__name__} states no curve")
 
     @classmethod
-    def respond_rows(cls, vehicles: VehicleRows, price: float) -> NDArray[np.float64]:
+    def respond_rows(cls, vehicles: VehicleRows, price: float) -> FloatArray:
         """Return the energies of their curves at a price [kWh], shape (n,)."""
         return energy_of_curves(vehicles.curves(cls), price)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hmesh.agents.community_energy_aggregator import Bids
 from hmesh.agents.school_district import SchoolDistrict
 from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import MOST_ATTEMPTS, Conversation, Heard, Party, Who, rows_of
 from hmesh.environment.curve_messages import SupplyCurveBid, SupplyCurveRequest
 from hmesh.environment.message_bus import MessageBus
@@ -51,8 +52,8 @@ class IncentiveTrade:
         Schools that stayed idle because an order did not reach them in time.
     """
 
-    price: float | NDArray[np.float64]
-    energy_kwh: NDArray[np.float64]
+    price: float | FloatArray
+    energy_kwh: FloatArray
     rationed: bool = False
     gap: float = 0.0
     questions: int = 0
@@ -102,7 +103,7 @@ class DemandResponse:
         if not self._talk.room or len(self.schools) == 0:
             return self._nothing()
         by_curves = self.bids == "curves"
-        asked: Callable[[float], NDArray[np.float64]] = self._ask
+        asked: Callable[[float], FloatArray] = self._ask
         if by_curves:
             asked = self._read(self._hear_curves(terms))
         found = search_incentive(
@@ -128,8 +129,8 @@ class DemandResponse:
     def order(
         self,
         step: int,
-        price: float | NDArray[np.float64],
-        energy_kwh: NDArray[np.float64],
+        price: float | FloatArray,
+        energy_kwh: FloatArray,
         *,
         rationed: bool = False,
         gap: float = 0.0,
@@ -154,9 +155,7 @@ class DemandResponse:
             missed = self._talk.unreached
         return IncentiveTrade(price, sold, rationed, gap, questions, missed)
 
-    def fill_valley(
-        self, step: int, load_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def fill_valley(self, step: int, load_kwh: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Plan the charging of the steps ahead with the schools.
 
         Parameters
@@ -208,20 +207,20 @@ class DemandResponse:
     def _begin(self, step: int) -> None:
         # A question and its answer leave time for the order that follows.
         self._talk = Conversation(self.bus, self.utility.name, step, keeps_waits=3)
-        self._heard: dict[float, NDArray[np.float64]] = {}
+        self._heard: dict[float, FloatArray] = {}
         self._last = np.zeros(len(self.schools))
 
     def _nothing(self) -> IncentiveTrade:
         count = len(self.schools)
         return IncentiveTrade(float("nan"), np.zeros(count), fallbacks=count)
 
-    def _below(self, price: float, terms: IncentiveTerms) -> NDArray[np.float64] | None:
+    def _below(self, price: float, terms: IncentiveTerms) -> FloatArray | None:
         """Return what was offered just below a price; None where nobody was asked there."""
         near = self.tolerance * (terms.highest_price - terms.lowest_price)
         lower = [asked for asked in self._heard if price - near <= asked < price]
         return np.minimum(self._heard[max(lower)], self._heard[price]) if lower else None
 
-    def _hear_curves(self, terms: IncentiveTerms) -> NDArray[np.float64]:
+    def _hear_curves(self, terms: IncentiveTerms) -> FloatArray:
         """Let schools state what they would sell at every price; nothing of those that are silent.
 
         Returns
@@ -242,12 +241,12 @@ class DemandResponse:
         )
         return curves
 
-    def _read(self, curves: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
+    def _read(self, curves: FloatArray) -> Callable[[float], FloatArray]:
         """Return what reads from the curves what schools offer, and asks those that stated none."""
         untold = np.isnan(curves[:, 0])
         reported = np.nan_to_num(curves)
 
-        def offered(price: float) -> NDArray[np.float64]:
+        def offered(price: float) -> FloatArray:
             offers = supply_kwh(reported, price)
             if untold.any() and self._talk.room:
                 offers = np.where(untold, self._ask(price), offers)
@@ -256,7 +255,7 @@ class DemandResponse:
 
         return offered
 
-    def _ask(self, price: float) -> NDArray[np.float64]:
+    def _ask(self, price: float) -> FloatArray:
         """Ask every school until it has answered; return what each offers [kWh]."""
         last = self._last = self._last.copy()
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hmesh.agents.agent_rows import AgentRows
 from hmesh.agents.battery import Battery
 from hmesh.agents.row_agent import Column
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import exchange_bounds
 from hmesh.environment.population import Population
 
@@ -39,14 +40,14 @@ class DrivenBatteryRows(AgentRows):
 
     __slots__ = ("_bounds",)
 
-    _bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    _bounds: tuple[FloatArray, FloatArray] | None
 
     def __init__(
         self,
         model: Any,
         population: Population,
         rows: NDArray[np.intp],
-        bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+        bounds: tuple[FloatArray, FloatArray] | None = None,
     ) -> None:
         super().__init__(model, population, rows)
         object.__setattr__(self, "_bounds", bounds)
@@ -57,17 +58,17 @@ class DrivenBatteryRows(AgentRows):
         raise NotImplementedError
 
     @property
-    def part_of_step(self) -> NDArray[np.bool_] | NDArray[np.float64]:
+    def part_of_step(self) -> NDArray[np.bool_] | FloatArray:
         """Part of the step in which each can exchange energy, 0..1."""
         return self.can_exchange
 
     @property
-    def energy_at_plug_kwh(self) -> NDArray[np.float64]:
+    def energy_at_plug_kwh(self) -> FloatArray:
         """Stored energy with which each can exchange in this step [kWh]."""
-        held: NDArray[np.float64] = self.energy_kwh
+        held: FloatArray = self.energy_kwh
         return held
 
-    def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def exchange_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return the least and the greatest energy each can exchange in this step [kWh]."""
         if self._bounds is not None:
             return self._bounds

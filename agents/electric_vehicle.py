@@ -10,6 +10,7 @@ from hmesh.agents.driven_battery import DrivenBattery, DrivenBatteryRows
 from hmesh.agents.known_tariffs import KnownTariffs
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.population import Population
@@ -150,7 +151,7 @@ class ElectricVehicle(DrivenBattery):
         )  # fmt: skip
         return float(energy)
 
-    def curve(self, lowest_price: float, highest_price: float) -> NDArray[np.float64]:
+    def curve(self, lowest_price: float, highest_price: float) -> FloatArray:
         """Return its answer to every price, by `answer_curves.COLUMNS`, shape (14,).
 
         It follows from what it responds to some prices of the range, unless its class states it for
@@ -158,7 +159,7 @@ class ElectricVehicle(DrivenBattery):
         it is asked about prices.
         """
         if self.by_rows("curve"):
-            stated: NDArray[np.float64] = self.curve_rows(self.as_rows())[0]
+            stated: FloatArray = self.curve_rows(self.as_rows())[0]
             return stated
         learned = learn_demand(
             lambda price: np.array([self.respond(price)]), 0.0, lowest_price, highest_price,
@@ -179,7 +180,7 @@ class ElectricVehicle(DrivenBattery):
         return sum_of_curves(0.0, vehicles.curves(cls))
 
     @classmethod
-    def respond_rows(cls, vehicles: "VehicleRows", price: float) -> NDArray[np.float64]:
+    def respond_rows(cls, vehicles: "VehicleRows", price: float) -> FloatArray:
         """Return the energies that many vehicles exchange at ``price`` [kWh], shape (n,).
 
         Override it in place of `respond`, so that vehicles of a behaviour decide at once.
@@ -187,7 +188,7 @@ class ElectricVehicle(DrivenBattery):
         stores = vehicles.stores()
         if (stores.miss_weight > 0.0).any():
             return best_response_before_departure(price, stores)
-        energy: NDArray[np.float64] = best_response(
+        energy: FloatArray = best_response(
             price, stores.lam, stores.theta, stores.usable_kwh, stores.lower_kwh,
             stores.upper_kwh, stores.charge_efficiency, stores.discharge_efficiency,
         )  # fmt: skip
@@ -207,9 +208,7 @@ class ElectricVehicle(DrivenBattery):
             self.learn_rows(self.as_rows(), here)
 
     @classmethod
-    def learn_rows(
-        cls, vehicles: "VehicleRows", settlement: StepPayment[NDArray[np.float64]]
-    ) -> None:
+    def learn_rows(cls, vehicles: "VehicleRows", settlement: StepPayment[FloatArray]) -> None:
         """Take in what many vehicles paid; override it in place of `learn`.
 
         It is called once a step of all vehicles of a class that were asked a price, in whichever
@@ -245,14 +244,14 @@ class VehicleRows(DrivenBatteryRows):
         model: Any,
         population: Population,
         rows: NDArray[np.intp],
-        bounds: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+        bounds: tuple[FloatArray, FloatArray] | None = None,
     ) -> None:
         super().__init__(model, population, rows, bounds)
         object.__setattr__(self, "_of_step", {})
 
-    def curves(self, kind: type[ElectricVehicle]) -> NDArray[np.float64]:
+    def curves(self, kind: type[ElectricVehicle]) -> FloatArray:
         """Return the curves that a class gives these vehicles; computed once a step."""
-        curves: NDArray[np.float64] = self.once("curves", lambda: kind.curve_rows(self))
+        curves: FloatArray = self.once("curves", lambda: kind.curve_rows(self))
         return curves
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
@@ -261,14 +260,14 @@ class VehicleRows(DrivenBatteryRows):
             self._of_step[name] = make()
         return self._of_step[name]
 
-    def draw(self, purpose: str, step: int | None = None) -> NDArray[np.float64]:
+    def draw(self, purpose: str, step: int | None = None) -> FloatArray:
         """Return a uniform draw for each, shape (n,), from a stream of the purpose and the step.
 
         Each group of vehicles has its own stream, and a vehicle the draw of its row: neither
         who else has the behaviour nor further vehicles move it.
         """
         at = self.model.step_index if step is None else step
-        drawn: NDArray[np.float64] = self.population.group.drawn(purpose, at)[self.rows]
+        drawn: FloatArray = self.population.group.drawn(purpose, at)[self.rows]
         return drawn
 
     @property
@@ -284,16 +283,16 @@ class VehicleRows(DrivenBatteryRows):
         return can
 
     @property
-    def energy_at_plug_kwh(self) -> NDArray[np.float64]:
+    def energy_at_plug_kwh(self) -> FloatArray:
         """Stored energy of each when it is last plugged in within this step [kWh]."""
         return energy_at_plug(self.energy_kwh, self.km_before_plug, self.consumption_kwh_per_km)
 
     @property
-    def part_of_step(self) -> NDArray[np.float64]:
+    def part_of_step(self) -> FloatArray:
         """Part of the step in which each can exchange energy, 0..1."""
         return np.where(self.can_exchange, self.plugged_part, 0.0)
 
-    def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def exchange_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return the least and the greatest energy each can exchange in this step [kWh]."""
         if self._bounds is not None:
             return self._bounds

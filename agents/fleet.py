@@ -12,6 +12,7 @@ from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.heard_prices import HeardPrices
 from hmesh.agents.parked_vehicles import ParkedVehicles, PerVehicle
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged, energy_at_plug, usable_kwh
 from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
 from hmesh.environment.compiled import compiled_for, whole
@@ -73,19 +74,19 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self.on_the_way = on_the_way
         self.groups = groups
         # What behaviours drew in the step, by purpose and step.
-        self._drawn: dict[tuple[str, int], NDArray[np.float64]] = {}
+        self._drawn: dict[tuple[str, int], FloatArray] = {}
         # What vehicles of a class have worked out in the step, by row; NaN where they have not.
-        self._worked_out: dict[tuple[type[ElectricVehicle], str], NDArray[np.float64]] = {}
+        self._worked_out: dict[tuple[type[ElectricVehicle], str], FloatArray] = {}
 
     def uniform_draws(
         self, streams: Streams, purpose: str, agent_type: str, day: int = 0
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return a uniform draw for each vehicle, each group from its own stream."""
         if self.groups is None:
             return super().uniform_draws(streams, purpose, agent_type, day)
         return self.groups.draw(streams, purpose, agent_type, day)
 
-    def drawn(self, purpose: str, step: int) -> NDArray[np.float64]:
+    def drawn(self, purpose: str, step: int) -> FloatArray:
         """Return what vehicles draw for a purpose of their behaviour in a step, once for all."""
         key = purpose, step
         if key not in self._drawn:
@@ -93,7 +94,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
             self._drawn[key] = self.uniform_draws(streams, purpose, AGENT_TYPE, step)
         return self._drawn[key]
 
-    def worked_out(self, kind: type[ElectricVehicle], name: str) -> NDArray[np.float64]:
+    def worked_out(self, kind: type[ElectricVehicle], name: str) -> FloatArray:
         """Return what vehicles of a class have worked out in the step, NaN for nothing yet."""
         key = kind, name
         if key not in self._worked_out:
@@ -130,7 +131,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         return plugged
 
     @property
-    def plugged_part(self) -> NDArray[np.float64]:
+    def plugged_part(self) -> FloatArray:
         """Part of this step in which each vehicle can exchange energy, 0..1."""
         fleet = self.population
         can = fleet["community"] >= 0
@@ -147,9 +148,9 @@ class Fleet(AgentGroup[ElectricVehicle]):
     def exchange_bounds(
         self,
         rows: NDArray[np.intp] | slice,
-        energy_kwh: NDArray[np.float64],
-        plugged: float | NDArray[np.float64] = 1.0,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        energy_kwh: FloatArray,
+        plugged: float | FloatArray = 1.0,
+    ) -> tuple[FloatArray, FloatArray]:
         """Return what vehicles holding ``energy_kwh`` can exchange in this step [kWh].
 
         They are plugged in for a part of it, 0..1.
@@ -246,8 +247,8 @@ class Fleet(AgentGroup[ElectricVehicle]):
         self,
         curves: ChargingCurves,
         rows: NDArray[np.intp],
-        held_kwh: NDArray[np.float64],
-        upper_kwh: NDArray[np.float64],
+        held_kwh: FloatArray,
+        upper_kwh: FloatArray,
     ) -> None:
         """Let charging curves bound what vehicles can charge, as `vehicle_bounds` does."""
         fleet = self.population
@@ -263,7 +264,7 @@ class Fleet(AgentGroup[ElectricVehicle]):
         )
         upper_kwh[bent] = np.minimum(upper_kwh[bent], most)
 
-    def _column(self, name: str) -> NDArray[np.float64]:
+    def _column(self, name: str) -> FloatArray:
         """Return a constant column, without memory of its own if it is the same for all."""
         common = self.population.common(name)
         return whole(self.population[name] if common is None else common, self)
@@ -271,11 +272,11 @@ class Fleet(AgentGroup[ElectricVehicle]):
     def _parked(
         self,
         rows: NDArray[np.intp],
-        energy: NDArray[np.float64],
-        usable: NDArray[np.float64],
-        lower: NDArray[np.float64],
-        upper: NDArray[np.float64],
-        known: Mapping[str, NDArray[np.float64]] = MappingProxyType({}),
+        energy: FloatArray,
+        usable: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        known: Mapping[str, FloatArray] = MappingProxyType({}),
     ) -> "ParkedVehicles":
         """Return vehicles by what they hold and could exchange, some columns known already."""
         names = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
@@ -291,27 +292,25 @@ class Fleet(AgentGroup[ElectricVehicle]):
             fleet=self, energy_kwh=energy, departure=self._departure(rows),
         )  # fmt: skip
 
-    def _departure(
-        self, rows: NDArray[np.intp]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def _departure(self, rows: NDArray[np.intp]) -> tuple[FloatArray, FloatArray] | None:
         """Return what some vehicles want at their departure and its weight; None if nothing."""
         if not self.departures:
             return None
         weight = self.population["miss_weight"][rows]
         return (self.population["wanted_kwh"][rows], weight) if weight.any() else None
 
-    def energy_at_plug_kwh(self, rows: NDArray[np.intp] | slice) -> NDArray[np.float64]:
+    def energy_at_plug_kwh(self, rows: NDArray[np.intp] | slice) -> FloatArray:
         """Return what vehicles hold when they are last plugged in within this step [kWh]."""
         fleet = self.population
-        energy: NDArray[np.float64] = fleet["energy_kwh"][rows]
+        energy: FloatArray = fleet["energy_kwh"][rows]
         before = fleet["km_before_plug"][rows]
         if not before.any():
             return energy
         return np.asarray(energy_at_plug(energy, before, self.each("consumption_kwh_per_km", rows)))
 
     def driven(
-        self, rows: NDArray[np.intp] | slice, exchange_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self, rows: NDArray[np.intp] | slice, exchange_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Return what batteries hold after this step's driving, and what they lacked for it [kWh].
 
         A battery is never emptied below 0: what it does not hold is unmet.

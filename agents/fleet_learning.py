@@ -9,6 +9,7 @@ from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
 from hmesh.agents.fleet import Fleet
 from hmesh.agents.parked_vehicles import ParkedVehicles
 from hmesh.agents.step_payment import StepPayment
+from hmesh.environment.arrays import FloatArray
 
 # Vehicles of a class in one community: which, their places among those parked there, their rows.
 type _Asked = tuple[int, NDArray[np.intp], VehicleRows]
@@ -17,8 +18,8 @@ type _Asked = tuple[int, NDArray[np.intp], VehicleRows]
 def let_learn(
     fleet: Fleet,
     parked: Sequence[ParkedVehicles],
-    price: NDArray[np.float64],
-    exchange_kwh: Sequence[NDArray[np.float64]],
+    price: FloatArray,
+    exchange_kwh: Sequence[FloatArray],
     mean_paid: float,
 ) -> None:
     """Let vehicles with a behaviour learn from what they exchanged, and look around.
@@ -56,8 +57,8 @@ def _learn(
     fleet: Fleet,
     kind: type[ElectricVehicle],
     asked: list[_Asked],
-    price: NDArray[np.float64],
-    exchange_kwh: Sequence[NDArray[np.float64]],
+    price: FloatArray,
+    exchange_kwh: Sequence[FloatArray],
     mean_paid: float,
 ) -> None:
     rows = np.concatenate([vehicles.rows for _, _, vehicles in asked])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Who
 
 
@@ -24,14 +25,14 @@ class HeardPrices:
 
     size: int
     announced: list[tuple[NDArray[np.intp], float, Who]] = field(default_factory=list)
-    _each: NDArray[np.float64] | None = None
+    _each: FloatArray | None = None
 
     def remember(self, rows: NDArray[np.intp], price: float, who: Who) -> None:
         """Keep that a price was announced to some of them [money/kWh]."""
         self.announced.append((rows, price, who))
         self._each = None
 
-    def each(self) -> NDArray[np.float64]:
+    def each(self) -> FloatArray:
         """Return the price that each heard, NaN where it heard none [money/kWh]."""
         if self._each is None:
             self._each = np.full(self.size, np.nan)

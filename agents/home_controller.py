@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.home_devices import Appliance, HomeGenerator, HomeStorage
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.light_mesa import mesa
 from hmesh.markets.admission_control import schedule_day
 from hmesh.markets.home_day import Homes
@@ -42,7 +42,7 @@ class ControlSettings:
     shifts: bool = False
     most_candidates: int = MOST_CANDIDATES
     most_rounds: int = 3
-    grants: Callable[[Homes, NDArray[np.float64]], NDArray[np.float64]] | None = None
+    grants: Callable[[Homes, FloatArray], FloatArray] | None = None
 
 
 class HomeController(mesa.Agent[Any]):
@@ -101,7 +101,7 @@ class HomeController(mesa.Agent[Any]):
         heard["charge_kwh"][rows] = self.flows.charge_kwh[0]
         heard["discharge_kwh"][rows] = self.flows.discharge_kwh[0]
 
-    def schedule(self) -> NDArray[np.float64]:
+    def schedule(self) -> FloatArray:
         """Return what its home can serve of what its appliances want (F2).
 
         Returns
@@ -115,9 +115,7 @@ class HomeController(mesa.Agent[Any]):
         grants = self.homes.control.grants or schedule_day
         return grants(homes, wanted)[:, 0]
 
-    def settle(
-        self, generation_kwh: NDArray[np.float64], demand_kwh: NDArray[np.float64]
-    ) -> StepFlows:
+    def settle(self, generation_kwh: FloatArray, demand_kwh: FloatArray) -> StepFlows:
         """Return the power flow of its home in one step, without letting it happen.
 
         Parameters

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.battery import Battery
 from hmesh.agents.row_agent import AgentGroup, Column, RowAgent
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged
 from hmesh.environment.home_messages import (
     SlotAnswer,
@@ -23,7 +24,6 @@ from hmesh.environment.home_messages import (
 )
 from hmesh.environment.population import Population
 
-type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
@@ -75,13 +75,13 @@ class DevicesOfADay(Population):
         What each generates in the step [kWh].
     """
 
-    steps_kwh: Energies = np.empty((0, 0))
+    steps_kwh: FloatArray = np.empty((0, 0))
     window: Mask = np.empty((0, 0), dtype=np.bool_)
     accepted: Mask = np.empty((0, 0), dtype=np.bool_)
-    committed_kwh: Energies = np.empty((0, 0))
-    delivered_kwh: NDArray[np.float64] = np.empty(0)
+    committed_kwh: FloatArray = np.empty((0, 0))
+    delivered_kwh: FloatArray = np.empty(0)
 
-    def begin_day(self, steps_kwh: Energies, window: Mask, accepted: Mask) -> None:
+    def begin_day(self, steps_kwh: FloatArray, window: Mask, accepted: Mask) -> None:
         """Take over what is known of the day ahead, and forget the day before."""
         self.steps_kwh, self.window, self.accepted = steps_kwh, window, accepted
         self.committed_kwh = np.zeros(steps_kwh.shape)
@@ -97,12 +97,12 @@ class HomeDevice(RowAgent):
     population: DevicesOfADay
 
     @property
-    def steps_kwh(self) -> NDArray[np.float64]:
+    def steps_kwh(self) -> FloatArray:
         """What it generates or wants in each step of the day ahead, shape (steps,) [kWh]."""
         return self.population.steps_kwh[:, self.row]
 
     @property
-    def committed_kwh(self) -> NDArray[np.float64]:
+    def committed_kwh(self) -> FloatArray:
         """What its controller committed to it for each step, shape (steps,) [kWh]."""
         return self.population.committed_kwh[:, self.row]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.house_populations import HousePopulations
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.house_messages import (
     DeviceSetPoint,
@@ -18,7 +19,6 @@ from hmesh.environment.house_messages import (
 from hmesh.environment.message_bus import MessageBus
 from hmesh.markets.home_energy_rules import HouseState, HouseStep, TariffSignal
 
-type Each = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 HOUSES, BATTERIES, TANKS, PUMPS, RETAILER = (
@@ -78,7 +78,7 @@ class HouseConversation:
         bus, count = self.bus, len(self.columns.managers)
         about: dict[str, Any] = {"step": step, "round": 0, "count": count}
         signal, heard = self._hear_tariff(step, tariff)
-        reports: dict[str, Each] = {}
+        reports: dict[str, FloatArray] = {}
         for name, sender, held in (
             ("battery", BATTERIES, self.columns.batteries["energy_kwh"]),
             ("tank", TANKS, self.columns.tanks["heat_kwh"]),
@@ -140,7 +140,9 @@ class HouseConversation:
         )
         return signal, delivery.rows.copy()
 
-    def order(self, step: int, decided: HouseStep) -> tuple[tuple[Each, Each, Each], Mask]:
+    def order(
+        self, step: int, decided: HouseStep
+    ) -> tuple[tuple[FloatArray, FloatArray, FloatArray], Mask]:
         """Instruct devices.
 
         Returns

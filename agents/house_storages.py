@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from hmesh.agents.battery import supplied_part
 from hmesh.agents.house_populations import HousePopulations
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
 from hmesh.environment.last_digits import without_dust
 from hmesh.environment.thermal_tank import heat_after, heat_bounds, kept_share
 from hmesh.markets.home_energy_rules import HouseState, HouseStep
 from hmesh.markets.store_remainder import pump_room, room_left
 
-type Each = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
@@ -50,7 +50,7 @@ def device_state(columns: HousePopulations, step_h: float) -> HouseState:
     )
 
 
-def room_beside(state: HouseState, decided: HouseStep) -> tuple[Each, Each, Each]:
+def room_beside(state: HouseState, decided: HouseStep) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what batteries and tanks hold, and what they can exchange beside what was decided.
 
     Energies of a tank are those of the electricity with which its heat pump fills it.
@@ -88,8 +88,8 @@ def room_beside(state: HouseState, decided: HouseStep) -> tuple[Each, Each, Each
 def planned_step(
     columns: HousePopulations,
     state: HouseState,
-    battery_kwh: Each,
-    tank_kwh: Each,
+    battery_kwh: FloatArray,
+    tank_kwh: FloatArray,
     there: Mask,
 ) -> HouseStep:
     """Return what houses do that follow a plan, as far as their storages can.
@@ -133,7 +133,7 @@ def carried_out(
     columns: HousePopulations,
     step_h: float,
     decided: HouseStep,
-    orders: tuple[Each, Each, Each],
+    orders: tuple[FloatArray, FloatArray, FloatArray],
     reached: Mask,
 ) -> HouseStep:
     """Return what houses do where devices heard something else than was decided.

@@ -9,11 +9,11 @@ from hmesh.agents.electric_vehicle import VehicleRows
 from hmesh.agents.planning_vehicles import NowAndThenVehicle
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.departure_value import gain_since
 from hmesh.markets.membership import chance_to_take_part, savings_beside_others
 
-type Array = NDArray[np.float64]
-type Paid = StepPayment[Array]
+type Paid = StepPayment[FloatArray]
 
 A_MONTH_H = 730.0
 
@@ -42,7 +42,7 @@ class JoiningVehicle(NowAndThenVehicle):
         return np.asarray(np.where(vehicles.member < 0, first, vehicles.member == 1))
 
     @classmethod
-    def settled(cls, vehicles: VehicleRows) -> tuple[Array, NDArray[np.bool_]]:
+    def settled(cls, vehicles: VehicleRows) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return what each would charge in its night at home, and who is a member."""
         _, upper = vehicles.exchange_bounds()
         return np.where(vehicles.day_finished, upper, 0.0), cls.members(vehicles)

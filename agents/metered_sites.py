@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.battery import Battery, supplied_part
 from hmesh.agents.row_agent import AgentGroup, Column
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged
 from hmesh.environment.capacity_fade import share_left
 from hmesh.environment.population import Population
@@ -24,7 +24,6 @@ from hmesh.markets.tariff_control import (
     worth_of_stored,
 )
 
-type Each = NDArray[np.float64]
 type Control = Literal["idle", "self_consumption", "tariff", "given"]
 
 # From how many days before, at most, a site expects what it will draw.
@@ -76,8 +75,8 @@ class Ahead:
         What is known of this month and the next one; None without tiers.
     """
 
-    load_kwh: Each
-    generation_kwh: Each
+    load_kwh: FloatArray
+    generation_kwh: FloatArray
     tariffs: list[StepTariff]
     for_worth: int
     for_peak: int
@@ -102,13 +101,13 @@ class MonthsAhead:
         Thresholds [kWh], and what a kWh beyond costs more, tax included [money/kWh].
     """
 
-    month_kwh: Each
+    month_kwh: FloatArray
     known_h: float
     left_h: float
     next_h: float
     left_steps: int
-    above_kwh: Each
-    surcharge: Each
+    above_kwh: FloatArray
+    surcharge: FloatArray
 
 
 class MeteredSites:
@@ -138,7 +137,7 @@ class MeteredSites:
         self.model, self.population = model, population
         self.sites = AgentGroup(model, MeteredSite, population)
         self.connection, self.control = connection, control
-        self.worth: Each = np.zeros((0, len(population), LEVELS))
+        self.worth: FloatArray = np.zeros((0, len(population), LEVELS))
         self.worth_from = 0
         population.heard["sites"] = self
 
@@ -162,7 +161,7 @@ class MeteredSites:
         cycles = np.divide(column["cycled_kwh"], new, where=new > 0, out=np.zeros_like(new))
         column["capacity_kwh"][:] = new * share_left(years, cycles, calendar_fade, cycle_fade)
 
-    def begin_day(self, step: int, ahead: Ahead | None, least_kw: Each) -> None:
+    def begin_day(self, step: int, ahead: Ahead | None, least_kw: FloatArray) -> None:
         """Work out what stored energy is worth over the coming steps.
 
         Parameters
@@ -195,7 +194,7 @@ class MeteredSites:
         )  # fmt: skip
         self.worth_from = step
 
-    def _foresee(self, months: MonthsAhead, steps: int) -> Each:
+    def _foresee(self, months: MonthsAhead, steps: int) -> FloatArray:
         """Return what the expected tier adds to a kWh in each coming step, and keep that of now."""
         column = self.population
         mean_kw = column["drawn_kwh"].sum(axis=1) / months.known_h
@@ -214,13 +213,13 @@ class MeteredSites:
         today[:] = 0.0
 
     def decide(
-        self, step: int, load_kwh: Each, generation_kwh: Each, tariff: StepTariff
+        self, step: int, load_kwh: FloatArray, generation_kwh: FloatArray, tariff: StepTariff
     ) -> ConnectionFlows:
         """Return what all sites do in a step."""
         return self._decide(step, load_kwh, generation_kwh, tariff, slice(None))
 
     def _decide(
-        self, step: int, load: Each, sun: Each, tariff: StepTariff, rows: slice
+        self, step: int, load: FloatArray, sun: FloatArray, tariff: StepTariff, rows: slice
     ) -> ConnectionFlows:
         batteries, step_h = self.batteries(rows), self.model.step_h
         energy = self.population["energy_kwh"][rows]
@@ -253,11 +252,11 @@ class MeteredSites:
             load, sun, exchange, connection, step_h, worthless=tariff.worthless
         )
 
-    def move(self, battery_kwh: Each, import_kwh: Each) -> None:
+    def move(self, battery_kwh: FloatArray, import_kwh: FloatArray) -> None:
         """Let batteries hold what an exchange leaves, and meters read what was drawn."""
         self._move(battery_kwh, import_kwh, slice(None))
 
-    def _move(self, battery_kwh: Each, import_kwh: Each, rows: slice) -> None:
+    def _move(self, battery_kwh: FloatArray, import_kwh: FloatArray, rows: slice) -> None:
         column = self.population
         column["drawn_today_kwh"][rows] += import_kwh
         after = charged(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.electric_vehicle import ElectricVehicle, VehicleRows
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Who, reply_to
 from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 # So many vehicles of a community answer when their answers are looked at.
 MANY = 2**14
 
-type PerVehicle = float | NDArray[np.float64]
+type PerVehicle = float | FloatArray
 # Vehicles of one behaviour among some: its class, their places there, and their rows.
 type Behaving = tuple[type[ElectricVehicle], NDArray[np.intp], VehicleRows]
 
@@ -57,11 +58,9 @@ class ParkedVehicles(AnsweringStores):
     """
 
     fleet: "Fleet" = field(kw_only=True)
-    energy_kwh: NDArray[np.float64] = field(kw_only=True)
+    energy_kwh: FloatArray = field(kw_only=True)
     behaving: tuple[Behaving, ...] = ()
-    departure: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(
-        kw_only=True, default=None
-    )
+    departure: tuple[FloatArray, FloatArray] | None = field(kw_only=True, default=None)
 
     def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
         """Answer an offer with the energies of those that hear it; those of many when read."""
@@ -72,9 +71,7 @@ class ParkedVehicles(AnsweringStores):
         later: Any = EnergyAtPrice(offer.price, self._columns, len(self))
         return EnergyBid(energy_kwh=later, **reply_to(offer, len(self)))
 
-    def within(
-        self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]
-    ) -> "ParkedVehicles":
+    def within(self, lower_kwh: FloatArray, upper_kwh: FloatArray) -> "ParkedVehicles":
         """Return the same vehicles within narrower bounds [kWh]."""
         model, population = self.fleet.model, self.fleet.population
         behaving = tuple(
@@ -175,37 +172,35 @@ class ParkedVehicles(AnsweringStores):
             energy_kwh=self.energy_kwh[places], departure=wanted,
         )  # fmt: skip
 
-    def best_kwh(self, price: float) -> NDArray[np.float64]:
+    def best_kwh(self, price: float) -> FloatArray:
         """Return the exchange of each that it values most at ``price`` [kWh]."""
         stores = self._stores
         if stores is None:
             return AnsweringStores.best_kwh(self, price)
         return best_response_before_departure(price, stores)
 
-    def worth(self, exchange_kwh: NDArray[np.float64]) -> float:
+    def worth(self, exchange_kwh: FloatArray) -> float:
         """Return what all of them value that they hold after an exchange [money]."""
         return self.total_kwh(self.worth_of_each(exchange_kwh)) if len(self) else 0.0
 
-    def worth_of_each(self, exchange_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def worth_of_each(self, exchange_kwh: FloatArray) -> FloatArray:
         """Return what each values that it holds after an exchange [money]."""
         stores = self._stores
         if stores is None:
             return AnsweringStores.worth_of_each(self, exchange_kwh)
         return worth_before_departure(stores, exchange_kwh)
 
-    def total_kwh(self, exchange_kwh: NDArray[np.float64]) -> float:
+    def total_kwh(self, exchange_kwh: FloatArray) -> float:
         """Return what all of them exchange together, block by block of the fleet [kWh]."""
         return float(sum_by_blocks(exchange_kwh, self.rows, len(self.fleet)))
 
-    def sums_of_exchange(self, exchange_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sums_of_exchange(self, exchange_kwh: FloatArray) -> FloatArray:
         """Return what they exchange in all, charge and discharge, shape (3,) [kWh]."""
 
-        def of_block(energy: NDArray[np.float64]) -> NDArray[np.float64]:
+        def of_block(energy: FloatArray) -> FloatArray:
             return np.array(sums_of_exchange(energy))
 
-        sums: NDArray[np.float64] = sum_by_blocks(
-            exchange_kwh, self.rows, len(self.fleet), of_block
-        )
+        sums: FloatArray = sum_by_blocks(exchange_kwh, self.rows, len(self.fleet), of_block)
         return sums
 
     @property
@@ -231,7 +226,7 @@ class ParkedVehicles(AnsweringStores):
             self.charge_efficiency, self.discharge_efficiency, wanted, weight,
         )  # fmt: skip
 
-    def curves(self, request: CurveRequest) -> NDArray[np.float64]:
+    def curves(self, request: CurveRequest) -> FloatArray:
         """Return the answers of each as a row; those with a behaviour state their own."""
         stores = self._stores
         curves = (
@@ -252,13 +247,13 @@ class ParkedVehicles(AnsweringStores):
         """Keep the price that some of them heard."""
         self.fleet.population.heard["price"].remember(self.rows, price, who)
 
-    def respond(self, price: float) -> NDArray[np.float64]:
+    def respond(self, price: float) -> FloatArray:
         """Return what every vehicle exchanges at ``price`` [kWh], above 0 when charging."""
         energy = self.best_kwh(price)
         self._decide_alone(price, energy)
         return energy
 
-    def _decide_alone(self, price: float, energy_kwh: NDArray[np.float64]) -> None:
+    def _decide_alone(self, price: float, energy_kwh: FloatArray) -> None:
         """Replace the answers of vehicles with decision rules of their own by what they want."""
         for kind, places, vehicles in self.behaving:
             if kind.by_rows("respond"):
@@ -281,7 +276,7 @@ class ParkedVehicles(AnsweringStores):
                 )
             energy_kwh[places] = answers
 
-    def move(self, exchange_kwh: NDArray[np.float64]) -> None:
+    def move(self, exchange_kwh: FloatArray) -> None:
         """Let the batteries exchange energy at their plugs, above 0 charging [kWh]."""
         energy = self.fleet.population["energy_kwh"]
         if compiled_for(len(self)):

@@ -9,6 +9,7 @@ from hmesh.agents.curve_vehicle import CurveVehicle
 from hmesh.agents.electric_vehicle import VehicleRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answer_curves import constant_curves
 from hmesh.markets.answers import Answers
 from hmesh.markets.departure_value import (
@@ -24,8 +25,7 @@ from hmesh.markets.value_of_energy import (
     value_of_energy,
 )
 
-type Array = NDArray[np.float64]
-type Paid = StepPayment[Array]
+type Paid = StepPayment[FloatArray]
 
 A_DAY_H = 24.0
 
@@ -34,12 +34,12 @@ class NowAndThenVehicle(CurveVehicle):
     """Exchanges some energy whatever the price, or best-responds; a subclass says which."""
 
     @classmethod
-    def settled(cls, vehicles: VehicleRows) -> tuple[Array, NDArray[np.bool_]]:
+    def settled(cls, vehicles: VehicleRows) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return what each exchanges within its bounds [kWh], and who best-responds instead."""
         raise NotImplementedError
 
     @classmethod
-    def curve_rows(cls, vehicles: VehicleRows) -> Array:
+    def curve_rows(cls, vehicles: VehicleRows) -> FloatArray:
         """Return a constant within its bounds where it does not look at the price."""
         energy, looks, stores = cls._terms(vehicles)
         curves = constant_curves(energy)
@@ -48,7 +48,7 @@ class NowAndThenVehicle(CurveVehicle):
         return curves
 
     @classmethod
-    def respond_rows(cls, vehicles: VehicleRows, price: float) -> Array:
+    def respond_rows(cls, vehicles: VehicleRows, price: float) -> FloatArray:
         """Return the energies at a price [kWh]."""
         energy, looks, stores = cls._terms(vehicles)
         energy = energy.copy()
@@ -64,15 +64,15 @@ class NowAndThenVehicle(CurveVehicle):
         return answers_before_departure(follow, stores)
 
     @classmethod
-    def _terms(cls, vehicles: VehicleRows) -> tuple[Array, NDArray[np.intp], StoreColumns]:
+    def _terms(cls, vehicles: VehicleRows) -> tuple[FloatArray, NDArray[np.intp], StoreColumns]:
         """Return what each does whatever the price, and who looks at the price instead."""
 
-        def terms() -> tuple[Array, NDArray[np.intp], StoreColumns]:
+        def terms() -> tuple[FloatArray, NDArray[np.intp], StoreColumns]:
             energy, responds = cls.settled(vehicles)
             looks = np.flatnonzero(responds)
             return energy, looks, vehicles.stores().rows(looks)
 
-        found: tuple[Array, NDArray[np.intp], StoreColumns] = vehicles.once("terms", terms)
+        found: tuple[FloatArray, NDArray[np.intp], StoreColumns] = vehicles.once("terms", terms)
         return found
 
 
@@ -95,7 +95,7 @@ class HabitVehicle(NowAndThenVehicle):
         return int(hour / A_DAY_H * cls.given.day_slots)
 
     @classmethod
-    def settled(cls, vehicles: VehicleRows) -> tuple[Array, NDArray[np.bool_]]:
+    def settled(cls, vehicles: VehicleRows) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return what each did at that time of day before, and who looks at the price."""
         lower, upper = vehicles.exchange_bounds()
         did = vehicles.population["did_kwh"][vehicles.rows, cls._slot(vehicles)]
@@ -135,7 +135,7 @@ class PlanningVehicle(CurveVehicle):
         return found
 
     @classmethod
-    def curve_rows(cls, vehicles: VehicleRows) -> Array:
+    def curve_rows(cls, vehicles: VehicleRows) -> FloatArray:
         """Return two clipped lines of each."""
         return cls._answer(vehicles).curves()
 
@@ -145,7 +145,7 @@ class PlanningVehicle(CurveVehicle):
         return cls._answer(vehicles).together()
 
     @classmethod
-    def respond_rows(cls, vehicles: VehicleRows, price: float) -> Array:
+    def respond_rows(cls, vehicles: VehicleRows, price: float) -> FloatArray:
         """Return the energies at a price [kWh]."""
         return cls._answer(vehicles).energy_kwh(price)
 
@@ -162,7 +162,7 @@ class MisreportingVehicle(CurveVehicle):
         return replace(stores, lam=np.multiply(stores.lam, vehicles.factor))
 
     @classmethod
-    def curve_rows(cls, vehicles: VehicleRows) -> Array:
+    def curve_rows(cls, vehicles: VehicleRows) -> FloatArray:
         """Return the lines of what it claims."""
         return curves_before_departure(cls.claimed(vehicles))
 
@@ -172,6 +172,6 @@ class MisreportingVehicle(CurveVehicle):
         return answers_before_departure(0.0, cls.claimed(vehicles))
 
     @classmethod
-    def respond_rows(cls, vehicles: VehicleRows, price: float) -> Array:
+    def respond_rows(cls, vehicles: VehicleRows, price: float) -> FloatArray:
         """Return the best response of what it claims [kWh]."""
         return best_response_before_departure(price, cls.claimed(vehicles))

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.battery import Battery
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.battery import charged, usable_kwh
 from hmesh.environment.population import Population
 from hmesh.markets.store_remainder import left_of_exchange, within_room
 from hmesh.markets.vehicle_response import best_response
 
-type PerStore = float | NDArray[np.float64]
+type PerStore = float | FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +46,23 @@ class Remainder:
         What each can exchange beside it [kWh].
     """
 
-    usable_kwh: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
+    usable_kwh: FloatArray
+    lower_kwh: FloatArray
+    upper_kwh: FloatArray
 
 
 def each_or_one(population: Population, name: str) -> PerStore:
     """Return a constant quantity of all stores; one number if it is the same for all."""
     common = population.common(name)
-    values: NDArray[np.float64] = population[name]
+    values: FloatArray = population[name]
     return values if common is None else common
 
 
 def remainder_of(
     population: Population,
-    done_kwh: NDArray[np.float64],
-    bounds_kwh: tuple[NDArray[np.float64], NDArray[np.float64]],
-    held_kwh: NDArray[np.float64] | None = None,
+    done_kwh: FloatArray,
+    bounds_kwh: tuple[FloatArray, FloatArray],
+    held_kwh: FloatArray | None = None,
 ) -> Remainder:
     """Return what stores have left beside an exchange that is settled.
 

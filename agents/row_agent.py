@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.agent_rows import AgentRows
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.light_mesa import mesa
 from hmesh.environment.population import AgentAttribute, Population
 from hmesh.environment.streams import Streams
@@ -222,7 +223,7 @@ class AgentGroup[A: RowAgent](Sequence[A]):
 
     def uniform_draws(
         self, streams: Streams, purpose: str, agent_type: str, day: int = 0
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return a uniform draw for each agent, shape (n,), from the stream of a name."""
         return streams.generator(purpose, agent_type, day).random(len(self))
 

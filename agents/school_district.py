@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.school import School
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Heard, Who, reply_to, rows_of
 from hmesh.environment.battery import charged, energy_at_plug, exchange_bounds, usable_kwh
 from hmesh.environment.curve_messages import SupplyCurveBid, SupplyCurveRequest
@@ -73,20 +74,18 @@ class SchoolDistrict(AgentGroup[School]):
         rows = self[school].bus_rows
         return self.buses[rows.start : rows.stop]
 
-    def by_school(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def by_school(self, values: FloatArray) -> FloatArray:
         """Return the sums of a quantity of buses over each school, shape (schools,)."""
         # Of no bus at all bincount would return whole numbers.
         return np.bincount(self.school_of, values, len(self)).astype(np.float64, copy=False)
 
-    def each(self, name: str) -> float | NDArray[np.float64]:
+    def each(self, name: str) -> float | FloatArray:
         """Return a constant quantity of the buses; one number if it is the same for all."""
         common = self.buses.population.common(name)
-        values: NDArray[np.float64] = self.buses.population[name]
+        values: FloatArray = self.buses.population[name]
         return values if common is None else common
 
-    def begin_step(
-        self, on_round: RoundStep, supplied: NDArray[np.bool_] | NDArray[np.float64]
-    ) -> None:
+    def begin_step(self, on_round: RoundStep, supplied: NDArray[np.bool_] | FloatArray) -> None:
         """Send the buses on their way, and let them see what they could exchange.
 
         Parameters
@@ -123,7 +122,7 @@ class SchoolDistrict(AgentGroup[School]):
         self.population["upper_kwh"][:] = self.by_school(self.sell_kwh)
         self.population["discharge_efficiency"][:] = self._discharge_efficiency()
 
-    def _discharge_efficiency(self) -> float | NDArray[np.float64]:
+    def _discharge_efficiency(self) -> float | FloatArray:
         """Return what each school delivers of what it takes out [-].
 
         Where its buses differ it is that of all they can sell in the step.
@@ -134,15 +133,15 @@ class SchoolDistrict(AgentGroup[School]):
         sold, taken = self.by_school(self.sell_kwh), self.by_school(self.sell_kwh / of_buses)
         return np.divide(sold, taken, out=np.ones_like(sold), where=taken > 0)
 
-    def exchange_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def exchange_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return what every bus can exchange in this step at least and at most [kWh]."""
         return self._bounds(self.each("power_kw"))
 
     def _bounds(
         self,
-        power_kw: NDArray[np.float64] | float,
-        reserve_kwh: NDArray[np.float64] | None = None,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        power_kw: FloatArray | float,
+        reserve_kwh: FloatArray | None = None,
+    ) -> tuple[FloatArray, FloatArray]:
         fleet, each = self.buses.population, self.each
         # Where power has no end, so that it may be plugged in for however long.
         endless = isinstance(power_kw, float) and power_kw == np.inf
@@ -161,21 +160,19 @@ class SchoolDistrict(AgentGroup[School]):
         )
         return lower, upper
 
-    def needs_kwh(self) -> NDArray[np.float64]:
+    def needs_kwh(self) -> FloatArray:
         """Return what every bus wants to charge, however long it takes [kWh]."""
         return self._bounds(np.inf)[1]
 
-    def spare_kwh(self) -> NDArray[np.float64]:
+    def spare_kwh(self) -> FloatArray:
         """Return what every bus could sell, however long it takes [kWh]."""
         return 0.0 - self._bounds(np.inf)[0]
 
-    def answer_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def answer_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return what every bus can exchange in this step that keeps the energy of its rounds."""
         return self._bounds(self.each("power_kw"), self.rounds_kwh)
 
-    def room_beside_kwh(
-        self, planned_kwh: NDArray[np.float64], charge_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def room_beside_kwh(self, planned_kwh: FloatArray, charge_kwh: FloatArray) -> FloatArray:
         """Return what every bus may store beside what its school has planned [kWh].
 
         Parameters
@@ -189,17 +186,17 @@ class SchoolDistrict(AgentGroup[School]):
         of_school = self.by_school(left)
         share = np.divide(planned_kwh, of_school, out=np.zeros_like(of_school), where=of_school > 0)
         room = left * (1.0 - np.minimum(share, 1.0))[self.school_of]
-        stored: NDArray[np.float64] = room * self.each("charge_efficiency")
+        stored: FloatArray = room * self.each("charge_efficiency")
         return stored
 
-    def limit_kwh(self) -> NDArray[np.float64]:
+    def limit_kwh(self) -> FloatArray:
         """Return what the plug of every bus lets pass in a step [kWh]."""
         fleet = self.buses.population
         step_h: float = self.model.calendar.step_h
-        limit: NDArray[np.float64] = fleet["power_kw"] * step_h * fleet["plugged_part"]
+        limit: FloatArray = fleet["power_kw"] * step_h * fleet["plugged_part"]
         return limit
 
-    def within(self, energy_kwh: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    def within(self, energy_kwh: FloatArray, steps: int) -> FloatArray:
         """Return how much of the energies of buses can flow in 0, 1, ... steps.
 
         Returns
@@ -209,9 +206,7 @@ class SchoolDistrict(AgentGroup[School]):
         """
         return within_steps(energy_kwh, self.limit_kwh(), self.school_of, len(self), steps)
 
-    def deal_out(
-        self, energy_kwh: NDArray[np.float64], of_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def deal_out(self, energy_kwh: FloatArray, of_kwh: FloatArray) -> FloatArray:
         """Split the energies of schools among their buses; those with most to exchange go first.
 
         Parameters
@@ -247,7 +242,7 @@ class SchoolDistrict(AgentGroup[School]):
             energy_kwh=within[:, -1], within_kwh=within, **reply_to(valley, len(within))
         )
 
-    def follow(self, order: Heard[ExchangeOrder]) -> NDArray[np.float64]:
+    def follow(self, order: Heard[ExchangeOrder]) -> FloatArray:
         """Return what each sells of what was ordered: no more than it can [kWh].
 
         Those that do not hear it stay idle.
@@ -260,7 +255,7 @@ class SchoolDistrict(AgentGroup[School]):
         self.population.heard["order_kwh"] = sold
         return sold
 
-    def respond(self, price: float) -> NDArray[np.float64]:
+    def respond(self, price: float) -> FloatArray:
         """Return what every school sells at an incentive price [kWh], shape (schools,)."""
         own = self.population
         energy = school_response(
@@ -279,9 +274,7 @@ class SchoolDistrict(AgentGroup[School]):
             energy[row] = answer
         return energy
 
-    def driving_kwh(
-        self, exchange_kwh: NDArray[np.float64] | float = 0.0
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def driving_kwh(self, exchange_kwh: FloatArray | float = 0.0) -> tuple[FloatArray, FloatArray]:
         """Return what this step's driving takes from batteries, and what they lack for it [kWh].
 
         A battery is never emptied below 0: what it does not hold is unmet.
@@ -299,7 +292,7 @@ class SchoolDistrict(AgentGroup[School]):
         back = np.minimum(way_back, self._left_kwh(exchange_kwh))
         return there + back, (way_there - there) + (way_back - back)
 
-    def _left_kwh(self, exchange_kwh: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def _left_kwh(self, exchange_kwh: FloatArray | float) -> FloatArray:
         """Return what an exchange leaves in the batteries, with which buses set out [kWh]."""
         left = charged(
             self.buses.population["at_plug_kwh"],
@@ -310,20 +303,20 @@ class SchoolDistrict(AgentGroup[School]):
         # Emptied to the last by a sale whose losses round, a battery is empty and not less.
         return np.maximum(left, 0.0)
 
-    def replaced_kwh(self, charge_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def replaced_kwh(self, charge_kwh: FloatArray) -> FloatArray:
         """Return what of the charging of each bus replaces energy it sold before [kWh]."""
         if not charge_kwh.any():
             return np.zeros_like(charge_kwh)
         owed, needs = self.buses.population["owed_kwh"], self.needs_kwh()
         share = np.divide(owed, needs, out=np.zeros_like(needs), where=needs > 0)
-        replaced: NDArray[np.float64] = np.minimum(share, 1.0) * charge_kwh
+        replaced: FloatArray = np.minimum(share, 1.0) * charge_kwh
         return replaced
 
     def move(
         self,
-        charge_kwh: NDArray[np.float64],
-        sold_kwh: NDArray[np.float64],
-        response_kwh: NDArray[np.float64] | float = 0.0,
+        charge_kwh: FloatArray,
+        sold_kwh: FloatArray,
+        response_kwh: FloatArray | float = 0.0,
     ) -> None:
         """Let the batteries charge, sell and drive [kWh].
 
@@ -337,7 +330,7 @@ class SchoolDistrict(AgentGroup[School]):
         way_back = (fleet["driven_km"] - fleet["km_before_plug"]) * fleet["consumption_kwh_per_km"]
         fleet["energy_kwh"][:] = left - np.minimum(way_back, left)
 
-    def remember_price(self, price: NDArray[np.float64], charge_kwh: NDArray[np.float64]) -> None:
+    def remember_price(self, price: FloatArray, charge_kwh: FloatArray) -> None:
         """Let what the buses charge enter the average price of what they hold.
 
         Call it before they `move`.
@@ -361,8 +354,6 @@ class SchoolDistrict(AgentGroup[School]):
         )
 
 
-def _per_stored(
-    charge_kwh: NDArray[np.float64], stored_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _per_stored(charge_kwh: FloatArray, stored_kwh: FloatArray) -> FloatArray:
     """Return the energy drawn for each kWh stored; 1 where nothing is."""
     return np.divide(charge_kwh, stored_kwh, out=np.ones_like(stored_kwh), where=stored_kwh > 0)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.community_storage import ServedHousehold
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.population import Population
 from hmesh.environment.storage_messages import DemandStatus
 from hmesh.markets.community_storage import average_left
@@ -41,7 +42,7 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
         self.of_storage = [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
 
     def begin_day(
-        self, used_kwh: NDArray[np.float64], left_kwh: NDArray[np.float64], heard: NDArray[np.bool_]
+        self, used_kwh: FloatArray, left_kwh: FloatArray, heard: NDArray[np.bool_]
     ) -> None:
         """Hear the forecast of a day.
 
@@ -59,7 +60,7 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
         whole = used_kwh + left_kwh.sum(axis=0)
         own["forecast_kwh"][:] = np.where(heard, whole, own["forecast_kwh"])
 
-    def averages(self, slots_left: int, static_slots: int | None = None) -> NDArray[np.float64]:
+    def averages(self, slots_left: int, static_slots: int | None = None) -> FloatArray:
         """Return the mean demand that each expects of the rest of the day [kWh].
 
         Parameters
@@ -74,14 +75,14 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
             return average_left(own["forecast_kwh"], np.zeros(len(self)), float(static_slots))
         return average_left(own["forecast_kwh"], own["used_kwh"], float(slots_left))
 
-    def status(self, rows: slice, average_kwh: NDArray[np.float64], **about: Any) -> DemandStatus:
+    def status(self, rows: slice, average_kwh: FloatArray, **about: Any) -> DemandStatus:
         """Report what some households demand in the step, and what they expect of the day."""
         demand = self.population["demand_kwh"][rows]
         return DemandStatus(energy_kwh=demand, average_kwh=average_kwh, **about)
 
-    def draws(self, granted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def draws(self, granted_kwh: FloatArray) -> FloatArray:
         """Return what each draws from its storage of what it may [kWh]: as far as it needs it."""
-        drawn: NDArray[np.float64] = np.minimum(granted_kwh, self.population["demand_kwh"])
+        drawn: FloatArray = np.minimum(granted_kwh, self.population["demand_kwh"])
         for row in self.self_willed.tolist():
             household, most = self[row], float(granted_kwh[row])
             wish = household.draw(most)
@@ -93,9 +94,9 @@ class ServedHouseholds(AgentGroup[ServedHousehold]):
             drawn[row] = wish
         return drawn
 
-    def bought_kwh(self, drawn_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def bought_kwh(self, drawn_kwh: FloatArray) -> FloatArray:
         """Return what each draws from the grid beside what it draws from its storage [kWh]."""
-        bought: NDArray[np.float64] = self.population["demand_kwh"] - drawn_kwh
+        bought: FloatArray = self.population["demand_kwh"] - drawn_kwh
         return bought
 
     def end_step(self) -> None:

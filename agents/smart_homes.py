@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hmesh.agents.home_controller import ControlSettings, HomeController
 from hmesh.agents.home_devices import Appliances, Generators, Storages
 from hmesh.agents.row_agent import MOST_OBJECTS
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import usable_kwh
 from hmesh.environment.home_messages import Registration, SlotCommitment, SlotOffer, SlotSchedule
@@ -25,7 +26,6 @@ from hmesh.markets.home_layout import HomeLayout
 from hmesh.markets.power_flow_assignment import StepFlows, settle_step
 from hmesh.markets.store_remainder import room_left
 
-type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
@@ -106,16 +106,16 @@ class SmartHomes:
         return 0 if self._talk is None else self._talk.unreached
 
     @property
-    def energy_kwh(self) -> Energies:
+    def energy_kwh(self) -> FloatArray:
         """Stored energy of each home and storage, shape (homes, storages) [kWh]."""
         return self.storages.population["energy_kwh"].reshape(-1, self.layout.storages)
 
     @property
-    def committed_kwh(self) -> Energies:
+    def committed_kwh(self) -> FloatArray:
         """What appliances count on, shape (steps, homes, appliances) [kWh]."""
         return np.stack([group.population.committed_kwh for group in self.appliances], axis=2)
 
-    def known(self) -> tuple[Energies, Energies]:
+    def known(self) -> tuple[FloatArray, FloatArray]:
         """Return what generators expect and appliances want of the day.
 
         Returns
@@ -130,7 +130,7 @@ class SmartHomes:
         generation = np.stack(given, axis=2) if given else np.zeros((*demand.shape[:2], 0))
         return generation, demand
 
-    def day(self, generation_kwh: Energies, energy_kwh: Energies | None = None) -> Homes:
+    def day(self, generation_kwh: FloatArray, energy_kwh: FloatArray | None = None) -> Homes:
         """Return what the power flow of the day ahead depends on, but for the demand.
 
         With ``energy_kwh``, what storages are believed to hold [kWh], instead of what they hold.
@@ -193,7 +193,7 @@ class SmartHomes:
             )  # fmt: skip
             group.hear_commitment(commitment, there)
 
-    def settle(self, generation_kwh: Energies, demand_kwh: Energies) -> StepFlows:
+    def settle(self, generation_kwh: FloatArray, demand_kwh: FloatArray) -> StepFlows:
         """Return the power flow of one step, without letting it happen.
 
         Parameters
@@ -221,7 +221,9 @@ class SmartHomes:
         }
         self.storages.population["energy_kwh"][:] = flows.energy_kwh.ravel()
 
-    def room_left(self, flows: StepFlows, part: float = 1.0) -> tuple[Energies, Energies, Energies]:
+    def room_left(
+        self, flows: StepFlows, part: float = 1.0
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return what storages hold above their lowest state, and what they can exchange besides.
 
         Parameters
@@ -247,7 +249,7 @@ class SmartHomes:
         usable = usable_kwh(flows.energy_kwh, bank.capacity_kwh, bank.soc_min)
         return usable, lower, upper
 
-    def exchange(self, exchange_kwh: NDArray[np.float64]) -> None:
+    def exchange(self, exchange_kwh: FloatArray) -> None:
         """Let storages exchange energy besides, home by home, above 0 charging [kWh]."""
         bank, held = self.bank, self.energy_kwh
         self.storages.population.heard["response_kwh"] = exchange_kwh
@@ -262,10 +264,10 @@ class SmartHomes:
         self,
         step: int,
         homes: Homes,
-        demand: Energies,
-        granted: Energies,
+        demand: FloatArray,
+        granted: FloatArray,
         window: Mask,
-        wasted: Energies,
+        wasted: FloatArray,
     ) -> Generator[None, None, DayPlan]:
         """Offer new slots to the appliances concerned, and hear what they refuse (F3)."""
         most_rounds = self.control.most_rounds if self.control.shifts else 0
@@ -307,7 +309,7 @@ class SmartHomes:
         answered = there & heard
         return np.where(answered, answer.refused, take)
 
-    def _hear_storages(self, step: int) -> Energies:
+    def _hear_storages(self, step: int) -> FloatArray:
         """Return what storages hold; those not heard count as empty."""
         report, heard = self._deliver(self.storages.report(step))
         empty = self.bank.soc_min * self.bank.capacity_kwh

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from hmesh.environment.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class StepPayment[E: (float, NDArray[np.float64])]:
+class StepPayment[E: (float, FloatArray)]:
     """What an agent paid in a step, and what others of its kind paid.
 
     Attributes

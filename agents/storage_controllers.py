@@ -12,6 +12,7 @@ from hmesh.agents.remaining_stores import answer_beside
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.storage_conversation import StorageConversation
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged
 from hmesh.environment.population import Population
 from hmesh.markets.community_storage import (
@@ -109,11 +110,11 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
     def act(
         self,
-        average_kwh: NDArray[np.float64],
-        least_kwh: NDArray[np.float64],
-        most_kwh: NDArray[np.float64],
+        average_kwh: FloatArray,
+        least_kwh: FloatArray,
+        most_kwh: FloatArray,
         supplied: NDArray[np.bool_],
-        allowed_kwh: NDArray[np.float64] | None = None,
+        allowed_kwh: FloatArray | None = None,
     ) -> None:
         """Hear plants and households, grant, and let households draw.
 
@@ -165,11 +166,11 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
     def _allowed(
         self,
-        demand_kwh: NDArray[np.float64],
-        average_kwh: NDArray[np.float64],
-        alpha: NDArray[np.float64],
+        demand_kwh: FloatArray,
+        average_kwh: FloatArray,
+        alpha: FloatArray,
         rows: slice,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    ) -> tuple[FloatArray, FloatArray]:
         """Return by what some households are ranked, NaN for nobody, and what each may draw."""
         if self._ruled_kwh is not None:
             ruled = self._ruled_kwh[rows]
@@ -230,7 +231,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             float(own["discharge_efficiency"][row]),
         )
 
-    def charge_to(self, level_kwh: NDArray[np.float64]) -> None:
+    def charge_to(self, level_kwh: FloatArray) -> None:
         """Let storages charge from the grid up to a level, beside what they do in the step.
 
         Parameters
@@ -245,11 +246,11 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         )  # fmt: skip
 
     @property
-    def exchange_kwh(self) -> NDArray[np.float64]:
+    def exchange_kwh(self) -> FloatArray:
         """What passes each store for plant and households [kWh], above 0 when charging."""
         return self.done.charge_kwh - self.done.discharge_kwh.sum(axis=1)
 
-    def answer_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def answer_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return what each storage may exchange in the whole step at most [kWh].
 
         It takes from the grid only where that is allowed.
@@ -259,7 +260,7 @@ class StorageControllers(AgentGroup[CommunityStorage]):
             self.exchange_kwh, stored, self.ratings, step_h, grid_charging=self.grid_charging
         )
 
-    def move(self, response_kwh: NDArray[np.float64] | float = 0.0) -> None:
+    def move(self, response_kwh: FloatArray | float = 0.0) -> None:
         """Let the storages take in and give what was decided, and what the price made of it."""
         own = self.population
         own["energy_kwh"][:] = charged(
@@ -271,9 +272,9 @@ class StorageControllers(AgentGroup[CommunityStorage]):
 
     def _exchange(
         self,
-        generation_kwh: NDArray[np.float64],
+        generation_kwh: FloatArray,
         bright: NDArray[np.bool_],
-        allowed_kwh: NDArray[np.float64],
+        allowed_kwh: FloatArray,
     ) -> SlotExchange:
         stored = self.population["energy_kwh"]
         step_h = self.model.step_h
@@ -283,8 +284,8 @@ class StorageControllers(AgentGroup[CommunityStorage]):
         )  # fmt: skip
 
     def _carried_out(
-        self, charge_kwh: NDArray[np.float64], drawn_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self, charge_kwh: FloatArray, drawn_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Return what is charged and drawn where households draw less, or a plant stated more.
 
         What passes the store stays within its bounds.

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.served_households import ServedHouseholds
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import Message
@@ -48,9 +49,7 @@ class StorageConversation:
         """Messages of the step that were not heard."""
         return self._talk.unreached
 
-    def send_forecasts(
-        self, left_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def send_forecasts(self, left_kwh: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Let the forecasters send households what is left of the day.
 
         Parameters
@@ -81,8 +80,8 @@ class StorageConversation:
         return reported, heard
 
     def hear_outlooks(
-        self, demand_kwh: NDArray[np.float64], generation_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self, demand_kwh: FloatArray, generation_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Let households and plants state what they expect up to the end of the plan.
 
         Parameters
@@ -131,7 +130,7 @@ class StorageConversation:
             np.where(plants, np.nan_to_num(generation), 0.0),
         )
 
-    def hear_plants(self, generated_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def hear_plants(self, generated_kwh: FloatArray) -> FloatArray:
         """Return what controllers hear of their plants: 0 where they hear nothing [kWh]."""
         generation = generated_kwh.copy()
         for at, name in enumerate(self.names):
@@ -146,9 +145,7 @@ class StorageConversation:
             generation[at] = reported.message.energy_kwh if reported.heard else 0.0
         return generation
 
-    def hear_households(
-        self, average_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def hear_households(self, average_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return demands and averages that controllers hear of; NaN where they hear nothing."""
         demand, average = np.full((2, len(self.households)), np.nan)
 
@@ -170,7 +167,7 @@ class StorageConversation:
         self.bus.wait()
         return np.where(heard, demand, np.nan), np.where(heard, average, np.nan)
 
-    def send_grants(self, granted_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def send_grants(self, granted_kwh: FloatArray) -> FloatArray:
         """Return what households hear that they may draw [kWh]; 0 where they hear nothing."""
         reported = np.zeros_like(granted_kwh)
 
@@ -191,7 +188,7 @@ class StorageConversation:
         self.bus.wait()
         return np.where(heard, reported, 0.0)
 
-    def send_draws(self, drawn_kwh: NDArray[np.float64]) -> None:
+    def send_draws(self, drawn_kwh: FloatArray) -> None:
         """Let households state what they draw; what flows does not depend on these messages."""
         bought = self.households.bought_kwh(drawn_kwh)
         for at, name in enumerate(self.names):
@@ -232,6 +229,6 @@ class StorageConversation:
         return heard
 
 
-def _known(energy_kwh: NDArray[np.float64]) -> float:
+def _known(energy_kwh: FloatArray) -> float:
     """Return the sum of what is known [kWh]."""
     return float(np.nansum(energy_kwh))

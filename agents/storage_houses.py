@@ -19,6 +19,7 @@ from hmesh.agents.house_storages import (
 )
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager, StorageHousehold
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.home_energy_rules import (
     HouseState,
     HouseStep,
@@ -29,7 +30,6 @@ from hmesh.markets.home_energy_rules import (
     targets_of,
 )
 
-type Each = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 # Of the results of a day, and of what is expected of one.
@@ -78,7 +78,9 @@ class StorageHouses:
     def __len__(self) -> int:
         return len(self.households)
 
-    def begin_step(self, load_kwh: Each, heat_kwh: Each, generation_kwh: Each) -> None:
+    def begin_step(
+        self, load_kwh: FloatArray, heat_kwh: FloatArray, generation_kwh: FloatArray
+    ) -> None:
         """Let every house see what it needs and generates in this step [kWh]."""
         self.columns.households["load_kwh"][:] = load_kwh
         self.columns.households["heat_kwh"][:] = heat_kwh
@@ -194,7 +196,9 @@ class StorageHouses:
                 getattr(decided, field.name)[row] = getattr(one, field.name)[0]
         return decided
 
-    def follow(self, step: int, battery_kwh: Each, tank_kwh: Each, there: Mask) -> HouseStep:
+    def follow(
+        self, step: int, battery_kwh: FloatArray, tank_kwh: FloatArray, there: Mask
+    ) -> HouseStep:
         """Let all houses follow a plan, as far as their storages can.
 
         Parameters
@@ -218,11 +222,11 @@ class StorageHouses:
         self._talk.fall_back(there & ~reached)
         return decided
 
-    def room_left(self, decided: HouseStep) -> tuple[Each, Each, Each]:
+    def room_left(self, decided: HouseStep) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return what storages hold and can exchange beside what was decided, as `room_beside`."""
         return room_beside(self.device_state(), decided)
 
-    def with_response(self, decided: HouseStep, exchange_kwh: Each) -> HouseStep:
+    def with_response(self, decided: HouseStep, exchange_kwh: FloatArray) -> HouseStep:
         """Return what devices do in all, of what was decided and what answers to the price.
 
         Parameters

@@ -10,6 +10,7 @@ from hmesh.agents.curve_vehicle import CurveVehicle
 from hmesh.agents.electric_vehicle import VehicleRows
 from hmesh.agents.row_agent import Column
 from hmesh.agents.step_payment import StepPayment
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
 from hmesh.markets.answer_curves import threshold_curves
 from hmesh.markets.answers import Answers
@@ -19,10 +20,9 @@ from hmesh.markets.q_learning import choose, exploration_after, value_learned
 from hmesh.markets.regret_matching import play_conditional, play_unconditional, regret_gained
 from hmesh.markets.threshold_answers import chosen_threshold_answers, two_threshold_answers
 
-type Array = NDArray[np.float64]
-type Paid = StepPayment[Array]
+type Paid = StepPayment[FloatArray]
 # From numbers of players and uniform draws of shape (players, k) to their peers.
-type Peers = Callable[[NDArray[np.intp], Array], NDArray[np.intp]]
+type Peers = Callable[[NDArray[np.intp], FloatArray], NDArray[np.intp]]
 
 
 class _Plain(CurveVehicle):
@@ -34,7 +34,7 @@ class _Plain(CurveVehicle):
         raise NotImplementedError
 
     @classmethod
-    def energies(cls, vehicles: VehicleRows) -> tuple[Array, Array]:
+    def energies(cls, vehicles: VehicleRows) -> tuple[FloatArray, FloatArray]:
         """Return what each exchanges where it sells, and where it charges [kWh].
 
         Of vehicles that go by their thresholds at home alone, nothing elsewhere.
@@ -51,19 +51,19 @@ class _Plain(CurveVehicle):
         return bool(cls.given.at_home)
 
     @classmethod
-    def terms(cls, vehicles: VehicleRows) -> tuple[Any, Any, Array, Array]:
+    def terms(cls, vehicles: VehicleRows) -> tuple[Any, Any, FloatArray, FloatArray]:
         """Return both prices and both energies, worked out once a step."""
         make = lambda: (*cls.prices(vehicles), *cls.energies(vehicles))  # noqa: E731
-        terms: tuple[Any, Any, Array, Array] = vehicles.once("terms", make)
+        terms: tuple[Any, Any, FloatArray, FloatArray] = vehicles.once("terms", make)
         return terms
 
     @classmethod
-    def curve_rows(cls, vehicles: VehicleRows) -> Array:
+    def curve_rows(cls, vehicles: VehicleRows) -> FloatArray:
         """Return two jumps."""
         return threshold_curves(*cls.terms(vehicles))
 
     @classmethod
-    def respond_rows(cls, vehicles: VehicleRows, price: float) -> Array:
+    def respond_rows(cls, vehicles: VehicleRows, price: float) -> FloatArray:
         """Return the energies at a price [kWh]."""
         below, above, lower, upper = cls.terms(vehicles)
         sells = np.where(np.less(above, price), lower, 0.0)
@@ -106,7 +106,7 @@ class _Chooser(_Plain):
     """Chooses one of several thresholds in every step."""
 
     @classmethod
-    def thresholds(cls) -> tuple[Array, Array]:
+    def thresholds(cls) -> tuple[FloatArray, FloatArray]:
         """Return the prices of its strategies: up to which it charges, above which it sells."""
         below = np.array([as_price(price) for price in cls.given.thresholds])
         margin = cls.given.sell_margin
@@ -140,7 +140,7 @@ class _Chooser(_Plain):
         return chosen_threshold_answers(*cls.thresholds(), cls.chosen_now(vehicles), *energies)
 
     @classmethod
-    def gains(cls, vehicles: VehicleRows, price: Array) -> Array:
+    def gains(cls, vehicles: VehicleRows, price: FloatArray) -> FloatArray:
         """Return what each would gain by every strategy at the price it pays, shape (n, k)."""
         stores = vehicles.stores()
         below, above = cls.thresholds()
@@ -238,7 +238,7 @@ class QLearningVehicle(_Chooser):
         return np.asarray(part * given.bands + band, dtype=np.intp)
 
     @classmethod
-    def _values(cls, vehicles: VehicleRows, state: NDArray[np.intp]) -> Array:
+    def _values(cls, vehicles: VehicleRows, state: NDArray[np.intp]) -> FloatArray:
         """Return what every threshold is worth to each in its state, shape (n, k)."""
         count = len(cls.given.thresholds)
         cells = state[:, None] * count + np.arange(count)

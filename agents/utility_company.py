@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.community_energy_aggregator import Bids, CommunityEnergyAggregator
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Conversation, Heard, Party
 from hmesh.environment.curve_messages import CommunityCurve, CurveRequest
 from hmesh.environment.light_mesa import mesa
@@ -40,7 +41,7 @@ class KnownLines:
         """Return the lines of a step, None where they change nothing."""
         return None if feed is None else cls(feed, np.array(taking_part, dtype=np.intp))
 
-    def demand_kwh(self, heard_kwh: Sequence[float]) -> NDArray[np.float64]:
+    def demand_kwh(self, heard_kwh: Sequence[float]) -> FloatArray:
         """Return the demand of all communities from what those said that take part [kWh]."""
         demand = np.zeros(self.feed.communities)
         demand[self.taking_part] = heard_kwh
@@ -147,7 +148,7 @@ class UtilityCompany(mesa.Agent[Any]):
         else:
             known = lines
 
-            def ask(price: float) -> NDArray[np.float64]:
+            def ask(price: float) -> FloatArray:
                 self._ask(aggregators, price)
                 return known.demand_kwh([self._last_heard.get(a.name, 0.0) for a in aggregators])
 

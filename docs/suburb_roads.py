@@ -13,7 +13,7 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
+from hmesh.environment.arrays import FloatArray
 
 from hmesh.environment.geography import Plane
 
@@ -34,7 +34,6 @@ BEND, LEFT_OUT, ONE_WAY = 0.16, 0.12, 0.25
 MAIN_KM_H, RING_KM_H, COUNTRY_KM_H = 50, 70, 80
 
 type Point = tuple[float, float]
-type Line = NDArray[np.float64]
 
 
 def ring_at(angle: float) -> Point:
@@ -43,12 +42,12 @@ def ring_at(angle: float) -> Point:
     return float(radius * np.cos(angle)), float(radius * np.sin(angle))
 
 
-def bowed(start: Point, end: Point, bow: float, points: int = 9) -> Line:
+def bowed(start: Point, end: Point, bow: float, points: int = 9) -> FloatArray:
     """Return a line whose middle is off the straight one by a share of its length."""
     along = np.linspace(0.0, 1.0, points)[:, None]
     straight = np.array(end) - np.array(start)
     side = np.array([-straight[1], straight[0]])
-    line: Line = np.array(start) + along * straight + bow * np.sin(np.pi * along) * side
+    line: FloatArray = np.array(start) + along * straight + bow * np.sin(np.pi * along) * side
     return line
 
 
@@ -73,10 +72,10 @@ def street_grid(name: str, rng: np.random.Generator) -> "nx.Graph[Any]":
     return named
 
 
-def road_lines() -> list[tuple[Line, dict[str, Any]]]:
+def road_lines() -> list[tuple[FloatArray, dict[str, Any]]]:
     """Return all roads as lines in metres, each with its properties."""
     rng = np.random.default_rng(2024)
-    roads: list[tuple[Line, dict[str, Any]]] = []
+    roads: list[tuple[FloatArray, dict[str, Any]]] = []
     grids = {name: street_grid(name, rng) for name in GRIDS}
     for name, grid in grids.items():
         speed = GRIDS[name][-1]

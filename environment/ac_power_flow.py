@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_plan import UTILITY, GridPlan
 
@@ -36,9 +37,9 @@ class AcFlows:
 
     nodes: tuple[str, ...]
     lines: tuple[str, ...]
-    voltage_pu: NDArray[np.float64]
-    losses_kw: NDArray[np.float64]
-    loading: NDArray[np.float64]
+    voltage_pu: FloatArray
+    losses_kw: FloatArray
+    loading: FloatArray
 
 
 def missing_for_ac(plan: GridPlan) -> list[Problem]:
@@ -72,9 +73,7 @@ def refuse_without_extra() -> None:
         raise InputError([Problem("alternating current", message, EXTRA)]) from None
 
 
-def solve_ac(
-    plan: GridPlan, active_kw: NDArray[np.float64], reactive_kvar: NDArray[np.float64]
-) -> AcFlows:
+def solve_ac(plan: GridPlan, active_kw: FloatArray, reactive_kvar: FloatArray) -> AcFlows:
     """Solve the power flow of each step by Newton's method.
 
     Every line is a pi of its series impedance and shunts, with an ideal transformer at its first
@@ -121,14 +120,14 @@ def solve_ac(
     return AcFlows(tuple(nodes), tuple(line.name for line in plan.lines), voltage, losses, loading)
 
 
-def _loading(plan: GridPlan, branch: NDArray[Any]) -> NDArray[np.float64]:
+def _loading(plan: GridPlan, branch: NDArray[Any]) -> FloatArray:
     kv = np.array(
         [[plan.nodes[end].voltage_kv for end in (line.start, line.end)] for line in plan.lines],
         np.float64,
     )
     rating_kva = np.array([line.rating_kw for line in plan.lines])
     kva = math.sqrt(3.0) * np.maximum(branch["i_from"] * kv[:, 0], branch["i_to"] * kv[:, 1])
-    loading: NDArray[np.float64] = kva / rating_kva
+    loading: FloatArray = kva / rating_kva
     return loading
 
 
@@ -169,9 +168,7 @@ def _model(plan: GridPlan, names: list[str]) -> tuple[Any, int]:
     return PowerGridModel(given), first
 
 
-def _solve(
-    model: Any, first_load: int, active_w: NDArray[np.float64], reactive_var: NDArray[np.float64]
-) -> Any:
+def _solve(model: Any, first_load: int, active_w: FloatArray, reactive_var: FloatArray) -> Any:
     from power_grid_model import initialize_array
 
     update = initialize_array("update", "sym_load", active_w.shape)

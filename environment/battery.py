@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 
-def charged[T: (float, NDArray[np.float64])](
+
+def charged[T: (float, FloatArray)](
     energy_kwh: T,
     exchange_kwh: T,
     charge_efficiency: T | float,
@@ -50,7 +52,7 @@ def charged[T: (float, NDArray[np.float64])](
     return after_kwh
 
 
-def exchange_bounds[T: (float, NDArray[np.float64])](
+def exchange_bounds[T: (float, FloatArray)](
     energy_kwh: T,
     capacity_kwh: T | float,
     soc_min: T | float,
@@ -60,7 +62,7 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     charge_efficiency: T | float,
     discharge_efficiency: T | float,
     reserve_kwh: T | float = 0.0,
-    plugged: bool | float | NDArray[np.bool_] | NDArray[np.float64] = True,
+    plugged: bool | float | NDArray[np.bool_] | FloatArray = True,
     discharge_kw: T | float | None = None,
 ) -> tuple[T, T]:
     """Return the least and the greatest exchange of a step that rating and store allow.
@@ -105,16 +107,14 @@ def exchange_bounds[T: (float, NDArray[np.float64])](
     return 0.0 - np.minimum(given_kwh, available_kwh), np.minimum(rated_kwh, room_kwh)
 
 
-def _while_plugged(
-    rated_kwh: Any, plugged: bool | float | NDArray[np.bool_] | NDArray[np.float64]
-) -> Any:
+def _while_plugged(rated_kwh: Any, plugged: bool | float | NDArray[np.bool_] | FloatArray) -> Any:
     """Return what a rating lets pass while it is plugged in [kWh]; a rating may be infinite."""
     if np.asarray(plugged).dtype == np.bool_:
         return np.where(plugged, rated_kwh, 0.0)
     return rated_kwh * plugged
 
 
-def usable_kwh[T: (float, NDArray[np.float64])](
+def usable_kwh[T: (float, FloatArray)](
     energy_kwh: T, capacity_kwh: T | float, soc_min: T | float
 ) -> T:
     """Return the energy above the least state of charge.
@@ -138,7 +138,7 @@ def usable_kwh[T: (float, NDArray[np.float64])](
     return energy_kwh - soc_min * capacity_kwh
 
 
-def energy_at_plug[T: (float, NDArray[np.float64])](
+def energy_at_plug[T: (float, FloatArray)](
     energy_kwh: T, km_before: T, consumption_kwh_per_km: T | float
 ) -> T:
     """Return the energy that a vehicle holds after a drive, with which it is plugged in.

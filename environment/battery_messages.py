@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.messages import EnergyMessage, Message
 
 
@@ -24,8 +25,8 @@ class BatteryState(EnergyMessage):
         Capacity [kWh] and rating [kW] of each.
     """
 
-    capacity_kwh: NDArray[np.float64]
-    power_kw: NDArray[np.float64]
+    capacity_kwh: FloatArray
+    power_kw: FloatArray
 
 
 class Schedule(EnergyMessage):

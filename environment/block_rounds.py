@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.datasets.dataset import Dataset
 from hmesh.environment.datasets.service_days import service_days
 from hmesh.environment.errors import InputError, Problem
@@ -26,13 +27,13 @@ class BlockRounds:
     """
 
     hours: tuple[tuple[float, float], ...]
-    round_km: NDArray[np.float64]
+    round_km: FloatArray
 
 
 def rounds_of_blocks(
-    departs_h: NDArray[np.float64],
-    arrives_h: NDArray[np.float64],
-    km: NDArray[np.float64],
+    departs_h: FloatArray,
+    arrives_h: FloatArray,
+    km: FloatArray,
     bus: NDArray[np.object_],
 ) -> BlockRounds:
     """Return the rounds of all buses together from the blocks of a day.

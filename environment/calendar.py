@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.school_terms import SchoolTerms
 
@@ -124,7 +125,7 @@ class Calendar:
         local = datetime.combine(day, time(0), self.zone) + timedelta(hours=clock_h)
         return (local.astimezone(UTC) - self._start_utc) / timedelta(hours=1)
 
-    def elapsed_hours(self, day: date, clock_h: NDArray[np.float64]) -> NDArray[np.float64]:
+    def elapsed_hours(self, day: date, clock_h: FloatArray) -> FloatArray:
         """Return `elapsed_h` of many hours of a date [h], from 0 on and of the shape given.
 
         The clocks change on a quarter of an hour, if they do.
@@ -133,7 +134,7 @@ class Calendar:
             return clock_h.astype(np.float64)
         quarters = np.floor(clock_h * 4).astype(np.intp)
         begins = [self.elapsed_h(day, quarter / 4) for quarter in range(int(quarters.max()) + 1)]
-        elapsed: NDArray[np.float64] = np.array(begins)[quarters] + (clock_h - quarters / 4)
+        elapsed: FloatArray = np.array(begins)[quarters] + (clock_h - quarters / 4)
         return elapsed
 
     def is_holiday(self, day: date) -> bool:

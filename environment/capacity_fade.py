@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Each = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 YEAR_H = 8760.0
 
 
-def share_left[T: (float, Each)](
+def share_left[T: (float, FloatArray)](
     years: T | float, cycles: T | float, calendar_fade: T | float, cycle_fade: T | float
 ) -> T:
     """Return which share of the new capacity is left.
@@ -57,7 +56,7 @@ class FadingCapacity:
     """
 
     def __init__(
-        self, new_kwh: Each, calendar_fade: Each | float, cycle_fade: Each | float
+        self, new_kwh: FloatArray, calendar_fade: FloatArray | float, cycle_fade: FloatArray | float
     ) -> None:
         self.new_kwh = np.array(new_kwh, dtype=np.float64)
         self.calendar_fade, self.cycle_fade = calendar_fade, cycle_fade
@@ -66,7 +65,7 @@ class FadingCapacity:
 
     @classmethod
     def where_asked(
-        cls, new_kwh: Each, calendar_fade: Each | float, cycle_fade: Each | float
+        cls, new_kwh: FloatArray, calendar_fade: FloatArray | float, cycle_fade: FloatArray | float
     ) -> "FadingCapacity | None":
         """Return what is left of batteries, None where none of them loses any."""
         if not (np.any(calendar_fade) or np.any(cycle_fade)):
@@ -74,12 +73,12 @@ class FadingCapacity:
         return cls(new_kwh, calendar_fade, cycle_fade)
 
     @property
-    def cycles(self) -> Each:
+    def cycles(self) -> FloatArray:
         """Full cycles of each so far, 0 where there is no battery [-]."""
         new = self.new_kwh
         return np.divide(self.cycled_kwh, new, where=new > 0, out=np.zeros_like(new))
 
-    def age(self, hours: float) -> Each:
+    def age(self, hours: float) -> FloatArray:
         """Return what is left some hours after the run began, shape (n,) [kWh].
 
         It holds until the next call: batteries lose capacity once a day.
@@ -88,7 +87,7 @@ class FadingCapacity:
         self.left_kwh[:] = self.new_kwh * left
         return self.left_kwh
 
-    def exchange(self, exchange_kwh: Each) -> None:
+    def exchange(self, exchange_kwh: FloatArray) -> None:
         """Count what batteries exchange at their plugs [kWh], below 0 where they discharge."""
         self.cycled_kwh += np.maximum(0.0 - exchange_kwh, 0.0)
 

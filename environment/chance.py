@@ -7,7 +7,8 @@ comes from the distribution that the process keeps for ever, so no run has to wa
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 HOURS_PER_YEAR = 8760.0
 
@@ -25,9 +26,7 @@ def correlation_over(time_h: float, correlation_h: float) -> float:
     return math.exp(-time_h / correlation_h) if correlation_h > 0 else 0.0
 
 
-def next_normal(
-    value: NDArray[np.float64], innovation: NDArray[np.float64], correlation: float
-) -> NDArray[np.float64]:
+def next_normal(value: FloatArray, innovation: FloatArray, correlation: float) -> FloatArray:
     """Return the next value of a first-order autoregressive process, standard normal for ever.
 
     Parameters
@@ -42,7 +41,7 @@ def next_normal(
     return correlation * value + math.sqrt(1.0 - correlation**2) * innovation
 
 
-def noise_factor(normal: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+def noise_factor(normal: FloatArray, sigma: float) -> FloatArray:
     """Return lognormal factors of mean 1, ``exp(sigma z - sigma^2 / 2)``.
 
     Parameters

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 # Where a curve falls to a share of 0 no battery gets full; it counts as full at this share.
 LEAST_SHARE = 0.01
@@ -32,8 +32,8 @@ class ChargingCurves:
         Share of the power at each, 0 to 1; above 0 but at the last point [-].
     """
 
-    soc: Array
-    share: Array
+    soc: FloatArray
+    share: FloatArray
 
     @classmethod
     def of(cls, curves: Sequence[Sequence[tuple[float, float]]]) -> Self:
@@ -46,7 +46,7 @@ class ChargingCurves:
             soc[row], share[row] = zip(*padded, strict=True)
         return cls(soc, share)
 
-    def shares(self, which: NDArray[np.integer], soc: Array) -> Array:
+    def shares(self, which: NDArray[np.integer], soc: FloatArray) -> FloatArray:
         """Return the share of power that each battery takes at its state of charge, shape (n,)."""
         found = np.ones(len(soc))
         for curve in np.unique(which[which >= 0]).tolist():
@@ -54,7 +54,7 @@ class ChargingCurves:
             found[rows] = np.interp(soc[rows], self.soc[curve], self.share[curve])
         return found
 
-    def fullest(self) -> Array:
+    def fullest(self) -> FloatArray:
         """Return the state of charge above which a curve takes next to nothing, shape (curves,).
 
         Above 1 where it never does. A share of 0 is never reached, `LEAST_SHARE` is.
@@ -71,13 +71,13 @@ class ChargingCurves:
 def hours_to_charge(
     curves: ChargingCurves,
     which: NDArray[np.integer],
-    energy_kwh: Array,
-    until_kwh: Array,
-    capacity_kwh: float | Array,
-    power_kw: float | Array,
-    charge_efficiency: float | Array = 1.0,
-    most_kw: float | Array = np.inf,
-) -> Array:
+    energy_kwh: FloatArray,
+    until_kwh: FloatArray,
+    capacity_kwh: float | FloatArray,
+    power_kw: float | FloatArray,
+    charge_efficiency: float | FloatArray = 1.0,
+    most_kw: float | FloatArray = np.inf,
+) -> FloatArray:
     """Return how long batteries charge between two stored energies, as `most_charged_kwh` has it.
 
     Parameters
@@ -135,13 +135,13 @@ def hours_to_charge(
 def most_charged_kwh(
     curves: ChargingCurves,
     which: NDArray[np.integer],
-    energy_kwh: Array,
-    capacity_kwh: float | Array,
-    power_kw: float | Array,
-    hours: float | Array,
-    charge_efficiency: float | Array = 1.0,
-    most_kw: float | Array = np.inf,
-) -> Array:
+    energy_kwh: FloatArray,
+    capacity_kwh: float | FloatArray,
+    power_kw: float | FloatArray,
+    hours: float | FloatArray,
+    charge_efficiency: float | FloatArray = 1.0,
+    most_kw: float | FloatArray = np.inf,
+) -> FloatArray:
     """Return what batteries take at their plugs in some time if nothing else holds them back.
 
     Parameters
@@ -177,7 +177,7 @@ def most_charged_kwh(
         np.broadcast_to(np.asarray(each, dtype=np.float64), count)
         for each in (capacity_kwh, power_kw, hours, charge_efficiency, most_kw)
     )
-    taken: Array = np.minimum(power, most) * hour
+    taken: FloatArray = np.minimum(power, most) * hour
     rows = np.flatnonzero(which >= 0)
     if len(rows) == 0:
         return taken
@@ -190,7 +190,9 @@ def most_charged_kwh(
     return taken
 
 
-def _filled(soc: Array, share: Array, limit: Array, begun: Array, left: Array) -> Array:
+def _filled(
+    soc: FloatArray, share: FloatArray, limit: FloatArray, begun: FloatArray, left: FloatArray
+) -> FloatArray:
     """Return the state of charge after some time, in hours of full power over the capacity."""
     now, left = begun.copy(), left.copy()
     for k in range(soc.shape[1] - 1):
@@ -211,8 +213,14 @@ def _filled(soc: Array, share: Array, limit: Array, begun: Array, left: Array) -
 
 
 def _along(
-    now: Array, left: Array, first: Array, end: Array, share: Array, bend: Array, limit: Array
-) -> tuple[Array, Array]:
+    now: FloatArray,
+    left: FloatArray,
+    first: FloatArray,
+    end: FloatArray,
+    share: FloatArray,
+    bend: FloatArray,
+    limit: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return where a piece of a curve takes each battery that is on it, and the time then left."""
     rows = np.flatnonzero((now >= first) & (now < end) & (left > 0.0))
     if len(rows) == 0:

@@ -1,10 +1,9 @@
 """Cloudiness: how much of the clear sky's sunshine reaches the ground."""
 
-import numpy as np
-from numpy.typing import NDArray
+from hmesh.environment.arrays import FloatArray
 
 
-def clearness(normal: NDArray[np.float64], mean: float, deviation: float) -> NDArray[np.float64]:
+def clearness(normal: FloatArray, mean: float, deviation: float) -> FloatArray:
     """Return the share of the clear sky's generation that clouds let through.
 
     The share has a beta distribution. It is the quantile of a standard normal value, so a normal
@@ -27,5 +26,5 @@ def clearness(normal: NDArray[np.float64], mean: float, deviation: float) -> NDA
     from scipy.special import betaincinv, ndtr
 
     both = mean * (1.0 - mean) / deviation**2 - 1.0
-    shares: NDArray[np.float64] = betaincinv(mean * both, (1.0 - mean) * both, ndtr(normal))
+    shares: FloatArray = betaincinv(mean * both, (1.0 - mean) * both, ndtr(normal))
     return shares

@@ -14,8 +14,8 @@ from datetime import date, datetime
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.standard_profiles import typical_day_kw
 from hmesh.environment.streams import Streams
@@ -126,14 +126,14 @@ class CommercialBuildings:
         spread = self._district.size_spread
         draws = streams.generator("size of buildings", name).standard_normal(count)
         self._size_kw = np.exp(spread * draws)
-        self._active_in: dict[int, NDArray[np.float64]] = {}
-        self._day: tuple[date, NDArray[np.float64], NDArray[np.float64]] | None = None
+        self._active_in: dict[int, FloatArray] = {}
+        self._day: tuple[date, FloatArray, FloatArray] | None = None
         self._size_kw *= self._district.peak_kw / self._highest_kw()
 
     def __len__(self) -> int:
         return len(self.profile)
 
-    def load_kwh(self, step: int) -> NDArray[np.float64]:
+    def load_kwh(self, step: int) -> FloatArray:
         """Return the load of every building in a step [kWh], shape (buildings,)."""
         begins = self._calendar.time_of(step)
         day = begins.date()
@@ -141,10 +141,10 @@ class CommercialBuildings:
             self._day = day, *self._of_day(day)
         _, night_kw, activity_kw = self._day
         active = self._active(_quarter_of(begins))
-        power_kw: NDArray[np.float64] = night_kw + activity_kw * active[self._curve_at]
+        power_kw: FloatArray = night_kw + activity_kw * active[self._curve_at]
         return power_kw * self._calendar.step_h
 
-    def _active(self, quarter: int) -> NDArray[np.float64]:
+    def _active(self, quarter: int) -> FloatArray:
         """Return what every profile does in a step that begins with a quarter of the day [-]."""
         if quarter not in self._active_in:
             quarters = max(round(self._calendar.step_h * 4), 1)
@@ -152,7 +152,7 @@ class CommercialBuildings:
             self._active_in[quarter] = self._activity[rows].mean(axis=0)
         return self._active_in[quarter]
 
-    def _of_day(self, day: date) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _of_day(self, day: date) -> tuple[FloatArray, FloatArray]:
         """Return what runs all day, and the scale of what is done when open [kW], (buildings,)."""
         given = self._district
         # Streams of days are numbered from 1970; the numbers of earlier days come round from above.

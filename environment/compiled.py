@@ -16,7 +16,8 @@ from collections.abc import Callable, Sized
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 # Rows from which a kernel takes the place of an array rule.
 FROM_ROWS = 100
@@ -103,7 +104,7 @@ def _compile(function: Callable[..., Any], signature: str) -> Any:
         return compiled()(function)
 
 
-def whole(column: float | NDArray[np.float64], rows: Sized) -> NDArray[np.float64]:
+def whole(column: float | FloatArray, rows: Sized) -> FloatArray:
     """Return a column of as many rows, without memory of its own if it is one number for all."""
     if isinstance(column, np.ndarray) and column.ndim and column.dtype == np.float64:
         return column

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.messages import Message
 
 
@@ -37,7 +37,7 @@ class CurveBid(Message):
         A row for each, by `answer_curves.COLUMNS`; NaN of a follower that cannot say it as a curve.
     """
 
-    curves: NDArray[np.float64]
+    curves: FloatArray
 
     @property
     def value(self) -> float:
@@ -62,7 +62,7 @@ class SupplyCurveBid(Message):
         curve.
     """
 
-    curves: NDArray[np.float64]
+    curves: FloatArray
 
     @property
     def value(self) -> float:
@@ -83,9 +83,9 @@ class CommunityCurve(Message):
         At a price p a piece amounts to ``offset_kwh + gain p`` [kWh, kWh^2/money].
     """
 
-    start_price: NDArray[np.float64]
-    offset_kwh: NDArray[np.float64]
-    gain: NDArray[np.float64]
+    start_price: FloatArray
+    offset_kwh: FloatArray
+    gain: FloatArray
 
     @property
     def value(self) -> float:

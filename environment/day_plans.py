@@ -22,6 +22,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import DAY_KINDS, DayKind
 from hmesh.environment.day_plan_sequence import PlanTrip, driven_on, sequence_problems
 from hmesh.environment.errors import (
@@ -70,14 +71,14 @@ class DayPlans:
 
     names: tuple[str, ...]
     trip_plan: NDArray[np.int64]
-    departs_h: NDArray[np.float64]
-    arrives_h: NDArray[np.float64]
-    km: NDArray[np.float64]
+    departs_h: FloatArray
+    arrives_h: FloatArray
+    km: FloatArray
     origin: NDArray[np.int64]
     via: NDArray[np.int64]
     destination: NDArray[np.int64]
     start: NDArray[np.int64]
-    last_arrival_h: NDArray[np.float64]
+    last_arrival_h: FloatArray
     day: NDArray[np.int64]
 
     @classmethod

@@ -4,16 +4,16 @@ from collections.abc import Callable
 from datetime import UTC, date, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 
 _SAMPLE_H = 0.25
 
 
 def day_series(
-    calendar: Calendar, steps: int, hours_of_day: Callable[[date], NDArray[np.float64]]
-) -> NDArray[np.float64]:
+    calendar: Calendar, steps: int, hours_of_day: Callable[[date], FloatArray]
+) -> FloatArray:
     """Return the mean over each step of figures that are stated for the clock hours of each date.
 
     Parameters
@@ -33,7 +33,7 @@ def day_series(
     """
     parts = max(round(calendar.step_h / _SAMPLE_H), 1)
     begins = calendar.time_of(0).astimezone(UTC)
-    days: dict[date, NDArray[np.float64]] = {}
+    days: dict[date, FloatArray] = {}
     sampled = np.empty(steps * parts)
     for sample in range(steps * parts):
         time = begins + timedelta(hours=sample * calendar.step_h / parts)
@@ -43,5 +43,5 @@ def day_series(
             days[day] = hours_of_day(day)
         figures = days[day]
         sampled[sample] = figures[(60 * local.hour + local.minute) * len(figures) // 1440]
-    means: NDArray[np.float64] = sampled.reshape(steps, parts).mean(axis=1)
+    means: FloatArray = sampled.reshape(steps, parts).mean(axis=1)
     return means

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.load_file import LoadFile
@@ -40,8 +41,8 @@ class LoadTable:
     """
 
     members: tuple[str, ...]
-    load_kwh: NDArray[np.float64]
-    generation_kwh: NDArray[np.float64] | None = None
+    load_kwh: FloatArray
+    generation_kwh: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +67,7 @@ class _Rows:
     names: tuple[str, ...]
     time_us: NDArray[np.int64]
     timed: NDArray[np.bool_]
-    load: NDArray[np.float64]
+    load: FloatArray
 
 
 def read_loads(path: Path | str, calendar: Calendar, steps: int) -> LoadTable:
@@ -145,7 +146,7 @@ def _rows(file: LoadFile, zone: ZoneInfo) -> _Rows:
     return _Rows(member, members, times.time_us, times.timed, load)
 
 
-def _report_loads(file: LoadFile, rows: NDArray[np.int64], load: NDArray[np.float64]) -> None:
+def _report_loads(file: LoadFile, rows: NDArray[np.int64], load: FloatArray) -> None:
     column = file.table.column(file.load_column)
 
     def message(row: int) -> str:

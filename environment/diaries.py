@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from hmesh.environment.diary_sequence import DiaryRows, report_sequence
 from hmesh.environment.errors import InputError, missing_columns, nearest
@@ -55,14 +56,14 @@ class Diaries:
     days: NDArray[np.int64]
     later: NDArray[np.int64]
     home: NDArray[np.int64]
-    weight: NDArray[np.float64]
+    weight: FloatArray
     first: NDArray[np.int64]
     trips: NDArray[np.int64]
-    departs_h: NDArray[np.float64]
-    arrives_h: NDArray[np.float64]
-    km: NDArray[np.float64]
+    departs_h: FloatArray
+    arrives_h: FloatArray
+    km: FloatArray
     destination: NDArray[np.int64]
-    begins_h: NDArray[np.float64]
+    begins_h: FloatArray
 
     def of(self, kind: DayKind, later: Sequence[DayKind] | None = None) -> NDArray[np.bool_]:
         """Return which diaries are of a kind of day; without any, those of the kind it is like.
@@ -210,11 +211,11 @@ def read_diaries(
 def diaries_of(
     rows: DiaryRows,
     days: NDArray[np.int64],
-    begins_h: NDArray[np.float64],
+    begins_h: FloatArray,
     kind: NDArray[np.int64],
     stays: NDArray[np.bool_],
-    weight: NDArray[np.float64],
-    km: NDArray[np.float64],
+    weight: FloatArray,
+    km: FloatArray,
     calendar: Calendar,
 ) -> Diaries:
     """Return the diaries of rows that can be driven.
@@ -260,9 +261,9 @@ def _from_ways(
     ways: Ways,
     ends: tuple[NDArray[np.int64], NDArray[np.int64]],
     there: NDArray[np.bool_],
-    departs: NDArray[np.float64],
-    arrives: NDArray[np.float64],
-    km: NDArray[np.float64],
+    departs: FloatArray,
+    arrives: FloatArray,
+    km: FloatArray,
 ) -> None:
     """Fill in what is left out of trips: lengths and arrivals by the ways between communities.
 
@@ -296,7 +297,7 @@ def _report(
     file.report(np.flatnonzero(wrong), column, message, allowed)
 
 
-def _hours(file: TableFile, column: str) -> NDArray[np.float64]:
+def _hours(file: TableFile, column: str) -> FloatArray:
     """Return hours that are written as numbers or as times of the clock; NaN where neither."""
     from pyarrow import types
 

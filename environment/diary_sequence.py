@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.table_file import TableFile
 
 _DAY_H = 24.0
@@ -35,8 +36,8 @@ class DiaryRows:
     person: NDArray[np.int64]
     day: NDArray[np.int64]
     dates: NDArray[np.int64]
-    departs_h: NDArray[np.float64]
-    arrives_h: NDArray[np.float64]
+    departs_h: FloatArray
+    arrives_h: FloatArray
     origin: NDArray[np.int64]
     destination: NDArray[np.int64]
     dropped: NDArray[np.bool_]
@@ -103,7 +104,7 @@ class DiaryRows:
             position += len(chain)
         return days
 
-    def begins_h(self, *, each_person: bool) -> NDArray[np.float64]:
+    def begins_h(self, *, each_person: bool) -> FloatArray:
         """Return the hour of the earliest departure, a person's own or that of all [h].
 
         Where nobody departs it is 0.
@@ -111,14 +112,14 @@ class DiaryRows:
         group = self.person if each_person else np.zeros_like(self.person)
         earliest = np.full(int(group.max()) + 1, np.inf)
         np.fmin.at(earliest, group, self.departs_h)
-        begins_h: NDArray[np.float64] = np.where(np.isinf(earliest), 0.0, earliest)[group]
+        begins_h: FloatArray = np.where(np.isinf(earliest), 0.0, earliest)[group]
         return begins_h
 
 
 def report_sequence(
     file: TableFile,
     rows: DiaryRows,
-    latest_h: NDArray[np.float64],
+    latest_h: FloatArray,
     communities: Sequence[str],
     *,
     each_person: bool,

@@ -5,24 +5,25 @@ changing a distribution, or adding agents, moves no other agent's draws.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 # The least share that still has a finite normal quantile: half of the generators' resolution.
 _LEAST = 2.0**-54
 
 
-def uniform(u: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+def uniform(u: FloatArray, low: float, high: float) -> FloatArray:
     """Return values spread evenly from ``low`` to ``high`` (any shape)."""
     return low + (high - low) * u
 
 
 def truncated_normal(
-    u: NDArray[np.float64],
+    u: FloatArray,
     mean: float,
     deviation: float,
     low: float = -np.inf,
     high: float = np.inf,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return values of a normal distribution of which only a part is left.
 
     Parameters
@@ -46,11 +47,11 @@ def truncated_normal(
         return -truncated_normal(1.0 - u, -mean, deviation, -high, -low)
     below, up_to = ndtr((low - mean) / deviation), ndtr((high - mean) / deviation)
     share = np.minimum(below + (up_to - below) * np.maximum(u, _LEAST), 1.0 - _LEAST)
-    values: NDArray[np.float64] = np.clip(mean + deviation * ndtri(share), low, high)
+    values: FloatArray = np.clip(mean + deviation * ndtri(share), low, high)
     return values
 
 
-def lognormal(u: NDArray[np.float64], mean: float, deviation: float) -> NDArray[np.float64]:
+def lognormal(u: FloatArray, mean: float, deviation: float) -> FloatArray:
     """Return values above 0 whose logarithm is normal.
 
     Parameters
@@ -65,7 +66,7 @@ def lognormal(u: NDArray[np.float64], mean: float, deviation: float) -> NDArray[
     return np.exp(truncated_normal(u, float(logarithm), float(np.sqrt(variance))))
 
 
-def triangular(u: NDArray[np.float64], low: float, mode: float, high: float) -> NDArray[np.float64]:
+def triangular(u: FloatArray, low: float, mode: float, high: float) -> FloatArray:
     """Return values whose density rises evenly from ``low`` to ``mode`` and falls to ``high``.
 
     Parameters
@@ -81,12 +82,12 @@ def triangular(u: NDArray[np.float64], low: float, mode: float, high: float) -> 
     return np.where(u * width < mode - low, rising, falling)
 
 
-def drawn_from(u: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def drawn_from(u: FloatArray, values: FloatArray) -> FloatArray:
     """Return for each share one of ``values``, all of them equally likely."""
     return values[(u * len(values)).astype(np.intp)]
 
 
-def gamma(u: NDArray[np.float64], mean: float, deviation: float) -> NDArray[np.float64]:
+def gamma(u: FloatArray, mean: float, deviation: float) -> FloatArray:
     """Return values above 0 of a gamma distribution.
 
     Parameters
@@ -99,13 +100,11 @@ def gamma(u: NDArray[np.float64], mean: float, deviation: float) -> NDArray[np.f
     from scipy.special import gammaincinv
 
     shape = (mean / deviation) ** 2
-    values: NDArray[np.float64] = gammaincinv(shape, np.maximum(u, _LEAST)) * (mean / shape)
+    values: FloatArray = gammaincinv(shape, np.maximum(u, _LEAST)) * (mean / shape)
     return values
 
 
-def histogram(
-    u: NDArray[np.float64], edges: NDArray[np.float64], shares: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def histogram(u: FloatArray, edges: FloatArray, shares: FloatArray) -> FloatArray:
     """Return values that are spread evenly within the bins of a histogram.
 
     Parameters
@@ -124,13 +123,11 @@ def histogram(
     begins = np.concatenate([[0.0], ends[:-1]])
     within = (u - begins[which]) / (ends - begins)[which]
     low, high = edges[:-1][filled][which], edges[1:][filled][which]
-    values: NDArray[np.float64] = low + (high - low) * within
+    values: FloatArray = low + (high - low) * within
     return values
 
 
-def discrete(
-    u: NDArray[np.float64], values: NDArray[np.float64], shares: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def discrete(u: FloatArray, values: FloatArray, shares: FloatArray) -> FloatArray:
     """Return for each share one of ``values``, each as often as its share says.
 
     Parameters
@@ -141,5 +138,5 @@ def discrete(
         Shares are not below 0; their sum is above 0 and need not be 1.
     """
     sums = np.cumsum(shares)
-    chosen: NDArray[np.float64] = values[np.searchsorted(sums / sums[-1], u, side="right")]
+    chosen: FloatArray = values[np.searchsorted(sums / sums[-1], u, side="right")]
     return chosen

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.cloudiness import clearness
 from hmesh.environment.streams import Streams
@@ -40,7 +40,7 @@ def drawn_generation(
     calendar: Calendar,
     steps: int,
     streams: Streams,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return what modules generate in each step [kWh], shape (steps,).
 
     Parameters
@@ -68,5 +68,5 @@ def drawn_generation(
         ]
     )
     shares = clearness(normal, sky.mean, sky.deviation)
-    series: NDArray[np.float64] = pv_kw * generated * shares[day]
+    series: FloatArray = pv_kw * generated * shares[day]
     return series

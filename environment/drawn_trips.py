@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar, DayKind
 from hmesh.environment.distributions import discrete
 from hmesh.environment.growth import Growth
@@ -17,7 +18,7 @@ from hmesh.environment.trips import DayTrips, TripSource
 # A trip goes somewhere, if only for a metre.
 _SHORTEST_KM = 1e-3
 
-type Draw = Callable[[str], NDArray[np.float64]]
+type Draw = Callable[[str], FloatArray]
 
 
 class DrawnTrips(TripSource):
@@ -56,8 +57,8 @@ class DrawnTrips(TripSource):
         streams: Streams,
         *,
         speed_km_h: float | None,
-        road_km: NDArray[np.float64] | None = None,
-        road_h: NDArray[np.float64] | None = None,
+        road_km: FloatArray | None = None,
+        road_h: FloatArray | None = None,
         day_begins_h: float = 4.0,
         growth: Growth | None = None,
         agent_type: str = "electric vehicle",
@@ -92,13 +93,13 @@ class DrawnTrips(TripSource):
         tours, counts = fit_into_day(tours, begins, ends)
         return trips_of(tours, counts)
 
-    def _draw(self, purpose: str, day: int) -> NDArray[np.float64]:
+    def _draw(self, purpose: str, day: int) -> FloatArray:
         return self.streams.generator(purpose, self.agent_type, day).random(self.size)
 
     def _tours(self, travel: TravelDay, vehicles: NDArray[np.intp], day: int) -> Tours:
         """Draw a tour for each of some vehicles, departures by the clock."""
 
-        def draw(purpose: str) -> NDArray[np.float64]:
+        def draw(purpose: str) -> FloatArray:
             return self._draw(purpose, day)[vehicles]
 
         most = len(travel.stops)
@@ -124,19 +125,19 @@ class DrawnTrips(TripSource):
         tours.trips[:] = stops + 1
         return tours.where(stops > 0)
 
-    def _driving_h(self, k: int, rows: NDArray[np.intp], tours: Tours) -> NDArray[np.float64]:
+    def _driving_h(self, k: int, rows: NDArray[np.intp], tours: Tours) -> FloatArray:
         """Return how long trip k of some tours takes [h]."""
         if self.speed_km_h is not None:
-            hours: NDArray[np.float64] = tours.km[rows, k] / self.speed_km_h
+            hours: FloatArray = tours.km[rows, k] / self.speed_km_h
             return hours
         if self.road_h is None:
             raise ValueError("without a mean speed, the roads say how long trips take")
-        by_road: NDArray[np.float64] = self.road_h[tours.places[rows, k], tours.places[rows, k + 1]]
+        by_road: FloatArray = self.road_h[tours.places[rows, k], tours.places[rows, k + 1]]
         return by_road
 
     def _length(
         self, travel: TravelDay, stops: NDArray[np.int64], tours: Tours, draw: Draw
-    ) -> Callable[[int, NDArray[np.intp]], NDArray[np.float64]]:
+    ) -> Callable[[int, NDArray[np.intp]], FloatArray]:
         """Return the function that gives the length of trip k of some tours [km]."""
         if travel.tour_km:
             u, whole = draw("tour length"), np.empty(len(stops))
@@ -154,7 +155,7 @@ class DrawnTrips(TripSource):
             return lambda k, rows: road_km[places[rows, k], places[rows, k + 1]]
         trip_km = travel.trip_km
 
-        def length(k: int, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        def length(k: int, rows: NDArray[np.intp]) -> FloatArray:
             drawn = np.maximum(trip_km.values(draw(f"trip length {k}")[rows]), _SHORTEST_KM)
             return np.where((stops[rows] == 1) & (k == 1), tours.km[rows, 0], drawn)
 
@@ -167,7 +168,7 @@ def _stop(
     out: NDArray[np.intp],
     tours: Tours,
     stops: NDArray[np.int64],
-    clock: NDArray[np.float64],
+    clock: FloatArray,
     draw: Draw,
 ) -> NDArray[np.intp]:
     """Draw where stop k of some tours is and how long it takes; return which tours have it."""
@@ -192,9 +193,7 @@ def travel_day(calendar: Calendar, day: date, begins_h: float) -> tuple[float, f
     return calendar.elapsed_h(day, begins_h), calendar.elapsed_h(tomorrow, begins_h)
 
 
-def _purposes(
-    travel: TravelDay, hour: NDArray[np.float64], u: NDArray[np.float64]
-) -> NDArray[np.intp]:
+def _purposes(travel: TravelDay, hour: FloatArray, u: FloatArray) -> NDArray[np.intp]:
     """Return the purpose of each of some stops, -1 where none is possible at its hour."""
     shares = np.array([p.share * p.possible(hour) for p in travel.purposes])
     sums = np.cumsum(shares, axis=0)

@@ -8,6 +8,7 @@ on one by one, so that what is known of their vehicles stays in the processor's 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
 
 
@@ -27,9 +28,9 @@ def drive(
     departs_ms: NDArray[np.int64],
     arrives_ms: NDArray[np.int64],
     destination: NDArray[np.int64],
-    trip_km: NDArray[np.float64],
+    trip_km: FloatArray,
     night_follows: NDArray[np.bool_],
-    next_km: NDArray[np.float64],
+    next_km: FloatArray,
     most_places: int,
     begin: int,
     end: int,
@@ -37,15 +38,15 @@ def drive(
     community: NDArray[np.int16],
     night_now: NDArray[np.bool_],
     day_finished: NDArray[np.bool_],
-    plugged_part: NDArray[np.float64],
-    driven_km: NDArray[np.float64],
-    km_before_plug: NDArray[np.float64],
-    next_trip_km: NDArray[np.float64],
+    plugged_part: FloatArray,
+    driven_km: FloatArray,
+    km_before_plug: FloatArray,
+    next_trip_km: FloatArray,
     rows: NDArray[np.int64],
-    ahead_km: NDArray[np.float64],
+    ahead_km: FloatArray,
     drivers: NDArray[np.int64],
     out_vehicle: NDArray[np.int64],
-    out_km: NDArray[np.float64],
+    out_km: FloatArray,
     out_after: NDArray[np.bool_],
     written: NDArray[np.int64],
 ) -> None:
@@ -251,9 +252,9 @@ def stay_put(
     place: NDArray[np.int16],
     day_finished: NDArray[np.bool_],
     night_now: NDArray[np.bool_],
-    plugged_part: NDArray[np.float64],
-    driven_km: NDArray[np.float64],
-    km_before_plug: NDArray[np.float64],
+    plugged_part: FloatArray,
+    driven_km: FloatArray,
+    km_before_plug: FloatArray,
 ) -> None:
     """Let vehicles that drove in the step before stay where they are, plugged in all the time."""
     for k in range(len(rows)):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.drive_kernel import ascends, drive
 from hmesh.environment.population import Population
 from hmesh.environment.row_threads import PIECE_ROWS, at_once, over_pieces
@@ -15,7 +16,7 @@ from hmesh.environment.trips import TripBatch
 
 type Columns = tuple[
     NDArray[np.int64], NDArray[np.int64], NDArray[np.int64],
-    NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64],
+    FloatArray, NDArray[np.bool_], FloatArray,
 ]  # fmt: skip
 
 # Columns of the fleet that driving writes.
@@ -43,7 +44,7 @@ class Moves:
 
     rows: NDArray[np.intp]
     drivers: NDArray[np.intp] | None
-    ahead_km: NDArray[np.float64]
+    ahead_km: FloatArray
     setting_out: SettingOut
 
 

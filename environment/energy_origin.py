@@ -3,13 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 
 def shares_after_charging(
-    shares: NDArray[np.float64],
-    stored_kwh: NDArray[np.float64],
-    charged_kwh: NDArray[np.float64],
+    shares: FloatArray,
+    stored_kwh: FloatArray,
+    charged_kwh: FloatArray,
     origin: NDArray[np.intp],
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the shares that origins have in the energy of batteries once they have charged.
 
     Batteries mix what they are given, so that whatever leaves them has the shares of what they
@@ -39,6 +41,6 @@ def shares_after_charging(
     """
     total = stored_kwh + charged_kwh
     added = np.divide(charged_kwh, total, out=np.zeros_like(total), where=total > 0)
-    after: NDArray[np.float64] = shares * (1.0 - added)[:, None]
+    after: FloatArray = shares * (1.0 - added)[:, None]
     after[np.arange(len(after)), origin] += added
     return after

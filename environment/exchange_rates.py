@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 SOURCE = "mean of 2018, Federal Reserve G.5A"
 # So many digits are kept: the amounts are examples, and are easier to read and to change.
@@ -51,12 +52,10 @@ def exchange_rate(currency: str, wanted: str) -> float:
 @overload
 def converted(amount: float, currency: str, wanted: str) -> float: ...
 @overload
-def converted(amount: NDArray[np.float64], currency: str, wanted: str) -> NDArray[np.float64]: ...
+def converted(amount: FloatArray, currency: str, wanted: str) -> FloatArray: ...
 
 
-def converted(
-    amount: float | NDArray[np.float64], currency: str, wanted: str
-) -> float | NDArray[np.float64]:
+def converted(amount: float | FloatArray, currency: str, wanted: str) -> float | FloatArray:
     """Return an amount in another currency, rounded to four significant digits.
 
     An amount that is in the wanted currency already is returned as it is.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 ROUNDING = 1e-9
 
@@ -43,7 +44,7 @@ class ForecastErrors:
         return self.mae**2 <= self.mse + slack and self.mse <= self.mae * self.largest + slack
 
 
-def forecast_errors(forecast: NDArray[np.float64], actual: NDArray[np.float64]) -> ForecastErrors:
+def forecast_errors(forecast: FloatArray, actual: FloatArray) -> ForecastErrors:
     """Return the errors of a forecast.
 
     Parameters

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.chance import noise_factor
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.extras import optional
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Forecaster(Protocol):
     """Whatever predicts the readings to come."""
 
-    def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
+    def forecast(self, past: FloatArray, steps: int, at: int) -> FloatArray:
         """Predict the readings of the slots to come.
 
         Parameters
@@ -48,7 +48,7 @@ class Forecaster(Protocol):
 class Persistence:
     """The last reading goes on."""
 
-    def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
+    def forecast(self, past: FloatArray, steps: int, at: int) -> FloatArray:
         """Predict the last reading there is, for every slot."""
         return np.repeat(_latest(past)[None], steps, axis=0)
 
@@ -65,7 +65,7 @@ class SeasonalNaive:
 
     season_slots: int
 
-    def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
+    def forecast(self, past: FloatArray, steps: int, at: int) -> FloatArray:
         """Predict what was read in the same slot of the latest season that has a reading of it."""
         season = self.season_slots
         latest = past[-season:]
@@ -94,12 +94,12 @@ class NoisyActual:
         For whom it is drawn.
     """
 
-    actual: Callable[[int, int], NDArray[np.float64]]
+    actual: Callable[[int, int], FloatArray]
     sigma: float
     streams: Streams
     whom: str
 
-    def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
+    def forecast(self, past: FloatArray, steps: int, at: int) -> FloatArray:
         """Predict what will be read, with separate noise for each slot and series."""
         coming = self.actual(at, at + steps)
         draws = [
@@ -128,9 +128,7 @@ class RidgeLastDay:
     day_slots: int
 
     @classmethod
-    def fitted(
-        cls, past: NDArray[np.float64], day_slots: int, penalty: float = 10.0
-    ) -> "RidgeLastDay":
+    def fitted(cls, past: FloatArray, day_slots: int, penalty: float = 10.0) -> "RidgeLastDay":
         """Fit a regression to the past of every series.
 
         Parameters
@@ -160,7 +158,7 @@ class RidgeLastDay:
             models.append(model.fit(days[:, :day_slots], days[:, day_slots:]))
         return cls(tuple(models), day_slots)
 
-    def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
+    def forecast(self, past: FloatArray, steps: int, at: int) -> FloatArray:
         """Predict day after day, each from the one before, and nothing below 0."""
         day = self.day_slots
         latest = bridged(past, day)[-day:]
@@ -177,7 +175,7 @@ class RidgeLastDay:
         return np.concatenate(lines)[:steps]
 
 
-def bridged(past: NDArray[np.float64], season_slots: int) -> NDArray[np.float64]:
+def bridged(past: FloatArray, season_slots: int) -> FloatArray:
     """Return readings whose gaps hold what was read in the same slot of the latest season before.
 
     Parameters
@@ -202,7 +200,7 @@ def bridged(past: NDArray[np.float64], season_slots: int) -> NDArray[np.float64]
     return whole
 
 
-def _latest(past: NDArray[np.float64]) -> NDArray[np.float64]:
+def _latest(past: FloatArray) -> FloatArray:
     """Return the last reading of every series; NaN where there is none."""
     known = ~np.isnan(past)
     latest = np.full(past.shape[1], np.nan)
@@ -211,12 +209,12 @@ def _latest(past: NDArray[np.float64]) -> NDArray[np.float64]:
     return latest
 
 
-def _windows(series: NDArray[np.float64], length: int) -> NDArray[np.float64]:
+def _windows(series: FloatArray, length: int) -> FloatArray:
     """Return every run of readings of a length that has no gap, shape (windows, length)."""
     if len(series) < length:
         return np.empty((0, length))
     windows = np.lib.stride_tricks.sliding_window_view(series, length)
-    whole: NDArray[np.float64] = windows[~np.isnan(windows).any(axis=1)]
+    whole: FloatArray = windows[~np.isnan(windows).any(axis=1)]
     return whole
 
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 EARTH_RADIUS_KM = 6371.0
 KM_PER_DEGREE = EARTH_RADIUS_KM * np.pi / 180.0
 
 
-def great_circle_km(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+def great_circle_km(first: FloatArray, second: FloatArray) -> FloatArray:
     """Return distances on the Earth along great circles, by the haversine formula [km].
 
     Parameters
@@ -27,11 +28,11 @@ def great_circle_km(first: NDArray[np.float64], second: NDArray[np.float64]) -> 
     )
     half = np.sin((other_north - north) / 2) ** 2
     half = half + np.cos(north) * np.cos(other_north) * np.sin((other_east - east) / 2) ** 2
-    distance: NDArray[np.float64] = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
+    distance: FloatArray = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
     return distance
 
 
-def plane_km(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+def plane_km(first: FloatArray, second: FloatArray) -> FloatArray:
     """Return straight distances on a plane [km].
 
     Parameters
@@ -44,7 +45,7 @@ def plane_km(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray
     array, shape (...)
         The distances [km].
     """
-    distance: NDArray[np.float64] = np.hypot(*np.moveaxis(second - first, -1, 0))
+    distance: FloatArray = np.hypot(*np.moveaxis(second - first, -1, 0))
     return distance
 
 
@@ -64,13 +65,13 @@ class Plane:
     longitude: float
     latitude: float
 
-    def to_km(self, degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_km(self, degrees: FloatArray) -> FloatArray:
         """Return positions to the east and to the north of the middle, shape (..., 2) [km]."""
         return (degrees - [self.longitude, self.latitude]) * self._scale()
 
-    def to_degrees(self, km: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_degrees(self, km: FloatArray) -> FloatArray:
         """Return longitude and latitude of positions of the plane, shape (..., 2) [deg]."""
         return km / self._scale() + [self.longitude, self.latitude]
 
-    def _scale(self) -> NDArray[np.float64]:
+    def _scale(self) -> FloatArray:
         return KM_PER_DEGREE * np.array([np.cos(np.radians(self.latitude)), 1.0])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.line_graph import LineGraph
 
@@ -48,9 +49,9 @@ class LineFlows:
         Lost between them, like `sent_kwh` [kWh].
     """
 
-    sent_kwh: NDArray[np.float64]
-    received_kwh: NDArray[np.float64]
-    losses_kwh: NDArray[np.float64]
+    sent_kwh: FloatArray
+    received_kwh: FloatArray
+    losses_kwh: FloatArray
 
 
 class Grid:
@@ -102,7 +103,7 @@ class Grid:
         self.rating_kw = np.array([float(line["rating_kw"]) for line in attributes])
         self.loss_rate = np.array([float(line["loss_rate"]) for line in attributes])
 
-    def flows(self, demand_kwh: NDArray[np.float64]) -> LineFlows:
+    def flows(self, demand_kwh: FloatArray) -> LineFlows:
         """Carry the demand of every node, level by level towards the utility.
 
         A line receives what its subtree takes, ``r``, and is sent ``r + loss_rate * abs(r)``:
@@ -173,7 +174,7 @@ class Grid:
             through[self.path(node), column] = True
         return through
 
-    def loading(self, flows: LineFlows, step_h: float) -> NDArray[np.float64]:
+    def loading(self, flows: LineFlows, step_h: float) -> FloatArray:
         """Return the mean power of every line over its rating.
 
         Parameters
@@ -189,10 +190,10 @@ class Grid:
             Loading at the end that carries more [-]; above 1 a line is overloaded.
         """
         energy_kwh = np.maximum(np.abs(flows.sent_kwh), np.abs(flows.received_kwh))
-        loading: NDArray[np.float64] = energy_kwh / step_h
+        loading: FloatArray = energy_kwh / step_h
         return loading / _one_row_each(self.rating_kw, loading.ndim)
 
-    def supplied_kwh(self, flows: LineFlows, demand_kwh: NDArray[np.float64]) -> float:
+    def supplied_kwh(self, flows: LineFlows, demand_kwh: FloatArray) -> float:
         """Return what the utility supplies to its own node and into its lines.
 
         Parameters
@@ -210,7 +211,7 @@ class Grid:
         return float(demand_kwh[0] + flows.sent_kwh[self.parents[1:] == 0].sum())
 
 
-def _one_row_each(values: NDArray[np.float64], ndim: int) -> NDArray[np.float64]:
+def _one_row_each(values: FloatArray, ndim: int) -> FloatArray:
     """Return one value for each row, in a shape that meets arrays of one or two dimensions."""
     return values if ndim == 1 else values[:, np.newaxis]
 

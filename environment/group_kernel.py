@@ -6,20 +6,19 @@ It adds in the order of the rows, as `numpy.bincount` does, so that it gives the
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
-
-type Each = NDArray[np.float64]
 
 
 @kernel("i2[] i2[] f8[] f8[] f8[]! f8[]! f8[]!")
 def add_to_groups(
     group: NDArray[np.int16],
     community: NDArray[np.int16],
-    exchange_kwh: Each,
-    price: Each,
-    charged: Each,
-    discharged: Each,
-    paid: Each,
+    exchange_kwh: FloatArray,
+    price: FloatArray,
+    charged: FloatArray,
+    discharged: FloatArray,
+    paid: FloatArray,
 ) -> None:
     """Add up exchanges by group; the last of the prices counts on the road."""
     for row in range(len(group)):

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 
 
@@ -62,9 +63,7 @@ class GroupRows:
         rows = tuple(mine[(mine >= first) & (mine < end)] - first for mine in self.rows)
         return GroupRows(self.names, self.group[first:end], self.number[first:end], rows)
 
-    def draw(
-        self, streams: Streams, purpose: str, agent_type: str, day: int = 0
-    ) -> NDArray[np.float64]:
+    def draw(self, streams: Streams, purpose: str, agent_type: str, day: int = 0) -> FloatArray:
         """Return a uniform draw for each row, shape (size,).
 
         Each group has its own stream, so that neither another group nor an agent more moves

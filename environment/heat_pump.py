@@ -1,14 +1,13 @@
 """The coefficient of performance of a heat pump by the temperature outdoors."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Series = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 KELVIN = 273.15
 
 
-def cop_of_points(temp_air: Series, points: NDArray[np.float64]) -> Series:
+def cop_of_points(temp_air: FloatArray, points: FloatArray) -> FloatArray:
     """Return the coefficient of performance on lines between points of a data sheet [-].
 
     Parameters
@@ -18,13 +17,13 @@ def cop_of_points(temp_air: Series, points: NDArray[np.float64]) -> Series:
     points : array, shape (points, 2)
         Rising temperatures [degC] and the coefficient at each [-]; beyond the ends it stays.
     """
-    found: Series = np.interp(temp_air, points[:, 0], points[:, 1])
+    found: FloatArray = np.interp(temp_air, points[:, 0], points[:, 1])
     return found
 
 
 def carnot_cop(
-    temp_air: Series, flow_temperature: float, carnot_share: float, highest: float
-) -> Series:
+    temp_air: FloatArray, flow_temperature: float, carnot_share: float, highest: float
+) -> FloatArray:
     r"""Return a share of the coefficient of performance of Carnot's cycle [-].
 
     .. math:: \min(\eta\,T_f / (T_f - T_a), \mathrm{highest}), at least 1
@@ -47,5 +46,5 @@ def carnot_cop(
     lift = flow_temperature - temp_air
     with np.errstate(divide="ignore"):
         ideal = np.where(lift > 0, (flow_temperature + KELVIN) / lift, np.inf)
-    found: Series = np.clip(carnot_share * ideal, 1.0, highest)
+    found: FloatArray = np.clip(carnot_share * ideal, 1.0, highest)
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.messages import EnergyMessage, Message
 
 
@@ -22,7 +23,7 @@ class SupplyForecast(EnergyMessage):
         Generation of each step [kWh].
     """
 
-    steps_kwh: NDArray[np.float64]
+    steps_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ class StorageReport(EnergyMessage):
         What each holds [kWh].
     """
 
-    stored_kwh: NDArray[np.float64]
+    stored_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class SlotRequest(EnergyMessage):
         Its priority class, the lowest first.
     """
 
-    wanted_kwh: NDArray[np.float64]
+    wanted_kwh: FloatArray
     window: NDArray[np.bool_]
     priority: int
 
@@ -85,7 +86,7 @@ class SlotSchedule(EnergyMessage):
         What it is granted in each step [kWh].
     """
 
-    granted_kwh: NDArray[np.float64]
+    granted_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,5 +133,5 @@ class SlotCommitment(EnergyMessage):
         Whether its slots are other ones than in the schedule.
     """
 
-    committed_kwh: NDArray[np.float64]
+    committed_kwh: FloatArray
     rescheduled: NDArray[np.bool_]

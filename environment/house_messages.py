@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.messages import EnergyMessage, PriceMessage
 
 
@@ -45,9 +43,9 @@ class HouseStorageReport(EnergyMessage):
         Exchange of the step at least and at most [kWh].
     """
 
-    usable_kwh: NDArray[np.float64]
-    lowest_kwh: NDArray[np.float64]
-    highest_kwh: NDArray[np.float64]
+    usable_kwh: FloatArray
+    lowest_kwh: FloatArray
+    highest_kwh: FloatArray
 
 
 class DeviceSetPoint(EnergyMessage):

@@ -14,8 +14,8 @@ from importlib import resources
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.day_series import day_series
 
@@ -24,9 +24,7 @@ type Need = Literal["appliances", "heat"]
 DAYS_OF_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def house_need(
-    need: Need, annual_kwh: float, calendar: Calendar, steps: int
-) -> NDArray[np.float64]:
+def house_need(need: Need, annual_kwh: float, calendar: Calendar, steps: int) -> FloatArray:
     """Return what a house needs in each step [kWh], shape (steps,).
 
     Parameters
@@ -41,12 +39,12 @@ def house_need(
         Number of steps, from the first of the calendar on.
     """
 
-    def hours(day: date) -> NDArray[np.float64]:
+    def hours(day: date) -> FloatArray:
         shape = _hours(_column(need, day))
-        energies: NDArray[np.float64] = annual_kwh * _months(need)[day.month - 1] * shape
+        energies: FloatArray = annual_kwh * _months(need)[day.month - 1] * shape
         return energies
 
-    series: NDArray[np.float64] = calendar.step_h * day_series(calendar, steps, hours)
+    series: FloatArray = calendar.step_h * day_series(calendar, steps, hours)
     return series
 
 
@@ -57,15 +55,15 @@ def _column(need: Need, day: date) -> str:
 
 
 @cache
-def _hours(column: str) -> NDArray[np.float64]:
+def _hours(column: str) -> FloatArray:
     """Return the shares of a day by clock hour [1/h]."""
     weights = np.array([float(row[column]) for row in _rows("house_profiles.csv")])
-    shares: NDArray[np.float64] = weights / weights.sum()
+    shares: FloatArray = weights / weights.sum()
     return shares
 
 
 @cache
-def _months(need: Need) -> NDArray[np.float64]:
+def _months(need: Need) -> FloatArray:
     """Return the share of a year that each day of a month has [1/day], by month."""
     weights = np.array([float(row[need]) for row in _rows("house_months.csv")])
     return weights / float(weights @ np.array(DAYS_OF_MONTHS))

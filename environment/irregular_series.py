@@ -8,13 +8,15 @@ longer after a reading than is allowed.
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 
 def interval_means(
     time_us: NDArray[np.int64],
-    value: NDArray[np.float64],
+    value: FloatArray,
     edges_us: NDArray[np.int64],
     longest_us: int | None = None,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the mean of a held quantity over intervals, weighted by time.
 
     Parameters
@@ -45,17 +47,17 @@ def interval_means(
         for each in (held_us, amount)
     ]
     enough = sums[0] >= 0.5 * np.diff(edges_us)
-    means: NDArray[np.float64] = np.full(len(sums[0]), np.nan)
+    means: FloatArray = np.full(len(sums[0]), np.nan)
     np.divide(sums[1], sums[0], out=means, where=enough)
     return means
 
 
 def register_energies(
     time_us: NDArray[np.int64],
-    reading: NDArray[np.float64],
+    reading: FloatArray,
     edges_us: NDArray[np.int64],
     longest_us: int | None = None,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return how much a meter that counts up has risen in each interval.
 
     Parameters
@@ -76,7 +78,7 @@ def register_energies(
     if longest_us is not None:
         held = np.where(edges_us - time_us[np.maximum(last, 0)] <= longest_us, held, np.nan)
     held = np.where(edges_us > time_us[-1], np.nan, held)
-    rise: NDArray[np.float64] = np.diff(held)
+    rise: FloatArray = np.diff(held)
     there = np.flatnonzero(~np.isnan(reading))
     falls = time_us[there[1:][np.diff(reading[there]) < 0]]
     set_back = np.searchsorted(edges_us, falls, side="left") - 1

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.trips import TripBatch
 
 ON_THE_WAY = -1
@@ -131,8 +132,8 @@ class Ability:
     """
 
     stops: NDArray[np.bool_]
-    most_kw: NDArray[np.float64]
-    margin: NDArray[np.float64]
+    most_kw: FloatArray
+    margin: FloatArray
 
 
 TRIP_WIDTH = len(Trip.__slots__)
@@ -156,7 +157,7 @@ def trip_of(row: Sequence[float]) -> Trip:
     return Trip(int(departs), int(arrives), int(origin), int(destination), km, int(night), next_km)
 
 
-def batch_of(rows: NDArray[np.float64]) -> TripBatch | None:
+def batch_of(rows: FloatArray) -> TripBatch | None:
     """Return the drives of a table as one batch; None of an empty one."""
     if len(rows) == 0:
         return None

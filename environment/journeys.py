@@ -11,6 +11,7 @@ from dataclasses import astuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.fast_charging import CurveOfStop, FastPlugs, WaysPastChargers
 from hmesh.environment.journey_records import (
@@ -196,11 +197,11 @@ class Journeys:
         odd: NDArray[np.intp] = np.unique(vehicle[~fine])
         return odd
 
-    def _rest_km(self, under_way: TripBatch) -> NDArray[np.float64]:
+    def _rest_km(self, under_way: TripBatch) -> FloatArray:
         """Return what is left to drive of drives as the step begins [km]."""
         departs, arrives = np.asarray(under_way.departs_ms), np.asarray(under_way.arrives_ms)
         rest = arrives - np.maximum(departs, self._begin_ms)
-        km: NDArray[np.float64] = under_way.km * np.maximum(rest, 0) / (arrives - departs)
+        km: FloatArray = under_way.km * np.maximum(rest, 0) / (arrives - departs)
         return km
 
     def mark(self, end_ms: int) -> NDArray[np.intp]:
@@ -234,7 +235,7 @@ class Journeys:
             if each.stage == AT_STOP and each.from_ms < end_ms
         ]  # fmt: skip
 
-    def state(self) -> dict[str, NDArray[np.float64]]:
+    def state(self) -> dict[str, FloatArray]:
         """Return what goes on from step to step, as tables."""
         journeys = [as_row(each) for each in self.by_vehicle.values()]
         waiting = [
@@ -257,7 +258,7 @@ class Journeys:
             "stopped": np.array(stopped, dtype=np.float64).reshape(-1, 2),
         }
 
-    def restore(self, state: Mapping[str, NDArray[np.float64]]) -> None:
+    def restore(self, state: Mapping[str, FloatArray]) -> None:
         """Go on from an earlier `state`."""
         self.by_vehicle = {}
         for row in state["journeys"].tolist():

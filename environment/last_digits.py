@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 # A billionth, far above the rounding of any sum and far below what anybody would call a difference.
 KEPT_BITS = 30
 FINEST = 2.0**-33
 DUST_KWH = 1e-9
 
 
-def settled(values: ArrayLike) -> NDArray[np.float64]:
+def settled(values: ArrayLike) -> FloatArray:
     """Return numbers rounded to `KEPT_BITS` significant bits or `FINEST`, for comparisons only.
 
     Parameters
@@ -70,7 +72,7 @@ def lowest[Name](names: Iterable[Name], value: Callable[[Name], float]) -> Name:
     return min(names, key=lambda name: float(settled(value(name))))
 
 
-def without_dust(energy_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+def without_dust(energy_kwh: FloatArray) -> FloatArray:
     """Return energies, 0 where there is no more than what rounding leaves of nothing [kWh].
 
     A house that draws exactly nothing neither buys nor sells, and is not to sell dust.

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.forecasters import bridged
 from hmesh.environment.safe_files import beside, own_folder
@@ -128,17 +128,17 @@ class TrainedNetwork:
     train_loss: tuple[float, ...]
     validate_loss: tuple[float, ...]
 
-    def next_readings(self, windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    def next_readings(self, windows: FloatArray) -> FloatArray:
         """Return the reading after each window, shape (windows,), of shape (windows, window)."""
         scaled = (windows - self.mean) / self.spread
         parts = [
             np.asarray(_report(self.network, jnp.asarray(scaled[begin : begin + MOST_AT_ONCE])))
             for begin in range(0, len(scaled), MOST_AT_ONCE)
         ]
-        joined: NDArray[np.float64] = np.concatenate([np.empty(0), *parts])
+        joined: FloatArray = np.concatenate([np.empty(0), *parts])
         return joined * self.spread + self.mean
 
-    def course(self, latest: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    def course(self, latest: FloatArray, steps: int) -> FloatArray:
         """Predict some slots, each from a window that ends with those predicted before.
 
         Parameters
@@ -189,9 +189,7 @@ def load_network(path: Path) -> TrainedNetwork:
         raise InputError([Problem(str(path), f"holds no trained network: {error}")]) from None
 
 
-def windows_of(
-    series: NDArray[np.float64], window: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def windows_of(series: FloatArray, window: int) -> tuple[FloatArray, FloatArray]:
     """Return every window of readings without a gap and the reading after it.
 
     Parameters
@@ -214,7 +212,7 @@ def windows_of(
 
 
 def train_network(
-    series: NDArray[np.float64],
+    series: FloatArray,
     settings: LstmSettings | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TrainedNetwork:
@@ -263,14 +261,14 @@ def train_network(
     return TrainedNetwork(network, settings, mean, spread, train_loss, validate_loss)
 
 
-def digest_of(series: NDArray[np.float64], settings: LstmSettings) -> str:
+def digest_of(series: FloatArray, settings: LstmSettings) -> str:
     """Return what names the network that a series and settings make, 64 hexadecimal digits."""
     encoded = json.dumps(asdict(settings), sort_keys=True).encode()
     return hashlib.sha256(encoded + np.ascontiguousarray(series).tobytes()).hexdigest()
 
 
 def trained_or_loaded(
-    series: NDArray[np.float64],
+    series: FloatArray,
     settings: LstmSettings,
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -309,7 +307,7 @@ class LstmForecaster:
     networks: tuple[TrainedNetwork, ...]
     day_slots: int
 
-    def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
+    def forecast(self, past: FloatArray, steps: int, at: int) -> FloatArray:
         """Predict slot after slot; nothing of a series whose last window has a gap."""
         predicted = np.full((steps, past.shape[1]), np.nan)
         whole = bridged(past, self.day_slots)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 
 type Link = tuple[str, str]
@@ -51,14 +51,14 @@ class LinkDraws:
             draws = self._drawn[purpose] = _Draws(_numbers(purpose, stream))
         return draws[place]
 
-    def others(self, purpose: str, place: int, count: int) -> NDArray[np.float64]:
+    def others(self, purpose: str, place: int, count: int) -> FloatArray:
         """Return what is drawn for all of so many agents but the first, shape (count - 1,)."""
         if count < 2:
             return np.empty(0)
         stream = self._streams.shared(purpose, repr((*self._link, place)), self._step)
         return _numbers(purpose, stream)(count - 1)
 
-    def of_all(self, purpose: str, place: int, count: int) -> NDArray[np.float64]:
+    def of_all(self, purpose: str, place: int, count: int) -> FloatArray:
         """Return what is drawn for every agent of the link and a message by its place."""
         first = self.first(purpose, place)
         return np.concatenate(([first], self.others(purpose, place, count)))[:count]
@@ -69,7 +69,7 @@ class _Draws:
 
     __slots__ = ("_draw", "_drawn")
 
-    def __init__(self, draw: Callable[[int], NDArray[np.float64]]) -> None:
+    def __init__(self, draw: Callable[[int], FloatArray]) -> None:
         self._draw = draw
         self._drawn: list[float] = []
 
@@ -79,6 +79,6 @@ class _Draws:
         return self._drawn[place]
 
 
-def _numbers(purpose: str, stream: np.random.Generator) -> Callable[[int], NDArray[np.float64]]:
+def _numbers(purpose: str, stream: np.random.Generator) -> Callable[[int], FloatArray]:
     """Return what draws numbers of a purpose: shares of 1, or of the mean latency."""
     return stream.random if purpose == LOSS else stream.standard_exponential

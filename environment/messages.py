@@ -9,7 +9,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ class EnergyMessage(Message):
         Energy [kWh], positive when consumed or charged.
     """
 
-    energy_kwh: float | NDArray[np.float64]
+    energy_kwh: float | FloatArray
 
     @property
     def value(self) -> float:
@@ -115,7 +116,7 @@ class Settlement(EnergyMessage):
         Money due [money]; negative is paid out.
     """
 
-    amount: float | NDArray[np.float64]
+    amount: float | FloatArray
 
 
 class IncentiveOffer(PriceMessage):
@@ -146,7 +147,7 @@ class ExchangeOrder(EnergyMessage):
         Price paid for it [money/kWh].
     """
 
-    price: float | NDArray[np.float64]
+    price: float | FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,7 @@ class ValleyAnnouncement(Message):
         Demand of each step [kWh].
     """
 
-    load_kwh: NDArray[np.float64]
+    load_kwh: FloatArray
 
     @property
     def value(self) -> float:
@@ -177,7 +178,7 @@ class EnergyRequest(EnergyMessage):
         What each can take within 0, 1, 2, ... steps [kWh].
     """
 
-    within_kwh: NDArray[np.float64]
+    within_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,4 +191,4 @@ class ScheduleProposal(EnergyMessage):
         Energy of each follower in each step [kWh].
     """
 
-    schedule_kwh: NDArray[np.float64]
+    schedule_kwh: FloatArray

@@ -7,12 +7,14 @@ up to it. Trips begin and end at whole seconds.
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 MS_PER_H = 3_600_000
 SECOND_MS = 1000
 _SECONDS_PER_H = 3600.0
 
 
-def moments(hours: NDArray[np.float64]) -> NDArray[np.int64]:
+def moments(hours: FloatArray) -> NDArray[np.int64]:
     """Return the whole seconds next to times from the start of the run [h], as moments [ms]."""
     return np.rint(np.asarray(hours) * _SECONDS_PER_H).astype(np.int64) * SECOND_MS
 

@@ -7,12 +7,14 @@ day. What counts is how long a vehicle stays at home, not the date of its trips.
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 HALF_A_DAY_H = 12.0
 _DAY_H = 24.0
 
 
 def nights_at_home(
-    begins_h: NDArray[np.float64], ends_h: NDArray[np.float64], at_home: NDArray[np.bool_]
+    begins_h: FloatArray, ends_h: FloatArray, at_home: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return which stays of one vehicle are its nights at home.
 

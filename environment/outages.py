@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.chance import unavailability
 from hmesh.environment.moments import MS_PER_H, SECOND_MS
 
@@ -19,7 +20,7 @@ DAY_H = 24.0
 DAY_MS = 24 * MS_PER_H
 
 # Returns a uniform draw from 0 to below 1 for each row: for a day, and the n-th change in it.
-type Draw = Callable[[int, int], NDArray[np.float64]]
+type Draw = Callable[[int, int], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Changes:
 
 def changes_of_day(
     out: NDArray[np.bool_],
-    draw: Callable[[int], NDArray[np.float64]],
+    draw: Callable[[int], FloatArray],
     up_h: float,
     down_h: float,
 ) -> Changes:
@@ -81,7 +82,7 @@ def changes_of_day(
     return Changes(rows[order].astype(np.int64), at_ms[order], now_out[order])
 
 
-def _second(hours: NDArray[np.float64]) -> NDArray[np.int64]:
+def _second(hours: FloatArray) -> NDArray[np.int64]:
     """Return the whole second within which times lie, so none is moved into the next day [ms]."""
     return np.floor(hours * 3600.0).astype(np.int64) * SECOND_MS
 
@@ -162,7 +163,7 @@ class Outages:
             self._join()
         return drawn
 
-    def parts(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
+    def parts(self, begin_ms: int, end_ms: int) -> FloatArray:
         """Return for which part of a step each is out, 0..1, shape (size,)."""
         self.reach(begin_ms, end_ms)
         touched = (self._begins < end_ms) & (self._ends > begin_ms)

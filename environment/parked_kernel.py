@@ -8,9 +8,8 @@ for bit.
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
-
-type Each = NDArray[np.float64]
 
 # With more communities than this vehicles are counted one by one.
 MANY_PLACES = 6
@@ -22,7 +21,7 @@ def count_parked(
     end: int,
     piece: int,
     community: NDArray[np.int16],
-    plugged_part: Each,
+    plugged_part: FloatArray,
     cut_off: NDArray[np.bool_],
     outages: bool,
     counts: NDArray[np.int64],
@@ -71,31 +70,31 @@ def park(
     end: int,
     piece: int,
     community: NDArray[np.int16],
-    plugged_part: Each,
+    plugged_part: FloatArray,
     cut_off: NDArray[np.bool_],
     outages: bool,
-    energy_kwh: Each,
-    km_before_plug: Each,
-    kwh_per_km: Each,
-    capacity_kwh: Each,
-    soc_min: Each,
-    soc_max: Each,
-    power_kw: Each,
-    v2g_kw: Each,
-    charge_efficiency: Each,
-    discharge_efficiency: Each,
-    reserve_kwh: Each,
+    energy_kwh: FloatArray,
+    km_before_plug: FloatArray,
+    kwh_per_km: FloatArray,
+    capacity_kwh: FloatArray,
+    soc_min: FloatArray,
+    soc_max: FloatArray,
+    power_kw: FloatArray,
+    v2g_kw: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
+    reserve_kwh: FloatArray,
     step_h: float,
     places: NDArray[np.int64],
     rows: NDArray[np.int64],
-    held: Each,
-    usable: Each,
-    lower: Each,
-    upper: Each,
-    lam: Each,
-    lam_here: Each,
-    theta: Each,
-    theta_here: Each,
+    held: FloatArray,
+    usable: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    lam: FloatArray,
+    lam_here: FloatArray,
+    theta: FloatArray,
+    theta_here: FloatArray,
 ) -> None:
     """Write rows, energies and bounds of all that can exchange energy, community by community.
 
@@ -163,7 +162,7 @@ theta : array, shape (vehicles,)
 
 @kernel("i8[] f8[] i8[] f8[]!")
 def exchange_of_some(
-    rows: NDArray[np.int64], exchange: Each, some: NDArray[np.int64], own: Each
+    rows: NDArray[np.int64], exchange: FloatArray, some: NDArray[np.int64], own: FloatArray
 ) -> None:
     """Write what some vehicles exchange among those of a community; others stay as they are.
 
@@ -189,16 +188,16 @@ def exchange_of_some(
 
 @kernel("f8[] f8[] f8[] i8[] f8[] f8[] f8[] f8[] f8[]! f8[]!")
 def leave_after_driving(
-    energy_kwh: Each,
-    driven_km: Each,
-    km_before_plug: Each,
+    energy_kwh: FloatArray,
+    driven_km: FloatArray,
+    km_before_plug: FloatArray,
     rows: NDArray[np.int64],
-    kwh_per_km: Each,
-    charge_efficiency: Each,
-    discharge_efficiency: Each,
-    exchange: Each,
-    left: Each,
-    unmet: Each,
+    kwh_per_km: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
+    exchange: FloatArray,
+    left: FloatArray,
+    unmet: FloatArray,
 ) -> None:
     """Write what batteries hold after the driving of a step, and what they lacked for it.
 

@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.group_rows import GroupRows, of_group
 from hmesh.environment.population import Population
 from hmesh.environment.streams import Streams
@@ -42,8 +43,8 @@ def plugs_in(
     habit: PlugHabit,
     home: NDArray[np.integer],
     place: NDArray[np.integer],
-    soc: NDArray[np.float64],
-    u: NDArray[np.float64],
+    soc: FloatArray,
+    u: FloatArray,
 ) -> NDArray[np.bool_]:
     """Return which vehicles plug in as they arrive.
 
@@ -99,7 +100,7 @@ class PlugHabits:
         self,
         rows: NDArray[np.intp],
         place: NDArray[np.integer],
-        energy_kwh: NDArray[np.float64],
+        energy_kwh: FloatArray,
         step: int,
     ) -> NDArray[np.bool_]:
         """Return which vehicles plug in where they arrive in a step, shape (n,).

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.environment.plugs import NO_PLUG, ChargerKind, Visits, plug_in
 from hmesh.environment.population import Population
@@ -37,7 +38,7 @@ class Happened:
     at_ms: Whole
     vehicles: Whole
     place: Whole
-    value: NDArray[np.float64]
+    value: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class Sessions:
     arrived_ms: Whole
     from_ms: Whole
     to_ms: Whole
-    drawn_kwh: NDArray[np.float64]
-    delivered_kwh: NDArray[np.float64]
+    drawn_kwh: FloatArray
+    delivered_kwh: FloatArray
     in_market: NDArray[np.bool_]
 
     @classmethod
@@ -129,7 +130,7 @@ class PlugTraffic:
         at_ms: NDArray[np.integer],
         vehicles: NDArray[np.integer],
         place: NDArray[np.integer],
-        value: NDArray[np.float64],
+        value: FloatArray,
     ) -> None:
         """Note what happened."""
         self.happened.append(
@@ -373,7 +374,7 @@ class PlugTraffic:
         self.ended.append(Sessions(**columns | {"in_market": in_market}))
         self.ends_in_market = ended.vehicles[in_market]
 
-    def exchange(self, exchange_kwh: NDArray[np.float64]) -> None:
+    def exchange(self, exchange_kwh: FloatArray) -> None:
         """Add what every vehicle of the fleet exchanges in the step to its session [kWh]."""
         goes_on = exchange_kwh.copy()
         goes_on[self.ends_in_market] = 0.0

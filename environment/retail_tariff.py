@@ -15,8 +15,8 @@ from functools import cache
 from importlib import resources
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.day_series import day_series
 from hmesh.environment.errors import InputError, Problem, nearest
@@ -61,7 +61,7 @@ def time_of_use_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys(row["tariff"] for row in _tariff_rows()))
 
 
-def time_of_use(name: str, calendar: Calendar, steps: int) -> NDArray[np.float64]:
+def time_of_use(name: str, calendar: Calendar, steps: int) -> FloatArray:
     """Return what a time-of-use tariff asks in each step [money/kWh], shape (steps,).
 
     Parameters
@@ -97,13 +97,13 @@ def rest_day(calendar: Calendar, day: date) -> bool:
     return day.weekday() >= 5 or special or calendar.is_holiday(day)
 
 
-def base_charge(calendar: Calendar, steps: int, per_month: float) -> NDArray[np.float64]:
+def base_charge(calendar: Calendar, steps: int, per_month: float) -> FloatArray:
     """Return what each step bears of a monthly charge [money], shape (steps,).
 
     A full calendar month bears one charge, however many days it has; its steps bear equal parts.
     """
 
-    def share(day: date) -> NDArray[np.float64]:
+    def share(day: date) -> FloatArray:
         following = (day.replace(day=28) + timedelta(days=4)).replace(day=1)
         begins = calendar.elapsed_h(day.replace(day=1), 0.0)
         return np.full(24, per_month / (calendar.elapsed_h(following, 0.0) - begins))
@@ -120,9 +120,9 @@ def _kind(calendar: Calendar, day: date) -> str:
 
 
 @cache
-def _prices(name: str) -> dict[tuple[str, str], NDArray[np.float64]]:
+def _prices(name: str) -> dict[tuple[str, str], FloatArray]:
     """Return the prices of a tariff by season and kind of day, arrays of shape (24,)."""
-    prices: dict[tuple[str, str], NDArray[np.float64]] = {}
+    prices: dict[tuple[str, str], FloatArray] = {}
     for row in _tariff_rows():
         if row["tariff"] == name:
             day = prices.setdefault((row["season"], row["day"]), np.full(24, np.nan))

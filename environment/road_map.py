@@ -5,10 +5,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, nearest, shortened
-from hmesh.environment.road_files.network import Points, RoadFileContent, road_graph
+from hmesh.environment.road_files.network import RoadFileContent, road_graph
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -173,8 +173,8 @@ def _nearest_junctions(
 def _far(
     content: RoadFileContent,
     place: str,
-    at: Points,
-    position: NDArray[np.float64],
+    at: FloatArray,
+    position: FloatArray,
     away_km: float,
     farthest_km: float,
 ) -> Problem:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 # Larger than the fleet of any published study, so that none of their sums is cut.
 BLOCK_ROWS = 2**18
 # BLAS adds up to 10,000 products with one thread, and more with as many as there are.
@@ -55,10 +57,10 @@ def added(parts: Iterable[Any]) -> Any:
 
 
 def sum_by_blocks(
-    values: NDArray[np.float64],
+    values: FloatArray,
     rows: NDArray[np.intp],
     size: int,
-    sum_of: Callable[[NDArray[np.float64]], Any] = lambda some: float(some.sum()),
+    sum_of: Callable[[FloatArray], Any] = lambda some: float(some.sum()),
 ) -> Any:
     """Return the sum of values of some rows of a population.
 
@@ -76,7 +78,7 @@ def sum_by_blocks(
     return added(sum_of(values[part]) for part in parts_by_block(rows, size))
 
 
-def sum_of_products(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def sum_of_products(one: FloatArray, other: FloatArray) -> float:
     """Return the scalar product of two columns, the same for any number of threads of BLAS.
 
     Parameters

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.moments import moment, step_moment
 
@@ -71,10 +72,10 @@ class SchoolRounds:
         within that window, for which there may be no time to charge.
     """
 
-    share: NDArray[np.float64]
-    parked: NDArray[np.float64]
-    before: NDArray[np.float64]
-    rest: NDArray[np.float64]
+    share: FloatArray
+    parked: FloatArray
+    before: FloatArray
+    rest: FloatArray
     ends: NDArray[np.bool_]
     ahead: NDArray[np.int64]
 
@@ -193,7 +194,7 @@ def charging_window(
 
 
 def _ahead(
-    begins: NDArray[np.float64], opens: NDArray[np.bool_], window: NDArray[np.bool_]
+    begins: FloatArray, opens: NDArray[np.bool_], window: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Return how many rounds begin after each step and before the next window closes.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.growth import Growth
 from hmesh.environment.moments import MS_PER_H, SECOND_MS
@@ -41,7 +42,7 @@ class SessionStays:
     from_ms: NDArray[np.int64]
     to_ms: NDArray[np.int64]
     place: NDArray[np.int64]
-    energy_kwh: NDArray[np.float64]
+    energy_kwh: FloatArray
     left_out: int
 
     @property
@@ -229,7 +230,7 @@ def _rank(group: NDArray[np.int64]) -> NDArray[np.int64]:
     return rank
 
 
-def _next(group: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _next(group: NDArray[np.int64], values: FloatArray) -> FloatArray:
     """Return the value of the next row of the same group, 0 for the last."""
     order = np.argsort(group, kind="stable")
     following = np.zeros(len(group))

@@ -13,14 +13,14 @@ from functools import cache
 from importlib import resources
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, nearest
 
 HOURS = 24
 
 
-def smart_home_profile(name: str) -> dict[str, NDArray[np.float64]]:
+def smart_home_profile(name: str) -> dict[str, FloatArray]:
     """Return the energies of a day by device.
 
     Parameters
@@ -47,9 +47,9 @@ def smart_home_profile(name: str) -> dict[str, NDArray[np.float64]]:
 
 
 @cache
-def _days() -> dict[str, dict[str, NDArray[np.float64]]]:
+def _days() -> dict[str, dict[str, FloatArray]]:
     source = resources.files("hmesh.environment").joinpath("data/smart_home_profiles.csv")
-    days: dict[str, dict[str, NDArray[np.float64]]] = {}
+    days: dict[str, dict[str, FloatArray]] = {}
     for row in csv.DictReader(source.read_text(encoding="utf-8").splitlines()):
         devices = [name.removesuffix("_kwh") for name in row if name.endswith("_kwh")]
         day = days.setdefault(row["profile"], {device: np.zeros(HOURS) for device in devices})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class SocialNetwork:
         """How many neighbours each has, shape (players,)."""
         return np.diff(self.first)
 
-    def peers_of(self, who: NDArray[np.intp], draws: NDArray[np.float64]) -> NDArray[np.intp]:
+    def peers_of(self, who: NDArray[np.intp], draws: FloatArray) -> NDArray[np.intp]:
         """Return neighbours of some, drawn with replacement; itself where one has none.
 
         Parameters
@@ -110,7 +111,7 @@ def scale_free(count: int, neighbours: int, seed: int) -> SocialNetwork:
 
 def by_community(
     community: NDArray[np.integer],
-) -> Callable[[NDArray[np.intp], NDArray[np.float64]], NDArray[np.intp]]:
+) -> Callable[[NDArray[np.intp], FloatArray], NDArray[np.intp]]:
     """Return how peers of the same community are drawn, where everybody there knows everybody.
 
     Parameters
@@ -131,7 +132,7 @@ def by_community(
     place[order] = np.arange(len(order))
     own, there = place - first, size[number]
 
-    def peers_of(who: NDArray[np.intp], draws: NDArray[np.float64]) -> NDArray[np.intp]:
+    def peers_of(who: NDArray[np.intp], draws: FloatArray) -> NDArray[np.intp]:
         many = there[who][:, None]
         step = 1 + (draws * (many - 1)).astype(np.intp)
         at = (own[who][:, None] + step) % many

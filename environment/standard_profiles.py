@@ -23,6 +23,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar, DayType
 from hmesh.environment.errors import InputError, Problem, nearest
 
@@ -79,7 +80,7 @@ def dynamisation(day_of_year: float) -> float:
     return factor
 
 
-def typical_day_kw(names: Sequence[str], season: Season, day_type: DayType) -> NDArray[np.float64]:
+def typical_day_kw(names: Sequence[str], season: Season, day_type: DayType) -> FloatArray:
     """Return the published curves of a typical day.
 
     Parameters
@@ -91,7 +92,7 @@ def typical_day_kw(names: Sequence[str], season: Season, day_type: DayType) -> N
 
     Returns
     -------
-    NDArray[np.float64]
+    FloatArray
         Mean power of a consumer of about 1,000 kWh a year in each quarter hour of the wall clock
         [kW], shape (96, names).
     """
@@ -146,11 +147,11 @@ class StandardProfiles:
         self._figures_kw = {day: table[:, columns] for day, table in _figures().items()}
         self._of_2025 = np.array([name in OF_2025 for name in names], dtype=np.bool_)
         self._columns_2025 = [OF_2025.index(name) for name in names if name in OF_2025]
-        self._scale: dict[int, NDArray[np.float64]] = {}
-        self._days: dict[date, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-        self._steps: dict[date, NDArray[np.float64] | None] = {}
+        self._scale: dict[int, FloatArray] = {}
+        self._days: dict[date, tuple[FloatArray, FloatArray]] = {}
+        self._steps: dict[date, FloatArray | None] = {}
 
-    def power_kw(self, step: int) -> NDArray[np.float64]:
+    def power_kw(self, step: int) -> FloatArray:
         """Return the mean power over a step of a consumer of 1,000 kWh a year.
 
         Parameters
@@ -160,7 +161,7 @@ class StandardProfiles:
 
         Returns
         -------
-        NDArray[np.float64]
+        FloatArray
             Mean power [kW], shape (profiles,).
         """
         if not self.names:
@@ -172,7 +173,7 @@ class StandardProfiles:
             since = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second)
             place, past = divmod(since, timedelta(hours=self._calendar.step_h))
             if not past and not local.microsecond:
-                of_step: NDArray[np.float64] = steps[place].copy()
+                of_step: FloatArray = steps[place].copy()
                 return of_step
         begins, ends = (time.astimezone(UTC) for time in (local, self._calendar.time_of(step + 1)))
         day = local.date()
@@ -185,7 +186,7 @@ class StandardProfiles:
             day += _DAY
         return energy_kwh / _hours(begins, ends)
 
-    def _steps_of(self, day: date) -> NDArray[np.float64] | None:
+    def _steps_of(self, day: date) -> FloatArray | None:
         """Return the mean power over each step that begins with the day [kW], (steps, profiles).
 
         None where the clocks change, or steps are no few quarters of an hour that fill a day.
@@ -206,7 +207,7 @@ class StandardProfiles:
                 self._steps[day] = energy_kwh.sum(axis=1) / self._calendar.step_h
         return self._steps[day]
 
-    def _energy_kwh(self, day: date, begins: datetime, ends: datetime) -> NDArray[np.float64]:
+    def _energy_kwh(self, day: date, begins: datetime, ends: datetime) -> FloatArray:
         """Return the energy between two times, as far as they lie within a day [profiles]."""
         if day not in self._days:
             # A run looks at one day at a time; what came before is not asked again.
@@ -220,10 +221,10 @@ class StandardProfiles:
         first = max(int(np.searchsorted(edges_h, since_h, side="right")) - 1, 0)
         last = int(np.searchsorted(edges_h[:-1], until_h, side="left"))
         spans_h = np.diff(np.clip(edges_h[first : last + 1], since_h, until_h))
-        energy_kwh: NDArray[np.float64] = (spans_h[:, None] * power_kw[first:last]).sum(axis=0)
+        energy_kwh: FloatArray = (spans_h[:, None] * power_kw[first:last]).sum(axis=0)
         return energy_kwh
 
-    def _scaled_kw(self, day: date) -> NDArray[np.float64]:
+    def _scaled_kw(self, day: date) -> FloatArray:
         """Return the power in each quarter hour of the wall clock [96, profiles]."""
         if day.year not in self._scale:
             year_kwh = np.zeros(len(self.names))
@@ -236,7 +237,7 @@ class StandardProfiles:
             self._scale[day.year] = _YEAR_KWH / year_kwh
         return self._unscaled_kw(day) * self._scale[day.year]
 
-    def _unscaled_kw(self, day: date) -> NDArray[np.float64]:
+    def _unscaled_kw(self, day: date) -> FloatArray:
         figures_kw = self._figures_kw[season_of(day), self._day_type(day)]
         if self._columns_2025:
             both = np.empty((96, len(self.names)))
@@ -254,7 +255,7 @@ class StandardProfiles:
     def _midnight(self, day: date) -> datetime:
         return datetime(day.year, day.month, day.day, tzinfo=self._calendar.zone).astimezone(UTC)
 
-    def _quarters(self, day: date) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _quarters(self, day: date) -> tuple[FloatArray, NDArray[np.int64]]:
         """Return the spans of a day within which one quarter hour of the wall clock holds.
 
         Returns
@@ -290,7 +291,7 @@ _COLUMNS = tuple(name for name in OF_1999 if name != "h0_dynamic")
 
 
 @cache
-def _figures() -> dict[tuple[str, str], NDArray[np.float64]]:
+def _figures() -> dict[tuple[str, str], FloatArray]:
     """Return the published power by season and kind of day [96, profiles] in [kW]."""
     source = resources.files("hmesh.environment").joinpath("data/standard_load_profiles.csv")
     days: dict[tuple[str, str], list[list[float]]] = defaultdict(list)
@@ -300,7 +301,7 @@ def _figures() -> dict[tuple[str, str], NDArray[np.float64]]:
 
 
 @cache
-def _figures_of_2025() -> dict[tuple[int, str], NDArray[np.float64]]:
+def _figures_of_2025() -> dict[tuple[int, str], FloatArray]:
     """Return the power of 2025 by month and kind of day, 1,000 kWh a year [96, profiles] [kW]."""
     source = resources.files("hmesh.environment").joinpath("data/standard_load_profiles_2025.csv")
     days: dict[tuple[int, str], list[list[float]]] = defaultdict(list)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.trips import TripBatch
 
 
@@ -38,7 +39,7 @@ class Stays:
     ends_ms: NDArray[np.int64]
     arrives: NDArray[np.bool_]
     night: NDArray[np.bool_]
-    next_km: NDArray[np.float64]
+    next_km: FloatArray
 
     @classmethod
     def nowhere(cls) -> "Stays":
@@ -90,7 +91,7 @@ class Moving:
         self,
         place: NDArray[np.integer],
         night: NDArray[np.bool_],
-        next_km: NDArray[np.float64],
+        next_km: FloatArray,
         begin_ms: int,
         end_ms: int,
     ) -> Stays:
@@ -133,16 +134,16 @@ class Moving:
         ends = np.maximum(np.clip(ends, begin_ms, end_ms), begins)
         return Stays(owner, where, begins, ends, arrives, nights, kms)
 
-    def driven_km(self, begin_ms: int, end_ms: int) -> NDArray[np.float64]:
+    def driven_km(self, begin_ms: int, end_ms: int) -> FloatArray:
         """Return what of each trip is driven within a step, shape (trips,) [km]."""
         trips = self.trips
         begins = np.maximum(trips.departs_ms, begin_ms)
         overlap = np.maximum(np.minimum(trips.arrives_ms, end_ms) - begins, 0)
         whole = np.asarray(trips.arrives_ms) - np.asarray(trips.departs_ms)
-        km: NDArray[np.float64] = trips.km * overlap / whole
+        km: FloatArray = trips.km * overlap / whole
         return km
 
-    def so_far_km(self, km: NDArray[np.float64]) -> NDArray[np.float64]:
+    def so_far_km(self, km: FloatArray) -> FloatArray:
         """Return what vehicles have driven in a step before each trip, shape (trips,) [km].
 
         Parameters
@@ -176,9 +177,9 @@ class SettingOut:
     """
 
     vehicles: NDArray[np.intp]
-    km_so_far: NDArray[np.float64]
+    km_so_far: FloatArray
     after_plug: NDArray[np.bool_]
-    km: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    km: FloatArray = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def nobody(cls) -> "SettingOut":

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged, exchange_bounds
 from hmesh.environment.errors import InputError, Problem
 
@@ -39,12 +40,12 @@ class StorageBank:
         From the plug to the store and from the store to the plug, 0 < efficiency <= 1 [-].
     """
 
-    capacity_kwh: NDArray[np.float64]
-    soc_min: NDArray[np.float64]
-    soc_max: NDArray[np.float64]
-    power_kw: NDArray[np.float64]
-    charge_efficiency: NDArray[np.float64]
-    discharge_efficiency: NDArray[np.float64]
+    capacity_kwh: FloatArray
+    soc_min: FloatArray
+    soc_max: FloatArray
+    power_kw: FloatArray
+    charge_efficiency: FloatArray
+    discharge_efficiency: FloatArray
 
     @classmethod
     def of(
@@ -119,24 +120,22 @@ class StorageBank:
             )
         )
 
-    def at(self, soc: ArrayLike) -> NDArray[np.float64]:
+    def at(self, soc: ArrayLike) -> FloatArray:
         """Return the stored energy at a state of charge, shape (homes, storages) [kWh]."""
-        energy: NDArray[np.float64] = np.asfortranarray(np.asarray(soc) * self.capacity_kwh)
+        energy: FloatArray = np.asfortranarray(np.asarray(soc) * self.capacity_kwh)
         return energy
 
-    def takeable_kwh(self, energy_kwh: NDArray[np.float64], step_h: float) -> NDArray[np.float64]:
+    def takeable_kwh(self, energy_kwh: FloatArray, step_h: float) -> FloatArray:
         """Return what each can be charged with in a step, at its plug [kWh]."""
         return self.exchange_bounds(energy_kwh, step_h)[1]
 
-    def deliverable_kwh(
-        self, energy_kwh: NDArray[np.float64], step_h: float
-    ) -> NDArray[np.float64]:
+    def deliverable_kwh(self, energy_kwh: FloatArray, step_h: float) -> FloatArray:
         """Return what each can deliver in a step, at its plug [kWh]."""
         return 0.0 - self.exchange_bounds(energy_kwh, step_h)[0]
 
     def exchange_bounds(
-        self, energy_kwh: NDArray[np.float64], step_h: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self, energy_kwh: FloatArray, step_h: float
+    ) -> tuple[FloatArray, FloatArray]:
         """Return the least and the greatest exchange of each in a step, at its plug [kWh]."""
         return exchange_bounds(
             energy_kwh,
@@ -149,15 +148,11 @@ class StorageBank:
             self.discharge_efficiency,
         )
 
-    def after(
-        self, energy_kwh: NDArray[np.float64], exchange_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def after(self, energy_kwh: FloatArray, exchange_kwh: FloatArray) -> FloatArray:
         """Return the stored energy after an exchange at the plug, above 0 when charging [kWh]."""
         return charged(energy_kwh, exchange_kwh, self.charge_efficiency, self.discharge_efficiency)
 
-    def losses_kwh(
-        self, charge_kwh: NDArray[np.float64], discharge_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def losses_kwh(self, charge_kwh: FloatArray, discharge_kwh: FloatArray) -> FloatArray:
         """Return what charging and discharging lose in each storage [kWh].
 
         Parameters
@@ -172,7 +167,7 @@ class StorageBank:
         eNMES thesis applied to the storage's own flow. As printed they carry the storage on the
         left only, and for separate chains give half of the published losses.
         """
-        losses: NDArray[np.float64] = (1.0 - self.charge_efficiency) * charge_kwh + (
+        losses: FloatArray = (1.0 - self.charge_efficiency) * charge_kwh + (
             1.0 / self.discharge_efficiency - 1.0
         ) * discharge_kwh
         return losses

@@ -6,9 +6,7 @@ addressed or answering.
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.messages import EnergyMessage
 
 
@@ -22,7 +20,7 @@ class DemandForecast(EnergyMessage):
         What each step is expected to bring [kWh]; NaN where nothing is known.
     """
 
-    steps_kwh: NDArray[np.float64]
+    steps_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,7 @@ class DemandOutlook(EnergyMessage):
         What each step is expected to bring [kWh]; NaN where nothing is known.
     """
 
-    steps_kwh: NDArray[np.float64]
+    steps_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class DemandStatus(EnergyMessage):
         Mean demand expected of the steps left of the day [kWh]; NaN where nothing is known.
     """
 
-    average_kwh: NDArray[np.float64]
+    average_kwh: FloatArray
 
 
 class GenerationReport(EnergyMessage):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.extras import optional, require
 
@@ -74,18 +75,18 @@ class ClearSky:
         self.latitude, self.longitude, self.altitude_m = latitude, longitude, altitude_m
         self.orientations = tuple(orientations)
         self._block = -1
-        self._kwh: NDArray[np.float64] = np.empty((0, len(self.orientations)))
+        self._kwh: FloatArray = np.empty((0, len(self.orientations)))
 
-    def generation_kwh(self, step: int) -> NDArray[np.float64]:
+    def generation_kwh(self, step: int) -> FloatArray:
         """Return what modules of 1 kW peak generate in a step [kWh], shape (orientations,)."""
         block, row = divmod(step, BLOCK_STEPS)
         if block != self._block:
             self._kwh = self._compute(block * BLOCK_STEPS)
             self._block = block
-        kwh: NDArray[np.float64] = self._kwh[row]
+        kwh: FloatArray = self._kwh[row]
         return kwh
 
-    def _compute(self, first_step: int) -> NDArray[np.float64]:
+    def _compute(self, first_step: int) -> FloatArray:
         """Return the generation of a block of steps, shape (steps, orientations)."""
         step_h = self.calendar.step_h
         samples = max(round(step_h / SAMPLE_H), 1)
@@ -97,10 +98,10 @@ class ClearSky:
             shares = self._shares(times)
         mean = shares.reshape(BLOCK_STEPS, samples, -1).mean(axis=1)
         performance = np.array([modules.performance_ratio for modules in self.orientations])
-        generation: NDArray[np.float64] = mean * step_h * performance
+        generation: FloatArray = mean * step_h * performance
         return generation
 
-    def _shares(self, times: "pd.DatetimeIndex") -> NDArray[np.float64]:
+    def _shares(self, times: "pd.DatetimeIndex") -> FloatArray:
         """Return the sunshine on the modules as a share of that of their peak power.
 
         Returns
@@ -144,9 +145,9 @@ class MeasuredSky:
         longitude: float,
         altitude_m: float,
         orientations: Sequence[Orientation],
-        ghi: NDArray[np.float64],
-        dhi: NDArray[np.float64] | None = None,
-        dni: NDArray[np.float64] | None = None,
+        ghi: FloatArray,
+        dhi: FloatArray | None = None,
+        dni: FloatArray | None = None,
     ) -> None:
         irradiance = _pvlib("irradiance")
         middle_h = (np.arange(len(ghi)) + 0.5) * calendar.step_h
@@ -167,9 +168,9 @@ class MeasuredSky:
         performance = np.array([modules.performance_ratio for modules in orientations])
         self._kwh = shares * calendar.step_h * performance
 
-    def generation_kwh(self, step: int) -> NDArray[np.float64]:
+    def generation_kwh(self, step: int) -> FloatArray:
         """Return what modules of 1 kW peak generate in a step [kWh], shape (orientations,)."""
-        kwh: NDArray[np.float64] = self._kwh[step]
+        kwh: FloatArray = self._kwh[step]
         return kwh
 
 
@@ -179,7 +180,7 @@ def _pvlib(module: str) -> Any:
 
 def _on_modules(
     orientations: Sequence[Orientation], sun: Any, ghi: Any, dni: Any, dhi: Any
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the sunshine on modules as a share of that of their peak power [-].
 
     Parameters

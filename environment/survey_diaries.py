@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.diaries import Diaries, diaries_of, kind_of
 from hmesh.environment.diary_sequence import DiaryRows
@@ -276,12 +277,12 @@ def _days_away(days: Sequence[Sequence[int]]) -> int:
     return total
 
 
-def _each_begins_h(rows: DiaryRows) -> NDArray[np.float64]:
+def _each_begins_h(rows: DiaryRows) -> FloatArray:
     """Return the hour of each vehicle's own earliest departure, shape (rows,) [h]."""
     earliest = np.full(int(rows.person.max()) + 1, np.inf)
     kept = ~rows.dropped
     np.fmin.at(earliest, rows.person[kept], rows.departs_h[kept])
-    begins_h: NDArray[np.float64] = np.where(np.isinf(earliest), 0.0, earliest)[rows.person]
+    begins_h: FloatArray = np.where(np.isinf(earliest), 0.0, earliest)[rows.person]
     return begins_h
 
 

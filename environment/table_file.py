@@ -11,6 +11,7 @@ from typing import IO, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, missing_file
 
 # Of each kind of problem so many are reported in full, the others counted.
@@ -244,7 +245,7 @@ def names(column: Any) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     return codes, tuple(values.to_pylist())
 
 
-def numbers(column: Any) -> NDArray[np.float64]:
+def numbers(column: Any) -> FloatArray:
     """Return the number of each row, NaN where there is none."""
     import pyarrow as pa
     from pyarrow import compute
@@ -259,7 +260,5 @@ def numbers(column: Any) -> NDArray[np.float64]:
             number = compute.match_substring_regex(column, pattern)
             column = compute.replace_substring_regex(column, r"^\+", "")
             column = compute.if_else(number, column, pa.scalar(None, column.type))
-    found: NDArray[np.float64] = compute.fill_null(
-        column.cast(pa.float64(), safe=False), np.nan
-    ).to_numpy()
+    found: FloatArray = compute.fill_null(column.cast(pa.float64(), safe=False), np.nan).to_numpy()
     return found

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.day_series import day_series
 from hmesh.environment.errors import InputError, Problem, missing_file
@@ -84,7 +85,7 @@ def month_and_day(text: str) -> tuple[int, int]:
 
 def band_prices(
     bands: Sequence[tuple[TimeBand, float]], calendar: Calendar, steps: int, place: str
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the price of each step, by the first band in which its time lies [money/kWh].
 
     Parameters
@@ -109,7 +110,7 @@ def band_prices(
         If no band holds at some time.
     """
 
-    def prices(day: date) -> NDArray[np.float64]:
+    def prices(day: date) -> FloatArray:
         of_day = np.full(QUARTERS, np.nan)
         holiday = calendar.is_holiday(day)
         for band, price in reversed(bands):

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.standard_profiles import Season
 
 type Category = Literal["A", "B", "C"]
@@ -37,8 +38,8 @@ def comfort_band(season: Season, category: Category = "B") -> tuple[float, float
 
 
 def room_temperature(
-    outdoor_c: NDArray[np.float64], step_h: float, time_constant_h: float, gains_k: float
-) -> NDArray[np.float64]:
+    outdoor_c: FloatArray, step_h: float, time_constant_h: float, gains_k: float
+) -> FloatArray:
     """Return the temperature of a room that is neither heated nor cooled.
 
     Parameters
@@ -73,7 +74,7 @@ def room_temperature(
 
 
 def needs_conditioning(
-    room_c: NDArray[np.float64], seasons: Sequence[Season], category: Category = "B"
+    room_c: FloatArray, seasons: Sequence[Season], category: Category = "B"
 ) -> NDArray[np.bool_]:
     """Return in which steps a room would leave its comfort band.
 
@@ -125,9 +126,7 @@ def room_loss_per_h(time_constant_h: float) -> float:
     return -math.expm1(-1.0 / time_constant_h)
 
 
-def room_temperature_of(
-    stored_kwh: NDArray[np.float64], kwh_per_k: float, lowest_c: float
-) -> NDArray[np.float64]:
+def room_temperature_of(stored_kwh: FloatArray, kwh_per_k: float, lowest_c: float) -> FloatArray:
     """Return the temperature of rooms by the heat that they hold beyond the lowest one [°C].
 
     Parameters

@@ -7,8 +7,8 @@ while it stands, a tank obeys the rules of `hmesh.environment.battery`.
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged, exchange_bounds
 
 
@@ -51,7 +51,7 @@ def loss_at_temperature(
     return loss_per_h * warmer / (tank_temperature - rated_temperature)
 
 
-def heat_bounds[T: (float, NDArray[np.float64])](
+def heat_bounds[T: (float, FloatArray)](
     heat_kwh: T,
     capacity_kwh: T | float,
     power_kw: T | float,
@@ -86,7 +86,7 @@ def heat_bounds[T: (float, NDArray[np.float64])](
     return bounds
 
 
-def heat_after[T: (float, NDArray[np.float64])](
+def heat_after[T: (float, FloatArray)](
     heat_kwh: T, exchange_kwh: T, step_h: float, efficiency: T | float, loss_per_h: T | float
 ) -> T:
     """Return the stored heat after a step: what it kept, and what was filled or drawn [kWh].

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.moments import SECOND_MS, moments
 from hmesh.environment.trips import TripTable
 
@@ -32,11 +33,11 @@ class Tours:
 
     vehicles: NDArray[np.intp]
     trips: NDArray[np.int64]
-    departs_h: NDArray[np.float64]
+    departs_h: FloatArray
     places: NDArray[np.int64]
-    km: NDArray[np.float64]
-    driving_h: NDArray[np.float64]
-    stay_h: NDArray[np.float64]
+    km: FloatArray
+    driving_h: FloatArray
+    stay_h: FloatArray
 
     @classmethod
     def blank(cls, vehicles: NDArray[np.intp], most_trips: int) -> Self:
@@ -62,7 +63,7 @@ class Tours:
 
 
 def fit_into_day(
-    tours: Tours, begins_h: float | NDArray[np.float64], ends_h: float | NDArray[np.float64]
+    tours: Tours, begins_h: float | FloatArray, ends_h: float | FloatArray
 ) -> tuple[Tours, dict[str, int]]:
     """Return tours that are over when the day is, so that no trip meets one of the day after.
 

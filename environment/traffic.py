@@ -14,6 +14,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.compiled import compiled_for
@@ -324,12 +325,12 @@ class Traffic:
             self.habits.settle(rows, step)
             self.fleet["plugged_part"][rows] = self.fleet["plugs_in"][rows]
 
-    def _await(self, rows: NDArray[np.intp], km: float | NDArray[np.float64]) -> None:
+    def _await(self, rows: NDArray[np.intp], km: float | FloatArray) -> None:
         """Let vehicles know the length of the trip that comes next, and keep its energy back."""
         self.fleet["next_trip_km"][rows] = km
         self._reserve(rows, km)
 
-    def _reserve(self, rows: NDArray[np.intp], km: float | NDArray[np.float64]) -> None:
+    def _reserve(self, rows: NDArray[np.intp], km: float | FloatArray) -> None:
         """Let vehicles keep back the energy of a trip in this step."""
         if self.keep_reserve:
             used = km * self.fleet["consumption_kwh_per_km"][rows]

@@ -7,13 +7,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.distributions import discrete, histogram
 
 
 class Distribution(Protocol):
     """Anything that turns uniform draws into values."""
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each share u, 0 <= u < 1."""
 
 
@@ -29,10 +30,10 @@ class Histogram:
         Not below 0; their sum is above 0 and need not be 1.
     """
 
-    edges: NDArray[np.float64]
-    shares: NDArray[np.float64]
+    edges: FloatArray
+    shares: FloatArray
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each share u, 0 <= u < 1."""
         return histogram(u, self.edges, self.shares)
 
@@ -47,10 +48,10 @@ class Discrete:
         The values, and shares not below 0 whose sum is above 0 and need not be 1.
     """
 
-    points: NDArray[np.float64]
-    shares: NDArray[np.float64]
+    points: FloatArray
+    shares: FloatArray
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each share u, 0 <= u < 1."""
         return discrete(u, self.points, self.shares)
 
@@ -73,11 +74,11 @@ class Purpose:
 
     share: float
     stay_h: Distribution
-    destinations: NDArray[np.float64]
+    destinations: FloatArray
     from_h: float = 0.0
     to_h: float = 24.0
 
-    def possible(self, hour: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def possible(self, hour: FloatArray) -> NDArray[np.bool_]:
         """Return whether one departs for it at each of some clock hours, 0 <= hour < 24."""
         if self.from_h <= self.to_h:
             return (self.from_h <= hour) & (hour < self.to_h)
@@ -106,7 +107,7 @@ class TravelDay:
     """
 
     travels: float
-    stops: NDArray[np.float64]
+    stops: FloatArray
     departs_h: Distribution
     purposes: Sequence[Purpose]
     trip_km: Distribution | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import DAY_KINDS, DayKind
 from hmesh.environment.day_plans import DayPlans
 from hmesh.environment.errors import InputError, missing_columns
@@ -53,13 +54,13 @@ class FittedTours:
         Distance of all tours over their time on the road [km/h].
     """
 
-    stops: NDArray[np.float64]
+    stops: FloatArray
     tour_km: tuple[Histogram, ...]
     stay_h: Histogram
     speed_km_h: float
 
 
-def fitted_histogram(values: NDArray[np.float64]) -> Histogram:
+def fitted_histogram(values: FloatArray) -> Histogram:
     """Return the histogram of values whose bins hold equal shares of them, finer in its tail."""
     edges = np.quantile(values, _QUANTILES)
     shares = np.diff(_QUANTILES)
@@ -212,7 +213,7 @@ def _fitted_day(
     )
 
 
-def _discrete(values: NDArray[np.float64]) -> Discrete:
+def _discrete(values: FloatArray) -> Discrete:
     points, counts = np.unique(values, return_counts=True)
     return Discrete(points, counts.astype(np.float64))
 

@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.growth import Growth
 
 type Whole = int | NDArray[np.int64]
-type Number = float | NDArray[np.float64]
+type Number = float | FloatArray
 type Truth = bool | NDArray[np.bool_]
 
 
@@ -188,9 +189,9 @@ class TripTable(DayTrips):
     arrives_ms: NDArray[np.int64]
     origin: NDArray[np.int64]
     destination: NDArray[np.int64]
-    km: NDArray[np.float64]
+    km: FloatArray
     night_follows: NDArray[np.bool_]
-    next_km: NDArray[np.float64]
+    next_km: FloatArray
     counts: Mapping[str, int] = field(default_factory=dict)
     _by_departure: NDArray[np.intp] = field(init=False)
 

@@ -4,8 +4,8 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, missing_columns, missing_file, shortened
 from hmesh.environment.table_file import LARGEST
 
@@ -16,7 +16,7 @@ def read_values(
     least_rows: int = 1,
     above: float = -np.inf,
     most: float = LARGEST,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Read a column of numbers.
 
     Parameters

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import exchange_bounds
 from hmesh.environment.charging_curve import ChargingCurves, most_charged_kwh
 
 
-def within_plug[T: (float, NDArray[np.float64])](
+def within_plug[T: (float, FloatArray)](
     bounds: tuple[T, T],
     plug_kw: T | float,
     plug_v2g_kw: T | float,
@@ -42,7 +43,7 @@ def within_plug[T: (float, NDArray[np.float64])](
     return least, most
 
 
-def vehicle_bounds[T: (float, NDArray[np.float64])](
+def vehicle_bounds[T: (float, FloatArray)](
     energy_kwh: T,
     capacity_kwh: T | float,
     soc_min: T | float,
@@ -52,7 +53,7 @@ def vehicle_bounds[T: (float, NDArray[np.float64])](
     charge_efficiency: T | float,
     discharge_efficiency: T | float,
     reserve_kwh: T | float = 0.0,
-    plugged: bool | float | NDArray[np.bool_] | NDArray[np.float64] = True,
+    plugged: bool | float | NDArray[np.bool_] | FloatArray = True,
     v2g_kw: T | float | None = None,
     curves: ChargingCurves | None = None,
     which: int | NDArray[np.integer] = -1,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.distributions import discrete
 from hmesh.environment.errors import (
     InputError,
@@ -17,8 +18,6 @@ from hmesh.environment.errors import (
     shortened,
 )
 from hmesh.environment.table_file import LARGEST
-
-type Array = NDArray[np.float64]
 
 # Each column with what its values must be above, or at least where that is 0 and allowed.
 _REQUIRED = {"capacity_kwh": True, "power_kw": True, "consumption_kwh_per_km": False}
@@ -41,10 +40,10 @@ class VehicleModels:
     """
 
     names: tuple[str, ...]
-    columns: dict[str, Array]
-    share: Array
+    columns: dict[str, FloatArray]
+    share: FloatArray
 
-    def drawn(self, u: Array) -> NDArray[np.intp]:
+    def drawn(self, u: FloatArray) -> NDArray[np.intp]:
         """Return a model for each uniform draw, each as often as its share says."""
         rows = np.arange(float(len(self.names)))
         return discrete(u, rows, self.share).astype(np.intp)
@@ -123,7 +122,7 @@ def _numbers(
     above_0: bool,
     lines: list[tuple[int, list[str]]],
     found: list[Problem],
-) -> Array:
+) -> FloatArray:
     """Return a column, and add what is wrong with it to the problems found."""
     values = np.zeros(len(lines))
     for number, (line, row) in enumerate(lines):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.load_shifting import MOST_CANDIDATES, shift_loads
 
-type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
@@ -32,7 +32,7 @@ class Offer:
 
     leave: Mask
     take: Mask
-    saved_kwh: NDArray[np.float64]
+    saved_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class DayPlan:
         How many homes were offered slots, and how many of these offers were refused.
     """
 
-    granted_kwh: Energies
-    committed_kwh: Energies
-    before_kwh: NDArray[np.float64]
-    after_kwh: NDArray[np.float64]
+    granted_kwh: FloatArray
+    committed_kwh: FloatArray
+    before_kwh: FloatArray
+    after_kwh: FloatArray
     exact: Mask
     offers: int
     refusals: int
@@ -68,7 +68,7 @@ class DayPlan:
         return other
 
 
-def schedule_day(homes: Homes, demand_kwh: Energies) -> Energies:
+def schedule_day(homes: Homes, demand_kwh: FloatArray) -> FloatArray:
     """Return what can be served of a day's demand (F2) [kWh].
 
     Parameters
@@ -81,7 +81,7 @@ def schedule_day(homes: Homes, demand_kwh: Energies) -> Energies:
     return scheduled_day(homes, demand_kwh)[0]
 
 
-def scheduled_day(homes: Homes, demand_kwh: Energies) -> tuple[Energies, NDArray[np.float64]]:
+def scheduled_day(homes: Homes, demand_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the schedule of a day, as of `schedule_day`, and what each home wastes with it [kWh].
 
     What is not served changes no flow, so the schedule wastes what the demand does.
@@ -92,12 +92,12 @@ def scheduled_day(homes: Homes, demand_kwh: Energies) -> tuple[Energies, NDArray
 
 def negotiate_slots(
     homes: Homes,
-    demand_kwh: Energies,
-    granted_kwh: Energies,
+    demand_kwh: FloatArray,
+    granted_kwh: FloatArray,
     window: Mask,
     most_candidates: int = MOST_CANDIDATES,
     most_rounds: int = 3,
-    wasted_kwh: NDArray[np.float64] | None = None,
+    wasted_kwh: FloatArray | None = None,
 ) -> Generator[Offer, Mask, DayPlan]:
     """Offer other slots until they are accepted or none is left to offer (F3), and commit (F4).
 
@@ -164,9 +164,9 @@ def negotiate_slots(
 def _offer(
     shape: tuple[int, ...],
     homes: NDArray[np.intp],
-    granted_kwh: Energies,
-    proposed_kwh: Energies,
-    saved_kwh: NDArray[np.float64],
+    granted_kwh: FloatArray,
+    proposed_kwh: FloatArray,
+    saved_kwh: FloatArray,
 ) -> Offer:
     """Return an offer to some homes, as one to all of which the others get nothing."""
     leave, take = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)

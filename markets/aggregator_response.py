@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.demand_curve import DemandCurve
 from hmesh.markets.envelope_kernel import affine_pieces, envelope
@@ -28,12 +29,12 @@ ROWS_OF_AN_ARC = 50
 class Arcs:
     """One parabola of profit per piece of the demand curve; all arrays have one shape."""
 
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    intercept: NDArray[np.float64]
-    slope: NDArray[np.float64]
-    price_offset: NDArray[np.float64]
-    price_gain: NDArray[np.float64]
+    low: FloatArray
+    high: FloatArray
+    intercept: FloatArray
+    slope: FloatArray
+    price_offset: FloatArray
+    price_gain: FloatArray
 
     def __getitem__(self, chosen: Any) -> "Arcs":
         return Arcs(
@@ -46,7 +47,7 @@ class Arcs:
         )
 
     @property
-    def columns(self) -> tuple[NDArray[np.float64], ...]:
+    def columns(self) -> tuple[FloatArray, ...]:
         """Their arrays, as kernels take them."""
         return (
             self.low, self.high, self.intercept, self.slope, self.price_offset, self.price_gain
@@ -56,17 +57,17 @@ class Arcs:
         """Return arcs and the ones right of them, in arrays of shape (2, n)."""
         return self[np.stack((left, left + 1))]
 
-    def price(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price(self, q: FloatArray) -> FloatArray:
         """Return the best price of each arc when the utility asks ``q``."""
         price = self.price_offset + self.price_gain * q
         return np.minimum(np.maximum(price, self.low), self.high)
 
-    def profit(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+    def profit(self, q: FloatArray) -> FloatArray:
         """Return the best profit of each arc when the utility asks ``q``."""
         price = self.price(q)
         return (price - q) * (self.intercept - self.slope * price)
 
-    def turning_points(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def turning_points(self) -> tuple[FloatArray, FloatArray]:
         """Return utility prices between which the best price lies inside the arc."""
         first = (self.low - self.price_offset) / self.price_gain
         return first, (self.high - self.price_offset) / self.price_gain
@@ -132,24 +133,24 @@ class ResponseMap:
         Affine pieces [money/kWh, -, kWh, kWh^2/money].
     """
 
-    starts: NDArray[np.float64]
+    starts: FloatArray
     highest: float
-    price_offset: NDArray[np.float64]
-    price_gain: NDArray[np.float64]
-    demand_offset: NDArray[np.float64]
-    demand_gain: NDArray[np.float64]
+    price_offset: FloatArray
+    price_gain: FloatArray
+    demand_offset: FloatArray
+    demand_gain: FloatArray
 
-    def piece(self, utility_price: float | NDArray[np.float64]) -> Any:
+    def piece(self, utility_price: float | FloatArray) -> Any:
         """Return the piece that holds at ``utility_price``; the lower one at a common end."""
         piece = self.starts.searchsorted(utility_price) - 1
         return np.maximum(piece, 0) if isinstance(utility_price, np.ndarray) else max(piece, 0)
 
-    def price(self, utility_price: float | NDArray[np.float64]) -> Any:
+    def price(self, utility_price: float | FloatArray) -> Any:
         """Return the best community price [money/kWh] at ``utility_price`` (any shape)."""
         k = self.piece(utility_price)
         return self.price_offset[k] + self.price_gain[k] * utility_price
 
-    def demand_kwh(self, utility_price: float | NDArray[np.float64]) -> Any:
+    def demand_kwh(self, utility_price: float | FloatArray) -> Any:
         """Return the demand [kWh] at the best community price (any shape)."""
         k = self.piece(utility_price)
         return self.demand_offset[k] + self.demand_gain[k] * utility_price
@@ -198,7 +199,7 @@ def response_map(curve: DemandCurve, lowest_price: float, highest_price: float) 
 
 def _passed(
     arcs: Arcs, lowest: float, highest: float, rounds: int, envelope: Callable[..., int]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], FloatArray]:
     """Return the places of arcs that have passed the stack, and from which prices each is best."""
     kept, starts = np.empty(len(arcs.low), np.int64), np.empty(len(arcs.low))
     left = envelope(*arcs.columns, lowest, highest, rounds, kept, starts)
@@ -207,7 +208,7 @@ def _passed(
 
 def _few_rounds(
     arcs: Arcs, lowest_price: float, highest_price: float
-) -> tuple[Arcs, NDArray[np.float64], bool]:
+) -> tuple[Arcs, FloatArray, bool]:
     """Return the arcs that are left after a few rounds, where each begins, and if none has to go.
 
     Where some still have to, the starts say nothing.
@@ -236,12 +237,12 @@ def _single_response(curve: DemandCurve, utility_price: float) -> ResponseMap:
     return ResponseMap(starts, utility_price, price, constant, curve.demand_kwh(price), constant)
 
 
-def _crossings(pairs: Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
+def _crossings(pairs: Arcs, lowest: float, highest: float) -> FloatArray:
     """Return the utility price at which each right arc overtakes the left one, within bounds."""
     first, last = pairs.turning_points()
     # Where the price sticks at a common kink both arcs earn the same from the end of the left arc
     # to the start of the right one; rounding may turn these around where they are equal.
-    crossing: NDArray[np.float64] = np.minimum(np.maximum(last[0], lowest), highest)
+    crossing: FloatArray = np.minimum(np.maximum(last[0], lowest), highest)
     later = last[0] > first[1] + 1e-12 * (highest - lowest)
     searched = np.flatnonzero((pairs.high[0] != pairs.low[1]) | later)
     if len(searched):
@@ -249,7 +250,7 @@ def _crossings(pairs: Arcs, lowest: float, highest: float) -> NDArray[np.float64
     return crossing
 
 
-def _searched_crossings(pairs: Arcs, lowest: float, highest: float) -> NDArray[np.float64]:
+def _searched_crossings(pairs: Arcs, lowest: float, highest: float) -> FloatArray:
     """Return where the falling lead of each left arc over its right one ends.
 
     The lead is a parabola between the turning points of both arcs.
@@ -274,16 +275,14 @@ def _searched_crossings(pairs: Arcs, lowest: float, highest: float) -> NDArray[n
     return np.where(overtaken, start + root * (end - start), highest)
 
 
-def _lead(pairs: Arcs, q: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lead(pairs: Arcs, q: FloatArray) -> FloatArray:
     """Return what each left arc earns more than its right one at utility prices, (k, n)."""
     profit = pairs.profit(q[:, None, :])
-    lead: NDArray[np.float64] = profit[:, 0] - profit[:, 1]
+    lead: FloatArray = profit[:, 0] - profit[:, 1]
     return lead
 
 
-def _falling_root(
-    at_start: NDArray[np.float64], at_middle: NDArray[np.float64], at_end: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _falling_root(at_start: FloatArray, at_middle: FloatArray, at_end: FloatArray) -> FloatArray:
     """Return the root in [0, 1] of the falling parabola through its values at 0, 1/2 and 1."""
     square = 2.0 * (at_start - 2.0 * at_middle + at_end)
     linear = -3.0 * at_start + 4.0 * at_middle - at_end
@@ -294,9 +293,7 @@ def _falling_root(
     return np.minimum(np.maximum(root, 0.0), 1.0)
 
 
-def _affine_pieces(
-    arcs: Arcs, starts: NDArray[np.float64], ends: NDArray[np.float64]
-) -> ResponseMap:
+def _affine_pieces(arcs: Arcs, starts: FloatArray, ends: FloatArray) -> ResponseMap:
     """Cut every arc into its lower end, its inside and its upper end, and drop what is empty."""
     first, last = arcs.turning_points()
     first = np.clip(first, starts, ends)

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged
 from hmesh.markets.community_storage import (
     Sharing,
@@ -59,12 +60,12 @@ class Horizon:
         Length of a slot [h].
     """
 
-    generation_kwh: NDArray[np.float64]
+    generation_kwh: FloatArray
     bright: NDArray[np.bool_]
-    demand_kwh: NDArray[np.float64]
+    demand_kwh: FloatArray
     served: NDArray[np.intp]
-    least_kwh: NDArray[np.float64]
-    most_kwh: NDArray[np.float64]
+    least_kwh: FloatArray
+    most_kwh: FloatArray
     step_h: float
 
     @property
@@ -72,7 +73,7 @@ class Horizon:
         """How many slots it has."""
         return len(self.generation_kwh)
 
-    def allowed_kwh(self, slot: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def allowed_kwh(self, slot: int, weights: FloatArray) -> FloatArray:
         """Return what those served in a slot may draw with each weight, (weights, k) [kWh]."""
         served = self.served[slot]
         allowed = allowance_kwh(
@@ -84,7 +85,7 @@ class Horizon:
         there = served >= 0
         return allowed if there.all() else np.where(there, allowed, 0.0)
 
-    def allowed_together_kwh(self, slot: int, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def allowed_together_kwh(self, slot: int, weights: FloatArray) -> FloatArray:
         """Return what those served may draw together with each weight, (weights, 1) [kWh]."""
         served = self.served[slot]
         served = served[served >= 0]
@@ -111,12 +112,12 @@ class Course:
         What those served get, in their order, shape (slots, weights, k) [kWh].
     """
 
-    stored_kwh: NDArray[np.float64]
-    charge_kwh: NDArray[np.float64]
-    spilled_kwh: NDArray[np.float64]
-    discharge_kwh: NDArray[np.float64]
+    stored_kwh: FloatArray
+    charge_kwh: FloatArray
+    spilled_kwh: FloatArray
+    discharge_kwh: FloatArray
 
-    def of_households(self, horizon: Horizon) -> NDArray[np.float64]:
+    def of_households(self, horizon: Horizon) -> FloatArray:
         """Return what every household gets, shape (slots, weights, households) [kWh]."""
         slots, weights, _ = self.discharge_kwh.shape
         each = np.zeros((slots, weights, horizon.demand_kwh.shape[1]))
@@ -125,9 +126,9 @@ class Course:
         return each
 
     @property
-    def delivered_kwh(self) -> NDArray[np.float64]:
+    def delivered_kwh(self) -> FloatArray:
         """What all households get together, shape (weights,) [kWh]."""
-        delivered: NDArray[np.float64] = self.discharge_kwh.sum(axis=(0, 2))
+        delivered: FloatArray = self.discharge_kwh.sum(axis=(0, 2))
         return delivered
 
 
@@ -135,7 +136,7 @@ def simulate_horizon(
     horizon: Horizon,
     stored_kwh: float,
     ratings: StorageRatings,
-    weights: NDArray[np.float64],
+    weights: FloatArray,
     sharing: Sharing = "priority",
     *,
     serves_while_charging: bool = False,
@@ -173,13 +174,13 @@ def simulate_horizon(
 
 def _slot_by_slot(
     horizon: Horizon,
-    allowed_kwh: Callable[[int], NDArray[np.float64]],
-    stored: NDArray[np.float64],
+    allowed_kwh: Callable[[int], FloatArray],
+    stored: FloatArray,
     ratings: StorageRatings,
     sharing: Sharing,
     *,
     serves_while_charging: bool,
-) -> Iterator[tuple[int, SlotExchange, NDArray[np.float64]]]:
+) -> Iterator[tuple[int, SlotExchange, FloatArray]]:
     """Yield each slot, what is done in it and what is delivered, (weights,) [kWh].
 
     What those served may draw in a slot is given by its number, (weights, k) or, for all of them
@@ -222,9 +223,9 @@ class Iterations:
     """
 
     alpha: NDArray[np.int64]
-    delivered_kwh: NDArray[np.float64]
-    final_kwh: NDArray[np.float64]
-    stored_kwh: NDArray[np.float64]
+    delivered_kwh: FloatArray
+    final_kwh: FloatArray
+    stored_kwh: FloatArray
     chosen: int
     settled: bool
 

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.school_response import price_of_surplus, school_response
 from hmesh.markets.vehicle_response import FloatOrArray
@@ -26,12 +27,12 @@ SECOND_JUMP = slice(12, 14)
 def battery_curves(
     lam: FloatOrArray,
     theta: FloatOrArray,
-    usable_kwh: NDArray[np.float64],
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
+    usable_kwh: FloatArray,
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
     charge_efficiency: FloatOrArray = 1.0,
     discharge_efficiency: FloatOrArray = 1.0,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the answer of each battery to every price.
 
     Parameters
@@ -72,7 +73,7 @@ def battery_curves(
     return curves
 
 
-def answer_curve(answers: Answers) -> NDArray[np.float64]:
+def answer_curve(answers: Answers) -> FloatArray:
     """Return the answers of one battery as a row, shape (14,)."""
     curve = np.zeros(len(COLUMNS))
     curve[SATURATED] = answers.saturated_kwh
@@ -84,7 +85,7 @@ def answer_curve(answers: Answers) -> NDArray[np.float64]:
     return curve
 
 
-def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
+def sum_of_curves(fixed_kwh: float, curves: FloatArray) -> Answers:
     """Return what batteries that stated their curves buy together, plus an inelastic load.
 
     Parameters
@@ -109,7 +110,7 @@ def sum_of_curves(fixed_kwh: float, curves: NDArray[np.float64]) -> Answers:
     return Answers(saturated, full, empty, slope, len(banded), jump_price, jump_kwh)
 
 
-def energy_of_curves(curves: NDArray[np.float64], price: float) -> NDArray[np.float64]:
+def energy_of_curves(curves: FloatArray, price: float) -> FloatArray:
     """Return what each buys at a price by its curve [kWh], shape (n,).
 
     Parameters
@@ -131,7 +132,7 @@ def energy_of_curves(curves: NDArray[np.float64], price: float) -> NDArray[np.fl
     return energy
 
 
-def constant_curves(energy_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+def constant_curves(energy_kwh: FloatArray) -> FloatArray:
     """Return the curves of those that buy one energy whatever the price, shape (n, 14)."""
     curves = np.zeros((len(energy_kwh), len(COLUMNS)))
     curves[:, SATURATED] = energy_kwh
@@ -141,9 +142,9 @@ def constant_curves(energy_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
 def threshold_curves(
     charge_below: FloatOrArray,
     sell_above: FloatOrArray,
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
+) -> FloatArray:
     """Return the curves of those that charge or discharge all they can by two prices.
 
     Parameters
@@ -172,15 +173,15 @@ def threshold_curves(
 
 
 def school_curves(
-    lam: NDArray[np.float64],
-    theta: NDArray[np.float64],
-    average_price: NDArray[np.float64],
-    stored_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
+    lam: FloatArray,
+    theta: FloatArray,
+    average_price: FloatArray,
+    stored_kwh: FloatArray,
+    upper_kwh: FloatArray,
     *,
     saturates: bool | NDArray[np.bool_] = True,
     discharge_efficiency: FloatOrArray = 1.0,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return what each school sells at every incentive price.
 
     Parameters
@@ -214,7 +215,7 @@ def school_curves(
     return np.stack((np.minimum(first, ends), ends, slope, surplus_price, at_once), axis=1)
 
 
-def supply_kwh(curves: NDArray[np.float64], price: float) -> NDArray[np.float64]:
+def supply_kwh(curves: FloatArray, price: float) -> FloatArray:
     """Return what each school sells at a price by its curve [kWh], shape (schools,).
 
     Parameters

@@ -7,14 +7,19 @@ say of batteries that value what they hold, bit for bit.
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
-
-type Each = NDArray[np.float64]
 
 
 @kernel("f8[] f8[] f8[]= f8[]= f8[]= f8[]! f8[]!")
 def one_line(
-    lam: Each, theta: Each, usable: Each, lower: Each, upper: Each, full: Each, empty: Each
+    lam: FloatArray,
+    theta: FloatArray,
+    usable: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    full: FloatArray,
+    empty: FloatArray,
 ) -> None:
     """Write the prices at which the lines of batteries without losses begin and end."""
     if lam.strides[0] == 0 and theta.strides[0] == 0 and len(full) > 0:
@@ -30,19 +35,19 @@ def one_line(
 
 @kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]! f8[]! f8[]! f8[]! f8[]! f8[]!")
 def two_lines(
-    lam: Each,
-    theta: Each,
-    usable: Each,
-    lower: Each,
-    upper: Each,
-    charge_efficiency: Each,
-    discharge_efficiency: Each,
-    full: Each,
-    empty: Each,
-    slope: Each,
-    discharging_full: Each,
-    discharging_empty: Each,
-    discharging_slope: Each,
+    lam: FloatArray,
+    theta: FloatArray,
+    usable: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
+    full: FloatArray,
+    empty: FloatArray,
+    slope: FloatArray,
+    discharging_full: FloatArray,
+    discharging_empty: FloatArray,
+    discharging_slope: FloatArray,
 ) -> bool:
     """Write the lines of batteries with losses, on which they charge and on which they discharge.
 
@@ -69,7 +74,13 @@ def two_lines(
 
 @kernel("f8 f8[] f8[] f8[]= f8[]= f8[]= f8[]!")
 def respond_lossless(
-    price: float, lam: Each, theta: Each, usable: Each, lower: Each, upper: Each, energy: Each
+    price: float,
+    lam: FloatArray,
+    theta: FloatArray,
+    usable: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    energy: FloatArray,
 ) -> None:
     """Write the best exchanges of batteries without losses at a price."""
     if lam.strides[0] == 0 and theta.strides[0] == 0 and len(energy) > 0:
@@ -87,13 +98,13 @@ def respond_lossless(
 
 @kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8[,]!")
 def respond_to_prices(
-    prices: Each,
-    lam: Each,
-    theta: Each,
-    usable: Each,
-    lower: Each,
-    upper: Each,
-    energy: NDArray[np.float64],
+    prices: FloatArray,
+    lam: FloatArray,
+    theta: FloatArray,
+    usable: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    energy: FloatArray,
 ) -> None:
     """Write the best exchanges of batteries without losses at several prices, one row for each."""
     count = energy.shape[1]
@@ -114,14 +125,14 @@ def respond_to_prices(
 @kernel("f8 f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[]!")
 def respond_with_losses(
     price: float,
-    lam: Each,
-    theta: Each,
-    usable: Each,
-    lower: Each,
-    upper: Each,
-    charge_efficiency: Each,
-    discharge_efficiency: Each,
-    energy: Each,
+    lam: FloatArray,
+    theta: FloatArray,
+    usable: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
+    energy: FloatArray,
 ) -> bool:
     """Write the best exchanges at a price of batteries of which some have losses.
 
@@ -151,7 +162,9 @@ def respond_with_losses(
 
 
 @kernel("f8[]= f8[]= f8[]= f8[]=")
-def bounded(exchange: Each, lower: Each, upper: Each, usable: Each) -> tuple[int, int]:
+def bounded(
+    exchange: FloatArray, lower: FloatArray, upper: FloatArray, usable: FloatArray
+) -> tuple[int, int]:
     """Count those that would exchange more if bounds allowed it, and those that hold too little."""
     at_bound = below = 0
     for k in range(len(exchange)):
@@ -164,11 +177,11 @@ def bounded(exchange: Each, lower: Each, upper: Each, usable: Each) -> tuple[int
 @kernel("i8[] f8[] f8[] f8[] f8[] f8[]!")
 def exchange_energy(
     rows: NDArray[np.int64],
-    held: Each,
-    exchange: Each,
-    charge_efficiency: Each,
-    discharge_efficiency: Each,
-    energy: Each,
+    held: FloatArray,
+    exchange: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
+    energy: FloatArray,
 ) -> None:
     """Write what batteries of some rows hold after an exchange at their plugs."""
     for k in range(len(rows)):
@@ -181,12 +194,12 @@ def exchange_energy(
 @kernel("i8[] f8[] f8 f8[]! f8[]! f8[]! f8[]!")
 def pay_for_exchange(
     rows: NDArray[np.int64],
-    exchange: Each,
+    exchange: FloatArray,
     price: float,
-    bought: Each,
-    sold: Each,
-    paid: Each,
-    received: Each,
+    bought: FloatArray,
+    sold: FloatArray,
+    paid: FloatArray,
+    received: FloatArray,
 ) -> None:
     """Add to accounts what some rows pay and receive at a price for what they exchange."""
     for k in range(len(rows)):
@@ -200,7 +213,7 @@ def pay_for_exchange(
 
 
 @kernel("f8[]=")
-def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
+def exchanged_sums(exchange: FloatArray) -> tuple[float, float, float]:
     """Return the sums of exchanges, of what of them is charged, and of what is discharged.
 
     Numbers are added in the order of `numpy.sum`: pairs of halves, and blocks of at most 128
@@ -214,7 +227,7 @@ def exchanged_sums(exchange: Each) -> tuple[float, float, float]:
             return energy if energy > 0.0 else 0.0
         return -energy if energy < 0.0 else 0.0
 
-    def leaf(exchange: Each, kind: int) -> float:
+    def leaf(exchange: FloatArray, kind: int) -> float:
         total, whole = 0.0, len(exchange) // 8
         if whole > 0:
             one = two = three = four = five = six = seven = eight = 0.0

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.row_threads import over_rows
@@ -20,7 +21,7 @@ from hmesh.markets.answer_kernels import one_line, two_lines
 from hmesh.markets.vehicle_response import FloatOrArray, best_response, switching_price
 
 
-def no_lines() -> NDArray[np.float64]:
+def no_lines() -> FloatArray:
     """Return the prices and energies of no line and no jump."""
     return np.empty(0)
 
@@ -56,12 +57,12 @@ class Answers:
     """
 
     saturated_kwh: float
-    full_price: NDArray[np.float64]
-    empty_price: NDArray[np.float64]
-    slope: NDArray[np.float64]
+    full_price: FloatArray
+    empty_price: FloatArray
+    slope: FloatArray
     dead_bands: int = 0
-    jump_price: NDArray[np.float64] = field(default_factory=no_lines)
-    jump_kwh: NDArray[np.float64] = field(default_factory=no_lines)
+    jump_price: FloatArray = field(default_factory=no_lines)
+    jump_kwh: FloatArray = field(default_factory=no_lines)
     parts: tuple[Any, ...] = field(default=(), repr=False, compare=False)
     curves: dict[tuple[float, float], Any] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -141,9 +142,9 @@ def battery_answers(
     fixed_kwh: float,
     lam: FloatOrArray,
     theta: FloatOrArray,
-    usable_kwh: NDArray[np.float64],
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
+    usable_kwh: FloatArray,
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
     charge_efficiency: FloatOrArray = 1.0,
     discharge_efficiency: FloatOrArray = 1.0,
 ) -> Answers:
@@ -190,7 +191,7 @@ def battery_answers(
 def sum_of_answers(parts: Sequence[Answers]) -> Answers:
     """Return what all of several answers amount to together."""
 
-    def joined(name: str) -> NDArray[np.float64]:
+    def joined(name: str) -> FloatArray:
         columns = [(getattr(part, name), part.dead_bands) for part in parts]
         return np.concatenate(
             [column[:bands] for column, bands in columns]
@@ -219,7 +220,7 @@ def _refuse_unknown_lines(answers: Answers) -> None:
         raise NotImplementedError("single lines are unknown of batteries that workers hold")
 
 
-def _rows(column: FloatOrArray, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _rows(column: FloatOrArray, chosen: NDArray[np.bool_]) -> FloatArray:
     """Return some rows of a column, which may be one number for all."""
     return np.asarray(np.broadcast_to(column, chosen.shape)[chosen])
 
@@ -227,10 +228,10 @@ def _rows(column: FloatOrArray, chosen: NDArray[np.bool_]) -> NDArray[np.float64
 def _one_line(
     lam: FloatOrArray,
     theta: FloatOrArray,
-    usable_kwh: NDArray[np.float64],
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    usable_kwh: FloatArray,
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return where the lines of batteries without losses begin and end, and their slopes."""
     if compiled_for(len(usable_kwh)):
         full, empty = np.empty((2, len(usable_kwh)))
@@ -248,9 +249,9 @@ def _one_line(
 def _price_at_bound(
     lam: FloatOrArray,
     theta: FloatOrArray,
-    usable_kwh: NDArray[np.float64],
-    bound_kwh: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    usable_kwh: FloatArray,
+    bound_kwh: FloatArray,
+) -> FloatArray:
     """Return the price at which the unbounded answer meets a bound."""
     held = usable_kwh + bound_kwh
     held *= theta

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH, descending, without_dust
 
 LINE_LOSS_RATE = 0.08
@@ -30,14 +31,12 @@ class OwnLoadFirst:
         Load that is not covered yet [kWh].
     """
 
-    own_kwh: NDArray[np.float64]
-    surplus_kwh: NDArray[np.float64]
-    need_kwh: NDArray[np.float64]
+    own_kwh: FloatArray
+    surplus_kwh: FloatArray
+    need_kwh: FloatArray
 
 
-def own_load_first(
-    discharge_kwh: NDArray[np.float64], load_kwh: NDArray[np.float64]
-) -> OwnLoadFirst:
+def own_load_first(discharge_kwh: FloatArray, load_kwh: FloatArray) -> OwnLoadFirst:
     """Split what the batteries give into the own building's part and the rest, eq. (9).
 
     Parameters
@@ -74,30 +73,30 @@ class Orders:
 
     giver: NDArray[np.intp]
     taker: NDArray[np.intp]
-    sent_kwh: NDArray[np.float64]
-    received_kwh: NDArray[np.float64]
+    sent_kwh: FloatArray
+    received_kwh: FloatArray
 
     @property
     def lost_kwh(self) -> float:
         """What the lines lose [kWh], eq. (13)."""
         return float((self.sent_kwh - self.received_kwh).sum())
 
-    def sent_by(self, buildings: int) -> NDArray[np.float64]:
+    def sent_by(self, buildings: int) -> FloatArray:
         """Return what every building gives away [kWh], shape (buildings,)."""
         return np.bincount(self.giver, self.sent_kwh, buildings)
 
-    def given_by(self, buildings: int) -> NDArray[np.float64]:
+    def given_by(self, buildings: int) -> FloatArray:
         """Return what arrives elsewhere of what every building sent [kWh], shape (buildings,)."""
         return np.bincount(self.giver, self.received_kwh, buildings)
 
-    def received_by(self, buildings: int) -> NDArray[np.float64]:
+    def received_by(self, buildings: int) -> FloatArray:
         """Return what arrives at every building [kWh], shape (buildings,)."""
         return np.bincount(self.taker, self.received_kwh, buildings)
 
 
 def match_exchange(
-    surplus_kwh: NDArray[np.float64],
-    need_kwh: NDArray[np.float64],
+    surplus_kwh: FloatArray,
+    need_kwh: FloatArray,
     line_loss_rate: float = LINE_LOSS_RATE,
 ) -> Orders:
     """Give every surplus to those in need, the largest first, ties by number.
@@ -138,7 +137,7 @@ def match_exchange(
     return Orders(giver, taker, sent, sent * (1.0 - line_loss_rate))
 
 
-def exchange_matrix(own_kwh: NDArray[np.float64], orders: Orders) -> NDArray[np.float64]:
+def exchange_matrix(own_kwh: FloatArray, orders: Orders) -> FloatArray:
     """Return what leaves every battery for every building, eq. (7).
 
     Returns

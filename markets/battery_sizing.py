@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.golden_section import golden_section
 from hmesh.markets.load_levelling import Cycle, Equipment, Windows, level_load
 
@@ -48,11 +48,9 @@ class Sizing:
     cycle: Cycle
     measure: Measure = "annual"
     exports: bool = True
-    weight: NDArray[np.float64] | None = None
+    weight: FloatArray | None = None
 
-    def deviation_kwh(
-        self, load_kwh: NDArray[np.float64], capacity_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def deviation_kwh(self, load_kwh: FloatArray, capacity_kwh: FloatArray) -> FloatArray:
         """Return the standard deviations of levelled loads.
 
         Parameters
@@ -79,21 +77,19 @@ class Sizing:
             within = net.var(axis=2) @ share
             between = ((means - (means @ share)[:, None]) ** 2) @ share
             variance[some] = within if self.measure == "daily_rms" else within + between
-        deviation: NDArray[np.float64] = np.sqrt(variance)
+        deviation: FloatArray = np.sqrt(variance)
         return deviation
 
-    def levelled_kwh(
-        self, load_kwh: NDArray[np.float64], capacity_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def levelled_kwh(self, load_kwh: FloatArray, capacity_kwh: FloatArray) -> FloatArray:
         """Return the loads with their batteries [kWh], shape (loads, days, steps)."""
         rows = load_kwh.reshape(-1, load_kwh.shape[2])
         capacity = np.repeat(capacity_kwh, load_kwh.shape[1])
         most = None if self.exports else rows
         levelled = level_load(rows, capacity, self.equipment, self.windows, self.cycle, most)
-        net: NDArray[np.float64] = (rows + levelled.exchange_kwh).reshape(load_kwh.shape)
+        net: FloatArray = (rows + levelled.exchange_kwh).reshape(load_kwh.shape)
         return net
 
-    def largest_useful_kwh(self, load_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def largest_useful_kwh(self, load_kwh: FloatArray) -> FloatArray:
         """Return capacities beyond which no battery does anything more, shape (loads,) [kWh].
 
         With this capacity every swing of a day is within the power, and the whole energy of a day
@@ -103,12 +99,10 @@ class Sizing:
         rated_kw = self.equipment.power_per_capacity * self.windows.step_h
         energy = (load_kwh.max(axis=2) * load_kwh.shape[2]).max(axis=1)
         stored = energy / (self.equipment.depth_of_discharge * self.equipment.discharge_efficiency)
-        largest: NDArray[np.float64] = np.maximum(swing / rated_kw, np.maximum(stored, 0.0))
+        largest: FloatArray = np.maximum(swing / rated_kw, np.maximum(stored, 0.0))
         return largest
 
-    def best_capacity_kwh(
-        self, load_kwh: NDArray[np.float64], tolerance: float = 1e-6
-    ) -> NDArray[np.float64]:
+    def best_capacity_kwh(self, load_kwh: FloatArray, tolerance: float = 1e-6) -> FloatArray:
         """Return the best capacity for each of some loads.
 
         Parameters
@@ -144,7 +138,7 @@ class Sizing:
         return np.where(without <= within, 0.0, high)
 
 
-def range_of_deviation_kwh(load_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+def range_of_deviation_kwh(load_kwh: FloatArray) -> FloatArray:
     """Return the smallest store that makes a load flat, without losses, limits of power or windows.
 
     Parameters

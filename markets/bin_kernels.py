@@ -7,9 +7,8 @@ numbers of a piece are added one after another, and pieces one after another.
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
-
-type Each = NDArray[np.float64]
 
 
 @kernel("i8 i8 i8 f8[]= f8[]= f8[] f8[] b1 f8 f8 i8 i2[]! i2[]! i8[,,]! f8[,,]! f8[,,]!")
@@ -17,10 +16,10 @@ def count_kinks(
     begin: int,
     end: int,
     piece: int,
-    starts: Each,
-    ends: Each,
-    starts_slopes: Each,
-    ends_slopes: Each,
+    starts: FloatArray,
+    ends: FloatArray,
+    starts_slopes: FloatArray,
+    ends_slopes: FloatArray,
     alike: bool,
     low: float,
     per_price: float,
@@ -28,8 +27,8 @@ def count_kinks(
     starts_places: NDArray[np.int16],
     ends_places: NDArray[np.int16],
     count: NDArray[np.int64],
-    slope: NDArray[np.float64],
-    moment: NDArray[np.float64],
+    slope: FloatArray,
+    moment: FloatArray,
 ) -> None:
     """Write the bin of every kink, and add up kinks, slopes and slopes times prices by bin.
 
@@ -129,11 +128,11 @@ def take_kinks(
     places: NDArray[np.int16],
     first: int,
     last: int,
-    prices: Each,
-    slopes: Each,
+    prices: FloatArray,
+    slopes: FloatArray,
     filled: NDArray[np.int64],
-    taken: Each,
-    taken_slopes: Each,
+    taken: FloatArray,
+    taken_slopes: FloatArray,
 ) -> None:
     """Write the kinks of the bins above an edge up to another.
 
@@ -180,10 +179,10 @@ def take_kinks(
 @kernel("i8[] f8[] i8 i8[]! f8[]! i8[]!")
 def merge_kinks(
     prices: NDArray[np.int64],
-    slopes: Each,
+    slopes: FloatArray,
     some: int,
     merged: NDArray[np.int64],
-    merged_slope: Each,
+    merged_slope: FloatArray,
     merged_count: NDArray[np.int64],
 ) -> int:
     """Write every price once, with the sum of the slopes there and the number of kinks.
@@ -257,14 +256,14 @@ def merge_kinks(
 
 @kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] b1 f8 i8[]! i8[]!")
 def best_bins(
-    prices: Each,
-    edges: Each,
-    demand: Each,
-    gentlest: Each,
-    costlier: Each,
-    cheaper: Each,
-    costlier_choke: Each,
-    cheaper_choke: Each,
+    prices: FloatArray,
+    edges: FloatArray,
+    demand: FloatArray,
+    gentlest: FloatArray,
+    costlier: FloatArray,
+    cheaper: FloatArray,
+    costlier_choke: FloatArray,
+    cheaper_choke: FloatArray,
     dead_bands: bool,
     rounding: float,
     firsts: NDArray[np.int64],

@@ -24,6 +24,7 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH, descending
 from hmesh.markets.load_levelling import Equipment
 
@@ -50,8 +51,8 @@ class SharedDischarge:
         Length of a step [h].
     """
 
-    load_kwh: NDArray[np.float64]
-    total_kwh: NDArray[np.float64]
+    load_kwh: FloatArray
+    total_kwh: FloatArray
     equipment: Equipment
     step_h: float = 1.0
 
@@ -66,7 +67,7 @@ class SharedDischarge:
         return SharedDischarge(loads, total, self.equipment, self.step_h)
 
 
-def capacity_rule_kwh(discharge: SharedDischarge) -> NDArray[np.float64]:
+def capacity_rule_kwh(discharge: SharedDischarge) -> FloatArray:
     """Return the largest capacity with which each building never gives anything away.
 
     Returns
@@ -83,7 +84,7 @@ def capacity_rule_kwh(discharge: SharedDischarge) -> NDArray[np.float64]:
     """
     per_kwh = float(np.asarray(discharge.equipment.given_kwh(1.0)))
     load = discharge.load_kwh
-    capacity: NDArray[np.float64] = load.sum(axis=2).min(axis=1) / per_kwh
+    capacity: FloatArray = load.sum(axis=2).min(axis=1) / per_kwh
     for _ in range(1000):
         within = np.minimum(load, discharge.rated_kwh * capacity[:, None, None])
         smaller = np.minimum(within.sum(axis=2).min(axis=1) / per_kwh, capacity)
@@ -93,9 +94,7 @@ def capacity_rule_kwh(discharge: SharedDischarge) -> NDArray[np.float64]:
     return capacity
 
 
-def least_exchange(
-    discharge: SharedDischarge, capacity_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def least_exchange(discharge: SharedDischarge, capacity_kwh: FloatArray) -> FloatArray:
     """Return what every battery gives in every step so that least is exchanged.
 
     Parameters
@@ -119,9 +118,7 @@ def least_exchange(
     return np.stack(given, axis=1)
 
 
-def exchanged_kwh(
-    given_kwh: NDArray[np.float64], load_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def exchanged_kwh(given_kwh: FloatArray, load_kwh: FloatArray) -> FloatArray:
     """Return what leaves batteries for other buildings on each day [kWh], shape (days,).
 
     Parameters
@@ -129,13 +126,11 @@ def exchanged_kwh(
     given_kwh, load_kwh : array, shape (buildings, days, steps)
         What each battery gives and each building uses [kWh].
     """
-    away: NDArray[np.float64] = np.maximum(given_kwh - load_kwh, 0.0).sum(axis=(0, 2))
+    away: FloatArray = np.maximum(given_kwh - load_kwh, 0.0).sum(axis=(0, 2))
     return away
 
 
-def _one_day(
-    discharge: SharedDischarge, day: int, capacity_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _one_day(discharge: SharedDischarge, day: int, capacity_kwh: FloatArray) -> FloatArray:
     """Solve the transport problem of a day, from batteries to steps; shape (buildings, steps)."""
     load, total = discharge.load_kwh[:, day], discharge.total_kwh[day]
     buildings, steps = load.shape
@@ -165,11 +160,11 @@ def _one_day(
 
 
 def _with_sums(
-    given: NDArray[np.float64],
-    energy_kwh: NDArray[np.float64],
-    own_kwh: NDArray[np.float64],
-    rated_kwh: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    given: FloatArray,
+    energy_kwh: FloatArray,
+    own_kwh: FloatArray,
+    rated_kwh: FloatArray,
+) -> FloatArray:
     """Let every battery give what it holds, no more and no less; the solver is only near that.
 
     Too much is taken from all its steps alike. Too little is added where the battery gives already
@@ -201,7 +196,7 @@ def _with_sums(
 
 
 @lru_cache(maxsize=8)
-def _lateness(buildings: int, steps: int) -> NDArray[np.float64]:
+def _lateness(buildings: int, steps: int) -> FloatArray:
     """Return what it costs a battery to give in a step, beside 1 for what is exchanged.
 
     Returns
@@ -219,12 +214,12 @@ def _lateness(buildings: int, steps: int) -> NDArray[np.float64]:
     same.
     """
     step = np.cbrt(np.arange(1, steps + 1) / steps)
-    costs: NDArray[np.float64] = np.outer(_roots(buildings), step) / (2 * min(buildings, steps))
+    costs: FloatArray = np.outer(_roots(buildings), step) / (2 * min(buildings, steps))
     costs.flags.writeable = False
     return costs
 
 
-def _roots(count: int) -> NDArray[np.float64]:
+def _roots(count: int) -> FloatArray:
     """Return the square roots of 1 / n to n / n, of which hardly two sums are equal."""
     return np.sqrt(np.arange(1, count + 1) / count)
 
@@ -258,8 +253,8 @@ class Allocation:
         Programmes solved.
     """
 
-    capacity_kwh: NDArray[np.float64]
-    given_kwh: NDArray[np.float64]
+    capacity_kwh: FloatArray
+    given_kwh: FloatArray
     exchanged_kwh: float
     bound_kwh: float
     days: NDArray[np.intp]
@@ -312,9 +307,7 @@ def allocate_capacity(
     return Allocation(capacities, given, float(away.sum()), bound, days, rounds)
 
 
-def _programme(
-    discharge: SharedDischarge, capacity_kwh: float
-) -> tuple[NDArray[np.float64], float]:
+def _programme(discharge: SharedDischarge, capacity_kwh: float) -> tuple[FloatArray, float]:
     """Solve the programme of some days; return the capacities and what they exchange [kWh].
 
     Notes
@@ -366,12 +359,12 @@ def _programme(
 
 
 def _solved(
-    cost: NDArray[np.float64],
+    cost: FloatArray,
     at_most: Any,
-    limit: NDArray[np.float64],
+    limit: FloatArray,
     equal: Any,
-    totals: NDArray[np.float64],
-    upper: NDArray[np.float64],
+    totals: FloatArray,
+    upper: FloatArray,
 ) -> Any:
     """Solve a linear programme of variables from 0 to an upper limit.
 

@@ -3,18 +3,16 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.capacity_fade import share_left
 from hmesh.markets.present_value import annuity_factor
-
-type Years = NDArray[np.float64]
 
 # Beyond this interest of a year no investment is compared [-].
 HIGHEST_RATE = 1e3
 
 
-def discount_factors(interest_rate: float, years: float) -> Years:
+def discount_factors(interest_rate: float, years: float) -> FloatArray:
     """Return what 1 earned in each year is worth today [-].
 
     Parameters
@@ -34,7 +32,9 @@ def discount_factors(interest_rate: float, years: float) -> Years:
     return np.diff(factors, prepend=0.0)
 
 
-def worth_today(incomes: Years, investment: float, interest_rate: float, years: float) -> float:
+def worth_today(
+    incomes: FloatArray, investment: float, interest_rate: float, years: float
+) -> float:
     """Return the net present value of incomes that differ from year to year [money].
 
     Parameters
@@ -51,7 +51,7 @@ def worth_today(incomes: Years, investment: float, interest_rate: float, years: 
     return float(incomes @ discount_factors(interest_rate, years)) - investment
 
 
-def internal_rate_of_return(incomes: Years, investment: float, years: float) -> float:
+def internal_rate_of_return(incomes: FloatArray, investment: float, years: float) -> float:
     """Return the interest at which an investment is worth nothing today [-].
 
     Parameters
@@ -87,7 +87,9 @@ def internal_rate_of_return(incomes: Years, investment: float, years: float) -> 
     return 0.5 * (low + high)
 
 
-def payback_years(incomes: Years, investment: float, interest_rate: float, years: float) -> float:
+def payback_years(
+    incomes: FloatArray, investment: float, interest_rate: float, years: float
+) -> float:
     """Return after how many years incomes have paid an investment and its interest [a].
 
     Parameters
@@ -117,7 +119,7 @@ def payback_years(incomes: Years, investment: float, interest_rate: float, years
 
 def capacity_left(
     years: float, calendar_fade: float, cycle_fade: float, cycles_per_year: float
-) -> Years:
+) -> FloatArray:
     """Return the mean capacity of a battery in each year, as a share of the new one [-].
 
     Parameters

@@ -3,13 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 type Mask = NDArray[np.bool_]
 
 # Prices that differ by less are one price, whatever rounding makes of them [money/kWh].
 SAME_PRICE = 9
 
 
-def cheapest_slots(refused: Mask, taken: Mask, window: Mask, price: NDArray[np.float64]) -> Mask:
+def cheapest_slots(refused: Mask, taken: Mask, window: Mask, price: FloatArray) -> Mask:
     """Return the slots in which loads that a home does not serve are bought from the grid.
 
     Each load gets as many slots as were refused. It stays where it was refused unless another slot

@@ -1,8 +1,8 @@
 """The price game by its closed forms, clipped to the bounds of prices."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import Answers, unbounded_line
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.price_game import Game, Outcome
@@ -32,7 +32,7 @@ def solve_closed_form(game: Game) -> Outcome:
     return outcome
 
 
-def _closed_form(game: Game, near_price: NDArray[np.float64]) -> Outcome:
+def _closed_form(game: Game, near_price: FloatArray) -> Outcome:
     """Return the closed forms of the lines on which everybody is at some community prices."""
     answers = game.answering()
     fixed, steepness, wanted = _interior_sums(game, near_price)
@@ -56,9 +56,7 @@ def follow_closed_form(game: Game, utility_price: float) -> Outcome:
     return Outcome(utility_price, community_price[:, 0], demand[:, 0])
 
 
-def _interior_sums(
-    game: Game, near_price: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _interior_sums(game: Game, near_price: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return inelastic load, slope and demand at price 0 of every community, unbounded."""
     fixed, steepness, wanted = [], [], []
     for answers, price in zip(game.kinks, near_price.tolist(), strict=True):
@@ -70,8 +68,8 @@ def _interior_sums(
 
 
 def clipped_aggregators(
-    game: Game, q: NDArray[np.float64], near_price: NDArray[np.float64] | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    game: Game, q: FloatArray, near_price: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """Return clipped closed-form answers to ``q``: prices and demands (communities, len(q)).
 
     Those are on the lines near some community prices, or where none are given near the answers
@@ -98,8 +96,8 @@ def clipped_aggregators(
 
 
 def _clipped_price(
-    answers: Answers, q: NDArray[np.float64], near_price: float, bounds: tuple[float, float]
-) -> NDArray[np.float64]:
+    answers: Answers, q: FloatArray, near_price: float, bounds: tuple[float, float]
+) -> FloatArray:
     """Return the clipped closed-form prices at ``q`` of those on their lines near a price."""
     intercept, slope = unbounded_line(answers, near_price)
     # Who only jumps has no line; its aggregator takes the price that it pays.

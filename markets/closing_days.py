@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.capacity_allocation import SharedDischarge, capacity_rule_kwh
 from hmesh.markets.load_levelling import Equipment
 
@@ -43,7 +44,7 @@ def closing_day_loss_kwh(
 
 def given_away_share(
     discharge: SharedDischarge, open_days: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return what buildings give away whose batteries are as large as open days can use.
 
     Parameters

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import exchange_bounds
 from hmesh.environment.last_digits import descending
 
@@ -41,16 +42,14 @@ class StorageRatings:
         The source takes both as 1.
     """
 
-    capacity_kwh: float | NDArray[np.float64]
-    soc_min: float | NDArray[np.float64] = 0.1
-    soc_max: float | NDArray[np.float64] = 0.95
-    power_kw: float | NDArray[np.float64] = np.inf
-    charge_efficiency: float | NDArray[np.float64] = 1.0
-    discharge_efficiency: float | NDArray[np.float64] = 1.0
+    capacity_kwh: float | FloatArray
+    soc_min: float | FloatArray = 0.1
+    soc_max: float | FloatArray = 0.95
+    power_kw: float | FloatArray = np.inf
+    charge_efficiency: float | FloatArray = 1.0
+    discharge_efficiency: float | FloatArray = 1.0
 
-    def bounds(
-        self, stored_kwh: NDArray[np.float64], step_h: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def bounds(self, stored_kwh: FloatArray, step_h: float) -> tuple[FloatArray, FloatArray]:
         """Return what can at most be delivered and taken in in a slot [kWh], both at least 0."""
         lower, upper = exchange_bounds(
             stored_kwh,
@@ -78,16 +77,16 @@ class SlotExchange:
         What each household in the order is given, shape (..., k) [kWh].
     """
 
-    charge_kwh: NDArray[np.float64]
-    spilled_kwh: NDArray[np.float64]
-    discharge_kwh: NDArray[np.float64]
+    charge_kwh: FloatArray
+    spilled_kwh: FloatArray
+    discharge_kwh: FloatArray
 
 
 def average_left(
-    forecast_kwh: NDArray[np.float64],
-    used_kwh: NDArray[np.float64],
-    slots_left: float | NDArray[np.float64],
-) -> NDArray[np.float64]:
+    forecast_kwh: FloatArray,
+    used_kwh: FloatArray,
+    slots_left: float | FloatArray,
+) -> FloatArray:
     """Return the mean demand of the slots that are left of a day, were its forecast right.
 
     Parameters
@@ -108,11 +107,11 @@ def average_left(
 
 
 def allowance_kwh(
-    demand_kwh: NDArray[np.float64],
-    least_kwh: NDArray[np.float64],
-    most_kwh: NDArray[np.float64],
-    weight: float | NDArray[np.float64],
-) -> NDArray[np.float64]:
+    demand_kwh: FloatArray,
+    least_kwh: FloatArray,
+    most_kwh: FloatArray,
+    weight: float | FloatArray,
+) -> FloatArray:
     """Return what households that are served may draw in a slot [kWh].
 
     Parameters
@@ -140,11 +139,11 @@ def allowance_kwh(
 
 
 def allowances_together_kwh(
-    demand_kwh: NDArray[np.float64],
-    least_kwh: NDArray[np.float64],
-    most_kwh: NDArray[np.float64],
-    weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    demand_kwh: FloatArray,
+    least_kwh: FloatArray,
+    most_kwh: FloatArray,
+    weights: FloatArray,
+) -> FloatArray:
     """Return what households that are served may draw together, for each of many weights [kWh].
 
     Parameters
@@ -176,11 +175,11 @@ def allowances_together_kwh(
     line_from = np.searchsorted(ascending, (demand - most) / least)
     none_from = np.searchsorted(ascending, demand / least)
 
-    def before(rows: NDArray[np.intp], amount: NDArray[np.float64]) -> NDArray[np.float64]:
+    def before(rows: NDArray[np.intp], amount: FloatArray) -> FloatArray:
         """Return, for each weight, the amounts of those whose row comes later."""
         at_row = np.bincount(rows, amount, len(weights) + 1)
         # Sums from the end, so that beyond the last corner they are exactly nothing.
-        later: NDArray[np.float64] = np.cumsum(at_row[::-1], dtype=np.float64)[::-1][1:]
+        later: FloatArray = np.cumsum(at_row[::-1], dtype=np.float64)[::-1][1:]
         return later
 
     line = before(none_from, demand) - before(line_from, demand)
@@ -191,7 +190,7 @@ def allowances_together_kwh(
     return together
 
 
-def served_first(average_kwh: NDArray[np.float64], dischargers: int) -> NDArray[np.intp]:
+def served_first(average_kwh: FloatArray, dischargers: int) -> NDArray[np.intp]:
     """Return the households that may draw from one storage, those of the highest average first.
 
     Parameters
@@ -214,7 +213,7 @@ def served_first(average_kwh: NDArray[np.float64], dischargers: int) -> NDArray[
 
 
 def served_by_storage(
-    average_kwh: NDArray[np.float64],
+    average_kwh: FloatArray,
     storage_of: NDArray[np.intp],
     dischargers: NDArray[np.intp],
 ) -> NDArray[np.intp]:
@@ -250,10 +249,10 @@ def served_by_storage(
 
 
 def exchange(
-    stored_kwh: NDArray[np.float64],
-    generation_kwh: NDArray[np.float64] | float,
+    stored_kwh: FloatArray,
+    generation_kwh: FloatArray | float,
     bright: NDArray[np.bool_] | bool,
-    allowed_kwh: NDArray[np.float64],
+    allowed_kwh: FloatArray,
     ratings: StorageRatings,
     step_h: float,
     sharing: Sharing = "priority",
@@ -307,12 +306,12 @@ def exchange(
 
 
 def charge_from_grid(
-    exchange_kwh: NDArray[np.float64],
-    stored_kwh: NDArray[np.float64],
-    level_kwh: NDArray[np.float64],
+    exchange_kwh: FloatArray,
+    stored_kwh: FloatArray,
+    level_kwh: FloatArray,
     ratings: StorageRatings,
     step_h: float,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return what storages charge from the grid in a slot to reach a level [kWh].
 
     Parameters
@@ -336,18 +335,18 @@ def charge_from_grid(
     _, most_in = ratings.bounds(stored_kwh, step_h)
     wanted = np.minimum(most_in, (level_kwh - stored_kwh) / ratings.charge_efficiency)
     more = np.maximum(wanted - exchange_kwh, 0.0)
-    charge: NDArray[np.float64] = np.where(level_kwh > stored_kwh, more, 0.0)
+    charge: FloatArray = np.where(level_kwh > stored_kwh, more, 0.0)
     return charge
 
 
 def bounds_at_a_price(
-    exchange_kwh: NDArray[np.float64],
-    stored_kwh: NDArray[np.float64],
+    exchange_kwh: FloatArray,
+    stored_kwh: FloatArray,
     ratings: StorageRatings,
     step_h: float,
     *,
     grid_charging: bool,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return between what storages may exchange in a slot in all, where the price decides the rest.
 
     Parameters
@@ -370,9 +369,7 @@ def bounds_at_a_price(
     return 0.0 - most_out, most_in
 
 
-def dealt_kwh(
-    wanted_kwh: NDArray[np.float64], available_kwh: NDArray[np.float64], sharing: Sharing
-) -> NDArray[np.float64]:
+def dealt_kwh(wanted_kwh: FloatArray, available_kwh: FloatArray, sharing: Sharing) -> FloatArray:
     """Return what households get of an energy that may not be enough for all.
 
     Parameters

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.community_storage import StorageRatings
 
 WH_PER_KWH = 1000.0
 
 
-def largest_demands_kwh(demand_kwh: NDArray[np.float64], dischargers: int) -> NDArray[np.float64]:
+def largest_demands_kwh(demand_kwh: FloatArray, dischargers: int) -> FloatArray:
     """Return what the households of the largest demands use together in each slot [kWh].
 
     Parameters
@@ -33,13 +34,13 @@ def largest_demands_kwh(demand_kwh: NDArray[np.float64], dischargers: int) -> ND
     served = np.maximum(demand_kwh, 0.0)
     if dischargers < served.shape[1]:
         served = np.partition(served, -dischargers, axis=1)[:, -dischargers:]
-    total: NDArray[np.float64] = served.sum(axis=1)
+    total: FloatArray = served.sum(axis=1)
     return total
 
 
 def most_delivered(
-    generation_kwh: NDArray[np.float64],
-    wanted_kwh: NDArray[np.float64],
+    generation_kwh: FloatArray,
+    wanted_kwh: FloatArray,
     stored_kwh: float,
     ratings: StorageRatings,
     step_h: float,
@@ -77,8 +78,8 @@ def most_delivered(
 
 
 def most_delivered_at_once(
-    generation_kwh: NDArray[np.float64],
-    wanted_kwh: NDArray[np.float64],
+    generation_kwh: FloatArray,
+    wanted_kwh: FloatArray,
     stored_kwh: float,
     ratings: StorageRatings,
     step_h: float,
@@ -104,8 +105,8 @@ def most_delivered_at_once(
 
 
 def most_delivered_lp(
-    generation_kwh: NDArray[np.float64],
-    demand_kwh: NDArray[np.float64],
+    generation_kwh: FloatArray,
+    demand_kwh: FloatArray,
     stored_kwh: float,
     ratings: StorageRatings,
     step_h: float,
@@ -146,7 +147,7 @@ def most_delivered_lp(
     start = np.zeros(slots)
     start[0] = stored_kwh
     limits: list[Any] = []
-    room: list[NDArray[np.float64]] = []
+    room: list[FloatArray] = []
     nothing = sparse.csr_matrix((slots, 2 * slots))
     if np.isfinite(rated):
         limits.append(sparse.hstack([nothing, each_slot]))
@@ -176,9 +177,9 @@ def most_delivered_lp(
 
 
 def most_in_turns(
-    generation_kwh: NDArray[np.float64],
+    generation_kwh: FloatArray,
     bright: NDArray[np.bool_],
-    wanted_kwh: NDArray[np.float64],
+    wanted_kwh: FloatArray,
     stored_kwh: float,
     ratings: StorageRatings,
     step_h: float,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-type Each = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Connection:
         loads.
     """
 
-    import_kw: Each
-    export_kw: Each
-    inverter_kw: Each
+    import_kw: FloatArray
+    export_kw: FloatArray
+    inverter_kw: FloatArray
     dc_coupled: NDArray[np.bool_]
     battery_exports: NDArray[np.bool_]
     grid_charges: NDArray[np.bool_]
@@ -56,14 +56,14 @@ class ConnectionFlows:
         Load that the limit of the import leaves unserved.
     """
 
-    import_kwh: Each
-    export_kwh: Each
-    battery_kwh: Each
-    curtailed_kwh: Each
-    unserved_kwh: Each
+    import_kwh: FloatArray
+    export_kwh: FloatArray
+    battery_kwh: FloatArray
+    curtailed_kwh: FloatArray
+    unserved_kwh: FloatArray
 
 
-def export_limit_kw(limit_kw: Each, pv_kw: Each, share_of_pv: Each) -> Each:
+def export_limit_kw(limit_kw: FloatArray, pv_kw: FloatArray, share_of_pv: FloatArray) -> FloatArray:
     """Return the lower one of a limit and a share of the peak power of the modules [kW].
 
     Parameters
@@ -86,8 +86,8 @@ def export_limit_kw(limit_kw: Each, pv_kw: Each, share_of_pv: Each) -> Each:
 
 
 def battery_bounds(
-    load_kwh: Each, generation_kwh: Each, connection: Connection, step_h: float
-) -> tuple[Each, Each]:
+    load_kwh: FloatArray, generation_kwh: FloatArray, connection: Connection, step_h: float
+) -> tuple[FloatArray, FloatArray]:
     """Return between which exchanges a battery may choose at its connection [kWh].
 
     Parameters
@@ -131,9 +131,9 @@ def battery_bounds(
 
 
 def settle_connection(
-    load_kwh: Each,
-    generation_kwh: Each,
-    battery_kwh: Each,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
+    battery_kwh: FloatArray,
     connection: Connection,
     step_h: float,
     *,
@@ -166,9 +166,9 @@ def settle_connection(
 
 
 def flows_within(
-    load_kwh: Each,
-    generation_kwh: Each,
-    battery_kwh: Each,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
+    battery_kwh: FloatArray,
     connection: Connection,
     step_h: float,
     *,

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.aggregator_response import response_map
 from hmesh.markets.demand_curve import DemandCurve, demand_curve
 from hmesh.markets.price_game import Game, Outcome
 from hmesh.markets.shared_limits import TOLERANCE_KWH
-
-type Array = NDArray[np.float64]
 
 # How many prices inside a cartel are looked at beside its best ones where shared lines are limited,
 # how often such a grid narrows, and how often the distance to a limit is halved.
@@ -39,13 +38,13 @@ class _Sum:
         Their prices and demands on each piece.
     """
 
-    starts: Array
+    starts: FloatArray
     highest: float
     places: list[int]
-    price_offset: Array
-    price_gain: Array
-    demand_offset: Array
-    demand_gain: Array
+    price_offset: FloatArray
+    price_gain: FloatArray
+    demand_offset: FloatArray
+    demand_gain: FloatArray
 
     @classmethod
     def of(
@@ -66,20 +65,20 @@ class _Sum:
         return cls(starts, highest, list(maps), *found)
 
     @property
-    def ends(self) -> Array:
+    def ends(self) -> FloatArray:
         """Prices up to which each piece holds [money/kWh], shape (pieces,)."""
         return np.append(self.starts[1:], self.highest)
 
-    def drawn(self) -> tuple[Array, Array]:
+    def drawn(self) -> tuple[FloatArray, FloatArray]:
         """Return offset and gain of what all of them draw, each of shape (pieces,)."""
         return self.demand_offset.sum(axis=0), self.demand_gain.sum(axis=0)
 
-    def income(self, price: Array, piece: NDArray[np.intp]) -> Array:
+    def income(self, price: FloatArray, piece: NDArray[np.intp]) -> FloatArray:
         """Return what all of them take at prices, shape (k,) [money]."""
         asked = self.price_offset[:, piece] + self.price_gain[:, piece] * price
         return np.asarray((asked * self.demand(price, piece)).sum(axis=0))
 
-    def demand(self, price: Array, piece: NDArray[np.intp]) -> Array:
+    def demand(self, price: FloatArray, piece: NDArray[np.intp]) -> FloatArray:
         """Return what each of them draws at prices, shape (places, k) [kWh]."""
         return self.demand_offset[:, piece] + self.demand_gain[:, piece] * price
 
@@ -101,9 +100,9 @@ class PriceAtCost:
         Piece of the others' answers.
     """
 
-    starts_kwh: Array
-    offset: Array
-    gain: Array
+    starts_kwh: FloatArray
+    offset: FloatArray
+    gain: FloatArray
     piece: NDArray[np.intp]
 
     @classmethod
@@ -148,11 +147,11 @@ class PriceAtCost:
         piece = np.concatenate(([0], np.repeat(pieces, 2)[1:], [count - 1, count - 1]))
         return cls(np.maximum.accumulate(bounds), price_offset, price_gain, piece[: 2 * count + 1])
 
-    def segment(self, drawn_kwh: Array) -> NDArray[np.intp]:
+    def segment(self, drawn_kwh: FloatArray) -> NDArray[np.intp]:
         """Return the segment that holds for what is drawn; the upper one at a common end."""
         return np.asarray(self.starts_kwh.searchsorted(drawn_kwh, side="right") - 1)
 
-    def price(self, drawn_kwh: Array, segment: NDArray[np.intp]) -> Array:
+    def price(self, drawn_kwh: FloatArray, segment: NDArray[np.intp]) -> FloatArray:
         """Return the price for what is drawn, by the line of a segment [money/kWh]."""
         return self.offset[segment] + self.gain[segment] * drawn_kwh
 
@@ -241,14 +240,16 @@ class _Cartel:
         k, place = divmod(int(np.argmax(profit)), 3)
         return self._at(float(prices[k, place]), *(int(each[k]) for each in ruled))
 
-    def _ruled(self, starts: Array, ends: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _ruled(
+        self, starts: FloatArray, ends: FloatArray
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return which piece of its members and which segment of the price holds between prices."""
         middle = 0.5 * (starts + ends)
         piece = np.maximum(self.mine.starts.searchsorted(middle) - 1, 0)
         offset, gain = self.mine.drawn()
         return piece, self.at_cost.segment(offset[piece] + gain[piece] * middle)
 
-    def _limited(self, prices: Array) -> Outcome:
+    def _limited(self, prices: FloatArray) -> Outcome:
         """Return the best price inside that overloads no shared line, or else overloads least.
 
         Between two of its best prices, of which one overloads a line, the last one that does not is
@@ -266,7 +267,7 @@ class _Cartel:
             found = min(found, again, key=lambda each: (max(each.over, 0.0), -each.profit))
         return self._at(found.price, found.piece, found.segment)
 
-    def _kept(self, edges: Array) -> "_Kept":
+    def _kept(self, edges: FloatArray) -> "_Kept":
         """Return the best of some prices, or of those between them at which a line is full."""
         starts, ends = (edges, edges) if len(edges) == 1 else (edges[:-1], edges[1:])
         piece, segment = self._ruled(starts, ends)
@@ -291,7 +292,7 @@ class _Cartel:
             float(price[k]), float(over_kwh[k]), float(profit[k]), int(piece[k]), int(segment[k])
         )
 
-    def _cuts(self) -> tuple[Array, Array]:
+    def _cuts(self) -> tuple[FloatArray, FloatArray]:
         """Return between which prices inside everything is affine."""
         starts, ends = self.mine.starts, self.mine.ends
         offset, gain = self.mine.drawn()
@@ -309,7 +310,9 @@ class _Cartel:
             return edges, edges
         return edges[:-1], edges[1:]
 
-    def _profit(self, price: Array, piece: NDArray[np.intp], segment: NDArray[np.intp]) -> Array:
+    def _profit(
+        self, price: FloatArray, piece: NDArray[np.intp], segment: NDArray[np.intp]
+    ) -> FloatArray:
         """Return what the cartel earns at prices inside, shape (k,) [money]."""
         drawn = self.mine.demand(price, piece).sum(axis=0)
         asked = self.at_cost.price(drawn, segment)
@@ -318,14 +321,16 @@ class _Cartel:
             earned = earned + (self._captive_price(asked) - asked) * self.fixed_inside
         return np.asarray(earned)
 
-    def _captive_price(self, asked: Array) -> Array:
+    def _captive_price(self, asked: FloatArray) -> FloatArray:
         """Return what communities pay where nobody answers [money/kWh]."""
         bounds = self.game.bounds
         if self.game.without_vehicles == "profit_max":
             return np.full_like(asked, bounds.aggregator_upper)
         return np.clip(asked, bounds.aggregator_lower, bounds.aggregator_upper)
 
-    def _demands(self, price: Array, piece: NDArray[np.intp], segment: NDArray[np.intp]) -> Array:
+    def _demands(
+        self, price: FloatArray, piece: NDArray[np.intp], segment: NDArray[np.intp]
+    ) -> FloatArray:
         """Return what every community draws at prices inside, shape (communities, k) [kWh]."""
         demand = np.repeat(self.fixed[:, None], len(price), axis=1)
         demand[self.mine.places] = self.mine.demand(price, piece)
@@ -334,7 +339,9 @@ class _Cartel:
         demand[self.others.places] = self.others.demand(asked, self.at_cost.piece[segment])
         return demand
 
-    def _over(self, price: Array, piece: NDArray[np.intp], segment: NDArray[np.intp]) -> Array:
+    def _over(
+        self, price: FloatArray, piece: NDArray[np.intp], segment: NDArray[np.intp]
+    ) -> FloatArray:
         """Return how far shared lines are overloaded at prices inside, shape (k,) [kWh]."""
         feed = self.game.feed
         assert feed is not None
@@ -354,7 +361,9 @@ class _Cartel:
         return Outcome(float(asked[0]), community, demand)
 
 
-def _highest_on_parabola(at_start: Array, at_middle: Array, at_end: Array) -> Array:
+def _highest_on_parabola(
+    at_start: FloatArray, at_middle: FloatArray, at_end: FloatArray
+) -> FloatArray:
     """Return where in [0, 1] the parabola through its values at 0, 1/2 and 1 is highest, or 0."""
     square = 2.0 * (at_start - 2.0 * at_middle + at_end)
     linear = -3.0 * at_start + 4.0 * at_middle - at_end

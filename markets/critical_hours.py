@@ -3,12 +3,13 @@
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 type BaseRule = Literal["energy", "share_of_peak"]
 
 
-def base_demand(forecast_kwh: NDArray[np.float64], rule: BaseRule, value: float) -> float:
+def base_demand(forecast_kwh: FloatArray, rule: BaseRule, value: float) -> float:
     """Return the demand of a step that the utility meets without help [kWh].
 
     Parameters
@@ -23,7 +24,7 @@ def base_demand(forecast_kwh: NDArray[np.float64], rule: BaseRule, value: float)
     return value if rule == "energy" else value * float(forecast_kwh.max())
 
 
-def required_demand(forecast_kwh: NDArray[np.float64], base_kwh: float) -> NDArray[np.float64]:
+def required_demand(forecast_kwh: FloatArray, base_kwh: float) -> FloatArray:
     """Return the demand above the base in each step of a day [kWh]; critical where it is above 0.
 
     Parameters

@@ -6,9 +6,9 @@ They give what `hmesh.markets.demand_curve` says of kinks without jumps, bit for
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
 
-type Each = NDArray[np.float64]
 type Counts = NDArray[np.int64]
 
 
@@ -17,7 +17,7 @@ SHORT = 24
 
 
 @kernel("f8[] f8[] i8[]! f8[]!")
-def order_kinks(starts: Each, ends: Each, order: Counts, price: Each) -> None:
+def order_kinks(starts: FloatArray, ends: FloatArray, order: Counts, price: FloatArray) -> None:
     """Write the places of kinks among starts and then ends in order of their prices.
 
     Kinks are put into buckets of equal width, about four in each, and sorted within these. It is
@@ -102,17 +102,17 @@ def order_kinks(starts: Each, ends: Each, order: Counts, price: Each) -> None:
 @kernel("i8[] f8[] f8[] i8[] f8[] f8[] i8[] b1 f8 f8[]! f8[]! f8[]! i8[]! i8[]!")
 def sorted_kinks(
     order: Counts,
-    starts: Each,
-    starts_slope: Each,
+    starts: FloatArray,
+    starts_slope: FloatArray,
     starts_count: Counts,
-    ends: Each,
-    ends_slope: Each,
+    ends: FloatArray,
+    ends_slope: FloatArray,
     ends_count: Counts,
     joined: bool,
     same: float,
-    price: Each,
-    bend: Each,
-    moment: Each,
+    price: FloatArray,
+    bend: FloatArray,
+    moment: FloatArray,
     step: Counts,
     firsts: Counts,
 ) -> int:
@@ -163,13 +163,13 @@ def lines_of_kinks(
     slope: float,
     answering: int,
     dust: float,
-    price: Each,
-    bend: Each,
-    moment: Each,
+    price: FloatArray,
+    bend: FloatArray,
+    moment: FloatArray,
     step: Counts,
-    edges: Each,
-    intercepts: Each,
-    slopes: Each,
+    edges: FloatArray,
+    intercepts: FloatArray,
+    slopes: FloatArray,
 ) -> int:
     """Write the lines between kinks; return how many there are.
 

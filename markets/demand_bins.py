@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.row_threads import PIECE_ROWS, over_pieces, pieces_of
 from hmesh.markets.bin_kernels import count_kinks, take_kinks
@@ -43,11 +44,11 @@ class DemandBins:
     """
 
     bends: Bends
-    edges: NDArray[np.float64]
-    intercept: NDArray[np.float64]
-    slope: NDArray[np.float64]
+    edges: FloatArray
+    intercept: FloatArray
+    slope: FloatArray
     answering: NDArray[np.int64]
-    gentlest: NDArray[np.float64]
+    gentlest: FloatArray
     starts_bin: NDArray[np.int16]
     ends_bin: NDArray[np.int16]
     starts_by_piece: NDArray[np.int64] | None
@@ -55,7 +56,7 @@ class DemandBins:
     jumps_bin: NDArray[np.intp]
 
     @property
-    def demand_kwh(self) -> NDArray[np.float64]:
+    def demand_kwh(self) -> FloatArray:
         """Demand at the edges [kWh], shape (bins + 1,)."""
         return self.intercept - self.slope * self.edges
 
@@ -85,13 +86,13 @@ class DemandBins:
 
 
 def _taken(
-    prices: NDArray[np.float64],
-    slopes: NDArray[np.float64],
+    prices: FloatArray,
+    slopes: FloatArray,
     places: NDArray[np.int16],
     by_piece: NDArray[np.int64] | None,
     first: int,
     last: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return prices and slopes of the kinks between two edges."""
     # One slope of all stays one.
     alike = _alike(slopes)
@@ -111,7 +112,7 @@ def _taken(
     return taken, np.broadcast_to(slopes[0], most) if alike else steep
 
 
-def _alike(slopes: NDArray[np.float64]) -> bool:
+def _alike(slopes: FloatArray) -> bool:
     """Return whether all batteries share one slope, which need not be summed one by one."""
     return len(slopes) > 0 and slopes.strides == (0,)
 
@@ -157,15 +158,15 @@ class _Counted:
 
     place: NDArray[np.int16]
     count: NDArray[np.int64]
-    slope: NDArray[np.float64]
-    moment: NDArray[np.float64]
+    slope: FloatArray
+    moment: FloatArray
     by_piece: NDArray[np.int64] | None = None
 
 
 def _counted(
     bends: Bends,
-    prices: NDArray[np.float64],
-    slopes: NDArray[np.float64],
+    prices: FloatArray,
+    slopes: FloatArray,
     counts: NDArray[np.int64] | None,
     bins: int,
 ) -> _Counted:
@@ -224,7 +225,7 @@ def _counted_by_kernel(bends: Bends, bins: int) -> tuple[_Counted, _Counted]:
     return started, ended
 
 
-def _in_order(of_pieces: NDArray[np.float64]) -> NDArray[np.float64]:
+def _in_order(of_pieces: FloatArray) -> FloatArray:
     """Return the sums over pieces, shape (2, bins + 2), added one piece after another."""
     sums = np.zeros((of_pieces.shape[0], of_pieces.shape[2]))
     for piece in range(of_pieces.shape[1]):

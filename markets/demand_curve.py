@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.row_blocks import sum_of_products
 from hmesh.environment.row_threads import at_once
@@ -62,12 +63,12 @@ class Bends:
     intercept: float
     slope: float
     answering: int
-    starts: NDArray[np.float64]
-    starts_slope: NDArray[np.float64]
-    ends: NDArray[np.float64]
-    ends_slope: NDArray[np.float64]
-    jump_price: NDArray[np.float64] = field(default_factory=no_lines)
-    jump_kwh: NDArray[np.float64] = field(default_factory=no_lines)
+    starts: FloatArray
+    starts_slope: FloatArray
+    ends: FloatArray
+    ends_slope: FloatArray
+    jump_price: FloatArray = field(default_factory=no_lines)
+    jump_kwh: FloatArray = field(default_factory=no_lines)
     dead_bands: bool = False
     starts_count: Counts | None = None
     ends_count: Counts | None = None
@@ -236,9 +237,7 @@ def merged(bends: Bends) -> Bends:
     )  # fmt: skip
 
 
-def _merged(
-    prices: NDArray[np.float64], slopes: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], Counts] | None:
+def _merged(prices: FloatArray, slopes: FloatArray) -> tuple[FloatArray, FloatArray, Counts] | None:
     """Return each price once, the slope there and how many there are; None where few meet."""
     bits = np.ascontiguousarray(prices).view(np.int64)
     if not compiled_for(len(prices)):
@@ -291,7 +290,7 @@ def _joined(answers: Answers, lowest_price: float, highest_price: float) -> Bend
         answers.parts, lambda each: each if isinstance(each, Bends) else bends_of_block(each)
     )
 
-    def column(name: str) -> NDArray[np.float64]:
+    def column(name: str) -> FloatArray:
         return np.concatenate([getattr(block, name) for block in blocks])
 
     def counts(kind: str) -> Counts | None:
@@ -348,20 +347,20 @@ class DemandCurve:
         Edges below which the demand jumps; None where it never does.
     """
 
-    edges: NDArray[np.float64]
-    intercept: NDArray[np.float64]
-    slope: NDArray[np.float64]
+    edges: FloatArray
+    intercept: FloatArray
+    slope: FloatArray
     jumps: NDArray[np.bool_] | None = None
 
     @property
-    def highs(self) -> NDArray[np.float64]:
+    def highs(self) -> FloatArray:
         """Highest price at which each piece holds [money/kWh], shape (pieces,)."""
         highs = self.edges[1:]
         if self.jumps is None:
             return highs
         return np.where(self.jumps[1:], np.nextafter(highs, -np.inf), highs)
 
-    def demand_kwh(self, price: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def demand_kwh(self, price: float | FloatArray) -> FloatArray:
         """Return the demand [kWh] at ``price`` (any shape), which must lie within the edges."""
         piece = np.searchsorted(self.edges, price, side="right") - 1
         piece = np.clip(piece, 0, len(self.slope) - 1)

@@ -1,14 +1,14 @@
 """The demands at which the lines of a community alone stay within their limits."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.line_tree import Places, arriving_kwh, sent_kwh
 
 
 def demand_limits(
-    places: Places, node_kwh: NDArray[np.float64], passive_kwh: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    places: Places, node_kwh: FloatArray, passive_kwh: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return between which demands of each community its own lines stay within their limits.
 
     Parameters

@@ -5,36 +5,34 @@ to discharging at one price.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
-
-type Each = NDArray[np.float64]
 
 
 @kernel(
     "f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] i8 i8 i8 i8 f8[]! f8[]! f8[]! f8[]! f8[]! f8[]!"
 )
 def lines_before_departure(
-    lam: Each,
-    theta: Each,
-    usable: Each,
-    lower: Each,
-    upper: Each,
-    charge_efficiency: Each,
-    discharge_efficiency: Each,
-    wanted: Each,
-    weight: Each,
+    lam: FloatArray,
+    theta: FloatArray,
+    usable: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
+    wanted: FloatArray,
+    weight: FloatArray,
     losing: int,
     losing_wanting: int,
     lossless: int,
     lossless_wanting: int,
-    full: Each,
-    empty: Each,
-    slope: Each,
-    most_plain: Each,
-    most_below: Each,
-    most_above: Each,
+    full: FloatArray,
+    empty: FloatArray,
+    slope: FloatArray,
+    most_plain: FloatArray,
+    most_below: FloatArray,
+    most_above: FloatArray,
 ) -> bool:
     """Write the lines of all: first of those with losses that charge, then that discharge.
 
@@ -120,17 +118,17 @@ array, shape (n,)
 @kernel("f8 f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8[] f8 f8[]!")
 def respond_before_departure(
     price: float,
-    lam: Each,
-    theta: Each,
-    usable: Each,
-    lower: Each,
-    upper: Each,
-    charge_efficiency: Each,
-    discharge_efficiency: Each,
-    wanted: Each,
-    weight: Each,
+    lam: FloatArray,
+    theta: FloatArray,
+    usable: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
+    wanted: FloatArray,
+    weight: FloatArray,
     rounding: float,
-    energy: Each,
+    energy: FloatArray,
 ) -> bool:
     """Write the best exchanges at a price of those that want energy; others stay as they are.
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged, is_one
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.markets.answer_curves import FIRST, JUMP, SATURATED, SECOND, THIRD, battery_curves
@@ -19,8 +20,6 @@ from hmesh.markets.answers import Answers, battery_answers, sum_of_answers
 from hmesh.markets.departure_kernels import lines_before_departure, respond_before_departure
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
 from hmesh.markets.welfare import satisfaction
-
-type Array = NDArray[np.float64]
 
 # Of a bound that is a sum of two.
 _ROUNDING = 4 * np.finfo(np.float64).eps
@@ -46,13 +45,13 @@ class StoreColumns:
 
     lam: FloatOrArray
     theta: FloatOrArray
-    usable_kwh: Array
-    lower_kwh: Array
-    upper_kwh: Array
+    usable_kwh: FloatArray
+    lower_kwh: FloatArray
+    upper_kwh: FloatArray
     charge_efficiency: FloatOrArray
     discharge_efficiency: FloatOrArray
-    wanted_kwh: Array
-    miss_weight: Array
+    wanted_kwh: FloatArray
+    miss_weight: FloatArray
 
     @property
     def plain(self) -> tuple[Any, ...]:
@@ -63,7 +62,7 @@ class StoreColumns:
         )  # fmt: skip
 
     @property
-    def whole(self) -> tuple[Array, ...]:
+    def whole(self) -> tuple[FloatArray, ...]:
         """All columns, each with as many rows as there are batteries."""
         names = StoreColumns.__slots__
         return tuple(whole(getattr(self, name), self.usable_kwh) for name in names)
@@ -77,7 +76,7 @@ class StoreColumns:
         )
 
 
-def best_response_before_departure(price: FloatOrArray, stores: StoreColumns) -> Array:
+def best_response_before_departure(price: FloatOrArray, stores: StoreColumns) -> FloatArray:
     """Return the energy that maximises each battery's satisfaction less its payment.
 
     The satisfaction of holding ``h`` is ``lam h - theta h^2 / 2 + weight min(h, wanted)``.
@@ -111,7 +110,7 @@ def best_response_before_departure(price: FloatOrArray, stores: StoreColumns) ->
     return energy
 
 
-def _response_with_weight(price: Array, stores: StoreColumns) -> Array:
+def _response_with_weight(price: FloatArray, stores: StoreColumns) -> FloatArray:
     below, above = _parts(stores)
     low, high = best_response(price, *below), best_response(price, *above)
     energy = low + high
@@ -176,7 +175,7 @@ def _answers_by_kernel(fixed_kwh: float, stores: StoreColumns) -> Answers | None
     return Answers(fixed_kwh + plain + below + above, full, empty, slope, bands)
 
 
-def curves_before_departure(stores: StoreColumns) -> Array:
+def curves_before_departure(stores: StoreColumns) -> FloatArray:
     """Return the answer of each battery to every price, a row of `answer_curves.COLUMNS` each."""
     curves = battery_curves(*stores.plain)
     wanting = np.flatnonzero(stores.miss_weight > 0.0)
@@ -184,7 +183,7 @@ def curves_before_departure(stores: StoreColumns) -> Array:
     return curves
 
 
-def _curves_with_weight(stores: StoreColumns) -> Array:
+def _curves_with_weight(stores: StoreColumns) -> FloatArray:
     below, above = _parts(stores)
     curves, other_part = battery_curves(*below), battery_curves(*above)
     # Of both parts together three lines have a width: the part that the battery is in has two.
@@ -208,7 +207,7 @@ def _curves_with_weight(stores: StoreColumns) -> Array:
     return curves
 
 
-def worth_before_departure(stores: StoreColumns, exchange_kwh: Array) -> Array:
+def worth_before_departure(stores: StoreColumns, exchange_kwh: FloatArray) -> FloatArray:
     """Return what each values after an exchange [money], shape (n,)."""
     held = charged(
         stores.usable_kwh, exchange_kwh, stores.charge_efficiency, stores.discharge_efficiency
@@ -218,8 +217,8 @@ def worth_before_departure(stores: StoreColumns, exchange_kwh: Array) -> Array:
 
 
 def gain_since(
-    stores: StoreColumns, exchange_kwh: Array, paid: Array, worth_before: Array
-) -> tuple[Array, Array]:
+    stores: StoreColumns, exchange_kwh: FloatArray, paid: FloatArray, worth_before: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return what each has gained since its last exchange, and what its energy is worth now.
 
     Parameters
@@ -247,7 +246,7 @@ def gain_since(
 
 def wanted_usable_kwh(
     departure_soc: FloatOrArray, soc_min: FloatOrArray, capacity_kwh: FloatOrArray
-) -> Array:
+) -> FloatArray:
     """Return the energy above the lowest state of charge that is wanted at departure [kWh]."""
     return np.asarray(np.multiply(np.subtract(departure_soc, soc_min), capacity_kwh))
 
@@ -287,10 +286,10 @@ def _overlapping(stores: StoreColumns) -> NDArray[np.intp]:
 
 
 # Where a line begins and ends to fall, and how steeply, of one battery each.
-type _Line = tuple[Array, Array, Array]
+type _Line = tuple[FloatArray, FloatArray, FloatArray]
 
 
-def _charging_or_discharging(stores: StoreColumns) -> tuple[list[_Line], Array]:
+def _charging_or_discharging(stores: StoreColumns) -> tuple[list[_Line], FloatArray]:
     """Return the lines of charging above and below the energy wanted, of discharging likewise.
 
     Each is what the battery would do if it could do nothing else, with the highest price at which
@@ -309,7 +308,7 @@ def _charging_or_discharging(stores: StoreColumns) -> tuple[list[_Line], Array]:
     return lines, _switch(charging, discharging)
 
 
-def _switch(charging: list[_Line], discharging: list[_Line]) -> Array:
+def _switch(charging: list[_Line], discharging: list[_Line]) -> FloatArray:
     """Return the highest price at which charging gains no less than discharging, shape (n,).
 
     What charging gains is the energy bought, summed over all prices above; what discharging gains
@@ -342,18 +341,18 @@ def _switch(charging: list[_Line], discharging: list[_Line]) -> Array:
     return np.asarray(begin + np.minimum(step, width))
 
 
-def _most(lines: list[_Line]) -> Array:
+def _most(lines: list[_Line]) -> FloatArray:
     """Return what some lines fall in all [kWh], shape (n,)."""
     return np.asarray(sum(slope * (empty - full) for full, empty, slope in lines))
 
 
-def _at(lines: list[_Line], price: Array, saturated_kwh: FloatOrArray) -> Array:
+def _at(lines: list[_Line], price: FloatArray, saturated_kwh: FloatOrArray) -> FloatArray:
     """Return what some lines amount to at prices of shape (..., n) [kWh]."""
     fallen = sum(slope * (np.clip(price, full, empty) - full) for full, empty, slope in lines)
     return np.asarray(saturated_kwh - fallen)
 
 
-def _cut(lines: list[_Line], switch: Array) -> list[_Line]:
+def _cut(lines: list[_Line], switch: FloatArray) -> list[_Line]:
     """Return the lines of charging up to a price, and those of discharging from it on."""
     cut = []
     for number, (full, empty, slope) in enumerate(lines):
@@ -364,7 +363,9 @@ def _cut(lines: list[_Line], switch: Array) -> list[_Line]:
     return cut
 
 
-def gain_of_exchange(stores: StoreColumns, exchange_kwh: Array, price: FloatOrArray) -> Array:
+def gain_of_exchange(
+    stores: StoreColumns, exchange_kwh: FloatArray, price: FloatOrArray
+) -> FloatArray:
     """Return what each gains by an exchange over doing nothing, once it is paid [money].
 
     Parameters

@@ -8,14 +8,13 @@ Threshold models of collective behavior, American Journal of Sociology 83 (1978)
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.social_network import SocialNetwork
-
-type Array = NDArray[np.float64]
 
 MONTHS_A_YEAR = 12.0
 
 
-def share_of_acquaintances(network: SocialNetwork, adopted: NDArray[np.bool_]) -> Array:
+def share_of_acquaintances(network: SocialNetwork, adopted: NDArray[np.bool_]) -> FloatArray:
     """Return which share of the acquaintances of each has adopted, 0 of nobody, shape (n,) [-]."""
     reached = np.concatenate(([0.0], np.cumsum(adopted[network.neighbours], dtype=np.float64)))
     count = reached[network.first[1:]] - reached[network.first[:-1]]
@@ -24,7 +23,7 @@ def share_of_acquaintances(network: SocialNetwork, adopted: NDArray[np.bool_]) -
 
 
 def adopts_by_bass(
-    share: Array, innovation: float, imitation: float, draw: Array
+    share: FloatArray, innovation: float, imitation: float, draw: FloatArray
 ) -> NDArray[np.bool_]:
     """Return who adopts in a month by Bass's model, of those who have not, shape (n,).
 
@@ -47,7 +46,7 @@ def adopts_by_bass(
 
 
 def adopts_by_threshold(
-    share: Array, threshold: Array, innovation: float, draw: Array
+    share: FloatArray, threshold: FloatArray, innovation: float, draw: FloatArray
 ) -> NDArray[np.bool_]:
     """Return who adopts in a month since enough acquaintances have, or by itself, shape (n,).
 

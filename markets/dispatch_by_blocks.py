@@ -11,8 +11,9 @@ from dataclasses import fields
 
 import numpy as np
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.dispatch_by_days import worth_at_midnights
-from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HouseFlows, HousePrices, Series
+from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HouseFlows, HousePrices
 from hmesh.markets.house_programme import HouseProgramme, Stored, burning
 
 DAYS_OF_A_BLOCK = 7
@@ -65,7 +66,7 @@ def _block(
     devices: HouseDevices,
     prices: HousePrices,
     held: Stored,
-    worth: Series,
+    worth: FloatArray,
     gap: float,
     most_nodes: int,
 ) -> HouseFlows:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.markets.day_branching import Part, RelaxedPart, branch_on_days
 from hmesh.markets.house_dispatch import (
@@ -22,7 +23,6 @@ from hmesh.markets.house_dispatch import (
     HouseDevices,
     HouseFlows,
     HousePrices,
-    Series,
     running_cost,
 )
 from hmesh.markets.house_programme import HouseProgramme, Stored, burning
@@ -126,7 +126,7 @@ def dispatch_by_days(
 
 def worth_at_midnights(
     devices: HouseDevices, prices: HousePrices, first: NDArray[np.intp]
-) -> Series:
+) -> FloatArray:
     """Return what a kWh in battery and tank is worth at each midnight, from refilling it.
 
     Parameters
@@ -153,13 +153,13 @@ def worth_at_midnights(
 class _Solved:
     """What a day does, as `SolvedDays` has it of all."""
 
-    columns: dict[str, Series]
-    begins: Series
-    ends: Series
+    columns: dict[str, FloatArray]
+    begins: FloatArray
+    ends: FloatArray
     spent: float
 
 
-def _by_day(programme: HouseProgramme, x: Series) -> list[_Solved]:
+def _by_day(programme: HouseProgramme, x: FloatArray) -> list[_Solved]:
     """Return what each day of a solution does."""
     flows = programme.flows(x)
     begins, ends = (
@@ -179,7 +179,7 @@ def _by_day(programme: HouseProgramme, x: Series) -> list[_Solved]:
     ]  # fmt: skip
 
 
-def _furthest_open(binary: Series, fractional: NDArray[np.bool_]) -> int | None:
+def _furthest_open(binary: FloatArray, fractional: NDArray[np.bool_]) -> int | None:
     """Return which of the binary variables of a day is furthest from 0 and 1."""
     if not fractional.any():
         return None
@@ -281,14 +281,14 @@ class _Days:
             else worth_at_midnights(devices, prices, self.first)
         )
 
-    def levels(self, stored: Stored) -> Series:
+    def levels(self, stored: Stored) -> FloatArray:
         """Return what storages hold at every midnight if set so, shape (days + 1, 2)."""
         levels = np.tile([stored.battery_kwh, stored.tank_kwh], (self.count + 1, 1))
         if self.start is not None:
             levels[0] = self.start.battery_kwh, self.start.tank_kwh
         return levels
 
-    def solve(self, midnight_kwh: Series | None, known: SolvedDays | None = None) -> SolvedDays:
+    def solve(self, midnight_kwh: FloatArray | None, known: SolvedDays | None = None) -> SolvedDays:
         """Return the cheapest days.
 
         Parameters
@@ -347,7 +347,7 @@ class _Days:
             self.memory.keep(midnights, self.prices, solved)
         return solved
 
-    def _search_alone(self, solved: SolvedDays, day: int, midnight_kwh: Series | None) -> None:
+    def _search_alone(self, solved: SolvedDays, day: int, midnight_kwh: FloatArray | None) -> None:
         """Let a general search solve a day of many parts."""
         programme = self._programme(np.array([day]), midnight_kwh)
         solution = programme.solution(DAY_GAP)
@@ -355,7 +355,7 @@ class _Days:
         self._write(solved, [part])
         solved.bounds[day] = float(solution.mip_dual_bound)
 
-    def _programme(self, days: NDArray[np.intp], midnight_kwh: Series | None) -> HouseProgramme:
+    def _programme(self, days: NDArray[np.intp], midnight_kwh: FloatArray | None) -> HouseProgramme:
         """Return the programme of days, of which the same may come more than once."""
         lengths = self.ends[days] - self.first[days]
         steps = np.concatenate([np.arange(self.first[d], self.ends[d]) for d in days])
@@ -378,7 +378,7 @@ class _Days:
             solved.costs[day], solved.bounds[day] = solution.spent, each.cost
 
     def _meet(
-        self, programme: HouseProgramme, days: NDArray[np.intp], midnight_kwh: Series | None
+        self, programme: HouseProgramme, days: NDArray[np.intp], midnight_kwh: FloatArray | None
     ) -> None:
         """Set what days hold at midnights, or what that is worth."""
         if midnight_kwh is not None:

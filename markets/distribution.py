@@ -1,17 +1,16 @@
 """How money is spread over those who pay it: Gini coefficients and who is worse off."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Amounts = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 # Amounts that differ by a smaller share are equal but for rounding.
 ROUNDING = 1e-9
 
 
 def net_bill(
-    paid: Amounts, received: Amounts, stored_change_kwh: Amounts, stored_price: float
-) -> Amounts:
+    paid: FloatArray, received: FloatArray, stored_change_kwh: FloatArray, stored_price: float
+) -> FloatArray:
     """Return what each member pays, less what it was paid and what it has more in store.
 
     Parameters
@@ -35,7 +34,7 @@ def net_bill(
     return np.asarray(paid - received - stored_price * stored_change_kwh)
 
 
-def gini(amounts: Amounts) -> float:
+def gini(amounts: FloatArray) -> float:
     """Return the Gini coefficient of amounts that may be below 0.
 
     Parameters
@@ -67,7 +66,7 @@ def gini(amounts: Amounts) -> float:
     return found if found > ROUNDING else 0.0
 
 
-def lorenz_curve(amounts: Amounts) -> Amounts:
+def lorenz_curve(amounts: FloatArray) -> FloatArray:
     """Return how much of all amounts falls to the smallest of them, one after another.
 
     Parameters
@@ -93,7 +92,7 @@ def lorenz_curve(amounts: Amounts) -> Amounts:
     return np.concatenate(([0.0], np.cumsum(np.sort(amounts)))) / size
 
 
-def share_of_largest(amounts: Amounts, top: float) -> float:
+def share_of_largest(amounts: FloatArray, top: float) -> float:
     """Return the share of all absolute amounts that the largest amounts add up to [-].
 
     Parameters
@@ -108,7 +107,7 @@ def share_of_largest(amounts: Amounts, top: float) -> float:
     return float(curve[-1] - below)
 
 
-def savings(bill: Amounts, first_bill: Amounts) -> Amounts:
+def savings(bill: FloatArray, first_bill: FloatArray) -> FloatArray:
     """Return how much less each member pays than it did.
 
     Parameters
@@ -127,7 +126,7 @@ def savings(bill: Amounts, first_bill: Amounts) -> Amounts:
     return np.where(np.abs(saved) > room, saved, 0.0)
 
 
-def share_worse_off(saved: Amounts) -> float:
+def share_worse_off(saved: FloatArray) -> float:
     """Return the share of members who save less than nothing, NaN where there are no members.
 
     Parameters

@@ -1,8 +1,8 @@
 """What loads with a price elasticity use at every price, as stores that hold nothing answer."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.vehicle_response import FloatOrArray
 
@@ -55,7 +55,7 @@ def elastic_load(
     reference_price: FloatOrArray,
     least_share: FloatOrArray,
     most_share: FloatOrArray,
-) -> tuple[FloatOrArray, FloatOrArray, NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatOrArray, FloatOrArray, FloatArray, FloatArray]:
     """Return what more or less than its load is worth to a load that falls as the price rises.
 
     Parameters

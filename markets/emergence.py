@@ -4,12 +4,11 @@ Each is a function of arrays; those that look back take the last steps, the late
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 
-def synchronisation(charged_kwh: Array) -> float:
+def synchronisation(charged_kwh: FloatArray) -> float:
     """Return how much the charging of a day is concentrated on one time of day, 0..1 [-].
 
     Parameters
@@ -30,7 +29,7 @@ def synchronisation(charged_kwh: Array) -> float:
     return float(np.hypot(charged_kwh @ np.cos(angle), charged_kwh @ np.sin(angle)) / total)
 
 
-def herding(charging: Array, plugged: Array) -> float:
+def herding(charging: FloatArray, plugged: FloatArray) -> float:
     """Return how much more vehicles charge together in the last step than by independent draws [-].
 
     Parameters
@@ -54,7 +53,7 @@ def herding(charging: Array, plugged: Array) -> float:
     return float(abs(charging[-1] / count - mean) - expected)
 
 
-def rebound_peak(net_kwh: Array, vehicle_kwh: Array) -> float:
+def rebound_peak(net_kwh: FloatArray, vehicle_kwh: FloatArray) -> float:
     """Return the highest load over the highest one without vehicles [-].
 
     Parameters
@@ -70,12 +69,12 @@ def rebound_peak(net_kwh: Array, vehicle_kwh: Array) -> float:
     return float(net_kwh.max()) / others if others > 0.0 else float("nan")
 
 
-def volatility(price: Array) -> float:
+def volatility(price: FloatArray) -> float:
     """Return the standard deviation of prices [money/kWh]."""
     return float(price.std())
 
 
-def autocorrelation(values: Array, lag: int) -> float:
+def autocorrelation(values: FloatArray, lag: int) -> float:
     """Return the correlation of values with those some steps before [-].
 
     NaN where there are too few of them, or all are equal.
@@ -89,7 +88,7 @@ def autocorrelation(values: Array, lag: int) -> float:
     return float(centred[lag:] @ centred[:-lag]) / spread
 
 
-def cycle_steps(values: Array) -> float:
+def cycle_steps(values: FloatArray) -> float:
     """Return the period with which values repeat, by their autocorrelation [steps].
 
     Notes
@@ -107,7 +106,7 @@ def cycle_steps(values: Array) -> float:
     return float(lags[best]) if found[best] > 1.96 / np.sqrt(len(values)) else float("nan")
 
 
-def entropy(counts: Array) -> float:
+def entropy(counts: FloatArray) -> float:
     """Return the entropy of the strategies that are followed, as a share of the highest [-].
 
     Parameters
@@ -127,7 +126,7 @@ def entropy(counts: Array) -> float:
     return float(-(shares @ np.log(shares)) / np.log(len(counts)))
 
 
-def gini(amounts: Array) -> float:
+def gini(amounts: FloatArray) -> float:
     """Return the Gini coefficient of amounts of at least 0 [-].
 
     Notes
@@ -143,7 +142,7 @@ def gini(amounts: Array) -> float:
     return float((2.0 * place - len(ordered) - 1.0) @ ordered) / (len(ordered) * total)
 
 
-def lorenz_share(amounts: Array, top: float) -> float:
+def lorenz_share(amounts: FloatArray, top: float) -> float:
     """Return the share of the sum that falls to the largest amounts [-].
 
     Parameters

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.markets.answer_kernels import respond_to_prices
@@ -48,28 +49,24 @@ class EnergyAtPrice:
             return False
         return all(one is each for one, each in zip(self.columns, other.columns, strict=True))
 
-    def __array__(
-        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
-    ) -> NDArray[np.float64]:
+    def __array__(self, dtype: np.dtype[Any] | None = None, copy: bool | None = None) -> FloatArray:
         """Return the energies of all [kWh], shape (count,)."""
         energy = best_response(self.price, *self.columns)
         return energy if dtype is None else energy.astype(dtype, copy=False)
 
 
 # What a population answers to a price [kWh], shape (n,).
-type Answer = NDArray[np.float64] | EnergyAtPrice
+type Answer = FloatArray | EnergyAtPrice
 
 
-def answers_of_rows(
-    answers: Sequence[Answer] | NDArray[np.float64], rows: Rows
-) -> NDArray[np.float64]:
+def answers_of_rows(answers: Sequence[Answer] | FloatArray, rows: Rows) -> FloatArray:
     """Return what some of a population answer to several prices, shape (prices, n) [kWh]."""
     return answers_by_rows(answers)(rows)
 
 
 def answers_by_rows(
-    answers: Sequence[Answer] | NDArray[np.float64],
-) -> Callable[[Rows], NDArray[np.float64]]:
+    answers: Sequence[Answer] | FloatArray,
+) -> Callable[[Rows], FloatArray]:
     """Return what looks up what some of a population answer, as of `answers_of_rows`."""
     if isinstance(answers, np.ndarray):
         table = answers
@@ -81,7 +78,7 @@ def answers_by_rows(
     prices, every = np.array([each.price for each in alike]), first.columns
     lossless = is_one(every[5]) and is_one(every[6])
 
-    def of_some(rows: Rows) -> NDArray[np.float64]:
+    def of_some(rows: Rows) -> FloatArray:
         columns = [
             each[rows] if isinstance(each, np.ndarray) and each.ndim else each for each in every
         ]

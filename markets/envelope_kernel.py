@@ -9,24 +9,23 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
-
-type Each = NDArray[np.float64]
 
 
 @kernel("f8[] f8[] f8[] f8[] f8[] f8[] f8 f8 i8 i8[]! f8[]!")
 def envelope(
-    low: Each,
-    high: Each,
-    intercept: Each,
-    slope: Each,
-    price_offset: Each,
-    price_gain: Each,
+    low: FloatArray,
+    high: FloatArray,
+    intercept: FloatArray,
+    slope: FloatArray,
+    price_offset: FloatArray,
+    price_gain: FloatArray,
     lowest: float,
     highest: float,
     rounds: int,
     kept: NDArray[np.int64],
-    starts: Each,
+    starts: FloatArray,
 ) -> int:
     """Write which arcs are the best somewhere, and from which price of the utility on.
 
@@ -139,20 +138,20 @@ def envelope(
 
 @kernel("f8[] f8[] f8[] f8[] f8[] f8[] i8[] f8[] f8 f8[]! f8[]! f8[]! f8[]! f8[]!")
 def affine_pieces(
-    low: Each,
-    high: Each,
-    intercept: Each,
-    slope: Each,
-    price_offset: Each,
-    price_gain: Each,
+    low: FloatArray,
+    high: FloatArray,
+    intercept: FloatArray,
+    slope: FloatArray,
+    price_offset: FloatArray,
+    price_gain: FloatArray,
     kept: NDArray[np.int64],
-    starts: Each,
+    starts: FloatArray,
     highest: float,
-    start: Each,
-    community_offset: Each,
-    community_gain: Each,
-    demand_offset: Each,
-    demand_gain: Each,
+    start: FloatArray,
+    community_offset: FloatArray,
+    community_gain: FloatArray,
+    demand_offset: FloatArray,
+    demand_gain: FloatArray,
 ) -> int:
     """Write the pieces of the best answers, and return how many there are.
 
@@ -204,15 +203,15 @@ def affine_pieces(
 
 @kernel("f8[] f8[] f8[] f8[] i8 f8[] f8[] f8[] f8[] i8 i8 f8 f8")
 def best_piece(
-    low: Each,
-    high: Each,
-    intercept: Each,
-    slope: Each,
+    low: FloatArray,
+    high: FloatArray,
+    intercept: FloatArray,
+    slope: FloatArray,
     block: int,
-    block_low: Each,
-    block_high: Each,
-    most_kwh: Each,
-    least_kwh: Each,
+    block_low: FloatArray,
+    block_high: FloatArray,
+    most_kwh: FloatArray,
+    least_kwh: FloatArray,
     first: int,
     last: int,
     q: float,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.row_threads import PIECE_ROWS, at_once
 from hmesh.markets.answer_kernels import exchanged_sums
@@ -12,7 +12,7 @@ from hmesh.markets.answer_kernels import exchanged_sums
 type Sums = tuple[float, float, float]
 
 
-def sums_of_exchange(exchange_kwh: NDArray[np.float64]) -> Sums:
+def sums_of_exchange(exchange_kwh: FloatArray) -> Sums:
     """Return what batteries exchange in all, and what of it they charge and discharge [kWh].
 
     Parameters

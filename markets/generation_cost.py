@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 RetailRule = Literal["marginal", "average"]
 
@@ -45,15 +46,15 @@ class GenerationCost:
         if self.quadratic < 0:
             raise ValueError(f"quadratic generation cost must be >= 0, got {self.quadratic}")
 
-    def total[T: (float, NDArray[np.float64])](self, demand_kwh: T) -> T:
+    def total[T: (float, FloatArray)](self, demand_kwh: T) -> T:
         """Return the cost [money] of generating ``demand_kwh`` in one step (any shape)."""
         return (self.quadratic * demand_kwh + self.linear) * demand_kwh + self.fixed
 
-    def marginal[T: (float, NDArray[np.float64])](self, demand_kwh: T) -> T:
+    def marginal[T: (float, FloatArray)](self, demand_kwh: T) -> T:
         """Return the cost of one more kWh [money/kWh], ``C'(D)`` (any shape)."""
         return 2.0 * self.quadratic * demand_kwh + self.linear
 
-    def average[T: (float, NDArray[np.float64])](self, demand_kwh: T) -> T:
+    def average[T: (float, FloatArray)](self, demand_kwh: T) -> T:
         """Return the cost per kWh [money/kWh], ``C(D) / D``, eq. (4.4) (any shape, ``D`` not 0)."""
         return self.quadratic * demand_kwh + self.linear + self.fixed / demand_kwh
 

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.extras import optional
 
 
 def genetic_minimum(
-    objective: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
+    objective: Callable[[FloatArray], FloatArray],
+    low: FloatArray,
+    high: FloatArray,
     *,
     seed: int,
     population: int = 20,
     generations: int = 20,
-) -> tuple[NDArray[np.float64], float]:
+) -> tuple[FloatArray, float]:
     """Return the best point that a genetic algorithm finds, and its value.
 
     Parameters
@@ -46,7 +46,7 @@ def genetic_minimum(
         def __init__(self) -> None:
             super().__init__(n_var=len(low), n_obj=1, xl=low, xu=high)
 
-        def _evaluate(self, x: NDArray[np.float64], out: dict[str, Any], *_: Any) -> None:
+        def _evaluate(self, x: FloatArray, out: dict[str, Any], *_: Any) -> None:
             out["F"] = objective(x)[:, None]
 
     algorithm = genetic.GA(pop_size=population)

@@ -3,19 +3,20 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 _RATIO = (np.sqrt(5.0) - 1.0) / 2.0
 
-type Functions = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+type Functions = Callable[[FloatArray], FloatArray]
 
 
 def golden_section(
     functions: Functions,
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
+    low: FloatArray,
+    high: FloatArray,
     tolerance: float = 1e-6,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return where functions that first fall and then rise are lowest.
 
     Parameters

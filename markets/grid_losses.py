@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.line_tree import Places, sent_kwh
 
 
@@ -47,10 +48,10 @@ class Pieces:
     """
 
     source: NDArray[np.intp]
-    starts: NDArray[np.float64]
-    ends: NDArray[np.float64]
-    offset: NDArray[np.float64]
-    gain: NDArray[np.float64]
+    starts: FloatArray
+    ends: FloatArray
+    offset: FloatArray
+    gain: FloatArray
 
 
 class Feed:
@@ -71,9 +72,7 @@ class Feed:
     left out.
     """
 
-    def __init__(
-        self, places: Places, node_kwh: NDArray[np.float64], passive_kwh: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, places: Places, node_kwh: FloatArray, passive_kwh: FloatArray) -> None:
         kept = places.kept
         fixed = np.array(node_kwh, dtype=np.float64)
         # The demand of a community, its inelastic part included, is drawn where it answers.
@@ -97,7 +96,7 @@ class Feed:
         feed.lines = [replace(line, limit_kwh=np.inf) for line in self.lines]
         return feed
 
-    def received_kwh(self, demand_kwh: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    def received_kwh(self, demand_kwh: FloatArray) -> list[FloatArray]:
         """Return what each line kept receives, and at last what is generated; each shape (k,).
 
         Parameters
@@ -111,7 +110,7 @@ class Feed:
             taken[line.above] = taken[line.above] + sent_kwh(taken[k], line.loss_rate)
         return taken
 
-    def _taken(self, demand_kwh: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    def _taken(self, demand_kwh: FloatArray) -> list[FloatArray]:
         """Return what is taken at the far end of each line kept, and at last at the utility."""
         places = [(line.passive_kwh, line.answering) for line in self.lines]
         places.append((self.passive_kwh, self.answering))
@@ -125,13 +124,11 @@ class Feed:
                 taken.append(np.full(demand_kwh.shape[1:], passive))
         return taken
 
-    def generation_kwh(self, demand_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def generation_kwh(self, demand_kwh: FloatArray) -> FloatArray:
         """Return what is generated for demands of shape (communities, k), shape (k,) [kWh]."""
         return self.received_kwh(demand_kwh)[-1]
 
-    def excess_kwh(
-        self, demand_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def excess_kwh(self, demand_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return how far shared lines are over their limits, drawing and delivering [kWh].
 
         Parameters
@@ -153,8 +150,8 @@ class Feed:
         return drawn, delivered
 
     def lost_kwh(
-        self, least_kwh: NDArray[np.float64], most_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        self, least_kwh: FloatArray, most_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Return the least and the most that can be lost for demands within bounds.
 
         Parameters
@@ -182,10 +179,10 @@ class Feed:
 
     def pieces(
         self,
-        starts: NDArray[np.float64],
-        ends: NDArray[np.float64],
-        offset: NDArray[np.float64],
-        gain: NDArray[np.float64],
+        starts: FloatArray,
+        ends: FloatArray,
+        offset: FloatArray,
+        gain: FloatArray,
     ) -> Pieces:
         """Return generation as a piecewise affine function of the utility's price.
 

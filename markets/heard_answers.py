@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import is_one
 from hmesh.markets.vehicle_response import FloatOrArray
 
@@ -32,8 +33,8 @@ class HeardAnswers:
         Vehicles with losses.
     """
 
-    prices: NDArray[np.float64]
-    energy_kwh: NDArray[np.float64]
+    prices: FloatArray
+    energy_kwh: FloatArray
     between: NDArray[np.bool_]
     points: NDArray[np.intp]
     drop: NDArray[np.intp]
@@ -44,8 +45,8 @@ class HeardAnswers:
     @classmethod
     def of(
         cls,
-        prices: NDArray[np.float64],
-        energy_kwh: NDArray[np.float64],
+        prices: FloatArray,
+        energy_kwh: FloatArray,
         plugs: tuple[FloatOrArray, FloatOrArray],
     ) -> "HeardAnswers":
         """Return what was answered, with what follows from it."""
@@ -115,8 +116,8 @@ class HiddenLines:
 
 
 def hidden_lines(
-    prices: NDArray[np.float64],
-    energy_kwh: NDArray[np.float64],
+    prices: FloatArray,
+    energy_kwh: FloatArray,
     plugs: tuple[FloatOrArray, ...],
 ) -> HiddenLines:
     """Return whose lines are unknown, and the widest gap in which one of them is."""
@@ -130,7 +131,7 @@ def hidden_lines(
 
 def _gaps(
     heard: HeardAnswers, missing: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.bool_], FloatArray, FloatArray]:
     """Return whose line is known or missing, and else prices between which it hides."""
     energy_kwh, prices, points = heard.energy_kwh, heard.prices, heard.points
     known = (points >= 2) | (energy_kwh[0] == energy_kwh[-1]) | missing

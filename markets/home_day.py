@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_layout import Assignment, HomeLayout
 from hmesh.markets.power_flow_assignment import settle_step
-
-type Energies = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ class Homes:
     assignment: Assignment
     layout: HomeLayout
     bank: StorageBank
-    generation_kwh: Energies
-    energy_kwh: Energies
+    generation_kwh: FloatArray
+    energy_kwh: FloatArray
     step_h: float = 1.0
 
     def rows(self, rows: NDArray[np.intp] | slice) -> "Homes":
@@ -76,14 +75,14 @@ class HomeFlows:
     """
 
     served: NDArray[np.bool_]
-    direct_kwh: Energies
-    drawn_kwh: Energies
-    stored_kwh: Energies
-    curtailed_kwh: Energies
-    charge_kwh: Energies
-    discharge_kwh: Energies
-    energy_kwh: Energies
-    losses_kwh: Energies
+    direct_kwh: FloatArray
+    drawn_kwh: FloatArray
+    stored_kwh: FloatArray
+    curtailed_kwh: FloatArray
+    charge_kwh: FloatArray
+    discharge_kwh: FloatArray
+    energy_kwh: FloatArray
+    losses_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +100,17 @@ class DaySums:
     """
 
     served: NDArray[np.bool_]
-    losses_kwh: NDArray[np.float64]
-    curtailed_kwh: NDArray[np.float64]
-    energy_kwh: Energies
+    losses_kwh: FloatArray
+    curtailed_kwh: FloatArray
+    energy_kwh: FloatArray
 
     @property
-    def wasted_kwh(self) -> NDArray[np.float64]:
+    def wasted_kwh(self) -> FloatArray:
         """What never reaches a load: losses of storages and curtailed generation [kWh]."""
         return self.losses_kwh + self.curtailed_kwh
 
 
-def settle_day(homes: Homes, demand_kwh: Energies) -> HomeFlows:
+def settle_day(homes: Homes, demand_kwh: FloatArray) -> HomeFlows:
     """Settle the power flow of many homes step by step and keep everything.
 
     Parameters
@@ -151,7 +150,7 @@ def settle_day(homes: Homes, demand_kwh: Energies) -> HomeFlows:
     )
 
 
-def sum_day(homes: Homes, demand_kwh: Energies) -> DaySums:
+def sum_day(homes: Homes, demand_kwh: FloatArray) -> DaySums:
     """Settle the power flow of many homes step by step and keep totals alone.
 
     Parameters as of `settle_day`.

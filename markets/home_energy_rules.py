@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import without_dust
-
-type Each = NDArray[np.float64]
 
 # What is lacking of a need by less than this share of it is rounding.
 ROUNDING = 1e-9
@@ -39,11 +38,11 @@ class TariffSignal:
         Steps until energy is expensive, this one counted; 0 where it is expensive.
     """
 
-    purchase: float | Each
-    feed_in: float | Each
+    purchase: float | FloatArray
+    feed_in: float | FloatArray
     cheap: bool | NDArray[np.bool_]
-    peak_price: float | Each
-    cheapest: float | Each
+    peak_price: float | FloatArray
+    cheapest: float | FloatArray
     cheap_steps: int | NDArray[np.intp]
 
     @property
@@ -51,7 +50,7 @@ class TariffSignal:
         """Steps until energy is expensive, at least this one."""
         return np.maximum(self.cheap_steps, 1)
 
-    def keeps_sun(self, worth: Each) -> NDArray[np.bool_]:
+    def keeps_sun(self, worth: FloatArray) -> NDArray[np.bool_]:
         """Return where photovoltaics fill a store: it pays, and more than filling by night."""
         return (worth > self.feed_in) & (self.feed_in <= self.cheapest)
 
@@ -78,26 +77,26 @@ class HouseState:
         Upkeep per energy given [money/kWh].
     """
 
-    battery_low_kwh: Each
-    battery_high_kwh: Each
-    battery_held_kwh: Each
-    tank_low_kwh: Each
-    tank_high_kwh: Each
-    tank_held_kwh: Each
-    pump_kwh: Each
-    cop: Each
-    battery_efficiency: Each
-    tank_efficiency: Each
-    battery_wear: Each
-    tank_wear: Each
+    battery_low_kwh: FloatArray
+    battery_high_kwh: FloatArray
+    battery_held_kwh: FloatArray
+    tank_low_kwh: FloatArray
+    tank_high_kwh: FloatArray
+    tank_held_kwh: FloatArray
+    pump_kwh: FloatArray
+    cop: FloatArray
+    battery_efficiency: FloatArray
+    tank_efficiency: FloatArray
+    battery_wear: FloatArray
+    tank_wear: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
     """What battery and tank should hold when energy gets expensive, from plug and pipes [kWh]."""
 
-    battery_kwh: Each
-    tank_kwh: Each
+    battery_kwh: FloatArray
+    tank_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,22 +121,22 @@ class HouseStep:
         Heat that a tank could have given, and could have taken of the sun.
     """
 
-    import_kwh: Each
-    export_kwh: Each
-    battery_kwh: Each
-    heat_pump_kwh: Each
-    tank_kwh: Each
-    unmet_heat_kwh: Each
-    lack_kwh: Each
-    surplus_kwh: Each
-    lack_heat_kwh: Each
-    surplus_heat_kwh: Each
+    import_kwh: FloatArray
+    export_kwh: FloatArray
+    battery_kwh: FloatArray
+    heat_pump_kwh: FloatArray
+    tank_kwh: FloatArray
+    unmet_heat_kwh: FloatArray
+    lack_kwh: FloatArray
+    surplus_kwh: FloatArray
+    lack_heat_kwh: FloatArray
+    surplus_heat_kwh: FloatArray
 
 
 def manage_step(
-    load_kwh: Each,
-    heat_kwh: Each,
-    generation_kwh: Each,
+    load_kwh: FloatArray,
+    heat_kwh: FloatArray,
+    generation_kwh: FloatArray,
     state: HouseState,
     tariff: TariffSignal,
     targets: Targets,
@@ -204,8 +203,12 @@ def manage_step(
 
 
 def _heat_now(
-    heat_kwh: Each, spare_kwh: Each, worth_tank: Each, state: HouseState, tariff: TariffSignal
-) -> tuple[Each, Each, Each]:
+    heat_kwh: FloatArray,
+    spare_kwh: FloatArray,
+    worth_tank: FloatArray,
+    state: HouseState,
+    tariff: TariffSignal,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return electricity and heat of the tank for the heat of now, and what a tank could give."""
     wanted = np.minimum(heat_kwh / state.cop, state.pump_kwh)
     available = 0.0 - state.tank_low_kwh
@@ -226,14 +229,14 @@ def _heat_now(
 
 
 def _heat_for_later(
-    left_kwh: Each,
-    pump_kwh: Each,
-    drawn_kwh: Each,
-    worth_tank: Each,
+    left_kwh: FloatArray,
+    pump_kwh: FloatArray,
+    drawn_kwh: FloatArray,
+    worth_tank: FloatArray,
     state: HouseState,
     tariff: TariffSignal,
     targets: Targets,
-) -> Each:
+) -> FloatArray:
     """Return the heat with which tanks are filled: of the sun that is left, and by night."""
     room = np.minimum((state.pump_kwh - pump_kwh) * state.cop, state.tank_high_kwh)
     room = np.where(drawn_kwh > 0.0, 0.0, np.maximum(room, 0.0))
@@ -242,17 +245,17 @@ def _heat_for_later(
     missing = np.maximum(targets.tank_kwh - state.tank_held_kwh, 0.0)
     by_night = np.minimum(missing / state.tank_efficiency / tariff.left, room)
     pays = tariff.cheap & (worth_tank > tariff.purchase)
-    filled: Each = np.maximum(of_sun, np.where(pays, by_night, 0.0))
+    filled: FloatArray = np.maximum(of_sun, np.where(pays, by_night, 0.0))
     return filled
 
 
 def targets_of(
-    lack_kwh: Each,
-    surplus_kwh: Each,
-    lack_heat_kwh: Each,
-    surplus_heat_kwh: Each,
-    battery_efficiency: Each,
-    tank_efficiency: Each,
+    lack_kwh: FloatArray,
+    surplus_kwh: FloatArray,
+    lack_heat_kwh: FloatArray,
+    surplus_heat_kwh: FloatArray,
+    battery_efficiency: FloatArray,
+    tank_efficiency: FloatArray,
 ) -> Targets:
     """Return what storages should hold when energy gets expensive: what sunshine will not fill.
 
@@ -268,8 +271,8 @@ def targets_of(
     Energies in store: ``lack / eta - eta surplus``, at least 0. What does not fit is not charged.
     """
 
-    def held(lack: Each, surplus: Each, efficiency: Each) -> Each:
-        target: Each = np.maximum(lack / efficiency - efficiency * surplus, 0.0)
+    def held(lack: FloatArray, surplus: FloatArray, efficiency: FloatArray) -> FloatArray:
+        target: FloatArray = np.maximum(lack / efficiency - efficiency * surplus, 0.0)
         return target
 
     return Targets(
@@ -278,7 +281,7 @@ def targets_of(
     )
 
 
-def expected(past_kwh: Each, day_kwh: Each, weight: float) -> Each:
+def expected(past_kwh: FloatArray, day_kwh: FloatArray, weight: float) -> FloatArray:
     """Return what is expected of the next day, from what was expected of a day and what it was.
 
     Parameters
@@ -292,8 +295,8 @@ def expected(past_kwh: Each, day_kwh: Each, weight: float) -> Each:
 
 
 def tariff_signals(
-    purchase: Each, day: NDArray[np.intp]
-) -> tuple[NDArray[np.bool_], Each, Each, NDArray[np.intp]]:
+    purchase: FloatArray, day: NDArray[np.intp]
+) -> tuple[NDArray[np.bool_], FloatArray, FloatArray, NDArray[np.intp]]:
     """Return what a published tariff states of each of its steps.
 
     Parameters

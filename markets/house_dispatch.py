@@ -10,9 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
-
-type Series = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +70,15 @@ class HousePrices:
         Tax on emissions [money/kg], and emissions of what is bought [kg/kWh].
     """
 
-    purchase: Series
-    feed_in: Series
+    purchase: FloatArray
+    feed_in: FloatArray
     battery_wear: float = 0.0
     tank_wear: float = 0.0
     carbon_tax: float = 0.0
     emission_factor: float = 0.0
 
     @property
-    def taxed(self) -> Series:
+    def taxed(self) -> FloatArray:
         """Price of what it buys with the carbon tax on it, shape (steps,) [money/kWh]."""
         return self.purchase + self.carbon_tax * self.emission_factor
 
@@ -103,9 +102,9 @@ class HouseDemand:
         Length of a step [h].
     """
 
-    load_kwh: Series
-    heat_kwh: Series
-    generation_kwh: Series
+    load_kwh: FloatArray
+    heat_kwh: FloatArray
+    generation_kwh: FloatArray
     day: NDArray[np.intp]
     step_h: float = 1.0
 
@@ -168,21 +167,21 @@ class HouseFlows:
         Heat that neither heat pump nor tank could give.
     """
 
-    import_kwh: Series
-    export_kwh: Series
-    charge_kwh: Series
-    discharge_kwh: Series
-    stored_kwh: Series
-    heat_pump_kwh: Series
-    tank_charge_kwh: Series
-    tank_discharge_kwh: Series
-    tank_kwh: Series
-    unmet_heat_kwh: Series
+    import_kwh: FloatArray
+    export_kwh: FloatArray
+    charge_kwh: FloatArray
+    discharge_kwh: FloatArray
+    stored_kwh: FloatArray
+    heat_pump_kwh: FloatArray
+    tank_charge_kwh: FloatArray
+    tank_discharge_kwh: FloatArray
+    tank_kwh: FloatArray
+    unmet_heat_kwh: FloatArray
 
 
 def electricity_imbalance(
-    flows: HouseFlows, load_kwh: Series, generation_kwh: Series
-) -> NDArray[np.float64]:
+    flows: HouseFlows, load_kwh: FloatArray, generation_kwh: FloatArray
+) -> FloatArray:
     """Return by how much more electricity is used than there is in each step; 0 if right [kWh].
 
     Notes
@@ -190,11 +189,11 @@ def electricity_imbalance(
     ``el + hp + bc + exp = pv + imp + bd``.
     """
     used = load_kwh + flows.heat_pump_kwh + flows.charge_kwh + flows.export_kwh
-    imbalance: Series = used - generation_kwh - flows.import_kwh - flows.discharge_kwh
+    imbalance: FloatArray = used - generation_kwh - flows.import_kwh - flows.discharge_kwh
     return imbalance
 
 
-def heat_imbalance(flows: HouseFlows, heat_kwh: Series, cop: Series | float) -> Series:
+def heat_imbalance(flows: HouseFlows, heat_kwh: FloatArray, cop: FloatArray | float) -> FloatArray:
     """Return by how much more heat is given than needed in each step; 0 if right [kWh].
 
     Notes
@@ -202,11 +201,11 @@ def heat_imbalance(flows: HouseFlows, heat_kwh: Series, cop: Series | float) -> 
     ``COP hp + td + unmet = heat + tc``.
     """
     given = cop * flows.heat_pump_kwh + flows.tank_discharge_kwh + flows.unmet_heat_kwh
-    imbalance: Series = given - heat_kwh - flows.tank_charge_kwh
+    imbalance: FloatArray = given - heat_kwh - flows.tank_charge_kwh
     return imbalance
 
 
-def running_cost(flows: HouseFlows, prices: HousePrices) -> Series:
+def running_cost(flows: HouseFlows, prices: HousePrices) -> FloatArray:
     """Return what each step costs: purchase, feed-in, upkeep and carbon tax [money].
 
     Notes
@@ -214,7 +213,7 @@ def running_cost(flows: HouseFlows, prices: HousePrices) -> Series:
     Source: Scientific Reports 14 (2024) 6279, section 3: ``price imp - FiT exp + 0.013 bd +
     0.007 td``, and the tax on the emissions of what is bought.
     """
-    cost: Series = (
+    cost: FloatArray = (
         prices.taxed * flows.import_kwh
         - prices.feed_in * flows.export_kwh
         + prices.battery_wear * flows.discharge_kwh
@@ -223,7 +222,7 @@ def running_cost(flows: HouseFlows, prices: HousePrices) -> Series:
     return cost
 
 
-def self_consumption_rate(export_kwh: Series, generation_kwh: Series) -> float:
+def self_consumption_rate(export_kwh: FloatArray, generation_kwh: FloatArray) -> float:
     """Return the share of the generation that is used in the house [-]; 1 without generation.
 
     Notes
@@ -234,6 +233,6 @@ def self_consumption_rate(export_kwh: Series, generation_kwh: Series) -> float:
     return 1.0 - float(export_kwh.sum()) / generated if generated > 0 else 1.0
 
 
-def emissions_kg(import_kwh: Series, emission_factor: float) -> float:
+def emissions_kg(import_kwh: FloatArray, emission_factor: float) -> float:
     """Return the emissions of what is bought [kg]; Scientific Reports 14 (2024) 6279, eq. (13)."""
     return emission_factor * float(import_kwh.sum())

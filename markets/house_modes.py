@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.house_dispatch import Series
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.mixed_integer_programme import Columns
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ class HouseModes:
         self.programme = programme
         demand, devices = programme.demand, programme.devices
         heat, cop = demand.heat_kwh, devices.cop
-        self.base_kwh: Series = demand.load_kwh + heat / cop - demand.generation_kwh
+        self.base_kwh: FloatArray = demand.load_kwh + heat / cop - demand.generation_kwh
         bc, tc = programme.rated_kwh
         eta, eta_tank = devices.battery_efficiency, devices.tank_efficiency
         steps = demand.steps
         usable = (devices.soc_max - devices.soc_min) * devices.battery_kwh
         pumped = np.maximum(devices.heat_pump_kw * demand.step_h * cop - heat, 0.0)
         # What a storage takes and gives in a step at most when it does only one of the two.
-        self._most: dict[str, Series] = {
+        self._most: dict[str, FloatArray] = {
             "bc": np.full(steps, min(bc, usable / eta)),
             "bd": np.full(steps, min(bc, usable * eta)),
             "tc": np.minimum(min(tc, devices.tank_kwh / eta_tank), pumped),
@@ -69,7 +69,7 @@ class HouseModes:
         buys = programme.choices(at)
         programme.add_rows([(imp[at], 1.0), (buys, -drawn[at])], -np.inf, 0.0)
         programme.add_rows([(exp[at], 1.0), (buys, given[at])], -np.inf, given[at])
-        delivered: list[tuple[Columns, Series | float]] = [
+        delivered: list[tuple[Columns, FloatArray | float]] = [
             (exp[at], 1.0),
             (buys, -self.base_kwh[at]),
         ]

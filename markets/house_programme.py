@@ -10,15 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.thermal_tank import kept_share
-from hmesh.markets.house_dispatch import (
-    HouseDemand,
-    HouseDevices,
-    HouseFlows,
-    HousePrices,
-    Series,
-)
+from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HouseFlows, HousePrices
 from hmesh.markets.house_modes import HouseModes
 from hmesh.markets.mixed_integer_programme import Columns, MixedIntegerProgramme
 
@@ -112,7 +107,7 @@ class HouseProgramme(MixedIntegerProgramme):
     def _variables(self) -> dict[str, Columns]:
         demand, devices, prices = self.demand, self.devices, self.prices
         bc, tc = self.rated_kwh
-        most: dict[str, Series | float] = {
+        most: dict[str, FloatArray | float] = {
             "exp": self.deliverable_kwh,
             "bc": bc, "bd": bc, "eb": devices.soc_max * devices.battery_kwh,
             "hp": devices.heat_pump_kw * demand.step_h,
@@ -122,7 +117,7 @@ class HouseProgramme(MixedIntegerProgramme):
             most |= dict.fromkeys(("bc", "bd", "eb", "tc", "td", "et"), np.inf)
             if devices.battery_exports:
                 most["exp"] = np.inf
-        cost: dict[str, Series | float] = {
+        cost: dict[str, FloatArray | float] = {
             "imp": prices.taxed,
             "exp": -prices.feed_in,
             "bd": prices.battery_wear,
@@ -140,7 +135,7 @@ class HouseProgramme(MixedIntegerProgramme):
         }
 
     @property
-    def deliverable_kwh(self) -> Series:
+    def deliverable_kwh(self) -> FloatArray:
         """What is delivered in each step at most, shape (steps,) [kWh]."""
         given = self.rated_kwh[0] if self.devices.battery_exports else 0.0
         return self.demand.generation_kwh + given
@@ -217,12 +212,14 @@ class HouseProgramme(MixedIntegerProgramme):
             self.add_rows([(self.of["exp"], 1.0), (battery, -given)], -np.inf, most)
         self.add_rows([(self.of["eb"], -1.0), (battery, devices.soc_min)], -np.inf, 0.0)
 
-    def hold_at_midnight(self, battery_kwh: Series | float, tank_kwh: Series | float) -> None:
+    def hold_at_midnight(
+        self, battery_kwh: FloatArray | float, tank_kwh: FloatArray | float
+    ) -> None:
         """Let the storages hold what is stated at the end of every day [kWh, kWh of heat]."""
         for name, held in (("eb", battery_kwh), ("et", tank_kwh)):
             self.fix(self.of[name][self.last], held)
 
-    def begin_with(self, battery_kwh: Series, tank_kwh: Series) -> None:
+    def begin_with(self, battery_kwh: FloatArray, tank_kwh: FloatArray) -> None:
         """Let the storages hold what is stated before every day [kWh, kWh of heat]."""
         for name, held in (("eb", battery_kwh), ("et", tank_kwh)):
             self.fix(self.before[name], held)
@@ -321,7 +318,7 @@ class HouseProgramme(MixedIntegerProgramme):
         burns: NDArray[np.bool_] = np.repeat(np.logical_or.reduceat(pays, self.first), lengths)
         return burns
 
-    def flows(self, values: Series, *, relaxed: bool = False) -> HouseFlows:
+    def flows(self, values: FloatArray, *, relaxed: bool = False) -> HouseFlows:
         """Return what a solution is, at least 0, and never both ways where that is idle.
 
         Parameters
@@ -355,11 +352,11 @@ class HouseProgramme(MixedIntegerProgramme):
             unmet_heat_kwh=np.zeros(self.demand.steps),
         )
 
-    def cost_by_day(self, values: Series) -> Series:
+    def cost_by_day(self, values: FloatArray) -> FloatArray:
         """Return what each day of a solution costs where days are apart, shape (days,)."""
         steps = self.demand.steps
         each = (self.cost * values)[: len(VARIABLES) * steps].reshape(-1, steps).sum(axis=0)
-        days: Series = np.add.reduceat(each, self.first)
+        days: FloatArray = np.add.reduceat(each, self.first)
         for columns in self.before.values():
             days = days + self.cost[columns] * values[columns]
         return days

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.exact_dispatch import ExactDispatch, dispatch_exactly
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
-from hmesh.markets.particle_swarm import Points
 from hmesh.markets.present_value import annuity_factor
 
 # Of a kWh that is not to be bought [money/kWh].
@@ -58,7 +58,7 @@ def cost_of_sizes(
     devices: HouseDevices,
     prices: HousePrices,
     annuities: tuple[float, float],
-) -> Callable[[Points], Points]:
+) -> Callable[[FloatArray], FloatArray]:
     """Return the cost of many sizes: the lower layer as the upper one asks for it.
 
     Returns
@@ -68,12 +68,12 @@ def cost_of_sizes(
         (n,) [money].
     """
 
-    def costs(sizes: Points) -> Points:
+    def costs(sizes: FloatArray) -> FloatArray:
         found = [
             dispatch_exactly(demand, devices.sized(*size), prices).objective
             for size in sizes.tolist()
         ]
-        total: Points = np.array(found) + sizes @ np.array(annuities)
+        total: FloatArray = np.array(found) + sizes @ np.array(annuities)
         return total
 
     return costs

@@ -3,17 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
-type Each = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 
 def share_room(
-    least_kwh: Each,
-    most_kwh: Each,
-    limit_kwh: Each,
+    least_kwh: FloatArray,
+    most_kwh: FloatArray,
+    limit_kwh: FloatArray,
     household: NDArray[np.intp],
-    lower_kwh: Each,
-    upper_kwh: Each,
-) -> tuple[Each, Each]:
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return bounds of parts within which no answers of theirs exceed a connection.
 
     Parameters
@@ -51,15 +51,15 @@ def share_room(
     return narrowed
 
 
-def _share(room_kwh: Each, wanted_kwh: Each) -> Each:
+def _share(room_kwh: FloatArray, wanted_kwh: FloatArray) -> FloatArray:
     """Return the share of what is wanted for which there is room, 1 where there is enough [-]."""
     room = np.maximum(room_kwh, 0.0)
     scarce = wanted_kwh > room
-    share: Each = np.where(scarce, room, 1.0) / np.where(scarce, wanted_kwh, 1.0)
+    share: FloatArray = np.where(scarce, room, 1.0) / np.where(scarce, wanted_kwh, 1.0)
     return share
 
 
-def excess_kwh(connection_kwh: Each, limit_kwh: Each) -> Each:
+def excess_kwh(connection_kwh: FloatArray, limit_kwh: FloatArray) -> FloatArray:
     """Return by how much what passes connections is above their limits, 0 where it is not [kWh].
 
     Parameters
@@ -69,5 +69,5 @@ def excess_kwh(connection_kwh: Each, limit_kwh: Each) -> Each:
     limit_kwh : array, shape (households,)
         What may pass, both ways [kWh].
     """
-    excess: Each = np.maximum(np.abs(connection_kwh) - limit_kwh, 0.0)
+    excess: FloatArray = np.maximum(np.abs(connection_kwh) - limit_kwh, 0.0)
     return excess

@@ -8,10 +8,10 @@ framework for the emergence of cooperation, Physical Review Letters 95 (2005) 09
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 
-def fermi(own: Array, others: Array, selection: float) -> Array:
+def fermi(own: FloatArray, others: FloatArray, selection: float) -> FloatArray:
     """Return how likely each adopts the strategy of another, shape (n,).
 
     Parameters
@@ -33,7 +33,7 @@ def fermi(own: Array, others: Array, selection: float) -> Array:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(selection * better, -700.0, 700.0))))
 
 
-def best_of(peers: NDArray[np.intp], gain: Array) -> NDArray[np.intp]:
+def best_of(peers: NDArray[np.intp], gain: FloatArray) -> NDArray[np.intp]:
     """Return the one of several peers of each that has gained most, of equal ones the first.
 
     Parameters

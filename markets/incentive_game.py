@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import first_lowest
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.price_search import SearchedPrice, search_price
@@ -85,7 +85,7 @@ class IncentiveTerms:
         """Additional cost of the required demand where nothing is bought [money], eq. (4.8)."""
         return self.cost.total(self.peak_kwh) - self.cost.total(self.base_kwh)
 
-    def additional_cost(self, price: Numbers, bought_kwh: Numbers) -> NDArray[np.float64]:
+    def additional_cost(self, price: Numbers, bought_kwh: Numbers) -> FloatArray:
         """Return what meeting the required demand costs [money]; shapes broadcast.
 
         Notes
@@ -95,7 +95,7 @@ class IncentiveTerms:
         profit = utility_profit(self.selling_cost, price, np.negative(bought_kwh))
         return np.asarray(-profit - self.cost.total(self.base_kwh))
 
-    def worth_kwh(self, price: Numbers) -> NDArray[np.float64]:
+    def worth_kwh(self, price: Numbers) -> FloatArray:
         """Return the purchase at which one more kWh costs as much to generate as ``price``."""
         a, marginal = self.cost.quadratic, self.cost.marginal(self.peak_kwh)
         if a == 0:
@@ -126,13 +126,13 @@ class IncentiveGame:
     """
 
     terms: IncentiveTerms
-    lam: NDArray[np.float64]
-    theta: NDArray[np.float64]
-    average_price: NDArray[np.float64]
-    stored_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
+    lam: FloatArray
+    theta: FloatArray
+    average_price: FloatArray
+    stored_kwh: FloatArray
+    upper_kwh: FloatArray
     saturates: bool = True
-    discharge_efficiency: float | NDArray[np.float64] = 1.0
+    discharge_efficiency: float | FloatArray = 1.0
 
     def __post_init__(self) -> None:
         columns = (self.lam, self.theta, self.average_price, self.stored_kwh, self.upper_kwh)
@@ -146,7 +146,7 @@ class IncentiveGame:
         if not ((efficiency > 0) & (efficiency <= 1)).all():
             raise ValueError(f"efficiencies must be above 0 and at most 1, got {efficiency}")
 
-    def offers(self, price: Numbers) -> NDArray[np.float64]:
+    def offers(self, price: Numbers) -> FloatArray:
         """Return what every school sells at ``price`` [kWh]; shape (..., schools)."""
         return school_response(
             np.asarray(price)[..., None], self.lam, self.theta, self.average_price,
@@ -154,7 +154,7 @@ class IncentiveGame:
             discharge_efficiency=self.discharge_efficiency,
         )  # fmt: skip
 
-    def bought(self, price: Numbers) -> NDArray[np.float64]:
+    def bought(self, price: Numbers) -> FloatArray:
         """Return what the utility buys at ``price`` [kWh]."""
         return np.minimum(self.offers(price).sum(axis=-1), self.terms.most_kwh)
 
@@ -176,14 +176,14 @@ class IncentiveOutcome:
     """
 
     price: float
-    energy_kwh: NDArray[np.float64]
+    energy_kwh: FloatArray
     additional_cost: float
     rationed: bool = False
 
 
 def ration(
-    offered_kwh: NDArray[np.float64], wanted_kwh: float, firm_kwh: NDArray[np.float64] | float = 0.0
-) -> NDArray[np.float64]:
+    offered_kwh: FloatArray, wanted_kwh: float, firm_kwh: FloatArray | float = 0.0
+) -> FloatArray:
     """Return what is taken of several offers where less is wanted than offered.
 
     Parameters

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.markets.house_dispatch import HouseFlows, HousePrices, Series, running_cost
+from hmesh.environment.arrays import FloatArray
+from hmesh.markets.house_dispatch import HouseFlows, HousePrices, running_cost
 
 # A day that costs more than the cheapest by less than this share is the cheapest as well.
 SAME_COST = 1e-8
@@ -32,11 +33,11 @@ class SolvedDays:
         What each day costs, and cannot cost less than, shape (days,) [money].
     """
 
-    columns: dict[str, Series]
-    begins: Series
-    ends: Series
-    costs: Series
-    bounds: Series
+    columns: dict[str, FloatArray]
+    begins: FloatArray
+    ends: FloatArray
+    costs: FloatArray
+    bounds: FloatArray
 
     @property
     def cost(self) -> float:

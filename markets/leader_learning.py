@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 # How wide the first trial is, as a share of the range, and with what power of the plays it narrows.
 TRIAL, NARROWS = 0.05, 0.25
@@ -40,10 +40,10 @@ class Climbers:
 
     lowest: float
     highest: float
-    base: Array
+    base: FloatArray
     plays: NDArray[np.int64]
-    first_profit: Array
-    steepest: Array
+    first_profit: FloatArray
+    steepest: FloatArray
 
     @classmethod
     def of(cls, lowest: float, highest: float, shape: tuple[int, ...]) -> Self:
@@ -54,17 +54,17 @@ class Climbers:
             np.zeros(shape),
         )  # fmt: skip
 
-    def width(self) -> Array:
+    def width(self) -> FloatArray:
         """Return how far from its base each tries a price [money/kWh]."""
         pair = self.plays // 2 + 1.0
         return np.asarray(TRIAL * (self.highest - self.lowest) / pair**NARROWS)
 
-    def asked(self) -> Array:
+    def asked(self) -> FloatArray:
         """Return what each asks next: above its base, and then below it [money/kWh]."""
         side = np.where(self.plays % 2 == 0, 1.0, -1.0)
         return np.clip(self.base + side * self.width(), self.lowest, self.highest)
 
-    def learn(self, profit: Array, heard: NDArray[np.bool_]) -> None:
+    def learn(self, profit: FloatArray, heard: NDArray[np.bool_]) -> None:
         """Take in what those have earned that asked somebody.
 
         Parameters
@@ -90,7 +90,7 @@ class Climbers:
         self.first_profit = np.where(heard & ~second, profit, self.first_profit)
         self.plays = self.plays + heard
 
-    def state(self) -> dict[str, Array | NDArray[np.int64]]:
+    def state(self) -> dict[str, FloatArray | NDArray[np.int64]]:
         """Return what changes."""
         return {
             "base": self.base, "plays": self.plays, "first_profit": self.first_profit,
@@ -114,11 +114,11 @@ class Bandits:
         The largest and the smallest profit so far [money].
     """
 
-    prices: Array
+    prices: FloatArray
     plays: NDArray[np.int64]
-    profit: Array
-    most: Array
-    least: Array
+    profit: FloatArray
+    most: FloatArray
+    least: FloatArray
 
     @classmethod
     def of(cls, lowest: float, highest: float, arms: int, shape: tuple[int, ...]) -> Self:
@@ -136,11 +136,11 @@ class Bandits:
         bound = self.profit / plays + spread * np.sqrt(2.0 * np.log(total) / plays)
         return np.asarray(np.where(self.plays == 0, np.inf, bound).argmax(axis=-1))
 
-    def asked(self) -> Array:
+    def asked(self) -> FloatArray:
         """Return what each asks next [money/kWh]."""
         return np.asarray(self.prices[self.arm()])
 
-    def learn(self, profit: Array, heard: NDArray[np.bool_]) -> None:
+    def learn(self, profit: FloatArray, heard: NDArray[np.bool_]) -> None:
         """Take in what those have earned that asked somebody; as of `Climbers.learn`."""
         arm = self.arm()[..., None]
         for held, value in ((self.plays, heard * 1), (self.profit, np.where(heard, profit, 0.0))):
@@ -149,7 +149,7 @@ class Bandits:
         self.most = np.where(heard, np.maximum(self.most, profit), self.most)
         self.least = np.where(heard, np.minimum(self.least, profit), self.least)
 
-    def state(self) -> dict[str, Array | NDArray[np.int64]]:
+    def state(self) -> dict[str, FloatArray | NDArray[np.int64]]:
         """Return what changes."""
         return {
             "plays": self.plays, "profit": self.profit, "most": self.most, "least": self.least

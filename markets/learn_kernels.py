@@ -6,9 +6,9 @@ It gives what `hmesh.markets.learned_demand` says of vehicles that all answered,
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
 
-type Each = NDArray[np.float64]
 type Flags = NDArray[np.bool_]
 
 # What `learn_lines` returns as its first number: all went well; or the array rule has to do it,
@@ -23,23 +23,23 @@ SEEN = 2**20
     "f8[]! f8[]! f8[]! f8[]!"
 )
 def learn_lines(
-    prices: Each,
-    answers: Each,
-    charge_efficiency: Each,
-    discharge_efficiency: Each,
+    prices: FloatArray,
+    answers: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
     agreement: float,
-    full: Each,
-    empty: Each,
-    slope: Each,
-    taken: Each,
+    full: FloatArray,
+    empty: FloatArray,
+    slope: FloatArray,
+    taken: FloatArray,
     unexplained: Flags,
-    inelastic: Each,
+    inelastic: FloatArray,
     two: Flags,
     unknown: Flags,
-    value: Each,
-    theta: Each,
-    least_kwh: Each,
-    most_kwh: Each,
+    value: FloatArray,
+    theta: FloatArray,
+    least_kwh: FloatArray,
+    most_kwh: FloatArray,
 ) -> tuple[int, float, float]:
     """Write the line, or the two lines, of every vehicle.
 

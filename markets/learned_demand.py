@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.row_threads import at_once
 from hmesh.markets.answers import Answers, battery_answers, inelastic_answer, sum_of_answers
@@ -50,7 +51,7 @@ class LearnedDemand:
 
     kinks: Answers
     unexplained: NDArray[np.bool_]
-    inelastic_kwh: NDArray[np.float64]
+    inelastic_kwh: FloatArray
     probes: int
 
 
@@ -123,8 +124,8 @@ def _silent(answer: Answer) -> bool:
 
 
 def _look(
-    prices: NDArray[np.float64],
-    answers: Sequence[Answer] | NDArray[np.float64],
+    prices: FloatArray,
+    answers: Sequence[Answer] | FloatArray,
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
 ) -> tuple[LearnedDemand | None, HiddenLines]:
@@ -139,7 +140,7 @@ def _look(
 
 
 def _explained(
-    prices: NDArray[np.float64],
+    prices: FloatArray,
     answers: Sequence[Answer],
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
@@ -221,7 +222,7 @@ def _by_two_lines(heard: HeardAnswers) -> tuple[NDArray[np.intp], Answers]:
         energy_kwh, between = energy_kwh[:, rows], between[:, rows]
     column = np.arange(len(rows))
 
-    def held(k: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def held(k: NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
         energy, price = energy_kwh[k, column], prices[k]
         charges = energy > 0
         change = np.where(charges, energy * into, energy / out_of)
@@ -251,8 +252,8 @@ def _by_two_lines(heard: HeardAnswers) -> tuple[NDArray[np.intp], Answers]:
 
 
 def _by_kernel(
-    prices: NDArray[np.float64],
-    answers: Sequence[Answer] | NDArray[np.float64],
+    prices: FloatArray,
+    answers: Sequence[Answer] | FloatArray,
     plugs: tuple[FloatOrArray, FloatOrArray],
     fixed_kwh: float,
 ) -> tuple[LearnedDemand | None, HiddenLines]:
@@ -296,7 +297,7 @@ def _by_kernel(
 
 def _lines(
     heard: HeardAnswers,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return a price, the energy there and the slope of the line of every vehicle.
 
     Two answers on the line give it exactly. With fewer, its kinks are known to lie between two

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -27,10 +29,10 @@ class Tree:
     """
 
     parents: NDArray[np.intp]
-    loss_rate: NDArray[np.float64]
-    limit_kwh: NDArray[np.float64]
+    loss_rate: FloatArray
+    limit_kwh: FloatArray
 
-    def received_kwh(self, node_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def received_kwh(self, node_kwh: FloatArray) -> FloatArray:
         """Return what the far end of every line receives, shape (lines,) or (lines, k) [kWh].
 
         Parameters
@@ -52,7 +54,7 @@ class Tree:
         return lines
 
 
-def sent_kwh(received: NDArray[np.float64], loss_rate: float) -> NDArray[np.float64]:
+def sent_kwh(received: FloatArray, loss_rate: float) -> FloatArray:
     """Return what a line is sent so that its far end receives something [kWh]."""
     return received + loss_rate * np.abs(received)
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,7 @@ class LoadDeviation:
     daily_rms_kwh: float
 
 
-def load_deviation(
-    load_kwh: NDArray[np.float64], weight: NDArray[np.float64] | None = None
-) -> LoadDeviation:
+def load_deviation(load_kwh: FloatArray, weight: FloatArray | None = None) -> LoadDeviation:
     """Return how uneven a load is.
 
     Parameters

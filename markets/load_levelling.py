@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.water_filling import Basin, basin
 
 type Cycle = Literal["full", "free"]
-type PerDay = float | NDArray[np.float64]
+type PerDay = float | FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Windows:
     @classmethod
     def of_clock(
         cls,
-        clock_h: NDArray[np.float64],
+        clock_h: FloatArray,
         charge_h: tuple[float, float] = (0.0, 8.0),
         discharge_h: tuple[float, float] = (8.0, 22.0),
         step_h: float = 1.0,
@@ -113,25 +114,25 @@ class Levelling:
         Load up to which the valley is filled, and down to which the peak is cut [kWh].
     """
 
-    charge_kwh: NDArray[np.float64]
-    discharge_kwh: NDArray[np.float64]
-    stored_kwh: NDArray[np.float64]
-    valley_kwh: NDArray[np.float64]
-    peak_kwh: NDArray[np.float64]
+    charge_kwh: FloatArray
+    discharge_kwh: FloatArray
+    stored_kwh: FloatArray
+    valley_kwh: FloatArray
+    peak_kwh: FloatArray
 
     @property
-    def exchange_kwh(self) -> NDArray[np.float64]:
+    def exchange_kwh(self) -> FloatArray:
         """Energy at the plug [kWh], positive when charging, shape (days, steps)."""
         return self.charge_kwh - self.discharge_kwh
 
 
 def level_load(
-    load_kwh: NDArray[np.float64],
+    load_kwh: FloatArray,
     capacity_kwh: PerDay,
     equipment: Equipment,
     windows: Windows,
     cycle: Cycle,
-    most_discharge_kwh: NDArray[np.float64] | None = None,
+    most_discharge_kwh: FloatArray | None = None,
 ) -> Levelling:
     """Return the schedule that makes the standard deviation of the load of every day least.
 
@@ -208,18 +209,18 @@ class _Through:
     peak: Basin
     charge_efficiency: float
     discharge_efficiency: float
-    mean_kwh: NDArray[np.float64]
+    mean_kwh: FloatArray
     steps: int
 
     @property
-    def bound_kwh(self) -> NDArray[np.float64]:
+    def bound_kwh(self) -> FloatArray:
         """The most that both windows have room for [kWh], shape (days,)."""
         return np.minimum(
             self.valley.room_kwh * self.charge_efficiency,
             self.peak.room_kwh / self.discharge_efficiency,
         )
 
-    def best_kwh(self, bound_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def best_kwh(self, bound_kwh: FloatArray) -> FloatArray:
         """Return the energy at which one more kWh is worth nothing, at most a bound [kWh].
 
         The worth falls along straight pieces and leaps between them; the bends are bisected, and
@@ -248,17 +249,15 @@ class _Through:
         before = np.where(low < 0, np.inf, self._root(middles[rows, np.maximum(low, 0)]))
         after = self._root(middles[rows, np.minimum(high, pieces - 1)])
         after = np.where(high < pieces, np.maximum(after, leap), bound_kwh)
-        best: NDArray[np.float64] = np.where(before <= leap, before, after)
+        best: FloatArray = np.where(before <= leap, before, after)
         return np.clip(best, 0.0, bound_kwh)
 
-    def _root(self, stored_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _root(self, stored_kwh: FloatArray) -> FloatArray:
         """Return where the piece of the worth through some energy is 0 [kWh]."""
         worth, fall = self._worth(stored_kwh)
         return stored_kwh + worth / fall
 
-    def _worth(
-        self, stored_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _worth(self, stored_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the worth of one more kWh through the store, and its fall with every kWh."""
         eta_c, eta_d = self.charge_efficiency, self.discharge_efficiency
         valley, valley_per_kwh = self.valley.piece(stored_kwh / eta_c)
@@ -280,7 +279,7 @@ def answer_to_prices(
     rated_kwh: PerDay,
     charging: bool,
     discharging: bool,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return what a battery does that knows two marginal prices and the load, and nobody else.
 
     Parameters

@@ -1,14 +1,12 @@
 """The inelastic loads that lines with limits leave unserved."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.line_tree import Tree
 
 
-def shed_kwh(
-    tree: Tree, node_kwh: NDArray[np.float64], inelastic_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def shed_kwh(tree: Tree, node_kwh: FloatArray, inelastic_kwh: FloatArray) -> FloatArray:
     """Return what inelastic loads must do without so that lines keep their limits.
 
     From the ends of the tree upwards, each line that would receive more than its limit leaves an
@@ -41,9 +39,7 @@ def shed_kwh(
     return np.asarray(inelastic_kwh - served)
 
 
-def _served_share(
-    tree: Tree, line: int, other: NDArray[np.float64], served: NDArray[np.float64]
-) -> float:
+def _served_share(tree: Tree, line: int, other: FloatArray, served: FloatArray) -> float:
     """Return the share of inelastic loads that a line can serve within its limit.
 
     What the line receives is non-decreasing, convex and piecewise linear in the share, so Newton's

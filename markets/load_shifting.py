@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.home_day import Homes, sum_day
-from hmesh.markets.slot_choices import Energies, Mask, count_choices, try_all
+from hmesh.markets.slot_choices import Mask, count_choices, try_all
 from hmesh.markets.slot_exchange import LEAST_GAIN_KWH, exchange_slots
 
 MOST_CANDIDATES = 50_000
@@ -28,9 +29,9 @@ class ShiftedDay:
         Where every choice of slots was tried.
     """
 
-    demand_kwh: Energies
-    before_kwh: NDArray[np.float64]
-    after_kwh: NDArray[np.float64]
+    demand_kwh: FloatArray
+    before_kwh: FloatArray
+    after_kwh: FloatArray
     exact: Mask
 
     @property
@@ -41,7 +42,7 @@ class ShiftedDay:
 
 
 def shift_loads(
-    homes: Homes, demand_kwh: Energies, window: Mask, most_candidates: int = MOST_CANDIDATES
+    homes: Homes, demand_kwh: FloatArray, window: Mask, most_candidates: int = MOST_CANDIDATES
 ) -> ShiftedDay:
     """Choose the slots of shiftable loads so that least energy is wasted.
 
@@ -114,7 +115,7 @@ def shift_loads(
 
 
 def _kinds(
-    homes: Homes, demand_kwh: Energies, window: Mask
+    homes: Homes, demand_kwh: FloatArray, window: Mask
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first home of each kind, and the kind of each home; homes of a kind are equal."""
     bank = homes.bank

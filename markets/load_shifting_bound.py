@@ -5,16 +5,17 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.power_flow_assignment import unbounded_exchange
-from hmesh.markets.slot_choices import Energies, Mask
+from hmesh.markets.slot_choices import Mask
 
 MOST_AVAILABLE = 12
 MOST_NODES = 10_000
 
 
 def least_waste(
-    home: Homes, demand_kwh: Energies, window: Mask, most_nodes: int = MOST_NODES
+    home: Homes, demand_kwh: FloatArray, window: Mask, most_nodes: int = MOST_NODES
 ) -> float:
     """Return a lower bound of what one home wastes under any admissible choice of slots.
 
@@ -117,8 +118,8 @@ def _loads_on(available: Mask) -> tuple[NDArray[np.intp], Mask]:
 
 
 def _exchange(
-    home: Homes, generation_kwh: Energies, used_kwh: Energies
-) -> tuple[NDArray[np.float64], Energies]:
+    home: Homes, generation_kwh: FloatArray, used_kwh: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return what each set of loads loses, and what it adds to each storage, or to all as one."""
     charge, discharge = unbounded_exchange(home.assignment, home.layout, generation_kwh, used_kwh)
     eta_c, eta_d = home.bank.charge_efficiency[0], home.bank.discharge_efficiency[0]
@@ -129,7 +130,7 @@ def _exchange(
     return loss, charge * eta_c - discharge / eta_d
 
 
-def _usable(home: Homes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _usable(home: Homes) -> tuple[FloatArray, FloatArray]:
     """Return usable energy at the start, and room for it, of each storage or of all as one."""
     bank = home.bank
     usable = (home.energy_kwh - bank.soc_min * bank.capacity_kwh)[0]

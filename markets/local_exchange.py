@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 
 type Allocation = Literal["none", "static", "equal", "consumption", "need"]
@@ -55,14 +55,12 @@ class LocalExchange:
         Surplus of each that no member gets [kWh].
     """
 
-    received_kwh: NDArray[np.float64]
-    given_kwh: NDArray[np.float64]
-    fed_in_kwh: NDArray[np.float64]
+    received_kwh: FloatArray
+    given_kwh: FloatArray
+    fed_in_kwh: FloatArray
 
 
-def capped_shares(
-    available_kwh: float, cap_kwh: NDArray[np.float64], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def capped_shares(available_kwh: float, cap_kwh: FloatArray, weight: FloatArray) -> FloatArray:
     """Share energy by weight, nobody getting more than its cap and the rest passing on.
 
     Everybody gets ``min(cap, t weight)`` with one ``t`` for all, at which all that is available is
@@ -107,9 +105,7 @@ def capped_shares(
     return found
 
 
-def static_shares(
-    available_kwh: float, cap_kwh: NDArray[np.float64], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def static_shares(available_kwh: float, cap_kwh: FloatArray, weight: FloatArray) -> FloatArray:
     """Share energy by fixed weights, what somebody cannot take of its share passing on to nobody.
 
     Parameters
@@ -126,10 +122,10 @@ def static_shares(
 
 
 def exchange_locally(
-    bought_kwh: NDArray[np.float64],
-    sold_kwh: NDArray[np.float64],
+    bought_kwh: FloatArray,
+    sold_kwh: FloatArray,
     allocation: Allocation,
-    weight: NDArray[np.float64],
+    weight: FloatArray,
     *,
     pass_on: bool = False,
 ) -> LocalExchange:
@@ -235,9 +231,7 @@ def local_prices(
     return LocalPrices(retail, feed_in, min(max(local, feed_in), highest), fee)
 
 
-def pooled_trade(
-    given_kwh: NDArray[np.float64], received_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def pooled_trade(given_kwh: FloatArray, received_kwh: FloatArray) -> FloatArray:
     """Return who gives whom how much, where all that is given in a step is one pool.
 
     Of what a member gets, each that gives has given the share that it has of all that is given.
@@ -254,5 +248,5 @@ def pooled_trade(
     """
     total = received_kwh.sum(axis=-2, keepdims=True)
     share = np.divide(received_kwh, total, out=np.zeros_like(received_kwh), where=total > 0.0)
-    traded: NDArray[np.float64] = np.einsum("...it,...jt->...ij", given_kwh, share)
+    traded: FloatArray = np.einsum("...it,...jt->...ij", given_kwh, share)
     return traded

@@ -3,24 +3,25 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.markets.connection import Connection
-from hmesh.markets.tariff_control import Each, SiteBatteries, exchange_limits
+from hmesh.markets.tariff_control import SiteBatteries, exchange_limits
 
 # How finely the lowest peak is looked for: twice so many, the second time between two of the first.
 PEAKS = 33
 
 
 def lowest_peak_kw(
-    energy_kwh: Each,
-    load_kwh: Each,
-    generation_kwh: Each,
+    energy_kwh: FloatArray,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
     counts: NDArray[np.bool_],
     batteries: SiteBatteries,
     connection: Connection,
     step_h: float,
-) -> Each:
+) -> FloatArray:
     """Return the lowest power below which batteries can keep what is expected [kW].
 
     Parameters
@@ -60,10 +61,10 @@ def lowest_peak_kw(
 
 
 def _kept(
-    peak_kw: Each,
-    energy_kwh: Each,
-    load_kwh: Each,
-    generation_kwh: Each,
+    peak_kw: FloatArray,
+    energy_kwh: FloatArray,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
     counts: NDArray[np.bool_],
     batteries: SiteBatteries,
     connection: Connection,

@@ -8,12 +8,13 @@ Source: D. McFadden, Conditional logit analysis of qualitative choice behavior, 
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.imitation import fermi
 
-type Array = NDArray[np.float64]
 
-
-def expected_savings(saved: Array, takes_part: NDArray[np.bool_], kind: NDArray[np.intp]) -> Array:
+def expected_savings(
+    saved: FloatArray, takes_part: NDArray[np.bool_], kind: NDArray[np.intp]
+) -> FloatArray:
     """Return what each member expects to save by taking part [money].
 
     Parameters
@@ -38,8 +39,8 @@ def expected_savings(saved: Array, takes_part: NDArray[np.bool_], kind: NDArray[
 
 
 def savings_beside_others(
-    gain: Array, takes_part: NDArray[np.bool_], kind: NDArray[np.intp]
-) -> Array:
+    gain: FloatArray, takes_part: NDArray[np.bool_], kind: NDArray[np.intp]
+) -> FloatArray:
     """Return what each expects to save by taking part, from what it and others gained [money].
 
     Parameters
@@ -72,7 +73,7 @@ def savings_beside_others(
     return np.where(known, saving, 0.0)
 
 
-def chance_to_take_part(saving: Array, cost: float, sensitivity: float) -> Array:
+def chance_to_take_part(saving: FloatArray, cost: float, sensitivity: float) -> FloatArray:
     """Return how likely each takes part in the next month, shape (members,) [-].
 
     Parameters

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-type Series = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
+
 type Columns = NDArray[np.intp]
 
 # A binary variable nearer than this to 0 or 1 is there.
@@ -32,17 +33,17 @@ class MixedIntegerProgramme:
         self.cost, self.lower, self.upper = np.empty(0), np.empty(0), np.empty(0)
         self.binary = np.empty(0, dtype=np.bool_)
         self.row_count = 0
-        self._entries: list[tuple[Columns, Columns, Series]] = []
-        self._low: list[Series] = []
-        self._high: list[Series] = []
+        self._entries: list[tuple[Columns, Columns, FloatArray]] = []
+        self._low: list[FloatArray] = []
+        self._high: list[FloatArray] = []
 
     def add_columns(
         self,
         count: int,
         *,
-        low: Series | float = 0.0,
-        high: Series | float = np.inf,
-        cost: Series | float = 0.0,
+        low: FloatArray | float = 0.0,
+        high: FloatArray | float = np.inf,
+        cost: FloatArray | float = 0.0,
         binary: bool = False,
     ) -> Columns:
         """Add variables and return their columns, shape (count,)."""
@@ -55,9 +56,9 @@ class MixedIntegerProgramme:
 
     def add_rows(
         self,
-        terms: Sequence[tuple[Columns, Series | float]],
-        low: Series | float,
-        high: Series | float,
+        terms: Sequence[tuple[Columns, FloatArray | float]],
+        low: FloatArray | float,
+        high: FloatArray | float,
     ) -> None:
         """Add rows: each a sum of variables times coefficients, between two limits.
 
@@ -76,16 +77,16 @@ class MixedIntegerProgramme:
         self._high.append(np.broadcast_to(high, count).astype(float))
         self.row_count += count
 
-    def fix(self, columns: Columns, values: Series | float) -> None:
+    def fix(self, columns: Columns, values: FloatArray | float) -> None:
         """Let variables have the values that are stated."""
         self.lower[columns] = self.upper[columns] = values
 
-    def fractional(self, values: Series) -> NDArray[np.bool_]:
+    def fractional(self, values: FloatArray) -> NDArray[np.bool_]:
         """Return which binary variables are neither 0 nor 1, shape (columns,)."""
         between: NDArray[np.bool_] = self.binary & (np.abs(values - np.rint(values)) > INTEGRAL)
         return between
 
-    def rows(self) -> tuple[sparse.csr_array, Series, Series]:
+    def rows(self) -> tuple[sparse.csr_array, FloatArray, FloatArray]:
         """Return the coefficients of all rows, shape (rows, columns), and the limits of each."""
         rows, columns, values = (
             np.concatenate([entry[k] for entry in self._entries]) for k in range(3)
@@ -99,7 +100,7 @@ class MixedIntegerProgramme:
         most_nodes: int | None = None,
         *,
         relaxed: bool = False,
-        limits: tuple[Series, Series] | None = None,
+        limits: tuple[FloatArray, FloatArray] | None = None,
     ) -> Any:
         """Return what `scipy.optimize.milp` finds; its `x` is None where there is nothing.
 

@@ -1,14 +1,15 @@
 """Charges of a month: its highest power, energy beyond thresholds, net metering."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 
 def tier_charge(
-    energy_kwh: NDArray[np.float64],
-    above_kwh: NDArray[np.float64],
-    surcharge: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    energy_kwh: FloatArray,
+    above_kwh: FloatArray,
+    surcharge: FloatArray,
+) -> FloatArray:
     r"""Return what energy of a month beyond thresholds costs more [money].
 
     .. math:: \sum_i s_i \max(E - a_i, 0)
@@ -26,17 +27,17 @@ def tier_charge(
         The charge.
     """
     beyond = np.maximum(energy_kwh[..., None] - above_kwh, 0.0)
-    charge: NDArray[np.float64] = (beyond * surcharge).sum(axis=-1)
+    charge: FloatArray = (beyond * surcharge).sum(axis=-1)
     return charge
 
 
 def surcharge_foreseen(
-    month_kwh: NDArray[np.float64],
-    mean_kw: NDArray[np.float64],
+    month_kwh: FloatArray,
+    mean_kw: FloatArray,
     left_h: float,
-    above_kwh: NDArray[np.float64],
-    surcharge: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    above_kwh: FloatArray,
+    surcharge: FloatArray,
+) -> FloatArray:
     r"""Return what a kWh of a month costs more in the tier that the month is expected to end in.
 
     .. math:: \sum_i s_i [M + P h > a_i]
@@ -56,13 +57,11 @@ def surcharge_foreseen(
         Thresholds a [kWh] and surcharges s of the tiers [money/kWh].
     """
     expected = month_kwh + left_h * mean_kw
-    foreseen: NDArray[np.float64] = ((expected[..., None] > above_kwh) * surcharge).sum(axis=-1)
+    foreseen: FloatArray = ((expected[..., None] > above_kwh) * surcharge).sum(axis=-1)
     return foreseen
 
 
-def demand_charge(
-    peak_kw: NDArray[np.float64], price_per_kw: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def demand_charge(peak_kw: FloatArray, price_per_kw: FloatArray) -> FloatArray:
     """Return what the highest mean powers of a month cost [money].
 
     Parameters
@@ -77,16 +76,16 @@ def demand_charge(
     array, shape (...)
         The sum of all charges.
     """
-    charge: NDArray[np.float64] = np.tensordot(price_per_kw, peak_kw, axes=1)
+    charge: FloatArray = np.tensordot(price_per_kw, peak_kw, axes=1)
     return charge
 
 
 def net_metering_credit(
-    bought_kwh: NDArray[np.float64],
-    delivered_kwh: NDArray[np.float64],
-    at_purchase: NDArray[np.float64],
-    at_feed_in: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    bought_kwh: FloatArray,
+    delivered_kwh: FloatArray,
+    at_purchase: FloatArray,
+    at_feed_in: FloatArray,
+) -> FloatArray:
     r"""Return what net metering adds to what feed-in has paid in a month [money].
 
     .. math:: \min(1, B / D) (c_p - c_f)
@@ -107,5 +106,5 @@ def net_metering_credit(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         netted = np.where(delivered_kwh > 0, np.minimum(bought_kwh / delivered_kwh, 1.0), 0.0)
-    credit: NDArray[np.float64] = netted * (at_purchase - at_feed_in)
+    credit: FloatArray = netted * (at_purchase - at_feed_in)
     return credit

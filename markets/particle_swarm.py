@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.extras import optional
 
-type Points = NDArray[np.float64]
-type Costs = Callable[[Points], NDArray[np.float64]]
+type Costs = Callable[[FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +53,18 @@ class Found:
         Best cost after each round, from the first points on.
     """
 
-    point: Points
+    point: FloatArray
     cost: float
     evaluations: int
     history: tuple[float, ...] = ()
 
 
 def adaptive_swarm(
-    costs: Costs, low: Points, high: Points, chance: np.random.Generator, swarm: Swarm | None = None
+    costs: Costs,
+    low: FloatArray,
+    high: FloatArray,
+    chance: np.random.Generator,
+    swarm: Swarm | None = None,
 ) -> Found:
     """Return the cheapest point that the published adaptive swarm finds.
 
@@ -116,7 +119,7 @@ def adaptive_swarm(
     return Found(point, least, rules.particles * (rules.iterations + 1), tuple(history))
 
 
-def _positive(cost: NDArray[np.float64]) -> NDArray[np.float64]:
+def _positive(cost: FloatArray) -> FloatArray:
     wrong = cost[~(cost > 0)]
     if wrong.size:
         message = f"a cost of {wrong[0]:g}, of which fitness cannot be the inverse"
@@ -125,7 +128,7 @@ def _positive(cost: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pymoo_swarm(
-    costs: Costs, low: Points, high: Points, seed: int, swarm: Swarm | None = None
+    costs: Costs, low: FloatArray, high: FloatArray, seed: int, swarm: Swarm | None = None
 ) -> Found:
     """Return the cheapest point that pymoo's particle swarm finds.
 
@@ -145,7 +148,7 @@ def pymoo_swarm(
         def __init__(self) -> None:
             super().__init__(n_var=len(low), n_obj=1, xl=low, xu=high)
 
-        def _evaluate(self, x: Points, out: dict[str, Any], *_: Any) -> None:
+        def _evaluate(self, x: FloatArray, out: dict[str, Any], *_: Any) -> None:
             nonlocal tried
             tried += len(x)
             out["F"] = costs(x)[:, None]

@@ -6,26 +6,26 @@ It gives what `hmesh.markets.value_of_energy` works out in arrays, bit for bit.
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import kernel
 
-type Each = NDArray[np.float64]
 type Whole = NDArray[np.int64]
 
 
 @kernel("f8[] f8[] f8[] f8[] f8[] f8[,] i8[] i8[] f8[] i8[] f8[] f8[,]!")
 def plan_values(
-    lam: Each,
-    theta: Each,
-    most: Each,
-    into: Each,
-    out_of: Each,
-    price: Each,
+    lam: FloatArray,
+    theta: FloatArray,
+    most: FloatArray,
+    into: FloatArray,
+    out_of: FloatArray,
+    price: FloatArray,
     place: Whole,
     up: Whole,
-    part_up: Each,
+    part_up: FloatArray,
     down: Whole,
-    part_down: Each,
-    found: Each,
+    part_down: FloatArray,
+    found: FloatArray,
 ) -> None:
     """Write the marginal value at each energy before the first step, a row for each battery."""
     levels = found.shape[1]

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.demand_curve import DemandCurve, bending_prices, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.price_game import Game, Outcome
@@ -29,10 +29,10 @@ class Steps:
         Non-increasing demands [kWh].
     """
 
-    price: NDArray[np.float64]
-    energy_kwh: NDArray[np.float64]
+    price: FloatArray
+    energy_kwh: FloatArray
 
-    def at(self, price: NDArray[np.float64], side: str = "left") -> NDArray[np.float64]:
+    def at(self, price: FloatArray, side: str = "left") -> FloatArray:
         """Return the demand at prices, at a jump the one before it or, "right", after it [kWh]."""
         points = len(self.price)
         right = self.price.searchsorted(price, "left" if side == "left" else "right")
@@ -206,14 +206,14 @@ def solve_planner(game: Game) -> Outcome:
     return Outcome(cost, community_price, demand)
 
 
-def planned_prices(game: Game) -> tuple[float, NDArray[np.float64]]:
+def planned_prices(game: Game) -> tuple[float, FloatArray]:
     """Return the marginal cost of generation and every community's price, as `solve_planner`."""
     grid = _Demands(game)
     cost = marginal_cost(grid.total, game.cost)
     return cost, grid.prices(cost)
 
 
-def prices_at(game: Game, cost: float) -> NDArray[np.float64]:
+def prices_at(game: Game, cost: float) -> FloatArray:
     """Return what energy costs every community where the utility's costs ``cost`` [money/kWh]."""
     return _Demands(game).prices(cost)
 
@@ -239,7 +239,7 @@ class _Demands:
         loads = 0.0 if feed is None else feed.passive_kwh
         self.total = _added([*(demands[m] for m in self.answering), *sent[-1]], loads)
 
-    def prices(self, cost: float) -> NDArray[np.float64]:
+    def prices(self, cost: float) -> FloatArray:
         """Return the price of every community where the utility's is ``cost`` [money/kWh]."""
         # The price at the far end of each line, and at last the utility's.
         price = np.empty(len(self.lines) + 1)

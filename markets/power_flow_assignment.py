@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_layout import Assignment, HomeLayout
 
 # What rounding may lack; a storage that lacks a tenth of a watt-hour does refuse a load.
 TOLERANCE_KWH = 1e-9
-
-type Energies = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +41,21 @@ class StepFlows:
     """
 
     served: NDArray[np.bool_]
-    direct_kwh: Energies
-    drawn_kwh: Energies
-    stored_kwh: Energies
-    curtailed_kwh: Energies
-    charge_kwh: Energies
-    discharge_kwh: Energies
-    energy_kwh: Energies
+    direct_kwh: FloatArray
+    drawn_kwh: FloatArray
+    stored_kwh: FloatArray
+    curtailed_kwh: FloatArray
+    charge_kwh: FloatArray
+    discharge_kwh: FloatArray
+    energy_kwh: FloatArray
 
 
 def settle_step(
     assignment: Assignment,
     layout: HomeLayout,
-    generation_kwh: Energies,
-    demand_kwh: Energies,
-    energy_kwh: Energies,
+    generation_kwh: FloatArray,
+    demand_kwh: FloatArray,
+    energy_kwh: FloatArray,
     bank: StorageBank,
     step_h: float,
 ) -> StepFlows:
@@ -138,7 +137,7 @@ def settle_step(
 
 def storage_edges(
     assignment: Assignment, layout: HomeLayout, flows: StepFlows
-) -> tuple[Energies, Energies]:
+) -> tuple[FloatArray, FloatArray]:
     """Return which generator charged which storage, and which storage fed which load [kWh].
 
     Returns
@@ -164,8 +163,8 @@ def storage_edges(
 
 
 def dispatch(
-    assignment: Assignment, layout: HomeLayout, generation_kwh: Energies, served_kwh: Energies
-) -> tuple[Energies, Energies, Energies]:
+    assignment: Assignment, layout: HomeLayout, generation_kwh: FloatArray, served_kwh: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Let generators feed loads directly, in the order of their ranks.
 
     Parameters
@@ -200,8 +199,8 @@ def dispatch(
 
 
 def unbounded_exchange(
-    assignment: Assignment, layout: HomeLayout, generation_kwh: Energies, served_kwh: Energies
-) -> tuple[Energies, Energies]:
+    assignment: Assignment, layout: HomeLayout, generation_kwh: FloatArray, served_kwh: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Return what storages would take and deliver if none were ever full, empty or rated.
 
     Parameters as of `dispatch`.
@@ -226,14 +225,16 @@ def unbounded_exchange(
 def _admit(
     assignment: Assignment,
     layout: HomeLayout,
-    generation_kwh: Energies,
-    served_kwh: Energies,
-    deliverable_kwh: Energies,
-) -> tuple[Energies, Energies, Energies]:
+    generation_kwh: FloatArray,
+    served_kwh: FloatArray,
+    deliverable_kwh: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Set to 0 what loads want that cannot be met, in place; return the dispatch of the rest."""
     pooled = assignment == "mpfa_mg"
 
-    def met(generation: Energies, wanted: Energies, deliverable: Energies) -> NDArray[np.bool_]:
+    def met(
+        generation: FloatArray, wanted: FloatArray, deliverable: FloatArray
+    ) -> NDArray[np.bool_]:
         lack = dispatch(assignment, layout, generation, wanted)[1]
         return _suffices(pooled, layout, lack, deliverable)
 
@@ -253,7 +254,7 @@ def _admit(
 
 
 def _suffices(
-    pooled: bool, layout: HomeLayout, lack_kwh: Energies, deliverable_kwh: Energies
+    pooled: bool, layout: HomeLayout, lack_kwh: FloatArray, deliverable_kwh: FloatArray
 ) -> NDArray[np.bool_]:
     """Return for each home whether its storages can deliver what its loads lack."""
     if pooled:
@@ -266,8 +267,8 @@ def _suffices(
 
 
 def _draw(
-    pooled: bool, layout: HomeLayout, drawn_kwh: Energies, deliverable_kwh: Energies
-) -> Energies:
+    pooled: bool, layout: HomeLayout, drawn_kwh: FloatArray, deliverable_kwh: FloatArray
+) -> FloatArray:
     """Return what each storage delivers of what loads draw, shape (homes, storages)."""
     if pooled:
         return _shared_equally(_total(drawn_kwh), deliverable_kwh)
@@ -280,9 +281,9 @@ def _draw(
 def _charge(
     pooled: bool,
     layout: HomeLayout,
-    left_kwh: Energies,
-    takeable_kwh: Energies,
-) -> tuple[Energies, Energies]:
+    left_kwh: FloatArray,
+    takeable_kwh: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return what each storage takes of what generators have left, and of which generator.
 
     Where a storage cannot take all, its generators are cut back in proportion.
@@ -306,7 +307,7 @@ def _charge(
     return charge, stored
 
 
-def _shared_equally(amount_kwh: NDArray[np.float64], limits_kwh: Energies) -> Energies:
+def _shared_equally(amount_kwh: FloatArray, limits_kwh: FloatArray) -> FloatArray:
     """Share amounts equally among storages, those that cannot bear it giving to the others.
 
     Parameters
@@ -342,8 +343,8 @@ def _shared_equally(amount_kwh: NDArray[np.float64], limits_kwh: Energies) -> En
 
 
 def _by_storage(
-    lines: tuple[int, ...], storages: int, energies_kwh: Energies
-) -> list[NDArray[np.float64]]:
+    lines: tuple[int, ...], storages: int, energies_kwh: FloatArray
+) -> list[FloatArray]:
     """Return the total of the devices on each storage's lines."""
     totals = [np.zeros(len(energies_kwh)) for _ in range(storages)]
     for device, s in enumerate(lines):
@@ -351,7 +352,7 @@ def _by_storage(
     return totals
 
 
-def _total(energies_kwh: Energies) -> NDArray[np.float64]:
+def _total(energies_kwh: FloatArray) -> FloatArray:
     """Return the sum over devices, added one by one: the same bits for one home and for many."""
     total = np.zeros(len(energies_kwh))
     for device in range(energies_kwh.shape[1]):
@@ -359,19 +360,19 @@ def _total(energies_kwh: Energies) -> NDArray[np.float64]:
     return total
 
 
-def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.ones_like(whole), where=whole > 0.0)
 
 
-def _shares(energies_kwh: Energies) -> Energies:
+def _shares(energies_kwh: FloatArray) -> FloatArray:
     """Return the share of each storage in the total of its home; 0 where there is none."""
     total = _total(energies_kwh)[:, None]
-    shares: Energies = np.divide(
+    shares: FloatArray = np.divide(
         energies_kwh, total, out=np.zeros(energies_kwh.shape), where=total > 0.0
     )
     return shares
 
 
-def _zeros(*shape: int) -> Energies:
+def _zeros(*shape: int) -> FloatArray:
     """Return zeros whose column of each device lies together in memory."""
     return np.zeros(shape, order="F")

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import Answers
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
@@ -14,7 +15,7 @@ from hmesh.markets.price_limits import prices_within
 
 WithoutVehicles = Literal["pass_through", "profit_max"]
 # From prices of the utility to prices and demands of the communities, shape (communities, prices).
-type Followers = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64]]]
+type Followers = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,13 @@ class Game:
     bounds: PriceBounds
     without_vehicles: WithoutVehicles = "pass_through"
     feed: Feed | None = None
-    limits_kwh: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    limits_kwh: tuple[FloatArray, FloatArray] | None = None
 
     def answering(self) -> NDArray[np.bool_]:
         """Return whether anybody in each community answers to its price, shape (communities,)."""
         return np.array([answers.answering for answers in self.kinks], dtype=bool)
 
-    def lost_kwh(self, demand_kwh: NDArray[np.float64]) -> float | NDArray[np.float64]:
+    def lost_kwh(self, demand_kwh: FloatArray) -> float | FloatArray:
         """Return what is generated more than is sold, as far as the utility knows [kWh].
 
         Parameters
@@ -136,7 +137,7 @@ class Outcome:
     """
 
     utility_price: float
-    community_price: NDArray[np.float64]
-    demand_kwh: NDArray[np.float64]
+    community_price: FloatArray
+    demand_kwh: FloatArray
     attained_lowest: bool = True
     unlimited_price: float | None = None

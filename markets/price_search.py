@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.utility_profit import best_on_line, most_profit, utility_profit
 
@@ -24,7 +24,7 @@ GOLDEN_RATIO = 0.5 * (5**0.5 - 1)
 NEAR_THE_MIDDLE = 0.24**0.5
 
 
-def ends_first(lowest: float, highest: float, shares: NDArray[np.float64]) -> list[float]:
+def ends_first(lowest: float, highest: float, shares: FloatArray) -> list[float]:
     """Return the ends of the range, where answers say most, and shares of it."""
     if lowest == highest:
         return [lowest]

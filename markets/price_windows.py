@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.bin_kernels import best_bins
 from hmesh.markets.demand_bins import ROUNDING, DemandBins, demand_bins
@@ -34,7 +35,7 @@ def narrowed(
     lowest_price: float,
     highest_price: float,
     feed: Feed | None = None,
-    passive_of: NDArray[np.float64] | None = None,
+    passive_of: FloatArray | None = None,
 ) -> tuple[list[Bends | None], float, float]:
     """Narrow the prices of the utility and of all communities to where the equilibrium must lie.
 
@@ -103,17 +104,17 @@ class _Answers:
 
     first: NDArray[np.intp]
     last: NDArray[np.intp]
-    least_kwh: NDArray[np.float64]
-    most_kwh: NDArray[np.float64]
+    least_kwh: FloatArray
+    most_kwh: FloatArray
 
 
 def _with_losses(
     cost: GenerationCost,
-    prices: NDArray[np.float64],
+    prices: FloatArray,
     feed: Feed,
     answers: Sequence[_Answers | None],
-    passive_of: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    passive_of: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return the least that each price earns, and the most of those between two neighbours."""
     least, most = np.repeat(passive_of[None, :, None], 2, axis=0) + np.zeros((1, 1, len(prices)))
     for m, answer in enumerate(answers):
@@ -125,7 +126,7 @@ def _with_losses(
         for sold in (least, most)
         for lost in feed.lost_kwh(least, most)
     ]
-    worst: NDArray[np.float64] = np.min(corners, axis=0)
+    worst: FloatArray = np.min(corners, axis=0)
     low, high = least[:, 1:], most[:, :-1]
     least_lost, most_lost = feed.lost_kwh(low, high)
     reach = most_profit_with_losses(
@@ -134,7 +135,7 @@ def _with_losses(
     return worst, reach
 
 
-def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
+def _answers(bins: DemandBins, prices: FloatArray) -> _Answers:
     """Bound an aggregator's best answers: bins that cannot earn what an edge earns are out."""
     demand, reach = bins.demand_kwh, _Reach(bins)
     if compiled_for(len(prices) * len(bins.gentlest)):
@@ -152,7 +153,7 @@ def _answers(bins: DemandBins, prices: NDArray[np.float64]) -> _Answers:
 
 
 def _best_bins(
-    bins: DemandBins, prices: NDArray[np.float64], demand: NDArray[np.float64], reach: "_Reach"
+    bins: DemandBins, prices: FloatArray, demand: FloatArray, reach: "_Reach"
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first bin that the best answer to each price may lie in, and one past the last."""
     q = prices[:, None]
@@ -200,7 +201,7 @@ class _Reach:
         self.cheaper = demand[1:] + slope * self.high
         self.chokes = [_choke(each, slope) for each in (self.costlier, self.cheaper)]
 
-    def earned(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+    def earned(self, q: FloatArray) -> FloatArray:
         """Return it for ascending prices of the utility, shape (prices, bins) [money]."""
         column = q[:, None]
         first, last = self.low.searchsorted(q[[0, -1]])
@@ -218,11 +219,11 @@ class _Reach:
 
     def _profit(
         self,
-        q: NDArray[np.float64],
+        q: FloatArray,
         bins: slice,
-        intercept: NDArray[np.float64],
-        choke: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+        intercept: FloatArray,
+        choke: FloatArray,
+    ) -> FloatArray:
         """Return the best profit on lines within some bins."""
         price = choke + q
         price *= 0.5
@@ -235,7 +236,7 @@ class _Reach:
         return sold
 
 
-def _choke(intercept: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
+def _choke(intercept: FloatArray, slope: FloatArray) -> FloatArray:
     """Return where lines meet 0; what is sold of a flat one sells at the end of its bin."""
     choke = np.where(intercept > 0, np.inf, -np.inf)
     return np.divide(intercept, slope, out=choke, where=slope > 0)

@@ -8,8 +8,10 @@ equations (33) to (37).
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 
-def printed_dischargers(average_kwh: NDArray[np.float64]) -> NDArray[np.intp]:
+
+def printed_dischargers(average_kwh: FloatArray) -> NDArray[np.intp]:
     """Return whom Algorithm 2 as printed serves, of three households.
 
     Parameters

@@ -6,10 +6,10 @@ Source: C. Watkins and P. Dayan, Q-learning, Machine Learning 8 (1992) 279-292.
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 
-def exploration_after(first: float, decay: float, plays: Array) -> Array:
+def exploration_after(first: float, decay: float, plays: FloatArray) -> FloatArray:
     """Return how likely each tries any strategy after so many plays, shape (n,).
 
     Parameters
@@ -24,7 +24,7 @@ def exploration_after(first: float, decay: float, plays: Array) -> Array:
     return np.asarray(first / (1.0 + decay * plays))
 
 
-def choose(values: Array, explores: Array, draw: Array) -> NDArray[np.intp]:
+def choose(values: FloatArray, explores: FloatArray, draw: FloatArray) -> NDArray[np.intp]:
     """Return the strategy of each: the best known, of equal ones the first, or any.
 
     Parameters
@@ -45,8 +45,8 @@ def choose(values: Array, explores: Array, draw: Array) -> NDArray[np.intp]:
 
 
 def value_learned(
-    value: Array, reward: Array, best_next: Array, rate: float, discount: float
-) -> Array:
+    value: FloatArray, reward: FloatArray, best_next: FloatArray, rate: float, discount: float
+) -> FloatArray:
     """Return what a strategy is worth in a state once its reward and what followed are known.
 
     Parameters

@@ -9,10 +9,10 @@ the joint play tends to the set of correlated equilibria when all play so.
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 
-def regret_gained(gains: Array, played: NDArray[np.intp]) -> Array:
+def regret_gained(gains: FloatArray, played: NDArray[np.intp]) -> FloatArray:
     """Return how much better each strategy would have done than the one that was played.
 
     Parameters
@@ -30,7 +30,7 @@ def regret_gained(gains: Array, played: NDArray[np.intp]) -> Array:
     return np.asarray(gains - np.take_along_axis(gains, played[:, None], axis=1))
 
 
-def play_unconditional(regret: Array, draw: Array) -> NDArray[np.intp]:
+def play_unconditional(regret: FloatArray, draw: FloatArray) -> NDArray[np.intp]:
     """Return the strategy of each: with a probability proportional to its positive regret.
 
     Parameters
@@ -58,7 +58,7 @@ def play_unconditional(regret: Array, draw: Array) -> NDArray[np.intp]:
 
 
 def play_conditional(
-    regret: Array, last: NDArray[np.intp], inertia: Array, draw: Array
+    regret: FloatArray, last: NDArray[np.intp], inertia: FloatArray, draw: FloatArray
 ) -> NDArray[np.intp]:
     """Return the strategy of each: it leaves its last one by the regrets of having played that.
 
@@ -87,7 +87,7 @@ def play_conditional(
     return drawn_by_weight(leave, draw)
 
 
-def drawn_by_weight(weights: Array, draw: Array) -> NDArray[np.intp]:
+def drawn_by_weight(weights: FloatArray, draw: FloatArray) -> NDArray[np.intp]:
     """Return a column for each row, drawn with a probability proportional to its weight.
 
     Parameters

@@ -10,10 +10,10 @@ found.
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from hmesh.markets.mixed_integer_programme import Columns, MixedIntegerProgramme, Series
+from hmesh.environment.arrays import FloatArray
+from hmesh.markets.mixed_integer_programme import Columns, MixedIntegerProgramme
 
 # Weights of a plain dual simplex method: on programmes of days it needs no more steps than with
 # weights that are kept up, and each takes less.
@@ -35,7 +35,7 @@ class RelaxedProgramme:
         self._set: dict[int, float] = {}
         self._kept = _KeptSolver.of(programme)
 
-    def solve(self, settings: dict[int, float]) -> Series | None:
+    def solve(self, settings: dict[int, float]) -> FloatArray | None:
         """Return a solution with some variables set and all others free; None if there is none.
 
         Parameters
@@ -50,7 +50,7 @@ class RelaxedProgramme:
         low, high = programme.lower[columns], programme.upper[columns]
         low[: len(changed)] = high[: len(changed)] = [settings[c] for c in changed]
         self._set = dict(settings)
-        values: Series | None
+        values: FloatArray | None
         if self._kept is not None:
             self._kept.limit(columns, low, high)
             values, self.message = self._kept.solve()
@@ -94,12 +94,12 @@ class _KeptSolver:
         except (ImportError, AttributeError, TypeError):
             return None
 
-    def limit(self, columns: Columns, low: NDArray[np.float64], high: NDArray[np.float64]) -> None:
+    def limit(self, columns: Columns, low: FloatArray, high: FloatArray) -> None:
         """Change limits of some variables."""
         for column, least, most in zip(columns.tolist(), low.tolist(), high.tolist(), strict=True):
             self._highs.changeColBounds(column, least, most)
 
-    def solve(self) -> tuple[Series | None, str]:
+    def solve(self) -> tuple[FloatArray | None, str]:
         """Return the values of all variables, None if there are none, and what HiGHS says."""
         self._highs.run()
         status = self._highs.getModelStatus()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.extras import optional
 from hmesh.environment.last_digits import first_lowest
 
@@ -42,15 +43,15 @@ class RepresentativeDays:
     """
 
     cluster: NDArray[np.intp]
-    weight: NDArray[np.float64]
-    load_kwh: NDArray[np.float64]
+    weight: FloatArray
+    load_kwh: FloatArray
     typical_day: NDArray[np.intp]
     components: int
     error_kwh: float
     inertia: float
     silhouette: float
 
-    def mean_of(self, loads_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean_of(self, loads_kwh: FloatArray) -> FloatArray:
         """Return the mean of loads over the days of each cluster.
 
         Parameters
@@ -68,7 +69,7 @@ class RepresentativeDays:
 
 
 def representative_days(
-    load_kwh: NDArray[np.float64], clusters: int, random: np.random.Generator
+    load_kwh: FloatArray, clusters: int, random: np.random.Generator
 ) -> RepresentativeDays:
     """Cluster the days of a load.
 

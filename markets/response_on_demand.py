@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.aggregator_response import Arcs, arcs_of
 from hmesh.markets.demand_curve import DemandCurve
@@ -33,7 +34,7 @@ class ResponseOnDemand:
 
     def __init__(self, curve: DemandCurve) -> None:
         self.curve = curve
-        self._pieces: tuple[NDArray[np.float64], ...] = (
+        self._pieces: tuple[FloatArray, ...] = (
             curve.edges[:-1], curve.highs, curve.intercept, curve.slope
         )  # fmt: skip
         self._asked: list[float] = []
@@ -44,7 +45,7 @@ class ResponseOnDemand:
         return arcs_of(self.curve)
 
     @cached_property
-    def _blocks(self) -> tuple[NDArray[np.float64], ...]:
+    def _blocks(self) -> tuple[FloatArray, ...]:
         """Ends of blocks of pieces, and demands there."""
         low, high, intercept, slope = self._pieces
         firsts = np.arange(0, len(low), BLOCK)

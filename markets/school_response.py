@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.vehicle_response import FloatOrArray, best_response
 
 
 def satisfaction(
     held_kwh: FloatOrArray, lam: FloatOrArray, theta: FloatOrArray, *, saturates: bool = True
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return what holding an energy is worth to a school [money].
 
     Parameters
@@ -43,7 +44,7 @@ def school_response(
     *,
     saturates: bool | NDArray[np.bool_] = True,
     discharge_efficiency: FloatOrArray = 1.0,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the energy that a school sells at an incentive price.
 
     It weighs the price, less what the stored energy cost, against the satisfaction of holding it.
@@ -87,9 +88,7 @@ def school_response(
     return np.where(np.less(price, surplus_price) & saturates, 0.0, sold)
 
 
-def price_of_surplus(
-    average_price: FloatOrArray, discharge_efficiency: FloatOrArray
-) -> NDArray[np.float64]:
+def price_of_surplus(average_price: FloatOrArray, discharge_efficiency: FloatOrArray) -> FloatArray:
     """Return the incentive price that pays for what the energy delivered has cost [money/kWh].
 
     Parameters

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
 from hmesh.markets.price_limits import allowed_prices
@@ -23,16 +23,16 @@ class SearchOnLines(PriceSearch):
 
     def __init__(
         self,
-        ask: Callable[[float], NDArray[np.float64]],
+        ask: Callable[[float], FloatArray],
         cost: GenerationCost,
         resolution: float,
         feed: Feed,
     ) -> None:
         super().__init__(lambda price: self._total(price, ask(price)), cost, resolution)
         self.feed = feed
-        self.parts: dict[float, NDArray[np.float64]] = {}
+        self.parts: dict[float, FloatArray] = {}
 
-    def _total(self, price: float, heard: NDArray[np.float64]) -> float:
+    def _total(self, price: float, heard: FloatArray) -> float:
         self.parts[price] = heard
         return float(heard.sum())
 
@@ -40,7 +40,7 @@ class SearchOnLines(PriceSearch):
         """Return what a price earns that was asked [money]."""
         return self._profit(price, self.parts[price])
 
-    def _profit(self, price: float, demand: NDArray[np.float64]) -> float:
+    def _profit(self, price: float, demand: FloatArray) -> float:
         lost = float(self.feed.generation_kwh(demand[:, None])[0]) - float(demand.sum())
         return float(utility_profit(self.cost, price, float(demand.sum()), lost))
 
@@ -69,7 +69,7 @@ class SearchOnLines(PriceSearch):
         _, price = best_with_losses(self.cost, *ends, lines, self.feed)
         return price, float((offset + gain * price).sum())
 
-    def _part(self, price: float) -> NDArray[np.float64]:
+    def _part(self, price: float) -> FloatArray:
         """Return the demands at a price asked, or the least that they may be at the highest."""
         if price in self.parts:
             return self.parts[price]
@@ -77,7 +77,7 @@ class SearchOnLines(PriceSearch):
 
 
 def search_price_on_lines(
-    ask: Callable[[float], NDArray[np.float64]],
+    ask: Callable[[float], FloatArray],
     cost: GenerationCost,
     lowest_price: float,
     highest_price: float,
@@ -116,7 +116,7 @@ def search_price_on_lines(
         return found
     asked = dict(search.parts)
 
-    def demand(price: float) -> NDArray[np.float64]:
+    def demand(price: float) -> FloatArray:
         if price not in asked:
             asked[price] = ask(price)
         return asked[price]

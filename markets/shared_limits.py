@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.grid_losses import Feed
 from hmesh.markets.price_limits import allowed_prices
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TOLERANCE_KWH = 1e-9
 
 
-def over_kwh(feed: Feed, demand_kwh: NDArray[np.float64]) -> tuple[float, float]:
+def over_kwh(feed: Feed, demand_kwh: FloatArray) -> tuple[float, float]:
     """Return how far a shared line is over its limit, drawing and delivering, rounding aside [kWh].
 
     Parameters

@@ -7,17 +7,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import settled
 from hmesh.markets.home_day import Homes, sum_day
 
-type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 # Choices settled side by side: enough that the steps of a day cost more than their calls.
 _ROWS = 8192
 
 
-def count_choices(served: Mask, demand_kwh: Energies, window: Mask) -> NDArray[np.float64]:
+def count_choices(served: Mask, demand_kwh: FloatArray, window: Mask) -> FloatArray:
     """Return how many choices of slots each home has, shape (homes,).
 
     Parameters
@@ -46,11 +46,11 @@ def _choices_of(slots: int, least: int, most: int) -> float:
 
 def try_all(
     homes: Homes,
-    demand_kwh: Energies,
+    demand_kwh: FloatArray,
     window: Mask,
-    slot_kwh: Energies,
+    slot_kwh: FloatArray,
     least: NDArray[np.int_],
-) -> tuple[Energies, NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return the demand that wastes least of all choices of each home, and what it wastes.
 
     Choices of all homes are settled side by side. Of those that differ only by rounding the first
@@ -97,7 +97,9 @@ def try_all(
     return best, wasted
 
 
-def _choices(demand_kwh: Energies, window: Mask, least: NDArray[np.int_]) -> list[tuple[int, Mask]]:
+def _choices(
+    demand_kwh: FloatArray, window: Mask, least: NDArray[np.int_]
+) -> list[tuple[int, Mask]]:
     """Return the shiftable loads of a home, each with its choices of slots."""
     return [
         (
@@ -128,7 +130,7 @@ def _subsets(slots: tuple[int, ...], least: int, most: int, steps: int) -> Mask:
 
 
 def admissible(
-    served: Mask, demand_kwh: Energies, least: NDArray[np.int_], shiftable: Mask
+    served: Mask, demand_kwh: FloatArray, least: NDArray[np.int_], shiftable: Mask
 ) -> Mask:
     """Return for each home whether all chosen slots are served, and no load less than before."""
     enough: Mask = (served.sum(axis=0) >= least).all(axis=1)

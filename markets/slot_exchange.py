@@ -3,18 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import settled
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.power_flow_assignment import TOLERANCE_KWH, unbounded_exchange
-from hmesh.markets.slot_choices import Energies, Mask, admissible
+from hmesh.markets.slot_choices import Mask, admissible
 
 # Less than this is no improvement: a milliwatt-hour.
 LEAST_GAIN_KWH = 1e-6
 
 
 def exchange_slots(
-    homes: Homes, demand_kwh: Energies, window: Mask, slot_kwh: Energies
-) -> tuple[Energies, NDArray[np.float64]]:
+    homes: Homes, demand_kwh: FloatArray, window: Mask, slot_kwh: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Exchange and add slots one by one; return the demand, and what each home wastes with it."""
     steps, count, loads = demand_kwh.shape
     before = sum_day(homes, demand_kwh)
@@ -60,14 +61,14 @@ def exchange_slots(
 
 def _best_move(
     homes: Homes,
-    demand_kwh: Energies,
+    demand_kwh: FloatArray,
     served: Mask,
-    energy_kwh: Energies,
+    energy_kwh: FloatArray,
     window: Mask,
-    slot_kwh: Energies,
+    slot_kwh: FloatArray,
     most: NDArray[np.int_],
     tried: Mask,
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], FloatArray]:
     """Return each home's most saving move: load, slot left, slot taken, and what it would save.
 
     What a move saves and whether the storages bear it are stated for loads that otherwise keep
@@ -109,7 +110,7 @@ def _best_move(
     return which[0], which[1], which[2], best
 
 
-def _bearable(usable_kwh: Energies, gained_kwh: Energies) -> Mask:
+def _bearable(usable_kwh: FloatArray, gained_kwh: FloatArray) -> Mask:
     """Return which moves leave a storage enough after every step.
 
     Parameters
@@ -139,7 +140,7 @@ def _bearable(usable_kwh: Energies, gained_kwh: Energies) -> Mask:
     return bearable
 
 
-def _hourly(homes: Homes, used_kwh: Energies) -> tuple[Energies, Energies]:
+def _hourly(homes: Homes, used_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return what each step loses, and what it adds to each storage, if none meets its limits.
 
     Returns

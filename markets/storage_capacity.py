@@ -5,15 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.home_layout import Assignment, HomeLayout
 from hmesh.markets.power_flow_assignment import unbounded_exchange
-
-type Energies = NDArray[np.float64]
 
 PUBLISHED_WINDOW = 2
 
@@ -62,11 +60,11 @@ class StateOfCharge:
 def published_capacity(
     assignment: Assignment,
     layout: HomeLayout,
-    generation_kwh: Energies,
-    served_kwh: Energies,
+    generation_kwh: FloatArray,
+    served_kwh: FloatArray,
     charge: StateOfCharge | None = None,
     window: int = PUBLISHED_WINDOW,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the least total capacity under the published conditions.
 
     For every set of generators and every run of adjacent steps, what they generate must be used
@@ -112,7 +110,7 @@ def published_capacity(
     charge = charge or StateOfCharge()
     if window < 1:
         raise InputError([Problem("window", f"the value {window}", "1 or more steps")])
-    rows: list[NDArray[np.float64]] = []
+    rows: list[FloatArray] = []
     needs: list[float] = []
     charge_storages, load_storages = _lines(assignment, layout)
     eta = charge.discharge_efficiency
@@ -146,12 +144,12 @@ def published_capacity(
 def dynamic_capacity(
     assignment: Assignment,
     layout: HomeLayout,
-    generation_kwh: Energies,
-    served_kwh: Energies,
+    generation_kwh: FloatArray,
+    served_kwh: FloatArray,
     charge: StateOfCharge | None = None,
     *,
     returns: bool = False,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the least capacities with which the power flow serves given loads, step by step.
 
     The flows of each storage are those of the assignment; the storage must hold them between its
@@ -230,11 +228,11 @@ def dynamic_capacity(
 def serves(
     assignment: Assignment,
     layout: HomeLayout,
-    generation_kwh: Energies,
-    served_kwh: Energies,
-    capacity_kwh: NDArray[np.float64],
+    generation_kwh: FloatArray,
+    served_kwh: FloatArray,
+    capacity_kwh: FloatArray,
     charge: StateOfCharge,
-    start_kwh: NDArray[np.float64] | None = None,
+    start_kwh: FloatArray | None = None,
 ) -> bool:
     """Return whether storages serve given loads and curtail nothing, by simulation.
 
@@ -264,7 +262,7 @@ def serves(
     return all_served and float(day.curtailed_kwh[0]) <= tolerance
 
 
-def _least_total(rows: Energies, needs: NDArray[np.float64], storages: int) -> NDArray[np.float64]:
+def _least_total(rows: FloatArray, needs: FloatArray, storages: int) -> FloatArray:
     """Return the capacities of least sum, and among these those whose largest is least."""
     from scipy.optimize import linprog
 
@@ -282,7 +280,7 @@ def _least_total(rows: Energies, needs: NDArray[np.float64], storages: int) -> N
     first = linprog(np.ones(storages), A_ub=-rows, b_ub=-needs, bounds=(0.0, None), method="highs")
     if not first.success:
         raise RuntimeError(f"no capacity was found: {first.message}")
-    capacities: NDArray[np.float64] = first.x
+    capacities: FloatArray = first.x
     # The last variable is the largest capacity.
     below = np.hstack([np.eye(storages), -np.ones((storages, 1))])
     total = np.hstack([np.ones(storages), 0.0])[None, :]
@@ -312,13 +310,13 @@ def _subsets(size: int) -> Iterator[list[int]]:
             yield list(subset)
 
 
-def _row(storages: Sequence[int] | set[int], size: int, coefficient: float) -> Energies:
+def _row(storages: Sequence[int] | set[int], size: int, coefficient: float) -> FloatArray:
     row = np.zeros(size)
     row[sorted(storages)] = coefficient
     return row
 
 
-def _largest_run(values: NDArray[np.float64], window: int) -> float:
+def _largest_run(values: FloatArray, window: int) -> float:
     """Return the largest sum of 1 to ``window`` adjacent values, or 0 if all are below."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     runs = [sums[length:] - sums[:-length] for length in range(1, min(window, len(values)) + 1)]

@@ -7,17 +7,17 @@ together pass the plug as one exchange within the bounds of the store.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 
 
 def room_left(
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
-    charged_kwh: NDArray[np.float64],
-    discharged_kwh: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
+    charged_kwh: FloatArray,
+    discharged_kwh: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return what each store can exchange beside what its own rule has it do.
 
     Parameters
@@ -48,14 +48,14 @@ def room_left(
 
 
 def pump_room(
-    tank_lower_kwh: NDArray[np.float64],
-    tank_upper_kwh: NDArray[np.float64],
-    filled_kwh: NDArray[np.float64],
-    drawn_kwh: NDArray[np.float64],
-    pump_kwh: NDArray[np.float64],
-    most_pump_kwh: NDArray[np.float64],
-    cop: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    tank_lower_kwh: FloatArray,
+    tank_upper_kwh: FloatArray,
+    filled_kwh: FloatArray,
+    drawn_kwh: FloatArray,
+    pump_kwh: FloatArray,
+    most_pump_kwh: FloatArray,
+    cop: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return by how much electricity of a heat pump can move within the bounds of its tank.
 
     Parameters
@@ -85,10 +85,10 @@ def pump_room(
 
 
 def left_of_exchange(
-    done_kwh: NDArray[np.float64],
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    done_kwh: FloatArray,
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return what can be exchanged beside an exchange that is settled.
 
     Parameters
@@ -110,13 +110,13 @@ def left_of_exchange(
 
 
 def left_of_schedule(
-    stored_kwh: NDArray[np.float64],
-    ahead_kwh: NDArray[np.float64],
-    least_kwh: NDArray[np.float64],
-    most_kwh: NDArray[np.float64],
-    charge_efficiency: float | NDArray[np.float64],
-    discharge_efficiency: float | NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    stored_kwh: FloatArray,
+    ahead_kwh: FloatArray,
+    least_kwh: FloatArray,
+    most_kwh: FloatArray,
+    charge_efficiency: float | FloatArray,
+    discharge_efficiency: float | FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return how much less and more a store may hold, so that a schedule can still be followed.
 
     Parameters
@@ -152,13 +152,13 @@ def left_of_schedule(
 
 
 def within_room(
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
-    spare_kwh: NDArray[np.float64],
-    room_kwh: NDArray[np.float64],
-    charge_efficiency: float | NDArray[np.float64],
-    discharge_efficiency: float | NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
+    spare_kwh: FloatArray,
+    room_kwh: FloatArray,
+    charge_efficiency: float | FloatArray,
+    discharge_efficiency: float | FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return bounds of an exchange that also keep what a store is to hold ahead.
 
     Parameters

@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 
-def average_price_after[T: (float, NDArray[np.float64])](
+def average_price_after[T: (float, FloatArray)](
     average_price: T, stock_kwh: T, price: T | float, charged_kwh: T
 ) -> T:
     """Return the average price of stored energy after charging.

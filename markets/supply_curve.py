@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.school_response import price_of_surplus, school_response
 from hmesh.markets.vehicle_response import FloatOrArray
 
@@ -23,16 +23,16 @@ class SupplyCurve:
         Energy offered [kWh], ascending.
     """
 
-    price: NDArray[np.float64]
-    supply_kwh: NDArray[np.float64]
+    price: FloatArray
+    supply_kwh: FloatArray
 
 
 def supply_curve(
-    lam: NDArray[np.float64],
-    theta: NDArray[np.float64],
-    average_price: NDArray[np.float64],
-    stored_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
+    lam: FloatArray,
+    theta: FloatArray,
+    average_price: FloatArray,
+    stored_kwh: FloatArray,
+    upper_kwh: FloatArray,
     lowest_price: float,
     highest_price: float,
     *,

@@ -17,8 +17,8 @@ peak T that is aimed at.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged, exchange_bounds
 from hmesh.environment.last_digits import settled
 from hmesh.markets.connection import (
@@ -27,8 +27,6 @@ from hmesh.markets.connection import (
     battery_bounds,
     flows_within,
 )
-
-type Each = NDArray[np.float64]
 
 # Levels of the store between which its worth is a straight line.
 LEVELS = 11
@@ -52,23 +50,23 @@ class SiteBatteries:
         Cost per energy discharged [money/kWh].
     """
 
-    capacity_kwh: Each
-    power_kw: Each
-    soc_min: Each
-    soc_max: Each
-    charge_efficiency: Each
-    discharge_efficiency: Each
-    wear: Each
+    capacity_kwh: FloatArray
+    power_kw: FloatArray
+    soc_min: FloatArray
+    soc_max: FloatArray
+    charge_efficiency: FloatArray
+    discharge_efficiency: FloatArray
+    wear: FloatArray
 
     @property
-    def levels_kwh(self) -> Each:
+    def levels_kwh(self) -> FloatArray:
         """Energies between which the worth is a straight line, shape (sites, LEVELS) [kWh]."""
         share = np.linspace(0.0, 1.0, LEVELS)
         room = (self.soc_max - self.soc_min) * self.capacity_kwh
-        levels: Each = (self.soc_min * self.capacity_kwh)[:, None] + room[:, None] * share
+        levels: FloatArray = (self.soc_min * self.capacity_kwh)[:, None] + room[:, None] * share
         return levels
 
-    def bounds(self, energy_kwh: Each, step_h: float) -> tuple[Each, Each]:
+    def bounds(self, energy_kwh: FloatArray, step_h: float) -> tuple[FloatArray, FloatArray]:
         """Return what they can exchange at least and at most, of the shape of the energies."""
         many = energy_kwh.ndim - 1
         size, least, most, power = (
@@ -104,11 +102,11 @@ class StepTariff:
 def step_cost(
     flows: ConnectionFlows,
     tariff: StepTariff,
-    wear: Each,
-    peak_kw: Each,
+    wear: FloatArray,
+    peak_kw: FloatArray,
     step_h: float,
-    surcharge: Each | float = 0.0,
-) -> Each:
+    surcharge: FloatArray | float = 0.0,
+) -> FloatArray:
     """Return what a step costs, of the shape of the flows [money].
 
     Parameters
@@ -127,7 +125,7 @@ def step_cost(
         What the tier of the month adds to each kWh drawn [money/kWh].
     """
     purchase = tariff.purchase + surcharge
-    cost: Each = purchase * flows.import_kwh - tariff.feed_in * flows.export_kwh
+    cost: FloatArray = purchase * flows.import_kwh - tariff.feed_in * flows.export_kwh
     cost += wear * np.maximum(0.0 - flows.battery_kwh, 0.0) + UNSERVED * flows.unserved_kwh
     if tariff.demand_price:
         beyond = np.maximum(flows.import_kwh / step_h - peak_kw, 0.0)
@@ -136,15 +134,15 @@ def step_cost(
 
 
 def worth_of_stored(
-    load_kwh: Each,
-    generation_kwh: Each,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
     tariffs: list[StepTariff],
     batteries: SiteBatteries,
     connection: Connection,
-    peak_kw: Each,
+    peak_kw: FloatArray,
     step_h: float,
-    surcharge: Each | None = None,
-) -> Each:
+    surcharge: FloatArray | None = None,
+) -> FloatArray:
     """Return what the rest of the coming steps costs at least, by the energy held.
 
     Parameters
@@ -185,17 +183,17 @@ def worth_of_stored(
 
 
 def best_exchange(
-    energy_kwh: Each,
-    load_kwh: Each,
-    generation_kwh: Each,
+    energy_kwh: FloatArray,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
     tariff: StepTariff,
     batteries: SiteBatteries,
     connection: Connection,
-    peak_kw: Each,
+    peak_kw: FloatArray,
     step_h: float,
-    worth_after: Each,
-    surcharge: Each | None = None,
-) -> Each:
+    worth_after: FloatArray,
+    surcharge: FloatArray | None = None,
+) -> FloatArray:
     """Return the exchange of a step that costs least with what is held afterwards [kWh].
 
     Parameters
@@ -221,18 +219,18 @@ def best_exchange(
         step_h, worth_after, np.zeros_like(load_kwh) if surcharge is None else surcharge,
     )  # fmt: skip
     best = settled(total[:, 0]).argmin(axis=1)
-    exchange: Each = tried[np.arange(len(best)), 0, best]
+    exchange: FloatArray = tried[np.arange(len(best)), 0, best]
     return exchange
 
 
 def self_consumption(
-    energy_kwh: Each,
-    load_kwh: Each,
-    generation_kwh: Each,
+    energy_kwh: FloatArray,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
     batteries: SiteBatteries,
     connection: Connection,
     step_h: float,
-) -> Each:
+) -> FloatArray:
     """Return the exchange that takes what modules leave, and gives what they lack [kWh].
 
     Parameters
@@ -248,17 +246,17 @@ def self_consumption(
 
 
 def _choices(
-    energy_kwh: Each,
-    load_kwh: Each,
-    generation_kwh: Each,
+    energy_kwh: FloatArray,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
     tariff: StepTariff,
     batteries: SiteBatteries,
     connection: Connection,
-    peak_kw: Each,
+    peak_kw: FloatArray,
     step_h: float,
-    worth_after: Each,
-    surcharge: Each,
-) -> tuple[Each, Each]:
+    worth_after: FloatArray,
+    surcharge: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
     """Return exchanges to try, and their costs, for energies of shape (sites, held)."""
     held = energy_kwh.shape[1]
     low, high = exchange_limits(
@@ -291,7 +289,7 @@ def _choices(
     return tried, cost + _between(levels, worth_after, after)
 
 
-def _between(levels_kwh: Each, worth: Each, energy_kwh: Each) -> Each:
+def _between(levels_kwh: FloatArray, worth: FloatArray, energy_kwh: FloatArray) -> FloatArray:
     """Return the worth at energies of shape (sites, held, tried), on lines between levels."""
     first = levels_kwh[:, 0]
     width = (levels_kwh[:, -1] - first) / (LEVELS - 1)
@@ -303,19 +301,19 @@ def _between(levels_kwh: Each, worth: Each, energy_kwh: Each) -> Each:
     lower, upper = (
         np.take_along_axis(worth, at, axis=1).reshape(below.shape) for at in (flat, flat + 1)
     )
-    worth_there: Each = lower + part * (upper - lower)
+    worth_there: FloatArray = lower + part * (upper - lower)
     return worth_there
 
 
 def exchange_limits(
-    energy_kwh: Each,
-    load_kwh: Each,
-    generation_kwh: Each,
+    energy_kwh: FloatArray,
+    load_kwh: FloatArray,
+    generation_kwh: FloatArray,
     batteries: SiteBatteries,
     connection: Connection,
     step_h: float,
     many: int = 0,
-) -> tuple[Each, Each]:
+) -> tuple[FloatArray, FloatArray]:
     """Return what store, rating and connection allow, of the shape of the energies [kWh].
 
     Parameters
@@ -337,7 +335,7 @@ def exchange_limits(
     return np.maximum(own[0], low), np.minimum(own[1], high)
 
 
-def _wide(values: Each, many: int) -> Each:
+def _wide(values: FloatArray, many: int) -> FloatArray:
     """Return values of sites with so many more axes."""
     return values.reshape(values.shape + (1,) * many)
 

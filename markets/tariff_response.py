@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.departure_value import (
     StoreColumns,
     best_response_before_departure,
     gain_of_exchange,
 )
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +36,10 @@ class TariffTerms:
         [money/kWh].
     """
 
-    purchase: Array
-    feed_in: Array
-    room_kwh: Array
-    surcharge: Array
+    purchase: FloatArray
+    feed_in: FloatArray
+    room_kwh: FloatArray
+    surcharge: FloatArray
 
     def rows(self, chosen: NDArray[np.intp]) -> "TariffTerms":
         """Return the terms of some meters."""
@@ -48,7 +47,7 @@ class TariffTerms:
             self.purchase[chosen], self.feed_in[chosen], self.room_kwh[:, chosen], self.surcharge
         )
 
-    def cost(self, exchange_kwh: Array) -> Array:
+    def cost(self, exchange_kwh: FloatArray) -> FloatArray:
         r"""Return what an exchange costs each [money], shape (n,).
 
         .. math:: p \max(x, 0) - f \max(-x, 0) + \sum_k s_k \max(x - r_k, 0)
@@ -58,7 +57,7 @@ class TariffTerms:
         return np.asarray(self.purchase * bought - self.feed_in * sold + beyond.sum(axis=0))
 
 
-def best_under_tariff(stores: StoreColumns, terms: TariffTerms) -> Array:
+def best_under_tariff(stores: StoreColumns, terms: TariffTerms) -> FloatArray:
     """Return the exchange that maximises each battery's satisfaction less its payment.
 
     Parameters

@@ -6,15 +6,14 @@ that a string takes when it is pulled taut between these two walls.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 # Steps that are looked ahead at first; twice as many as long as the string stays straight.
 _AHEAD = 32
 
 
-def most_level_load(
-    load_kwh: NDArray[np.float64], capacity_kwh: float | NDArray[np.float64]
-) -> NDArray[np.float64]:
+def most_level_load(load_kwh: FloatArray, capacity_kwh: float | FloatArray) -> FloatArray:
     """Return the loads that stores of some size make when they have no other limit.
 
     Parameters
@@ -52,7 +51,7 @@ def most_level_load(
     return level
 
 
-def _taut(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.float64]:
+def _taut(lower: FloatArray, upper: FloatArray) -> FloatArray:
     """Return the shortest path between two walls, which meet at its ends, shape (points,)."""
     last = len(lower) - 1
     corners, at = [0], 0
@@ -61,13 +60,11 @@ def _taut(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.
         at, height = _next_corner(lower, upper, at, heights[-1])
         corners.append(at)
         heights.append(height)
-    path: NDArray[np.float64] = np.interp(np.arange(last + 1), corners, heights)
+    path: FloatArray = np.interp(np.arange(last + 1), corners, heights)
     return path
 
 
-def _next_corner(
-    lower: NDArray[np.float64], upper: NDArray[np.float64], at: int, height: float
-) -> tuple[int, float]:
+def _next_corner(lower: FloatArray, upper: FloatArray, at: int, height: float) -> tuple[int, float]:
     """Return where a straight string from a point next lies against a wall, and how high."""
     ahead = _AHEAD
     while True:

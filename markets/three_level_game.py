@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
 from hmesh.markets.closed_form_game import clipped_aggregators
 from hmesh.markets.demand_curve import Bends, bends_of, demand_curve
@@ -103,7 +104,7 @@ def _demand_lines(
     maps: Sequence[ResponseMap | None],
     pieces: Sequence[NDArray[np.intp] | None],
     count: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return offset and gain of every community's demand, each of shape (communities, count)."""
     offset, gain = np.zeros((2, len(maps), count))
     for m, (answer, piece) in enumerate(zip(maps, pieces, strict=True)):
@@ -186,14 +187,14 @@ def _passive_load(game: Game) -> float:
     return sum(kinks.saturated_kwh for kinks in game.kinks if not kinks.answering)
 
 
-def _passive_loads(game: Game) -> NDArray[np.float64]:
+def _passive_loads(game: Game) -> FloatArray:
     """Return the demand of each community without vehicles, 0 for the others [kWh]."""
     return np.array([0.0 if k.answering else k.saturated_kwh for k in game.kinks])
 
 
 def _mapped_aggregators(
-    game: Game, q: NDArray[np.float64], maps: Sequence[ResponseMap | None]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    game: Game, q: FloatArray, maps: Sequence[ResponseMap | None]
+) -> tuple[FloatArray, FloatArray]:
     """Return best answers to ``q``: prices and demands (communities, len(q))."""
     prices = np.empty((len(maps), len(q)))
     demands = np.empty_like(prices)

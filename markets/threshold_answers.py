@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import Answers, no_lines
 from hmesh.markets.vehicle_response import FloatOrArray
 
@@ -30,8 +31,8 @@ def threshold_answers(
 def two_threshold_answers(
     charge_below: FloatOrArray,
     sell_above: FloatOrArray,
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
 ) -> Answers:
     """Return the answers of those that charge up to a price and discharge above another.
 
@@ -54,11 +55,11 @@ def two_threshold_answers(
 
 
 def chosen_threshold_answers(
-    charge_below: NDArray[np.float64],
-    sell_above: NDArray[np.float64],
+    charge_below: FloatArray,
+    sell_above: FloatArray,
     chosen: NDArray[np.intp],
-    lower_kwh: NDArray[np.float64],
-    upper_kwh: NDArray[np.float64],
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
 ) -> Answers:
     """Return the answers of many that have chosen among a few pairs of thresholds.
 

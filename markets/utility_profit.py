@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
 
-type Numbers = float | NDArray[np.float64]
+type Numbers = float | FloatArray
 
 
 def utility_profit(
@@ -89,7 +89,7 @@ def best_on_lines(
     high_price: Numbers,
     demand: tuple[Numbers, Numbers],
     generation: tuple[Numbers, Numbers],
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the price of most profit where demand and generation are lines.
 
     Parameters
@@ -118,9 +118,9 @@ def best_on_lines(
 
 def best_with_losses(
     cost: GenerationCost,
-    starts: NDArray[np.float64],
-    ends: NDArray[np.float64],
-    lines: tuple[NDArray[np.float64], NDArray[np.float64]],
+    starts: FloatArray,
+    ends: FloatArray,
+    lines: tuple[FloatArray, FloatArray],
     feed: Feed,
 ) -> tuple[int, float]:
     """Return on which piece of the demands a utility that knows its losses earns most.
@@ -208,7 +208,7 @@ def most_profit_with_losses(
     most_kwh: Numbers,
     least_lost_kwh: Numbers,
     most_lost_kwh: Numbers,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the most a utility could earn if price, demand and losses are known within bounds.
 
     Parameters
@@ -220,7 +220,7 @@ def most_profit_with_losses(
         Between which is what it generates more than it sells [kWh].
     """
     bounds = low_price, high_price, least_kwh, most_kwh
-    most: NDArray[np.float64] = np.maximum(
+    most: FloatArray = np.maximum(
         most_profit(cost, *bounds, least_lost_kwh), most_profit(cost, *bounds, most_lost_kwh)
     )
     if cost.quadratic > 0:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from hmesh.environment.arrays import FloatArray
+
 MOST_GUESSES = 120
 SAME_PLACE = 1e-11
 
 
-def water_level(load_kwh: NDArray[np.float64], energy_kwh: float) -> float:
+def water_level(load_kwh: FloatArray, energy_kwh: float) -> float:
     """Return the level to which an energy fills the lowest steps of a load [kWh].
 
     Parameters
@@ -35,12 +37,12 @@ def water_level(load_kwh: NDArray[np.float64], energy_kwh: float) -> float:
 
 
 def within_steps(
-    need_kwh: NDArray[np.float64],
-    limit_kwh: NDArray[np.float64],
+    need_kwh: FloatArray,
+    limit_kwh: FloatArray,
     group: NDArray[np.intp],
     groups: int,
     steps: int,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return how much of what batteries need can flow within any number of steps.
 
     Parameters
@@ -66,9 +68,7 @@ def within_steps(
     return curve
 
 
-def fill_valley(
-    load_kwh: NDArray[np.float64], within_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def fill_valley(load_kwh: FloatArray, within_kwh: FloatArray) -> FloatArray:
     """Spread energy over steps so that the load becomes as flat as it can.
 
     Parameters
@@ -107,9 +107,7 @@ def fill_valley(
     return filled
 
 
-def shave_peak(
-    load_kwh: NDArray[np.float64], within_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def shave_peak(load_kwh: FloatArray, within_kwh: FloatArray) -> FloatArray:
     """Take energy from steps so that the load becomes as flat as it can.
 
     Parameters
@@ -127,9 +125,7 @@ def shave_peak(
     return fill_valley(-load_kwh, within_kwh)
 
 
-def _by_group(
-    total_kwh: NDArray[np.float64], within_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _by_group(total_kwh: FloatArray, within_kwh: FloatArray) -> FloatArray:
     """Split falling totals of steps so that no group is asked for what it cannot do.
 
     Every step takes from all groups the same stretch of their curves, one step long, and as early
@@ -156,7 +152,7 @@ def _by_group(
     return split
 
 
-def _stretch(place: NDArray[np.float64], curve: NDArray[np.float64], wanted_kwh: float) -> float:
+def _stretch(place: FloatArray, curve: FloatArray, wanted_kwh: float) -> float:
     """Return where a stretch of a concave curve, one step long, begins that rises by an energy."""
     latest = max(float(place[-1]) - 1.0, 0.0)
     starts = np.unique(np.clip(np.concatenate((place, place - 1.0)), 0.0, latest))
@@ -165,7 +161,7 @@ def _stretch(place: NDArray[np.float64], curve: NDArray[np.float64], wanted_kwh:
     return float(np.interp(wanted_kwh, np.minimum.accumulate(rises)[::-1], starts[::-1]))
 
 
-def _at_bends(at: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np.float64]:
+def _at_bends(at: FloatArray, place: FloatArray) -> FloatArray:
     """Return places, those that rounding has moved off a bend put back on it.
 
     Beyond its bend a group takes nothing, and is not to take what is rounded.
@@ -174,9 +170,7 @@ def _at_bends(at: NDArray[np.float64], place: NDArray[np.float64]) -> NDArray[np
     return np.where(np.abs(at - nearest) <= SAME_PLACE, nearest, at)
 
 
-def _along(
-    place: NDArray[np.float64], curves: NDArray[np.float64], at: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _along(place: FloatArray, curves: FloatArray, at: FloatArray) -> FloatArray:
     """Return the values of several curves, lines between their places, at some places."""
     piece = np.clip(np.searchsorted(place, at, side="right") - 1, 0, len(place) - 2)
     wide = place[piece + 1] - place[piece]
@@ -185,11 +179,11 @@ def _along(
 
 
 def deal_out(
-    energy_kwh: NDArray[np.float64],
-    need_kwh: NDArray[np.float64],
-    limit_kwh: NDArray[np.float64],
+    energy_kwh: FloatArray,
+    need_kwh: FloatArray,
+    limit_kwh: FloatArray,
     group: NDArray[np.intp],
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Deal the energy of groups in one step out to their batteries, the neediest first.
 
     Parameters
@@ -223,12 +217,12 @@ def deal_out(
 
 
 def _common_steps(
-    energy_kwh: NDArray[np.float64],
-    most_kwh: NDArray[np.float64],
-    need_kwh: NDArray[np.float64],
-    limit_kwh: NDArray[np.float64],
+    energy_kwh: FloatArray,
+    most_kwh: FloatArray,
+    need_kwh: FloatArray,
+    limit_kwh: FloatArray,
     group: NDArray[np.intp],
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Deal out down to the steps that the batteries of a group still need at most after this one.
 
     The energy that brings them there falls with it along a line with a few bends, so every other
@@ -259,11 +253,11 @@ def _common_steps(
 
 
 def _beyond(
-    steps: NDArray[np.float64],
-    need_kwh: NDArray[np.float64],
-    limit_kwh: NDArray[np.float64],
+    steps: FloatArray,
+    need_kwh: FloatArray,
+    limit_kwh: FloatArray,
     group: NDArray[np.intp],
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return what one step takes of needs beyond a number of steps of each group."""
     kept = steps[group] * limit_kwh
     return np.minimum(need_kwh, kept + limit_kwh) - np.minimum(need_kwh, kept)

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.markets.answer_curves import FIRST, JUMP, SECOND, SECOND_JUMP, constant_curves
 from hmesh.markets.answers import Answers
 from hmesh.markets.plan_kernels import plan_values
-
-type Array = NDArray[np.float64]
 
 # Batteries whose values stay in the cache of a core.
 CACHED = 2**11
@@ -47,13 +46,13 @@ class PlanningStores:
         From the plug to the store and back, 0 < efficiency <= 1 [-].
     """
 
-    lam: Array
-    theta: Array
-    most_kwh: Array
-    charge_kwh: Array
-    discharge_kwh: Array
-    charge_efficiency: Array
-    discharge_efficiency: Array
+    lam: FloatArray
+    theta: FloatArray
+    most_kwh: FloatArray
+    charge_kwh: FloatArray
+    discharge_kwh: FloatArray
+    charge_efficiency: FloatArray
+    discharge_efficiency: FloatArray
 
     def rows(self, here: NDArray[np.intp]) -> "PlanningStores":
         """Return some of them."""
@@ -62,8 +61,8 @@ class PlanningStores:
 
 
 def value_of_energy(
-    stores: PlanningStores, price: Array, place: NDArray[np.intp], levels: int
-) -> Array:
+    stores: PlanningStores, price: FloatArray, place: NDArray[np.intp], levels: int
+) -> FloatArray:
     """Return what one more kWh is worth before some steps of known prices.
 
     Parameters
@@ -154,9 +153,9 @@ class _Moves:
     """
 
     up: NDArray[np.intp]
-    part_up: Array
+    part_up: FloatArray
     down: NDArray[np.intp]
-    part_down: Array
+    part_down: FloatArray
 
     @classmethod
     def of(cls, stores: PlanningStores, levels: int) -> "_Moves":
@@ -180,7 +179,7 @@ class _Moves:
             yield from np.split(same, range(CACHED, len(same), CACHED))
 
 
-def _values(stores: PlanningStores, price: Array, moves: _Moves, levels: int) -> Array:
+def _values(stores: PlanningStores, price: FloatArray, moves: _Moves, levels: int) -> FloatArray:
     """Return the values of batteries that move by the same whole levels, shape (levels, n)."""
     if not len(stores.lam):
         return np.empty((levels, 0))
@@ -214,7 +213,7 @@ def _values(stores: PlanningStores, price: Array, moves: _Moves, levels: int) ->
     return value
 
 
-def value_at(value: Array, energy_kwh: Array, most_kwh: Array) -> Array:
+def value_at(value: FloatArray, energy_kwh: FloatArray, most_kwh: FloatArray) -> FloatArray:
     """Return what one more kWh is worth to each at an energy that it holds [money/kWh].
 
     Parameters
@@ -246,10 +245,10 @@ class PlannedAnswer:
         first, then discharging.
     """
 
-    upper_kwh: Array
-    begins: Array
-    ends: Array
-    falls: Array
+    upper_kwh: FloatArray
+    begins: FloatArray
+    ends: FloatArray
+    falls: FloatArray
 
     @property
     def wide(self) -> NDArray[np.bool_]:
@@ -257,12 +256,12 @@ class PlannedAnswer:
         return np.asarray(self.ends - self.begins > NARROW)
 
     @property
-    def slope(self) -> Array:
+    def slope(self) -> FloatArray:
         """By how much each falls with the price where it is a line [kWh^2/money], shape (2, n)."""
         width, wide = self.ends - self.begins, self.wide
         return np.asarray(np.divide(self.falls, width, out=np.zeros_like(width), where=wide))
 
-    def curves(self) -> Array:
+    def curves(self) -> FloatArray:
         """Return the rows of `answer_curves.COLUMNS`, shape (n, 14)."""
         curves, wide, slope = constant_curves(self.upper_kwh), self.wide, self.slope
         for k, (line, jump) in enumerate(((FIRST, JUMP), (SECOND, SECOND_JUMP))):
@@ -289,7 +288,7 @@ class PlannedAnswer:
         count = int(np.count_nonzero(both))
         return Answers(float(self.upper_kwh.sum()), full, empty, steep, count, at, fall)
 
-    def energy_kwh(self, price: float) -> Array:
+    def energy_kwh(self, price: float) -> FloatArray:
         """Return what each buys at a price [kWh], shape (n,)."""
         begins, ends, falls, wide = self.begins, self.ends, self.falls, self.wide
         on_line = self.slope * (np.clip(price, begins, ends) - begins)
@@ -298,7 +297,11 @@ class PlannedAnswer:
 
 
 def planned_answer(
-    stores: PlanningStores, value: Array, usable_kwh: Array, lower_kwh: Array, upper_kwh: Array
+    stores: PlanningStores,
+    value: FloatArray,
+    usable_kwh: FloatArray,
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
 ) -> PlannedAnswer:
     """Return the answer of each to every price: two clipped lines.
 

@@ -3,14 +3,14 @@
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import is_one
 from hmesh.environment.compiled import compiled_for, whole
 from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import respond_lossless, respond_with_losses
 
-type FloatOrArray = float | NDArray[np.float64]
+type FloatOrArray = float | FloatArray
 
 
 def best_response(
@@ -22,7 +22,7 @@ def best_response(
     upper_kwh: FloatOrArray,
     charge_efficiency: FloatOrArray = 1.0,
     discharge_efficiency: FloatOrArray = 1.0,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the energy that maximises a vehicle's satisfaction less its payment.
 
     The satisfaction of holding ``h`` is ``lam * h - theta / 2 * h**2``. Charging ``x`` at the plug
@@ -95,10 +95,10 @@ def _by_kernel(
     price: float,
     lam: FloatOrArray,
     theta: FloatOrArray,
-    usable_kwh: NDArray[np.float64],
+    usable_kwh: FloatArray,
     *others: FloatOrArray,
     lossless: bool,
-) -> NDArray[np.float64] | None:
+) -> FloatArray | None:
     """Return the best exchange by a kernel; None for few batteries, or where some have a jump."""
     if not compiled_for(len(usable_kwh)):
         return None
@@ -119,7 +119,7 @@ def _lossless(
     usable_kwh: FloatOrArray,
     lower_kwh: FloatOrArray,
     upper_kwh: FloatOrArray,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the best exchange without losses: the unbounded one or the feasible one next to it."""
     wanted = np.asarray(np.subtract(lam, price) / theta - usable_kwh)
     np.maximum(wanted, lower_kwh, out=wanted)
@@ -133,7 +133,7 @@ def switching_price(
     upper_kwh: FloatOrArray,
     charge_efficiency: FloatOrArray,
     discharge_efficiency: FloatOrArray,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the highest price at which a battery that holds more than it values still charges.
 
     Parameters
@@ -178,17 +178,13 @@ def switching_price(
     return np.asarray(np.clip(price, value / out_of, into * value))
 
 
-def _gain(
-    margin: NDArray[np.float64], theta: FloatOrArray, most_held_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _gain(margin: FloatArray, theta: FloatOrArray, most_held_kwh: FloatArray) -> FloatArray:
     """Return the gain of changing what is held at a margin on each kWh [money]."""
     held = np.minimum(np.maximum(margin, 0.0) / theta, most_held_kwh)
     return np.asarray(held * (margin - 0.5 * theta * held))
 
 
-def _positive_root(
-    constant: NDArray[np.float64], linear: NDArray[np.float64], theta: FloatOrArray
-) -> NDArray[np.float64]:
+def _positive_root(constant: FloatArray, linear: FloatArray, theta: FloatOrArray) -> FloatArray:
     """Return the root of ``s**2 / (2 theta) + linear s = constant``, in the form that is exact."""
     divisor = linear + np.sqrt(np.maximum(linear * linear + 2.0 * constant / theta, 0.0))
     root = np.divide(2.0 * constant, divisor, out=np.zeros_like(divisor), where=divisor > 0)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 
 @dataclass(frozen=True, slots=True)
 class Basin:
@@ -25,17 +27,17 @@ class Basin:
         Hours that take more just above each of them.
     """
 
-    level_kwh: NDArray[np.float64]
-    filled_kwh: NDArray[np.float64]
+    level_kwh: FloatArray
+    filled_kwh: FloatArray
     hours: NDArray[np.int64]
 
     @property
-    def room_kwh(self) -> NDArray[np.float64]:
+    def room_kwh(self) -> FloatArray:
         """Energy that fits in all hours of a day together [kWh], shape (days,)."""
-        room: NDArray[np.float64] = self.filled_kwh[:, -1]
+        room: FloatArray = self.filled_kwh[:, -1]
         return room
 
-    def piece(self, energy_kwh: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    def piece(self, energy_kwh: FloatArray) -> tuple[FloatArray, ...]:
         """Return the level that holds some energy, and how it rises with more of it.
 
         Parameters
@@ -59,7 +61,7 @@ class Basin:
         return level + (energy_kwh - filled) * per_kwh, per_kwh
 
 
-def basin(ground_kwh: NDArray[np.float64], room_kwh: NDArray[np.float64]) -> Basin:
+def basin(ground_kwh: FloatArray, room_kwh: FloatArray) -> Basin:
     """Return what every level holds.
 
     Parameters

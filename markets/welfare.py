@@ -1,12 +1,13 @@
 """Welfare of a step: the satisfaction of holding energy, and the price of anarchy."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Numbers = float | NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
+
+type Numbers = float | FloatArray
 
 
-def satisfaction(lam: Numbers, theta: Numbers, held_kwh: Numbers) -> NDArray[np.float64]:
+def satisfaction(lam: Numbers, theta: Numbers, held_kwh: Numbers) -> FloatArray:
     """Return the satisfaction of holding energy, ``lam * e - theta / 2 * e**2`` [money].
 
     Parameters

@@ -10,8 +10,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.strategy_names import (
     STRATEGIES_OF,
@@ -96,8 +96,8 @@ class Interactions:
     measure: Measure
     strategies: Sequence[str]
     nobody: float
-    alone: NDArray[np.float64]
-    pairs: NDArray[np.float64]
+    alone: FloatArray
+    pairs: FloatArray
     together: float
 
     @property
@@ -106,13 +106,13 @@ class Interactions:
         return [strategy_label(name) for name in self.strategies]
 
     @property
-    def share(self) -> NDArray[np.float64]:
+    def share(self) -> FloatArray:
         """What each changes alone, on the diagonal, and the interactions, over `nobody` [-]."""
         of = self.pairs + np.diag(self.alone)
         return of / abs(self.nobody) if self.nobody else np.zeros_like(of)
 
     @property
-    def help(self) -> NDArray[np.float64]:
+    def help(self) -> FloatArray:
         """How much better each pair is than both added up, below 0 where they hinder each other."""
         return self.pairs if self.measure.more_is_better else -self.pairs
 

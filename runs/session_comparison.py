@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import Problem, nearest, refuse_all
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ QUANTITIES = {
 }
 _COLUMNS = ("plug_in", "plug_out", "energy_kwh")
 
-type Samples = Mapping[str, NDArray[np.float64]]
+type Samples = Mapping[str, FloatArray]
 
 
 def samples_of(sessions: "pd.DataFrame") -> Samples:

@@ -14,6 +14,7 @@ from hmesh.environment.ac_power_flow import (
     refuse_without_extra,
     solve_ac,
 )
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.grid_plan import GridPlan
 from hmesh.environment.safe_files import beside, sha256
@@ -52,11 +53,11 @@ class Voltages:
     strategies: tuple[str, ...]
     nodes: tuple[str, ...]
     lines: tuple[str, ...]
-    voltage: NDArray[np.float64]
-    losses_kwh: NDArray[np.float64]
-    loading: NDArray[np.float64]
-    tree_losses_kwh: NDArray[np.float64]
-    tree_loading: NDArray[np.float64]
+    voltage: FloatArray
+    losses_kwh: FloatArray
+    loading: FloatArray
+    tree_losses_kwh: FloatArray
+    tree_loading: FloatArray
     timeline: Timeline
 
     def lowest(self, strategy: int) -> tuple[float, str, str] | None:
@@ -180,9 +181,7 @@ def _plan(run: Run) -> GridPlan:
     return plan
 
 
-def _power_at_nodes(
-    plan: GridPlan, lines: list[str], received: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _power_at_nodes(plan: GridPlan, lines: list[str], received: FloatArray) -> FloatArray:
     """Return what connections take at each node of the plan, shape (steps, strategies, nodes)."""
     number = {name: index for index, name in enumerate(plan.nodes)}
     own = {line.name for line in plan.lines}
@@ -203,7 +202,7 @@ def _write(run: Run, found: Voltages) -> None:
 
 def _write_table(
     run: Run, table: str, steps: int, found: Voltages, names: tuple[str, ...], key: str,
-    numbers: Mapping[str, NDArray[np.float64]],
+    numbers: Mapping[str, FloatArray],
 ) -> None:  # fmt: skip
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import (
     Answers,
     battery_answers,
@@ -22,12 +22,12 @@ from tests.games import SEEDS, Community, Players
 class LossyCommunity(Community):
     """Batteries with losses, and beside them loads with an elasticity and thresholds."""
 
-    into: NDArray[np.float64]
-    out_of: NDArray[np.float64]
-    elastic: NDArray[np.float64]
-    thresholds: NDArray[np.float64]
+    into: FloatArray
+    out_of: FloatArray
+    elastic: FloatArray
+    thresholds: FloatArray
 
-    def batteries(self) -> tuple[NDArray[np.float64], ...]:
+    def batteries(self) -> tuple[FloatArray, ...]:
         return (
             self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh, self.into,
             self.out_of,
@@ -42,16 +42,14 @@ class LossyCommunity(Community):
             )
         )
 
-    def gain(
-        self, price: float | NDArray[np.float64], energy_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def gain(self, price: float | FloatArray, energy_kwh: FloatArray) -> FloatArray:
         """Return what an exchange is worth to each battery more than none, by definition."""
         stored = np.where(energy_kwh > 0, energy_kwh * self.into, energy_kwh / self.out_of)
         # Of (lam h - theta h^2 / 2) the difference, which does not cancel.
         value = self.lam - self.theta * self.usable_kwh
         return value * stored - self.theta / 2 * stored**2 - price * energy_kwh
 
-    def answers_kwh(self, price: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def answers_kwh(self, price: float | FloatArray) -> FloatArray:
         """Return what everybody wants, shape (prices, members): the best of three exchanges."""
         rows = []
         for p in np.atleast_1d(price):

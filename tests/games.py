@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import Answers, battery_answers
 from hmesh.markets.demand_curve import DemandCurve, demand_curve
 from hmesh.markets.generation_cost import GenerationCost
@@ -20,11 +21,11 @@ class Community:
     """An inelastic load and the vehicles beside it."""
 
     fixed_kwh: float
-    lam: NDArray[np.float64]
-    theta: NDArray[np.float64]
-    usable_kwh: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
+    lam: FloatArray
+    theta: FloatArray
+    usable_kwh: FloatArray
+    lower_kwh: FloatArray
+    upper_kwh: FloatArray
 
     def __len__(self) -> int:
         return len(self.lam)
@@ -37,12 +38,12 @@ class Community:
     def curve(self, lowest: float, highest: float) -> DemandCurve:
         return demand_curve(self.kinks(), lowest, highest)
 
-    def answers_kwh(self, price: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def answers_kwh(self, price: float | FloatArray) -> FloatArray:
         """Return what every vehicle wants, shape (prices, vehicles)."""
         wanted = (self.lam - np.atleast_1d(price)[:, None]) / self.theta - self.usable_kwh
         return np.clip(wanted, self.lower_kwh, self.upper_kwh)
 
-    def demand_kwh(self, price: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    def demand_kwh(self, price: float | FloatArray) -> FloatArray:
         """Return the demand by definition: the sum of what everybody wants, shape (prices,)."""
         return self.fixed_kwh + self.answers_kwh(price).sum(axis=1)
 
@@ -53,7 +54,7 @@ class Community:
         """Return the community with these of its vehicles, in this order, perhaps repeated."""
         return Community(self.fixed_kwh, *(column[chosen] for column in self._columns()))
 
-    def _columns(self) -> tuple[NDArray[np.float64], ...]:
+    def _columns(self) -> tuple[FloatArray, ...]:
         return self.lam, self.theta, self.usable_kwh, self.lower_kwh, self.upper_kwh
 
 
@@ -70,7 +71,7 @@ class Players:
         kinks = tuple(community.kinks() for community in self.communities)
         return Game(kinks, self.cost, self.bounds, self.without_vehicles)
 
-    def demand_kwh(self, prices: NDArray[np.float64]) -> float:
+    def demand_kwh(self, prices: FloatArray) -> float:
         """Return the demand of all communities at their prices."""
         return sum(
             float(community.demand_kwh(float(price))[0])
@@ -86,7 +87,7 @@ class Players:
 def _community(random: np.random.Generator, vehicles: int, round_numbers: bool) -> Community:
     """Draw a community; round numbers make kinks coincide."""
 
-    def draw(low: float, high: float) -> NDArray[np.float64]:
+    def draw(low: float, high: float) -> FloatArray:
         drawn = random.uniform(low, high, vehicles)
         return np.round(drawn / 5) * 5 if round_numbers else drawn
 

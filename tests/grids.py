@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.demand_limits import demand_limits
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.grid_losses import Feed
@@ -17,8 +18,8 @@ from tests.games import SEEDS, Community, Players, players
 
 def as_tree(
     parents: Sequence[int] | NDArray[np.intp],
-    loss_rate: Sequence[float] | NDArray[np.float64],
-    limit_kwh: Sequence[float] | NDArray[np.float64] | float = np.inf,
+    loss_rate: Sequence[float] | FloatArray,
+    limit_kwh: Sequence[float] | FloatArray | float = np.inf,
 ) -> Tree:
     """Return a tree from its lines, without limits unless they are given."""
     lines = len(parents)
@@ -29,9 +30,7 @@ def as_tree(
     )
 
 
-def needed_kwh(
-    tree: Tree, node_kwh: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def needed_kwh(tree: Tree, node_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return what each line receives, and what is generated; nodes in rows, or one column."""
     taken = [np.asarray(energy) for energy in node_kwh]
     received = [np.zeros(node_kwh.shape[1:])] * len(tree.parents)
@@ -49,14 +48,14 @@ class OnGrid:
     players: Players
     places: Places
     # What the nodes take whatever the price; inelastic loads of the communities are among it.
-    node_kwh: NDArray[np.float64]
+    node_kwh: FloatArray
 
     @property
     def tree(self) -> Tree:
         return self.places.tree
 
     @property
-    def passive_kwh(self) -> NDArray[np.float64]:
+    def passive_kwh(self) -> FloatArray:
         return np.array([community.fixed_kwh for community in self.players.communities])
 
     def feed(self) -> Feed:
@@ -66,14 +65,14 @@ class OnGrid:
         limits = demand_limits(self.places, self.node_kwh, self.passive_kwh)
         return replace(self.players.game(), feed=self.feed(), limits_kwh=limits)
 
-    def nodes_kwh(self, demand_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def nodes_kwh(self, demand_kwh: FloatArray) -> FloatArray:
         """Return what all nodes take for demands of the communities."""
         shape = (-1, *(1,) * (demand_kwh.ndim - 1))
         nodes = self.node_kwh.reshape(shape) + np.zeros(demand_kwh.shape[1:])
         np.add.at(nodes, self.places.answering, demand_kwh - self.passive_kwh.reshape(shape))
         return nodes
 
-    def demand_kwh(self, prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    def demand_kwh(self, prices: FloatArray) -> FloatArray:
         """Return the demand of every community at its price, from what everybody wants."""
         return np.array(
             [
@@ -82,7 +81,7 @@ class OnGrid:
             ]
         )
 
-    def generated_kwh(self, demand_kwh: NDArray[np.float64]) -> float:
+    def generated_kwh(self, demand_kwh: FloatArray) -> float:
         return float(needed_kwh(self.tree, self.nodes_kwh(demand_kwh))[1])
 
     def earned(self, outcome: Outcome) -> float:
@@ -91,7 +90,7 @@ class OnGrid:
         cost = self.players.cost.total(self.generated_kwh(demand))
         return outcome.utility_price * float(demand.sum()) - cost
 
-    def welfare(self, prices: NDArray[np.float64]) -> float:
+    def welfare(self, prices: FloatArray) -> float:
         """Return what vehicles hold is worth at prices of the communities, less generation."""
         worth = 0.0
         for community, price in zip(self.players.communities, prices, strict=True):
@@ -99,7 +98,7 @@ class OnGrid:
             worth += float((community.lam * held - 0.5 * community.theta * held**2).sum())
         return worth - self.players.cost.total(self.generated_kwh(self.demand_kwh(prices)))
 
-    def over_kwh(self, demand_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def over_kwh(self, demand_kwh: FloatArray) -> FloatArray:
         """Return how far each line is over its limit."""
         received, _ = needed_kwh(self.tree, self.nodes_kwh(demand_kwh))
         limit = self.tree.limit_kwh.reshape(-1, *(1,) * (demand_kwh.ndim - 1))

@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices, Series
+from hmesh.environment.arrays import FloatArray
+from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HousePrices
 from hmesh.markets.house_programme import Stored
 
 NAMES = ("imp", "exp", "bc", "bd", "eb", "hp", "tc", "td", "et", "buys", "fills", "heats")
@@ -63,7 +64,7 @@ def plain_cost(
             row(0.0, 0.0, **{f"eb_at_{one}": 1.0, f"eb_at_{two}": -1.0})
             row(0.0, 0.0, **{f"et_at_{one}": 1.0, f"et_at_{two}": -1.0})
     step_h = demand.step_h
-    most: dict[str, Series | float] = {
+    most: dict[str, FloatArray | float] = {
         "imp": wide, "exp": demand.generation_kwh,
         "bc": devices.battery_power_per_kwh * devices.battery_kwh * step_h,
         "bd": devices.battery_power_per_kwh * devices.battery_kwh * step_h,

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.smart_home_profiles import smart_home_profile
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_day import Homes
@@ -21,7 +22,7 @@ STUDY_LAYOUT = HomeLayout(
 
 def study_home(
     assignment: Assignment, profile: str, capacity_kwh: float = 100.0
-) -> tuple[Homes, NDArray[np.float64]]:
+) -> tuple[Homes, FloatArray]:
     """The published home, its stores without usable energy, and what its loads want."""
     day = smart_home_profile(profile)
     generation = np.stack([day["photovoltaics"], day["fuel_cell"]], axis=1)[:, None, :]
@@ -30,7 +31,7 @@ def study_home(
     return Homes(assignment, STUDY_LAYOUT, bank, generation, bank.at(0.2)), demand
 
 
-def study_window(demand: NDArray[np.float64]) -> NDArray[np.bool_]:
+def study_window(demand: FloatArray) -> NDArray[np.bool_]:
     """The air conditioner may be shifted within its wanted hours, the fan not at all."""
     window = demand > 0.0
     window[:, :, 1] = False
@@ -45,7 +46,7 @@ def random_homes(
     *,
     limited: bool = True,
     efficiency: float | None = None,
-) -> tuple[Homes, NDArray[np.float64]]:
+) -> tuple[Homes, FloatArray]:
     """Homes with any number of devices; stores that fill, empty and meet their ratings."""
     random = np.random.default_rng(seed)
     generators, loads, storages = random.integers(1, 4, 3)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.aggregator_response import best_price, response_map
 from hmesh.markets.response_on_demand import ResponseOnDemand
 from tests.games import Community, communities
@@ -26,7 +26,7 @@ def several_maxima() -> Community:
     return Community(0.0, np.array([40.0, 70.0]), zeros + 2, zeros, zeros, np.array([30.0, 1.0]))
 
 
-def profits(community: Community, prices: NDArray[np.float64], q: float) -> NDArray[np.float64]:
+def profits(community: Community, prices: FloatArray, q: float) -> FloatArray:
     return (prices - q) * community.demand_kwh(prices)
 
 

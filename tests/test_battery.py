@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged, exchange_bounds, usable_kwh
 
 ROWS = st.integers(1, 70)  # past the width of any vector unit, with a remainder
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def fleet(seed: int, rows: int) -> dict[str, NDArray[np.float64]]:
+def fleet(seed: int, rows: int) -> dict[str, FloatArray]:
     """Batteries of every kind, among them full, empty, overdrawn and ideal ones."""
     random = np.random.default_rng(seed)
     capacity_kwh = random.uniform(1, 200, rows)

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.runs import audit_run, load_scenario, read_run, start_run
 from hmesh.runs.world.setting import make_setting
@@ -122,7 +122,7 @@ def world(path: Path, keys: dict[str, Any], strategy: str = "everybody_shares") 
     return Simulation(make_setting(scenario(path, keys)), strategy)
 
 
-def stored(city: Simulation) -> dict[str, NDArray[np.float64]]:
+def stored(city: Simulation) -> dict[str, FloatArray]:
     """Return what storages of homes and houses hold [kWh]."""
     homes, houses = city.schemes["smart_homes"], city.schemes["composite_storage"]
     columns = houses.houses.columns  # type: ignore[attr-defined]
@@ -141,7 +141,7 @@ def energies(tmp_path_factory: pytest.TempPathFactory) -> Any:
     path = tmp_path_factory.mktemp("cities")
 
     @cache
-    def of(change: str, answering: bool = True) -> dict[str, NDArray[np.float64]]:
+    def of(change: str, answering: bool = True) -> dict[str, FloatArray]:
         city = world(path, (ANSWERING if answering else {}) | CHANGES.get(change, {}))
         held = []
         for _ in range(30):
@@ -387,7 +387,7 @@ def test_the_second_implementation_judges_those_that_answer(finished: Path) -> N
 
 
 def _no_answers_of_tanks(rule: Any) -> Any:
-    def moved(self: Any, decided: Any, exchange_kwh: NDArray[np.float64]) -> Any:
+    def moved(self: Any, decided: Any, exchange_kwh: FloatArray) -> Any:
         battery, pump = np.split(exchange_kwh, 2)
         return rule(self, decided, np.concatenate([battery, 0.0 * pump]))
 

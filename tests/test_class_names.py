@@ -1,6 +1,7 @@
-"""Names of classes: one within a room, and of messages one in all of hMESH."""
+"""Names of classes and types: one for each thing, and none for two."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
@@ -54,3 +55,15 @@ def test_no_message_name_stands_twice_anywhere() -> None:
         messages |= more
     assert {"GridPurchase", "RetailExchange", "EnergyBid"} <= messages
     assert not twice((node.name, at) for node, at in every if node.name in messages)
+
+
+def test_arrays_of_floats_have_one_name() -> None:
+    # The second implementation shares nothing with the first, so that it has its own file.
+    homes = {"environment/arrays.py", "runs/audits/reference/arrays.py"}
+    spelled = {
+        str(path.relative_to(ROOT))
+        for room in (*ROOMS, "hmesh", "tests", "benchmarks", "docs")
+        for path in (ROOT / room).rglob("*.py")
+        if re.search(r"NDArray\[np\.float(64|_)\]", path.read_text(encoding="utf-8"))
+    }
+    assert spelled == homes

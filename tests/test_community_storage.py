@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets import allowance_iteration
 from hmesh.markets.allowance_iteration import (
     Course,
@@ -40,10 +40,8 @@ RATINGS = StorageRatings(10.0)
 QUARTER_H = 0.25
 SLOTS, DAY = 192, 96
 
-type Floats = NDArray[np.float64]
 
-
-def two_days(seed: int, households: int = 3) -> tuple[Floats, Floats, Floats]:
+def two_days(seed: int, households: int = 3) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return demands and forecasts of two days and the sun's energy [kWh], in whole Wh."""
     stream = np.random.default_rng(seed)
     hour = np.arange(SLOTS) % DAY / 4
@@ -57,7 +55,7 @@ def two_days(seed: int, households: int = 3) -> tuple[Floats, Floats, Floats]:
     return np.rint(demand * 1000) / 1000, forecast, np.rint(sun * 1000) / 1000
 
 
-def averages(forecast: Floats, demand: Floats) -> Floats:
+def averages(forecast: FloatArray, demand: FloatArray) -> FloatArray:
     """Return the averages left of whole days, shape (slots, households)."""
     promised, metered = (part.reshape(-1, DAY, demand.shape[1]) for part in (forecast, demand))
     used = np.cumsum(metered, axis=1) - metered

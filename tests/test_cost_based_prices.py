@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import battery_answers
 from hmesh.markets.cost_based_prices import solve_at_cost
 from hmesh.markets.generation_cost import GenerationCost
@@ -22,7 +23,7 @@ def by_bisection(
     """Return the utility's price, and what a cartel earns at a price inside, step by step."""
     mine = follow_exact(game, inside)
 
-    def bought(price: float) -> NDArray[np.float64]:
+    def bought(price: float) -> FloatArray:
         return np.where(cartel, mine.demand_kwh, follow_exact(game, price).demand_kwh)
 
     def asked(price: float) -> float:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 from typer.testing import CliRunner
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets import (
     TABLES,
@@ -101,7 +102,7 @@ def warnings(dataset: Dataset) -> list[str]:
     return [str(warning).replace(f"{dataset.folder}{os.sep}", "") for warning in dataset.warnings]
 
 
-def noisy(hours: int, seed: int = 1) -> NDArray[np.float64]:
+def noisy(hours: int, seed: int = 1) -> FloatArray:
     return np.random.default_rng(seed).uniform(0.5, 2.0, hours)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.distribution import gini, net_bill, savings, share_worse_off
 
 AMOUNTS = st.lists(
@@ -15,7 +15,7 @@ AMOUNTS = st.lists(
 ).map(np.array)
 
 
-def defined(amounts: NDArray[np.float64]) -> float:
+def defined(amounts: FloatArray) -> float:
     """Return the sum of all differences over all pairs, as the coefficient is defined."""
     pairs = sum(abs(one - other) for one in amounts for other in amounts)
     size = sum(abs(one) for one in amounts)
@@ -23,7 +23,7 @@ def defined(amounts: NDArray[np.float64]) -> float:
 
 
 @given(AMOUNTS)
-def test_the_coefficient_is_its_definition(amounts: NDArray[np.float64]) -> None:
+def test_the_coefficient_is_its_definition(amounts: FloatArray) -> None:
     found = gini(amounts)
     assert found == pytest.approx(defined(amounts), abs=1e-9, nan_ok=True)
     if not math.isnan(found):
@@ -32,7 +32,7 @@ def test_the_coefficient_is_its_definition(amounts: NDArray[np.float64]) -> None
 
 @given(AMOUNTS, st.randoms(use_true_random=False), st.floats(0.01, 100.0))
 def test_order_and_currency_do_not_matter(
-    amounts: NDArray[np.float64], random: "np.random.Generator", rate: float
+    amounts: FloatArray, random: "np.random.Generator", rate: float
 ) -> None:
     mixed = amounts.tolist()
     random.shuffle(mixed)

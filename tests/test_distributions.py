@@ -2,15 +2,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
 
 from hmesh.environment import Streams, distributions
+from hmesh.environment.arrays import FloatArray
 
 SHARES = Streams(1).generator("tests of distributions").random(20_000)
 
 
-def fits(values: NDArray[np.float64], exact: Any) -> bool:
+def fits(values: FloatArray, exact: Any) -> bool:
     """Whether a distribution explains the values; by chance alone one in a thousand does not."""
     return bool(stats.kstest(values, exact.cdf).pvalue > 1e-3)
 

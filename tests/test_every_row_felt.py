@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Building, Household
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.scenario_files import BUILT_IN
 from hmesh.runs.scenarios.scenario_reading import load_scenario
@@ -75,53 +75,53 @@ CHANGES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def of_members(kind: type) -> Callable[[Simulation], NDArray[np.float64]]:
+def of_members(kind: type) -> Callable[[Simulation], FloatArray]:
     """Return what reads the loads of households or of buildings."""
     return lambda city: city.consumers[kind].population["load_kwh"].copy()
 
 
-def of_homes(city: Simulation) -> NDArray[np.float64]:
+def of_homes(city: Simulation) -> FloatArray:
     """Return what storages of smart homes hold."""
     groups = city.schemes["smart_homes"].groups  # type: ignore[attr-defined]
     return np.concatenate([group.energy_kwh.ravel() for group in groups])
 
 
-def of_houses(storages: str, column: str) -> Callable[[Simulation], NDArray[np.float64]]:
+def of_houses(storages: str, column: str) -> Callable[[Simulation], FloatArray]:
     """Return what reads what batteries or tanks of houses hold."""
 
-    def read(city: Simulation) -> NDArray[np.float64]:
+    def read(city: Simulation) -> FloatArray:
         columns = city.schemes["composite_storage"].houses.columns  # type: ignore[attr-defined]
-        held: NDArray[np.float64] = getattr(columns, storages)[column].copy()
+        held: FloatArray = getattr(columns, storages)[column].copy()
         return held
 
     return read
 
 
-def of_stores(scheme: str) -> Callable[[Simulation], NDArray[np.float64]]:
+def of_stores(scheme: str) -> Callable[[Simulation], FloatArray]:
     """Return what reads what the stores of a scheme exchange at prices."""
 
-    def read(city: Simulation) -> NDArray[np.float64]:
+    def read(city: Simulation) -> FloatArray:
         answers = city.schemes[scheme].answers  # type: ignore[attr-defined]
         if answers is None:
             return np.ones(1)
-        exchange: NDArray[np.float64] = answers.exchange_kwh.copy()
+        exchange: FloatArray = answers.exchange_kwh.copy()
         return exchange
 
     return read
 
 
-def of_prosumers(city: Simulation) -> NDArray[np.float64]:
+def of_prosumers(city: Simulation) -> FloatArray:
     """Return what passes the connections of prosumers, their vehicles aside."""
     assert city.prosumers is not None
     parts = city.prosumers.parts.items()
-    drawn: NDArray[np.float64] = np.sum(
+    drawn: FloatArray = np.sum(
         [columns["home_kwh"] for kind, columns in parts if kind != "vehicles"], axis=0
     )
     return drawn
 
 
 # What the agents of each kind exchange or hold in a step, of one shape in all cities.
-ROWS: dict[str, Callable[[Simulation], NDArray[np.float64]]] = {
+ROWS: dict[str, Callable[[Simulation], FloatArray]] = {
     "households": of_members(Household),
     "buildings": of_members(Building),
     "smart homes": of_homes,
@@ -138,9 +138,9 @@ def city(**changes: Any) -> Scenario:
     return load_scenario("one-city", CITY | changes)
 
 
-def energies(scenario: Scenario) -> dict[str, NDArray[np.float64]]:
+def energies(scenario: Scenario) -> dict[str, FloatArray]:
     """Return the energies of every row, shape (steps, agents)."""
-    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in ROWS}
+    found: dict[str, list[FloatArray]] = {name: [] for name in ROWS}
 
     def look(simulation: Simulation) -> None:
         for name, read in ROWS.items():
@@ -156,13 +156,13 @@ def energies(scenario: Scenario) -> dict[str, NDArray[np.float64]]:
 
 
 @pytest.fixture(scope="module")
-def as_it_is() -> dict[str, NDArray[np.float64]]:
+def as_it_is() -> dict[str, FloatArray]:
     return energies(city())
 
 
 @pytest.mark.quick_every(2)
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_row_feels_a_change(change: str, as_it_is: dict[str, NDArray[np.float64]]) -> None:
+def test_every_row_feels_a_change(change: str, as_it_is: dict[str, FloatArray]) -> None:
     changed = energies(city(**CHANGES[change]))
     for name, before in as_it_is.items():
         moved = np.abs(changed[name] - before).sum() / np.abs(before).sum()

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.environment.forecast_errors import forecast_errors, least_largest_error
 from hmesh.environment.forecasters import (
@@ -33,17 +33,15 @@ from hmesh.environment.streams import Streams
 DAY = 8
 TINY = LstmSettings(window=4, units=3, epochs=2, batch=4)
 
-type Floats = NDArray[np.float64]
 
-
-def readings(days: int, series: int = 2, seed: int = 0) -> Floats:
+def readings(days: int, series: int = 2, seed: int = 0) -> FloatArray:
     stream = np.random.default_rng(seed)
     slot = np.arange(days * DAY)
     wave = 1.5 + np.sin(2 * np.pi * slot / DAY)
     return wave[:, None] * np.arange(1, series + 1) + 0.05 * stream.random((len(slot), series))
 
 
-def forecasters(past: Floats) -> list[Forecaster]:
+def forecasters(past: FloatArray) -> list[Forecaster]:
     networks = tuple(train_network(past[:, k], TINY) for k in range(past.shape[1]))
     return [
         Persistence(),

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets import price_windows
 from hmesh.markets.closed_form_game import follow_closed_form, solve_closed_form
 from hmesh.markets.grid_losses import Feed
@@ -16,7 +16,7 @@ from tests.grids import OnGrid, community_of_equals, needed_kwh, on_grids
 SOLVERS = (solve_exact, solve_grid, solve_closed_form)
 
 
-def answers(grid: OnGrid, game: Game, prices: NDArray[np.float64]) -> NDArray[np.float64]:
+def answers(grid: OnGrid, game: Game, prices: FloatArray) -> FloatArray:
     """Return the demands of the communities at prices of the utility, aggregators responding."""
     return np.array(
         [
@@ -26,7 +26,7 @@ def answers(grid: OnGrid, game: Game, prices: NDArray[np.float64]) -> NDArray[np
     )
 
 
-def earned_at(grid: OnGrid, demand: NDArray[np.float64], prices: NDArray[np.float64]) -> float:
+def earned_at(grid: OnGrid, demand: FloatArray, prices: FloatArray) -> float:
     """Return the most that the utility earns at some of its prices that keep shared limits."""
     over = grid.over_kwh(demand)[grid.places.own < 0]
     generated = needed_kwh(grid.tree, grid.nodes_kwh(demand))[1]
@@ -100,7 +100,7 @@ def test_asking_finds_what_the_exact_solution_finds(grid: OnGrid) -> None:
     assert feed is not None
     maps = response_maps(game)
 
-    def ask(price: float) -> NDArray[np.float64]:
+    def ask(price: float) -> FloatArray:
         asked = np.array([price])
         return np.array(
             [

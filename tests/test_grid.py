@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.environment.grid import Grid
 
@@ -56,7 +56,7 @@ def test_losses_reduce_an_export() -> None:
 
 
 @st.composite
-def grids(draw: st.DrawFn) -> tuple["nx.DiGraph[str]", NDArray[np.float64]]:
+def grids(draw: st.DrawFn) -> tuple["nx.DiGraph[str]", FloatArray]:
     """Trees of any shape, their nodes and lines added in any order, with demands by node."""
     size = draw(st.integers(1, 14))
     parents = [draw(st.integers(0, node - 1)) for node in range(1, size)]
@@ -82,7 +82,7 @@ def sent_to(graph: "nx.DiGraph[str]", node: str, demand_kwh: dict[str, float]) -
 
 
 @given(grids())
-def test_flows_equal_a_plain_recursion(case: tuple["nx.DiGraph[str]", NDArray[np.float64]]) -> None:
+def test_flows_equal_a_plain_recursion(case: tuple["nx.DiGraph[str]", FloatArray]) -> None:
     graph, demand_kwh = case
     grid = Grid(graph)
     by_name = dict(zip(grid.nodes, demand_kwh.tolist(), strict=True))
@@ -94,7 +94,7 @@ def test_flows_equal_a_plain_recursion(case: tuple["nx.DiGraph[str]", NDArray[np
 
 
 @given(grids())
-def test_energy_is_conserved(case: tuple["nx.DiGraph[str]", NDArray[np.float64]]) -> None:
+def test_energy_is_conserved(case: tuple["nx.DiGraph[str]", FloatArray]) -> None:
     graph, demand_kwh = case
     grid = Grid(graph)
     before = demand_kwh.copy()
@@ -112,7 +112,7 @@ def test_energy_is_conserved(case: tuple["nx.DiGraph[str]", NDArray[np.float64]]
 
 @given(grids(), st.integers(1, 3))
 def test_columns_are_carried_as_if_alone(
-    case: tuple["nx.DiGraph[str]", NDArray[np.float64]], columns: int
+    case: tuple["nx.DiGraph[str]", FloatArray], columns: int
 ) -> None:
     graph, demand_kwh = case
     grid = Grid(graph)

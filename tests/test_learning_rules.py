@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.social_network import SocialNetwork, by_community, scale_free, small_world
 from hmesh.markets.answer_curves import energy_of_curves, threshold_curves
 from hmesh.markets.imitation import best_of, fermi
@@ -26,7 +27,7 @@ from hmesh.markets.value_of_energy import (
 STRATEGIES = 4
 
 
-def played_out(steps: int, players: int = 400) -> NDArray[np.float64]:
+def played_out(steps: int, players: int = 400) -> FloatArray:
     """Return the largest average regret of each against one who answers what it plays most."""
     stream = np.random.default_rng(5)
     regret = np.zeros((players, STRATEGIES))
@@ -158,12 +159,12 @@ def test_the_value_of_energy_is_the_slope_of_the_best_plan(losses: bool) -> None
     def best(held: float) -> float:
         """Return what the best plan is worth, found by a solver that knows no recursion."""
 
-        def lost(x: NDArray[np.float64]) -> float:
+        def lost(x: FloatArray) -> float:
             bought, sold = x[:5], x[5:]
             end = held + into * bought.sum() - sold.sum() / out_of
             return float(price @ (bought - sold) - lam * end + 0.5 * theta * end * end)
 
-        def room(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        def room(x: FloatArray) -> FloatArray:
             at = held + np.cumsum(into * x[:5] - x[5:] / out_of)
             return np.concatenate((at, most - at))
 

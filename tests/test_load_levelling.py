@@ -5,9 +5,9 @@ import piqp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.load_levelling import Cycle, Equipment, Windows, answer_to_prices, level_load
 from hmesh.markets.valley_filling import fill_valley, within_steps
 from hmesh.markets.water_filling import basin
@@ -25,12 +25,12 @@ def some_equipment(random: np.random.Generator) -> Equipment:
 
 
 def solved(
-    load: NDArray[np.float64],
-    capacity: NDArray[np.float64],
+    load: FloatArray,
+    capacity: FloatArray,
     equipment: Equipment,
     cycle: Cycle,
-    most: NDArray[np.float64] | None = None,
-) -> NDArray[np.float64]:
+    most: FloatArray | None = None,
+) -> FloatArray:
     """Net load of a day by quadratic programme over every battery, stored energy step by step.
 
     Variables: charge, discharge and stored energy of each battery and step, the net load of each
@@ -84,7 +84,7 @@ def solved(
     return np.asarray(scale * solver.result.x[3 * n : -1])
 
 
-def unevenness(net: NDArray[np.float64]) -> float:
+def unevenness(net: FloatArray) -> float:
     return float(((net - net.mean()) ** 2).sum())
 
 

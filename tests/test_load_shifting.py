@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_day import Homes, sum_day
 from hmesh.markets.home_layout import ASSIGNMENTS, Assignment
@@ -71,7 +72,7 @@ def test_which_hours_of_air_conditioning_are_shifted(
 
 def rules_of_a_shifted_day(
     homes: Homes,
-    demand: NDArray[np.float64],
+    demand: FloatArray,
     window: NDArray[np.bool_],
     shifted: ShiftedDay,
 ) -> None:
@@ -95,7 +96,7 @@ def rules_of_a_shifted_day(
         assert np.all(after.served[:, h].sum(axis=0) >= before.served[:, h].sum(axis=0))
 
 
-def window_of(demand: NDArray[np.float64], seed: int, wider: float = 0.0) -> NDArray[np.bool_]:
+def window_of(demand: FloatArray, seed: int, wider: float = 0.0) -> NDArray[np.bool_]:
     """Some loads can be shifted: to the slots they want, and perhaps to others."""
     random = np.random.default_rng(seed + 1)
     shiftable = random.random(demand.shape[1:]) < 0.6
@@ -114,7 +115,7 @@ def test_exchanged_slots_keep_the_rules(
     rules_of_a_shifted_day(homes, demand, window, shift_loads(homes, demand, window, NONE))
 
 
-def brute_force(homes: Homes, demand: NDArray[np.float64], window: NDArray[np.bool_]) -> float:
+def brute_force(homes: Homes, demand: FloatArray, window: NDArray[np.bool_]) -> float:
     """The least that one home wastes, every choice settled by itself."""
     before = sum_day(homes, demand)
     least = before.served.sum(axis=0)[0]

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets import pooled_trade
 from hmesh.runs.pictures.chart import Chart
 from hmesh.runs.pictures.local_energy import (
@@ -80,7 +80,7 @@ def test_the_table_of_trade_adds_up_to_what_is_shared_and_paid(data: RunData) ->
     rows = trade_table(data)
     held = local_energy(data)
     assert held is not None
-    given: NDArray[np.float64] = held.energies["given_kwh"].sum(axis=2)
+    given: FloatArray = held.energies["given_kwh"].sum(axis=2)
     paid = np.nansum(given * np.nan_to_num(held.local_price), axis=(1, 2))
     for s, strategy in enumerate(data.strategies):
         label = {"nobody_shares": "Nobody sharing", "everybody_shares": "Everybody sharing"}[

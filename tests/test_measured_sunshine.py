@@ -2,9 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from hmesh.environment import Calendar
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.sunshine import ClearSky, MeasuredSky, Orientation
 from hmesh.runs.world.dataset_files import load_dataset
 from tests.shared_datasets import us_weather
@@ -15,11 +15,11 @@ NORTH = Orientation(tilt=35.0, azimuth=0.0, performance_ratio=0.8)
 PLACE = (40.53, -105.06, 1525.0)
 
 
-def generated(sky: MeasuredSky | ClearSky, steps: int) -> NDArray[np.float64]:
+def generated(sky: MeasuredSky | ClearSky, steps: int) -> FloatArray:
     return np.array([sky.generation_kwh(step) for step in range(steps)])
 
 
-def clear_irradiance(calendar: Calendar, steps: int) -> dict[str, NDArray[np.float64]]:
+def clear_irradiance(calendar: Calendar, steps: int) -> dict[str, FloatArray]:
     """What a clear sky would be measured as, in the middle of each step."""
     import warnings
 

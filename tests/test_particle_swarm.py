@@ -5,17 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.markets.house_dispatch import HouseDevices
 from hmesh.markets.house_sizing import cost_of_sizes, size_exactly
-from hmesh.markets.particle_swarm import Points, Swarm, adaptive_swarm, pymoo_swarm
+from hmesh.markets.particle_swarm import Swarm, adaptive_swarm, pymoo_swarm
 from tests.storage_houses import some_days, tariff
 
 ANNUITIES = (50.0, 14.0)
 LOW, HIGH = np.zeros(2), np.array([20.0, 30.0])
 
 
-def bowl(points: Points) -> Points:
+def bowl(points: FloatArray) -> FloatArray:
     return 5.0 + ((points - [3.0, 20.0]) ** 2).sum(axis=1)
 
 
@@ -47,9 +48,9 @@ def test_both_find_the_bottom_of_a_bowl() -> None:
 
 
 def test_particles_stay_within_bounds_and_the_best_never_worsens() -> None:
-    seen: list[Points] = []
+    seen: list[FloatArray] = []
 
-    def costs(points: Points) -> Points:
+    def costs(points: FloatArray) -> FloatArray:
         seen.append(points.copy())
         return bowl(points)
 
@@ -72,11 +73,11 @@ def test_who_forgets_all_is_pulled_by_nothing_and_only_slows_down() -> None:
     assert np.abs(loyal[1:] - 0.5 * loyal[:-1]).max() > 0.1
 
 
-def moves(swarm: Swarm) -> Points:
+def moves(swarm: Swarm) -> FloatArray:
     """Return the moves, shape (iterations, particles, 2), of those that met no bound."""
-    places: list[Points] = []
+    places: list[FloatArray] = []
 
-    def costs(points: Points) -> Points:
+    def costs(points: FloatArray) -> FloatArray:
         places.append(points.copy())
         return bowl(points - 500.0)
 

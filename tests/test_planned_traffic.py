@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.day_plans import DayPlans, read_day_plans
@@ -25,7 +26,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 COMMUNITIES = ("homes", "malls", "offices")
 SPRING, AUTUMN, WINTER = "2024-03-30", "2024-10-26", "2024-01-15"
 NAMES = ("community", "plugged_part", "driven_km", "km_before_plug")
-type Reported = dict[str, NDArray[np.float64]]
+type Reported = dict[str, FloatArray]
 
 
 @dataclass
@@ -56,7 +57,7 @@ def moved(
 
     fleet, clock, traffic = begin()
     names = (*NAMES, "day_finished", "reserve_kwh")
-    reported: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
+    reported: dict[str, list[FloatArray]] = {name: [] for name in names}
     departures = []
     for step in range(steps):
         if step == resume_at:

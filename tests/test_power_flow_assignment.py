@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_day import HomeFlows, Homes, settle_day, sum_day
@@ -61,8 +62,8 @@ def test_a_store_that_lacks_a_tenth_of_a_watt_hour_refuses() -> None:
     assert not day.served[3, 0, 0]
 
 
-def usable(homes: Homes, flows: HomeFlows) -> NDArray[np.float64]:
-    least: NDArray[np.float64] = homes.bank.soc_min * homes.bank.capacity_kwh
+def usable(homes: Homes, flows: HomeFlows) -> FloatArray:
+    least: FloatArray = homes.bank.soc_min * homes.bank.capacity_kwh
     return flows.energy_kwh - least
 
 
@@ -135,7 +136,7 @@ def test_energy_flows_along_the_lines_of_the_assignment(seed: int, assignment: A
                     assert not charged[:, g, s].any()
 
 
-def first_admissible(homes: Homes, demand: NDArray[np.float64], h: int) -> tuple[bool, ...]:
+def first_admissible(homes: Homes, demand: FloatArray, h: int) -> tuple[bool, ...]:
     """The admissible set of loads that is first in the order of priorities, by trying all."""
     layout, bank, assignment = homes.layout, homes.bank, homes.assignment
     energy, generation = homes.energy_kwh[h], homes.generation_kwh[0, h]
@@ -209,8 +210,8 @@ def test_one_home_has_the_bits_of_the_population(seed: int, assignment: Assignme
 
 
 def shuffled(
-    homes: Homes, demand: NDArray[np.float64], seed: int
-) -> tuple[Homes, NDArray[np.float64], tuple[NDArray[np.intp], ...]]:
+    homes: Homes, demand: FloatArray, seed: int
+) -> tuple[Homes, FloatArray, tuple[NDArray[np.intp], ...]]:
     """The same home, its devices named in another order; ranks and priorities go with them."""
     random = np.random.default_rng(seed)
     layout, bank = homes.layout, homes.bank

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.demand_curve import demand_curve
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.learned_demand import learn_demand
@@ -14,7 +14,7 @@ from hmesh.markets.three_level_game import follow_exact, response_maps, solve_ex
 from tests.games import SEEDS, Community, Players, players
 
 LOWEST, HIGHEST = 0.0, 70.0
-type Ask = Callable[[float], NDArray[np.float64]]
+type Ask = Callable[[float], FloatArray]
 
 
 @st.composite
@@ -34,7 +34,7 @@ def parked(draw: st.DrawFn, least: int = 1, most: int = 60) -> Community:
 
 
 def asking(community: Community, asked: list[float]) -> Ask:
-    def ask(price: float) -> NDArray[np.float64]:
+    def ask(price: float) -> FloatArray:
         asked.append(price)
         return community.answers_kwh(price)[0]
 
@@ -85,7 +85,7 @@ def test_what_no_clipped_line_explains_is_reported_apart(community: Community, s
     ]
     stubborn_kwh = 2.5
 
-    def ask(price: float) -> NDArray[np.float64]:
+    def ask(price: float) -> FloatArray:
         others = [stubborn_kwh, *(answer(price) for answer in odd)]
         return np.concatenate((community.answers_kwh(price)[0], others))
 
@@ -118,7 +118,7 @@ def test_answers_that_never_came_leave_a_vehicle_unexplained(
     # A price that nobody answers is as one that was never asked, and leaves nobody unexplained.
     deaf[-1] = False
 
-    def ask(price: float) -> NDArray[np.float64]:
+    def ask(price: float) -> FloatArray:
         missing = deaf & (random.random(len(community)) < 0.5)
         missing |= deaf & (price == HIGHEST)
         return np.where(missing, np.nan, community.answers_kwh(price)[0])
@@ -137,7 +137,7 @@ def test_when_time_runs_out_what_was_heard_must_do(heard: int) -> None:
     asked: list[float] = []
     answers = asking(community, asked)
 
-    def ask(price: float) -> NDArray[np.float64]:
+    def ask(price: float) -> FloatArray:
         return answers(price) if len(asked) < heard else np.full(4, np.nan)
 
     learned = learn_demand(ask, 3.0, LOWEST, HIGHEST)

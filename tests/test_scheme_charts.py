@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.pictures.chart import ALL, Chart
 from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import strategy_colour
@@ -31,7 +31,7 @@ def traces(chart: Chart) -> dict[str, list[Trace]]:
     return traces_of(chart, chart.data.timeline)
 
 
-def values(chart: Chart, strategy: str, name: str) -> NDArray[np.float64]:
+def values(chart: Chart, strategy: str, name: str) -> FloatArray:
     """Return what a chart shows under a name, layers above and below zero together [kW or kWh]."""
     found = [t for t in traces(chart)[strategy] if t.get("name") == name and "meta" in t]
     return np.asarray(sum(t["y"][:-1] * UNITS.get(t["meta"], 1.0) for t in found))

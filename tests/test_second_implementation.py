@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.aggregator_response import best_price
 from hmesh.markets.three_level_game import follow_exact, solve_exact
 from hmesh.runs.audits.reference.aggregator import best_prices
 from hmesh.runs.audits.reference.demand import Demand, demand_of
 from hmesh.runs.audits.reference.generation import Generation, PriceRange
 from hmesh.runs.audits.reference.lines import Tree
-from hmesh.runs.audits.reference.stores import AnsweringStores, Array, elastic_load
+from hmesh.runs.audits.reference.stores import AnsweringStores, elastic_load
 from hmesh.runs.audits.reference.utility import PriceGame, best_utility_price
 from tests.games import Players, players
 
@@ -27,7 +28,7 @@ class World:
 
     fixed_kwh: list[float]
     stores: list[AnsweringStores]
-    loads: list[tuple[Array, ...]]
+    loads: list[tuple[FloatArray, ...]]
     game: PriceGame
 
     def demand_kwh(self, m: int, price: float) -> float:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.incentive_game import (
     IncentiveGame,
     solve_closed_form,
@@ -95,11 +95,11 @@ class Night:
 
     def __init__(self, seed: int, steps: int, batteries: int) -> None:
         random = np.random.default_rng(seed)
-        self.load: NDArray[np.float64] = random.uniform(0, 6, steps)
+        self.load: FloatArray = random.uniform(0, 6, steps)
         self.group = np.sort(random.integers(0, 3, batteries))
         self.limit = random.choice([0.0, 0.5, 1.0, 2.0], batteries)
         self.need = np.minimum(random.uniform(0, 5, batteries), steps * self.limit)
-        self.first: NDArray[np.float64] = random.uniform(0, 1, 3)
+        self.first: FloatArray = random.uniform(0, 1, 3)
 
 
 NIGHTS = st.builds(Night, SEEDS, st.integers(1, 7), st.integers(0, 9))

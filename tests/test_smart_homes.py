@@ -20,6 +20,7 @@ from hmesh.agents.home_devices import (
     Storages,
 )
 from hmesh.agents.smart_homes import SmartHomes
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.population import Population
 from hmesh.environment.storage_bank import StorageBank
@@ -45,7 +46,7 @@ def world(loss_rate: float = 0.0, keep: Any = "all", deadline_h: float = np.inf)
 
 def agents_of(
     homes: Homes,
-    demand: NDArray[np.float64],
+    demand: FloatArray,
     window: NDArray[np.bool_],
     model: Any,
     *,
@@ -58,7 +59,7 @@ def agents_of(
     count, layout = len(homes.energy_kwh), homes.layout
     accepted = np.ones(demand.shape, dtype=np.bool_) if accepted is None else accepted
 
-    def devices(kind: Any, steps: NDArray[np.float64], k: int, priority: int) -> DevicesOfADay:
+    def devices(kind: Any, steps: FloatArray, k: int, priority: int) -> DevicesOfADay:
         population = DevicesOfADay(kind.attributes(), count)
         population.set("home", np.arange(count, dtype=np.int32))
         population.set("priority", np.int16(priority))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError
 from hmesh.environment.standard_profiles import (
@@ -21,9 +21,7 @@ from hmesh.environment.standard_profiles import (
 )
 
 
-def day_kw(
-    start: str, names: tuple[str, ...] = PROFILES, country: str | None = None
-) -> NDArray[np.float64]:
+def day_kw(start: str, names: tuple[str, ...] = PROFILES, country: str | None = None) -> FloatArray:
     profiles = StandardProfiles(Calendar(start, "Europe/Berlin", 1, country), names)
     return np.array([profiles.power_kw(step) for step in range(24)])
 

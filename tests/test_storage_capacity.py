@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.environment.storage_bank import StorageBank
 from hmesh.markets.home_day import settle_day, sum_day
@@ -40,7 +40,7 @@ TABLE_3_4 = [
 
 def served_day(
     assignment: Assignment, profile: str, shifted: bool
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     homes, demand = study_home(assignment, profile)
     if shifted:
         demand = shift_loads(homes, demand, study_window(demand)).demand_kwh
@@ -57,7 +57,7 @@ def test_published_capacities(
     assert capacity.sum() == pytest.approx(published, rel=percent / 100)
 
 
-def largest(values: NDArray[np.float64], window: int) -> float:
+def largest(values: FloatArray, window: int) -> float:
     """The largest sum of up to ``window`` adjacent values, at least 0."""
     return max(
         0.0,
@@ -71,8 +71,8 @@ def largest(values: NDArray[np.float64], window: int) -> float:
 
 def closed_form(
     assignment: Assignment,
-    generation: NDArray[np.float64],
-    used: NDArray[np.float64],
+    generation: FloatArray,
+    used: FloatArray,
     window: int,
 ) -> float:
     """The published conditions for two chains, solved by hand."""
@@ -80,7 +80,7 @@ def closed_form(
     cooling, fan = used.T
     up, down = 0.92 / 0.73, 0.92 / 0.01
 
-    def most(x: NDArray[np.float64]) -> float:
+    def most(x: FloatArray) -> float:
         return largest(x, window)
 
     if assignment.startswith("spfa"):
@@ -96,7 +96,7 @@ def closed_form(
     return max(total, own)
 
 
-def random_day(seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def random_day(seed: int) -> tuple[FloatArray, FloatArray]:
     random = np.random.default_rng(seed)
     generation = random.uniform(0, 1.2, (24, 2)) * (random.random((24, 2)) < 0.6)
     used = random.uniform(0, 1.0, 2) * (random.random((24, 2)) < 0.6)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 
 TEXTS = st.text("abé \n", max_size=6)
@@ -47,7 +47,7 @@ def test_the_parts_of_a_name_are_kept_apart() -> None:
     ],
 )
 def test_added_rows_leave_the_first_rows_as_they_were(
-    draw: Callable[[np.random.Generator, int], NDArray[np.float64]],
+    draw: Callable[[np.random.Generator, int], FloatArray],
 ) -> None:
     for rows, more in [(1, 2), (10, 11), (100, 10_000)]:
         few = draw(Streams(7).generator("valuation", "vehicle"), rows)
@@ -56,7 +56,7 @@ def test_added_rows_leave_the_first_rows_as_they_were(
 
 
 def test_a_new_purpose_moves_no_other_draw() -> None:
-    def draws(purposes: list[str]) -> dict[str, NDArray[np.float64]]:
+    def draws(purposes: list[str]) -> dict[str, FloatArray]:
         streams = Streams(3)
         return {purpose: streams.generator(purpose, "bus", 2).random(4) for purpose in purposes}
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import linprog
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs import run_sweep
 from hmesh.runs.sweeps.dip import dip
 from hmesh.runs.sweeps.distribution import (
@@ -85,14 +85,14 @@ def test_what_has_no_shape_is_not_tested() -> None:
     assert humps(two(9.0, number=8)) is None
 
 
-def nearest_of_one_hump(x: NDArray[np.float64], mode: int) -> float:
+def nearest_of_one_hump(x: FloatArray, mode: int) -> float:
     """Return how far a sample is from the nearest distribution with a mode, by a linear programme.
 
     Its values left of the mode, then from the mode on, then the distance.
     """
     n = len(x)
     left, size = mode + 1, n + 2
-    rows: list[NDArray[np.float64]] = []
+    rows: list[FloatArray] = []
     most: list[float] = []
 
     def require(limit: float, **terms: float) -> None:

@@ -5,8 +5,8 @@ import piqp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.battery_sizing import range_of_deviation_kwh
 from hmesh.markets.load_levelling import Cycle, Equipment, Windows, level_load
 from hmesh.markets.taut_string import most_level_load
@@ -14,14 +14,14 @@ from hmesh.markets.taut_string import most_level_load
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def some_load(seed: int) -> NDArray[np.float64]:
+def some_load(seed: int) -> FloatArray:
     """A load of 2 to 30 steps, some of it flat or in equal strides, so that walls tie."""
     random = np.random.default_rng(seed)
     load = random.uniform(0.0, 100.0, int(random.integers(2, 31)))
     return np.round(load, -1) if seed % 3 == 0 else load
 
 
-def solved(load: NDArray[np.float64], capacity: float) -> NDArray[np.float64]:
+def solved(load: FloatArray, capacity: float) -> FloatArray:
     """Net load by quadratic programme over net load and stored energy, the first after the last."""
     steps, scale = len(load), float(load.max()) or 1.0
     square = np.diag(np.repeat([2.0, 1e-14], steps))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets import price_windows
 from hmesh.markets.closed_form_game import solve_closed_form
 from hmesh.markets.generation_cost import GenerationCost
@@ -24,7 +24,7 @@ def community(fixed_kwh: float, *vehicles: tuple[float, float, float, float, flo
     return Community(fixed_kwh, *columns)
 
 
-def best_of_many(game: Players, prices: NDArray[np.float64]) -> float:
+def best_of_many(game: Players, prices: FloatArray) -> float:
     """Return the most the utility earns at some of its prices, everybody responding."""
     demand = np.zeros_like(prices)
     for drawn, answers in zip(game.communities, response_maps(game.game()), strict=True):
@@ -102,7 +102,7 @@ def shifted_load(game: Players, m: int, more_kwh: float) -> Players:
 
 @given(interior_players(), st.data())
 def test_which_way_prices_move_where_nothing_binds(game: Players, data: st.DataObject) -> None:
-    def prices(changed: Players) -> NDArray[np.float64]:
+    def prices(changed: Players) -> FloatArray:
         outcome = solve_exact(changed.game())
         answers = [len(drawn) > 0 for drawn in changed.communities]
         return np.append(outcome.community_price[answers], outcome.utility_price)

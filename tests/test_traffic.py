@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import Clock
 from hmesh.environment.day_plans import read_day_plans
@@ -31,7 +31,7 @@ class Gamma:
     def __init__(self, mean: float, deviation: float) -> None:
         self.mean, self.deviation = mean, deviation
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         return gamma(u, self.mean, self.deviation)
 
 
@@ -85,7 +85,7 @@ def all_trips(source: TripSource, days: int) -> Iterator[tuple[int, float, float
             )  # fmt: skip
 
 
-def moved(source: TripSource, steps: int, *, resume_at: int | None = None) -> NDArray[np.float64]:
+def moved(source: TripSource, steps: int, *, resume_at: int | None = None) -> FloatArray:
     """Return where every vehicle is and how far it drives in every step."""
     fleet = Population(ElectricVehicle.attributes(), source.size)
     clock = Clock()
@@ -123,7 +123,7 @@ def test_no_vehicle_is_on_two_trips_or_leaves_from_where_it_is_not(
     begins = np.arange(steps) * step_h
     place, since = source.home.astype(int), np.zeros(60)
 
-    def within(begin_h: float, end_h: float) -> NDArray[np.float64]:
+    def within(begin_h: float, end_h: float) -> FloatArray:
         """Return how much of a span lies in each step [h]."""
         overlap = np.minimum(begins + step_h, end_h) - np.maximum(begins, begin_h)
         return np.maximum(overlap, 0.0)
@@ -151,9 +151,7 @@ def test_no_vehicle_is_on_two_trips_or_leaves_from_where_it_is_not(
     np.testing.assert_allclose(reported[:, 1], km, rtol=0, atol=1e-9)
 
 
-def within_all(
-    begins: NDArray[np.float64], step_h: float, since: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def within_all(begins: FloatArray, step_h: float, since: FloatArray) -> FloatArray:
     """Return how much of each step comes after a time of each vehicle [h]."""
     return np.clip(begins[:, None] + step_h - since, 0.0, step_h)
 

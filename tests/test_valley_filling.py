@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.optimize import linprog
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.critical_hours import base_demand, required_demand
 from hmesh.markets.valley_filling import (
     deal_out,
@@ -32,7 +32,7 @@ class Night:
 NIGHTS = st.builds(Night, SEEDS, st.integers(1, 7), st.integers(0, 9))
 
 
-def steepest_descent(night: Night, total: NDArray[np.float64]) -> float:
+def steepest_descent(night: Night, total: FloatArray) -> float:
     """Return by how much the squares can fall at best in any direction (Frank and Wolfe's gap).
 
     The least squares are reached exactly where no other schedule lies downhill.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.datasets.schema import Attribute, Table
 from hmesh.environment.errors import InputError, Problem, missing_columns, nearest
 from hmesh.environment.table_file import TableFile, encoded, numbers
@@ -110,7 +111,7 @@ class DataFile(TableFile):
         """Return the column of an attribute."""
         return self.table.column(self.present[name])
 
-    def read_numbers(self, attribute: Attribute) -> NDArray[np.float64]:
+    def read_numbers(self, attribute: Attribute) -> FloatArray:
         """Return the numbers of a column, NaN where it is empty; report those not allowed."""
         column = self.column(attribute.name)
         found = numbers(column)
@@ -131,7 +132,7 @@ class DataFile(TableFile):
         self._report_labels(codes, [*allowed, not attribute.required], attribute)
         return texts[codes]
 
-    def read_clock(self, attribute: Attribute) -> NDArray[np.float64]:
+    def read_clock(self, attribute: Attribute) -> FloatArray:
         """Return the clock times of a column [h], NaN where it is empty; report what is none."""
         codes, labels = self._labels(attribute)
         hours = np.array([*(_clock_h(text) for text in labels), np.nan])

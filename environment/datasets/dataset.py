@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets.data_file import Findings
 from hmesh.environment.datasets.description import Description
@@ -38,7 +39,7 @@ class MeasuredGeneration:
     """
 
     members: tuple[str, ...]
-    energy_kwh: NDArray[np.float64]
+    energy_kwh: FloatArray
     filled: NDArray[np.bool_]
 
 
@@ -113,7 +114,7 @@ class Dataset:
         regions = [key or "system" for key, known in zip(demand.keys, there, strict=True) if known]
         return LoadTable(tuple(regions), load_kwh[:, there], None)
 
-    def _scale(self, members: tuple[str, ...]) -> NDArray[np.float64]:
+    def _scale(self, members: tuple[str, ...]) -> FloatArray:
         table = self.records.get("members")
         if table is None or "scale" not in table.columns:
             return np.ones(len(members))

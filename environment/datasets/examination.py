@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.datasets.description import Description
 from hmesh.environment.datasets.flaws import flaws
 from hmesh.environment.datasets.implausible import (
@@ -103,7 +103,7 @@ def _columns(members: Records | None, name: str) -> tuple[list[str], list[object
     return members.columns["member"].tolist(), members.columns[name].tolist()
 
 
-def _known(members: Records | None, name: str, keys: tuple[str, ...]) -> NDArray[np.float64]:
+def _known(members: Records | None, name: str, keys: tuple[str, ...]) -> FloatArray:
     """Return a number that the table of members gives, NaN where it does not, shape (keys,)."""
     given = dict(zip(*_columns(members, name), strict=True))
     return np.array([given.get(key, np.nan) for key in keys], dtype=np.float64)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.datasets.implausible import Readings
 from hmesh.environment.errors import Problem
 from hmesh.environment.local_times import HOUR_US
@@ -17,9 +18,7 @@ FEW_ZEROS = 0.05
 _ENOUGH = 48
 
 
-def flaws(
-    readings: Readings, name: str, filled: NDArray[np.float64] | None = None
-) -> Iterator[Problem]:
+def flaws(readings: Readings, name: str, filled: FloatArray | None = None) -> Iterator[Problem]:
     """Yield warnings about meters: copies of one another, zeros and values that never change.
 
     Parameters
@@ -40,7 +39,7 @@ def flaws(
         yield from _shortened(_flat(readings, name), readings.place)
 
 
-def scaled_copies(values: NDArray[np.float64]) -> NDArray[np.int64]:
+def scaled_copies(values: FloatArray) -> NDArray[np.int64]:
     """Return which series are copies of another up to their scale.
 
     Parameters
@@ -65,7 +64,7 @@ def scaled_copies(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.argwhere(alike)
 
 
-def _copies(readings: Readings, values: NDArray[np.float64]) -> Iterator[str]:
+def _copies(readings: Readings, values: FloatArray) -> Iterator[str]:
     usable = np.flatnonzero(~np.isnan(values).any(axis=0))
     if len(values) < _ENOUGH or usable.size < 2:
         return

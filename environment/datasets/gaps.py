@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 SHORT_H = 3.0
 WEEK_H = 168.0
 
@@ -23,13 +25,13 @@ class Gaps:
         Series, first interval and number of intervals of each gap that stays.
     """
 
-    values: NDArray[np.float64]
-    filled_share: NDArray[np.float64]
+    values: FloatArray
+    filled_share: FloatArray
     left: NDArray[np.int64]
 
 
 def fill_gaps(
-    values: NDArray[np.float64],
+    values: FloatArray,
     interval_h: float,
     ahead: NDArray[np.int64] | None = None,
     allow_long: bool = False,
@@ -98,7 +100,7 @@ def _cells(runs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return run, np.arange(run.size) - np.repeat(np.cumsum(size) - size, size)
 
 
-def _bridge(values: NDArray[np.float64], runs: NDArray[np.int64]) -> None:
+def _bridge(values: FloatArray, runs: NDArray[np.int64]) -> None:
     run, place = _cells(runs)
     series, first, size = runs[run].T
     share = (place + 1) / (size + 1)
@@ -107,7 +109,7 @@ def _bridge(values: NDArray[np.float64], runs: NDArray[np.int64]) -> None:
 
 
 def _copy_weeks(
-    values: NDArray[np.float64],
+    values: FloatArray,
     runs: NDArray[np.int64],
     per_week: int,
     ahead: NDArray[np.int64],

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from hmesh.environment.arrays import FloatArray
 
 # As many equal distances in succession are no accident of missing rows.
 LEAST_IN_A_ROW = 4
@@ -35,7 +36,7 @@ class CoarseRows:
         return (self.last - self.first) // self.intervals + 1
 
 
-def coarse_rows(values: NDArray[np.float64]) -> Iterator[CoarseRows]:
+def coarse_rows(values: FloatArray) -> Iterator[CoarseRows]:
     """Yield the stretches in which rows lie further apart than an interval.
 
     Parameters
@@ -55,7 +56,7 @@ def coarse_rows(values: NDArray[np.float64]) -> Iterator[CoarseRows]:
                 yield CoarseRows(series, int(rows[begin]), int(rows[end]), apart)
 
 
-def hold(values: NDArray[np.float64], coarse: CoarseRows, at_end: bool) -> None:
+def hold(values: FloatArray, coarse: CoarseRows, at_end: bool) -> None:
     """Let each row hold over the intervals up to the next one, in place.
 
     Parameters

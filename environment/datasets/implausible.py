@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import Problem, shortened
 from hmesh.environment.exchange_rates import UNITS_PER_USD, exchange_rate
 from hmesh.environment.local_times import HOUR_US, shown
@@ -51,7 +52,7 @@ class Readings:
 
     place: str
     keys: tuple[str, ...]
-    values: NDArray[np.float64]
+    values: FloatArray
     start_us: int
     interval_us: int
     zone: ZoneInfo
@@ -70,7 +71,7 @@ class Readings:
         """Return the name of a series in a message."""
         return f"'{self.keys[key]}'" if self.keys[key] else "the series"
 
-    def annual(self) -> NDArray[np.float64]:
+    def annual(self) -> FloatArray:
         """Return the mean of each series over a year, NaN where it has no reading, shape (keys,).
 
         The mean power goes on for 8,760 hours, whatever the season.
@@ -182,7 +183,7 @@ def unusual_household(annual_kwh: float) -> str:
     return ""
 
 
-def other_consumption(readings: Readings, stated_kwh: NDArray[np.float64]) -> Iterator[Problem]:
+def other_consumption(readings: Readings, stated_kwh: FloatArray) -> Iterator[Problem]:
     """Yield a warning of members whose load adds up to another consumption than is stated.
 
     Parameters

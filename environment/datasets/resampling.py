@@ -1,14 +1,12 @@
 """Series of a dataset over the steps of a run."""
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 
 
 def resampled(
-    values: NDArray[np.float64], interval_us: int, step_us: int, unit: str, place: str
-) -> NDArray[np.float64]:
+    values: FloatArray, interval_us: int, step_us: int, unit: str, place: str
+) -> FloatArray:
     """Return a series over longer steps: energy by its sum, all else by its mean.
 
     Parameters

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets.data_file import DataFile, Findings
 from hmesh.environment.datasets.description import Description
@@ -57,11 +58,11 @@ class Series:
     keys: tuple[str, ...]
     start_us: int
     interval_us: int
-    values: dict[str, NDArray[np.float64]]
-    measured: dict[str, NDArray[np.float64]]
-    filled_share: dict[str, NDArray[np.float64]]
+    values: dict[str, FloatArray]
+    measured: dict[str, FloatArray]
+    filled_share: dict[str, FloatArray]
 
-    def over(self, name: str, calendar: Calendar, steps: int) -> NDArray[np.float64]:
+    def over(self, name: str, calendar: Calendar, steps: int) -> FloatArray:
         """Return a quantity over the steps of a run, shape (steps, keys).
 
         Raises
@@ -98,12 +99,12 @@ class Series:
 
     def _resampled(
         self,
-        quantities: dict[str, NDArray[np.float64]],
+        quantities: dict[str, FloatArray],
         name: str,
         calendar: Calendar,
         steps: int,
         unit: str,
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         if name not in quantities:
             there = ", ".join(quantities)
             raise InputError([Problem(self.place, f"there is no column {name}, but {there}")])
@@ -257,7 +258,7 @@ class _Reading:
         places = {key: index for index, key in enumerate(self.keys)}
         return np.array([*(places[key] for key in here), -1], dtype=np.int32)[codes]
 
-    def _dense(self, parts: list[_Part], name: str) -> NDArray[np.float64]:
+    def _dense(self, parts: list[_Part], name: str) -> FloatArray:
         attribute = next(column for column in self.table.quantities if column.name == name)
         dense = np.full((self.intervals, len(self.keys)), np.nan)
         for part in parts:
@@ -270,7 +271,7 @@ class _Reading:
             dense[part.interval[used], part.key[used]] = numbers[used]
         return dense
 
-    def _hold(self, parts: list[_Part], name: str, measured: NDArray[np.float64]) -> None:
+    def _hold(self, parts: list[_Part], name: str, measured: FloatArray) -> None:
         """Let rows further apart than an interval hold up to the next one, in place.
 
         A price, a temperature or a mean power of an hour is that of its quarters; an energy is not.
@@ -304,9 +305,7 @@ class _Reading:
                 more = f"and {len(reported) - SHOWN:,} more stretches like these in {name}"
                 problems.append(Problem(self.place, more))
 
-    def _filled(
-        self, name: str, measured: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _filled(self, name: str, measured: FloatArray) -> tuple[FloatArray, FloatArray]:
         if np.isnan(measured).all():
             # A column may be empty for some, but not for everyone.
             message = f"{name} has no value from start to end"

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, shortened
 from hmesh.environment.geography import great_circle_km
-from hmesh.environment.road_files.network import FoundRoad, Points, RoadFileContent
+from hmesh.environment.road_files.network import FoundRoad, RoadFileContent
 from hmesh.environment.road_files.values import directions, length_km, speed_of
 
 # About a centimetre: points nearer than this are the same.
@@ -36,7 +37,7 @@ def read_geojson(path: Path) -> RoadFileContent:
         allowed = "GeoJSON, a FeatureCollection of lines"
         raise InputError([Problem(str(path), "cannot be read", allowed)]) from None
     problems: list[Problem] = []
-    lines: list[tuple[str, Points, dict[str, Any]]] = []
+    lines: list[tuple[str, FloatArray, dict[str, Any]]] = []
     for number, feature in enumerate(features):
         place = f"{path}, feature {number}"
         try:
@@ -60,7 +61,7 @@ def read_geojson(path: Path) -> RoadFileContent:
     return RoadFileContent(str(path), junctions, roads, on_earth=True)
 
 
-def _lines(feature: dict[str, Any]) -> Iterator[Points]:
+def _lines(feature: dict[str, Any]) -> Iterator[FloatArray]:
     """Yield the lines of a feature; none of points and polygons."""
     geometry = feature["geometry"]
     if geometry is None or geometry["type"] not in ("LineString", "MultiLineString"):
@@ -74,7 +75,7 @@ def _lines(feature: dict[str, Any]) -> Iterator[Points]:
 
 
 def _roads(
-    place: str, line: Points, given: dict[str, Any], used: Counter[tuple[float, ...]]
+    place: str, line: FloatArray, given: dict[str, Any], used: Counter[tuple[float, ...]]
 ) -> Iterator[FoundRoad]:
     """Yield the roads between the junctions of a line: its ends, and where others meet it."""
     km, speed = length_km(given, place), speed_of(given, place)
@@ -94,7 +95,7 @@ def _roads(
             yield road.reversed()
 
 
-def _name(point: Points) -> str:
+def _name(point: FloatArray) -> str:
     return f"{point[0]:.{_DECIMALS}f} {point[1]:.{_DECIMALS}f}"
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import networkx as nx
 import numpy as np
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, shortened
-from hmesh.environment.road_files.network import FoundRoad, Points, RoadFileContent
+from hmesh.environment.road_files.network import FoundRoad, RoadFileContent
 from hmesh.environment.road_files.values import directions, length_km, speed_of
 
 # Reference systems whose coordinates are longitude and latitude.
@@ -78,7 +79,7 @@ def _may_be_degrees(positions: list[tuple[float, float]]) -> bool:
     return bool((found <= [180.0, 90.0]).all())
 
 
-def _line(text: Any) -> Points | None:
+def _line(text: Any) -> FloatArray | None:
     """Return the points of a LINESTRING of well-known text."""
     if text is None or not str(text).strip():
         return None

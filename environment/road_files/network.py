@@ -4,15 +4,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, shortened
 from hmesh.environment.geography import great_circle_km, plane_km
 
 if TYPE_CHECKING:
     import networkx as nx
 
-type Points = NDArray[np.float64]
 
 # A road that is given longer or shorter than its own line by such a factor is in another unit.
 MOST_TIMES_ITS_LINE = 50.0
@@ -44,7 +43,7 @@ class FoundRoad:
     end: str
     km: float | None = None
     speed_km_h: float | None = None
-    line: Points | None = None
+    line: FloatArray | None = None
 
     def reversed(self) -> "FoundRoad":
         """Return the same road in the other direction."""
@@ -75,11 +74,11 @@ class RoadFileContent:
     on_earth: bool
     notes: list[str] = field(default_factory=list)
 
-    def distance_km(self, first: Points, second: Points) -> NDArray[np.float64]:
+    def distance_km(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """Return straight distances of positions, shape (...) [km]."""
         return (great_circle_km if self.on_earth else plane_km)(first, second)
 
-    def line_of(self, road: FoundRoad) -> Points:
+    def line_of(self, road: FoundRoad) -> FloatArray:
         """Return the line of a road, shape (points, 2)."""
         if road.line is not None:
             return road.line

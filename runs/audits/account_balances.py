@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.results.run_reader import Run
@@ -44,7 +45,7 @@ def figures_of_parties(
         f"accounts.parties.{party}": np.array([each.get(party, 0.0) for each in money])
         for party in parties
     }
-    kinds: dict[str, NDArray[np.float64]] = {}
+    kinds: dict[str, FloatArray] = {}
     for party in parties:
         name, _, community = party.partition("@")
         if name in OF_CONSUMERS:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.hours import supplied
-from hmesh.runs.audits.known_stores import NO_STORES, Energies, KnownStores
+from hmesh.runs.audits.known_stores import NO_STORES, KnownStores
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import AnswersDue, Figures, Payments
@@ -145,17 +146,17 @@ class AnswersOfStores:
         return self.stores.complete
 
     @property
-    def exchange_kwh(self) -> Energies:
+    def exchange_kwh(self) -> FloatArray:
         """What each exchanges at the price [kWh], shape (steps, strategies, stores)."""
-        exchange: Energies = self.at["exchange_kwh"]
+        exchange: FloatArray = self.at["exchange_kwh"]
         return exchange
 
     @property
-    def net_kwh(self) -> Energies:
+    def net_kwh(self) -> FloatArray:
         """What groups draw, less what they deliver, shape (steps, strategies, groups) [kWh]."""
         return self.charged_kwh - self.discharged_kwh
 
-    def of_communities(self, energy_kwh: Energies | None = None) -> Energies:
+    def of_communities(self, energy_kwh: FloatArray | None = None) -> FloatArray:
         """Return energies of groups, or what they draw, by community, as the hours [kWh]."""
         energy = self.net_kwh if energy_kwh is None else energy_kwh
         added = np.zeros(self.hours["net_kwh"].shape)
@@ -163,10 +164,10 @@ class AnswersOfStores:
             added[:, :, m] += energy[:, :, k]
         return added
 
-    def of_group(self, name: str) -> Energies:
+    def of_group(self, name: str) -> FloatArray:
         """Return what the stores of a group draw, shape (steps, strategies) [kWh]."""
         mine = [k for k, (group, _) in enumerate(self.pairs) if group == name]
-        drawn: Energies = self.net_kwh[:, :, mine].sum(axis=2)
+        drawn: FloatArray = self.net_kwh[:, :, mine].sum(axis=2)
         return drawn
 
     def payments(self) -> Payments:
@@ -219,9 +220,9 @@ class AnswersOfStores:
         self,
         step: int | slice,
         strategy: int,
-        usable: Energies,
-        give: Energies,
-        take: Energies,
+        usable: FloatArray,
+        give: FloatArray,
+        take: FloatArray,
         answers: NDArray[np.bool_] | bool = True,
     ) -> None:
         """Compare what stores had left by the tables with what they should have had.
@@ -297,7 +298,7 @@ class AnswersOfStores:
                 scale = np.maximum(np.abs(exchange[:, s : s + 1]), 1.0)
                 best.add(due[:, None] / scale, label)
 
-    def _due(self, s: int) -> Energies | None:
+    def _due(self, s: int) -> FloatArray | None:
         """Return how far each is from its best exchange under a strategy [kWh]."""
         rule, exchange = self.inputs.pricing[s], self.exchange_kwh[:, s]
         if rule == OWN_RULE:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.member_energies import each_generation, each_load
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
@@ -21,7 +22,6 @@ from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.groups_with_tariff import groups_with_tariff
 
-type Values = NDArray[np.float64]
 type Key = tuple[str, str]
 
 PREFIX = "members with a tariff: "
@@ -44,21 +44,21 @@ class GroupBills:
     """
 
     community: int
-    load_kwh: Values
-    generated_kwh: Values
-    parts: Mapping[str, Values]
+    load_kwh: FloatArray
+    generated_kwh: FloatArray
+    parts: Mapping[str, FloatArray]
 
     @property
-    def bought_kwh(self) -> Values:
+    def bought_kwh(self) -> FloatArray:
         """What each meter draws [kWh]."""
         return np.maximum(self.load_kwh - self.generated_kwh, 0.0)
 
     @property
-    def sold_kwh(self) -> Values:
+    def sold_kwh(self) -> FloatArray:
         """What each meter delivers [kWh]."""
         return np.maximum(self.generated_kwh - self.load_kwh, 0.0)
 
-    def energy_of(self, kind: str) -> Values:
+    def energy_of(self, kind: str) -> FloatArray:
         """Return the energy that is paid for by a kind of payment [kWh]."""
         if kind == "member_feed_in":
             return self.sold_kwh
@@ -113,7 +113,7 @@ class MemberTariffAudit(SchemeAudit):
         return found if len(found) == len(wanted) else None
 
     def _of_group(
-        self, key: Key, m: int, load: Values, sun: Values, tariff: Any, bill: Any
+        self, key: Key, m: int, load: FloatArray, sun: FloatArray, tariff: Any, bill: Any
     ) -> GroupBills:
         where = np.full(load.shape[1], m)
         kinds = () if bill.monthly is None else bill.monthly.kinds
@@ -123,14 +123,14 @@ class MemberTariffAudit(SchemeAudit):
         bought, sold = np.maximum(load - sun, 0.0), np.maximum(sun - load, 0.0)
         return GroupBills(m, load, sun, audit.parts(bought, sold, bill.feed_in))
 
-    def _placed(self, of_group: Any) -> Values:
+    def _placed(self, of_group: Any) -> FloatArray:
         """Return what meters amount to in each community, of the shape of the hours."""
         added = np.zeros(self.hours["net_kwh"].shape)
         for group in (self.groups or {}).values():
             added[:, :, group.community] += of_group(group).sum(axis=1)[:, None]
         return added
 
-    def apart_kwh(self) -> Mapping[str, Values]:
+    def apart_kwh(self) -> Mapping[str, FloatArray]:
         """Return what they use and generate, which is no trade with aggregators [kWh]."""
         if self.groups is None:
             paid = self._of_ledger("member_purchase")[0]
@@ -140,7 +140,7 @@ class MemberTariffAudit(SchemeAudit):
             "generation_kwh": -self._placed(lambda group: group.generated_kwh),
         }
 
-    def direct_kwh(self) -> Values:
+    def direct_kwh(self) -> FloatArray:
         """Return what they settle with the utility: all that their meters read [kWh]."""
         if self.groups is None:
             bought, sold = (
@@ -191,7 +191,7 @@ class MemberTariffAudit(SchemeAudit):
             due.append(Payments(kind, *sides, energy, amount, there))
         return due
 
-    def _of_ledger(self, kind: str) -> tuple[Values, Values]:
+    def _of_ledger(self, kind: str) -> tuple[FloatArray, FloatArray]:
         """Return energies and amounts of a kind as the ledger has them, where files are gone."""
         side = "payee" if kind in CREDITS else "payer"
         ledger = self.run.table("ledger").to_pandas()

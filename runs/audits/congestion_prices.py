@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.aggregator import best_prices, earned
@@ -40,7 +40,7 @@ class CongestionAudit:
             "limits: what prices would be without them", tolerance, "of the price range"
         )
 
-    def add(self, seen: GameStep, game: PriceGame, reported: NDArray[np.float64]) -> None:
+    def add(self, seen: GameStep, game: PriceGame, reported: FloatArray) -> None:
         """Check the prices without limits of a step.
 
         Parameters

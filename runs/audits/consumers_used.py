@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.member_energies import Energies, each_load
 from hmesh.runs.audits.reference.loads import LoadsWithElasticity
@@ -35,7 +36,7 @@ class GroupUse:
     group: str
     kind: str
     count: int
-    steps: Iterator[NDArray[np.float64]]
+    steps: Iterator[FloatArray]
 
 
 def unknown_use(inputs: RunInputs, energies: Energies) -> str:
@@ -79,11 +80,11 @@ def consumers_used(inputs: RunInputs, hours: Columns) -> Iterator[GroupUse]:
 
 
 def _used(
-    loads: Iterator[NDArray[np.float64]],
+    loads: Iterator[FloatArray],
     elasticity: Elasticity | None,
     there: NDArray[np.bool_],
-    price: NDArray[np.float64],
-) -> Iterator[NDArray[np.float64]]:
+    price: FloatArray,
+) -> Iterator[FloatArray]:
     """Yield what members used, step by step, by their loads with supply and prices (NaN: none)."""
     for step, load in enumerate(loads):
         used = np.where(there[step][:, None], load, 0.0)
@@ -93,9 +94,7 @@ def _used(
         yield used
 
 
-def _answered(
-    load: NDArray[np.float64], elasticity: Elasticity, price: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _answered(load: FloatArray, elasticity: Elasticity, price: FloatArray) -> FloatArray:
     """Return what members use more than their load at prices [kWh], shape (strategies, members)."""
     # Who uses nothing, or feeds in, does not answer.
     base = np.maximum(load, 0.0)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.member_energies import Energies, GroupEnergy
 from hmesh.runs.audits.reference.loads import LoadsWithElasticity
-from hmesh.runs.audits.reference.stores import Answer, Array
+from hmesh.runs.audits.reference.stores import Answer
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.scheme_audit import Figures, SchemeAudit, parts, total
 from hmesh.runs.audits.table_reader import Columns
@@ -46,14 +47,14 @@ class ElasticStep:
     where: NDArray[np.intp]
     loads: LoadsWithElasticity
     members: NDArray[np.intp]
-    community_price: Array
-    exchanged_kwh: Array
+    community_price: FloatArray
+    exchanged_kwh: FloatArray
     answered: bool
     known: bool
     name: str = "consumers"
 
     @property
-    def least_kwh(self) -> Array:
+    def least_kwh(self) -> FloatArray:
         """What those of each community use more than their load at least [kWh]."""
         least = self.loads.load_kwh * (self.loads.least - 1)
         return np.bincount(self.where, least, len(self.community_price)).astype(np.float64)
@@ -74,17 +75,19 @@ class ElasticStep:
         """Return how many of them are in a community."""
         return int(self.members[self.where == community].sum())
 
-    def sums_kwh(self, community: int, price: NDArray[np.float64]) -> Array:
+    def sums_kwh(self, community: int, price: FloatArray) -> FloatArray:
         """Return what those of a community use more at each of some prices [kWh]."""
-        more: Array = self.loads.rows(self.where == community).more_kwh(price[:, None]).sum(axis=1)
+        more: FloatArray = (
+            self.loads.rows(self.where == community).more_kwh(price[:, None]).sum(axis=1)
+        )
         return more
 
-    def worth_at(self, community_price: Array) -> float:
+    def worth_at(self, community_price: FloatArray) -> float:
         """Return what they use more at some prices is worth to all of them [money]."""
         price = community_price[self.where]
         return float(np.where(np.isnan(price), 0.0, self.loads.worth(price)).sum())
 
-    def at_bound(self, community_price: Array) -> bool:
+    def at_bound(self, community_price: FloatArray) -> bool:
         """Return whether some prices take any of them to a bound."""
         bound = self.loads.at_bound(community_price[self.where])
         return bool((bound & (self.loads.load_kwh > 0)).any())
@@ -146,7 +149,7 @@ class ElasticAudit(SchemeAudit):
         """
         return {UNMOVED: self._hours["net_kwh"] - self._more}
 
-    def _of_hours(self, energies: Energies) -> NDArray[np.float64]:
+    def _of_hours(self, energies: Energies) -> FloatArray:
         """Return what members used more than their load by hours.parquet, of their shape."""
         used = self._hours["fixed_load_kwh"]
         if self._given:
@@ -173,7 +176,7 @@ class ElasticAudit(SchemeAudit):
             np.array([each.upper_share for each in given]),
         )
 
-    def _expected(self) -> dict[tuple[str, str], NDArray[np.float64]]:
+    def _expected(self) -> dict[tuple[str, str], FloatArray]:
         """Return what each group should use more, each of shape (steps, strategies)."""
         shape = self._hours["fixed_load_kwh"].shape[:2]
         more = {key: np.zeros(shape) for key in self._energies}
@@ -206,7 +209,7 @@ class ElasticAudit(SchemeAudit):
         """Return the node of each community, since that feeds all that they are connected to."""
         return None if self.inputs.setting is None else self.inputs.setting.community_nodes
 
-    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what they use more than their load, of the shape of the hours."""
         if not self.known:
             return {"fixed_load_kwh": self._more}
@@ -215,7 +218,7 @@ class ElasticAudit(SchemeAudit):
             due[:, :, self.inputs.communities.index(name)] += more
         return {"fixed_load_kwh": due}
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what they draw more at their connections, NaN where that is not known [kWh]."""
         expected = self._expected()
         if self.known:
@@ -244,7 +247,7 @@ class ElasticAudit(SchemeAudit):
     def _why(self) -> str:
         return _UNHEARD if not self.inputs.reliable else "a rule of a plugin sets prices"
 
-    def _beyond_shares(self) -> NDArray[np.float64]:
+    def _beyond_shares(self) -> FloatArray:
         """Return how far the members of each community are beyond their shares, as a share."""
         least, most = np.zeros_like(self._more), np.zeros_like(self._more)
         for step in range(len(self._more)):
@@ -266,7 +269,7 @@ class ElasticAudit(SchemeAudit):
             figures["elastic_response_worth"] = self._worth()
         return figures, {}
 
-    def _worth(self) -> NDArray[np.float64]:
+    def _worth(self) -> FloatArray:
         """Return what it was worth to all, shape (steps, strategies) [money]."""
         worth = np.zeros(self._more.shape[:2])
         for step in range(len(worth)):

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.aggregator import best_prices, earned
@@ -45,7 +45,7 @@ class EquilibriumAudit:
         self,
         inputs: RunInputs,
         follows: Sequence[str],
-        slopes: NDArray[np.float64] | None = None,
+        slopes: FloatArray | None = None,
         unknown: str = "",
     ) -> None:
         self.inputs, self.follows, self.unknown = inputs, follows, unknown
@@ -182,9 +182,7 @@ class EquilibriumAudit:
         tally.add(np.array([[0.0 if as_good else off]]), label, seen.step)
         return as_good
 
-    def _community_prices(
-        self, seen: GameStep, game: PriceGame
-    ) -> tuple[NDArray[np.float64], bool]:
+    def _community_prices(self, seen: GameStep, game: PriceGame) -> tuple[FloatArray, bool]:
         """Return how far the prices are from the nearest best answers to the utility's price.
 
         A price at which the aggregator earns as much counts as an answer as good; whether there is
@@ -211,7 +209,7 @@ class EquilibriumAudit:
         self,
         seen: GameStep,
         utility_prices: tuple[float, float],
-        community_prices: tuple[NDArray[np.float64], NDArray[np.float64]],
+        community_prices: tuple[FloatArray, FloatArray],
     ) -> bool:
         """Whether a bound of a vehicle or of a price is met, at these prices or the exact ones."""
         bounds, stores = self.inputs.bounds_at(seen.step), seen.stores
@@ -255,9 +253,7 @@ def _joined(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def _nearest_best(
-    game: PriceGame, utility_price: float, community_price: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _nearest_best(game: PriceGame, utility_price: float, community_price: FloatArray) -> FloatArray:
     """Return each aggregator's best price, of several equally good ones the nearest to its own."""
     nearest = np.empty(len(community_price))
     for m, best in enumerate(game.answers(utility_price).best):

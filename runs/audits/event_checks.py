@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.event_rows import HOUR_MS, EventRows
 from hmesh.runs.audits.events_in_force import feeders_by_chance, feeders_by_events
@@ -82,7 +83,7 @@ def _messages(run: Run, inputs: RunInputs) -> Iterator[Check]:
     yield from (fate.check(), kept.check(), travel.check(), ends.check())
 
 
-def _off_deadlines(inputs: RunInputs, found_h: NDArray[np.float64]) -> NDArray[np.float64]:
+def _off_deadlines(inputs: RunInputs, found_h: FloatArray) -> FloatArray:
     """Return how far deadlines are from those of the scenario: one in each step [h]."""
     given = inputs.scenario.messages.deadline_h
     end = round(inputs.steps * inputs.step_h * HOUR_MS)
@@ -92,13 +93,11 @@ def _off_deadlines(inputs: RunInputs, found_h: NDArray[np.float64]) -> NDArray[n
         due = [at for at in (begin + round(given * HOUR_MS) for begin in begins) if at < end]
     if len(due) != len(found_h):
         return np.array([np.inf])
-    off: NDArray[np.float64] = np.abs(np.sort(found_h) - np.array(due, dtype=np.float64) / HOUR_MS)
+    off: FloatArray = np.abs(np.sort(found_h) - np.array(due, dtype=np.float64) / HOUR_MS)
     return off
 
 
-def _off_late(
-    inputs: RunInputs, rows: Columns, of: dict[str, NDArray[np.bool_]]
-) -> NDArray[np.float64]:
+def _off_late(inputs: RunInputs, rows: Columns, of: dict[str, NDArray[np.bool_]]) -> FloatArray:
     """Return infinity for each late message that is given up at another time than it must be."""
     given = inputs.scenario.messages
     # Who waits for messages of different latencies gives up after eight times the mean.
@@ -121,7 +120,7 @@ def _moments(rows: Columns, some: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(rows["number"][some].tolist(), at_ms.tolist(), strict=True))
 
 
-def _not_among(found: list[tuple[int, int]], due: set[tuple[int, int]]) -> NDArray[np.float64]:
+def _not_among(found: list[tuple[int, int]], due: set[tuple[int, int]]) -> FloatArray:
     """Return infinity for each of some that is not due, else 0; a millisecond may be rounding."""
     wrong = [not any((number, at + more) in due for more in (0, -1, 1)) for number, at in found]
     return np.where(np.array(wrong, dtype=np.bool_), np.inf, 0.0)
@@ -133,7 +132,7 @@ def _named(text: str) -> Label:
 
 def _off_table(
     run: Run, inputs: RunInputs, s: int, rows: Columns, sent: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return how far the messages sent are from those of messages.parquet."""
     names = ["step", "strategy", "time", "count"]
     table = run.table("messages", names, [("strategy", "=", inputs.strategies[s])])
@@ -144,5 +143,5 @@ def _off_table(
         return np.array([np.inf])
     counts = np.abs(np.sort(rows["value"][sent]) - np.sort(said["count"]))
     off = np.abs(np.sort(found) - np.sort(due)) - 1.0 / HOUR_MS
-    found_off: NDArray[np.float64] = np.stack([np.maximum(off, 0.0), counts])
+    found_off: FloatArray = np.stack([np.maximum(off, 0.0), counts])
     return found_off

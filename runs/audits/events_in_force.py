@@ -9,8 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.reference.generation import PriceRange
 from hmesh.runs.audits.reference.outages import Span, times_out
@@ -29,7 +29,7 @@ def price_ranges(scenario: Scenario) -> list[PriceRange]:
     return [PriceRange(*each["prices.utility"], *each["prices.aggregator"]) for each in values]
 
 
-def tariffs(scenario: Scenario) -> NDArray[np.float64]:
+def tariffs(scenario: Scenario) -> FloatArray:
     """Return the prices of the tariff in each step, on-peak and off-peak, shape (steps, 2)."""
     names = ("on_peak", "off_peak")
     given = {f"prices.time_of_use.{n}": getattr(scenario.prices.time_of_use, n) for n in names}
@@ -49,7 +49,7 @@ def _values(scenario: Scenario, given: Mapping[str, Any]) -> list[dict[str, Any]
     return found
 
 
-def lost_parts(scenario: Scenario) -> NDArray[np.float64]:
+def lost_parts(scenario: Scenario) -> FloatArray:
     """Return for which part of each step communities are cut off, (steps, communities)."""
     # Steps begin at whole milliseconds.
     begins = [round(step * scenario.step_h * HOUR_MS) for step in range(scenario.steps + 1)]
@@ -68,7 +68,7 @@ def lost_parts(scenario: Scenario) -> NDArray[np.float64]:
     return parts / np.diff(begins)[:, None]
 
 
-def served_parts(scenario: Scenario) -> NDArray[np.float64]:
+def served_parts(scenario: Scenario) -> FloatArray:
     """Return for which part of each step communities are supplied, (steps, communities).
 
     1 where a community is without supply for all of a step, in which nobody takes part.

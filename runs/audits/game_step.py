@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.others_answers import OthersStep
 from hmesh.runs.audits.reference.demand import Demand, demand_of
 from hmesh.runs.audits.reference.lines import Tree
@@ -48,29 +49,27 @@ class GameStep:
     strategy: int
     where: NDArray[np.int64]
     stores: AnsweringStores
-    energy_kwh: NDArray[np.float64]
+    energy_kwh: FloatArray
     utility_price: float
-    community_price: NDArray[np.float64]
-    passive_kwh: NDArray[np.float64]
+    community_price: FloatArray
+    passive_kwh: FloatArray
     grid: "AuditedGrid"
     others: Sequence[OthersStep] = ()
 
-    def price_of_each(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
+    def price_of_each(self, community_price: FloatArray) -> FloatArray:
         """Return the price that every vehicle meets [money/kWh], 0 where not plugged in."""
         return np.append(community_price, 0.0)[self.where]
 
-    def answers_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
+    def answers_kwh(self, community_price: FloatArray) -> FloatArray:
         """Return what every vehicle exchanges at some prices, 0 where not plugged in."""
         energy = self.stores.best_exchange(self.price_of_each(community_price))
         return np.where(self.where >= 0, energy, 0.0)
 
-    def demand_kwh(self, community_price: NDArray[np.float64]) -> NDArray[np.float64]:
+    def demand_kwh(self, community_price: FloatArray) -> FloatArray:
         """Return what every community draws at some prices, shape (communities,)."""
         return self._drawn_kwh(community_price, self.answers_kwh(community_price))
 
-    def _drawn_kwh(
-        self, community_price: NDArray[np.float64], answers_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _drawn_kwh(self, community_price: FloatArray, answers_kwh: FloatArray) -> FloatArray:
         """Return what every community draws where vehicles answer so, shape (communities,)."""
         drawn = self.passive_kwh + self.exchanged_kwh(answers_kwh)
         for each in self.others:
@@ -79,7 +78,7 @@ class GameStep:
                     drawn[m] += float(each.sums_kwh(m, np.array([price]))[0])
         return drawn
 
-    def exchanged_kwh(self, energy_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def exchanged_kwh(self, energy_kwh: FloatArray) -> FloatArray:
         """Return what the vehicles of every community exchange [kWh], shape (communities,)."""
         there = self.where >= 0
         count = len(self.passive_kwh)
@@ -133,7 +132,7 @@ class GameStep:
         """Return the welfare of the step, and the planner's from the same state [money]."""
         there, tree = self.where >= 0, self.tree()
 
-        def worth(energy: NDArray[np.float64], drawn: NDArray[np.float64], others: float) -> float:
+        def worth(energy: FloatArray, drawn: FloatArray, others: float) -> float:
             cost = inputs.cost.total(tree.generated(drawn.tolist()))
             return welfare(self.stores.satisfaction(energy)[there], cost) + others
 

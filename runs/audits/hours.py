@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.leader_prices import check_leaders
 from hmesh.runs.audits.member_energies import Energies
@@ -39,7 +40,7 @@ def check_hours(
     energies: Energies,
     out: NDArray[np.bool_],
     schemes: Sequence[SchemeAudit] = (),
-    shed: NDArray[np.float64] | None = None,
+    shed: FloatArray | None = None,
 ) -> list[Check]:
     """Check what the rows of hours.parquet say by themselves.
 
@@ -98,7 +99,7 @@ def _members(
     energies: Energies,
     out: NDArray[np.bool_],
     schemes: Sequence[SchemeAudit],
-    shed: NDArray[np.float64] | None,
+    shed: FloatArray | None,
 ) -> Tally:
     """Compare what members use, generate and do without with what they should."""
     tally = Tally("energy: members use and generate what they should", EXACT, "of the energy")
@@ -138,7 +139,7 @@ def _note_silent(tally: Tally, schemes: Sequence[SchemeAudit]) -> None:
             tally.note(f"{type(each).__name__} has no hour_kwh, which states its scheme's energies")
 
 
-def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None) -> list[Check]:
+def _prices(inputs: RunInputs, hours: Columns, shed: FloatArray | None) -> list[Check]:
     """Check the prices that follow from a rule, and that none leaves its bounds."""
     bounds = {name: inputs.bounds_of_steps(name) for name in BOUNDS}
     within = Tally("prices: within their bounds", EXACT, "money/kWh")
@@ -202,8 +203,6 @@ def _prices(inputs: RunInputs, hours: Columns, shed: NDArray[np.float64] | None)
     return [*(tally.check() for tally in tallies), *leaders, *by_design]
 
 
-def _outside(
-    price: NDArray[np.float64], lowest: NDArray[np.float64], highest: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    outside: NDArray[np.float64] = np.maximum(np.maximum(lowest - price, price - highest), 0.0)
+def _outside(price: FloatArray, lowest: FloatArray, highest: FloatArray) -> FloatArray:
+    outside: FloatArray = np.maximum(np.maximum(lowest - price, price - highest), 0.0)
     return np.where(np.isnan(price), np.nan, outside)

@@ -1,8 +1,8 @@
 """What an investment is valued at, worked out a second time from what the scenario states."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.stated_tariff import local_times, price_of_step
 from hmesh.runs.audits.run_inputs import RunInputs
@@ -10,14 +10,12 @@ from hmesh.runs.audits.scheme_audit import Figures
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.scenarios.economics_section import Economics
 
-type Each = NDArray[np.float64]
-
 _YEAR_H = 365 * 24
 
 
 def valued_at(
-    inputs: RunInputs, economics: Economics, hours: Columns, measured: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
+    inputs: RunInputs, economics: Economics, hours: Columns, measured: FloatArray | None
+) -> FloatArray:
     """Return the prices at which energy is valued, of the shape of the hours [money/kWh].
 
     Parameters
@@ -50,7 +48,11 @@ def valued_at(
 
 
 def faded(
-    prefix: str, new_kwh: Each, left_kwh: Each, loss_per_year: Each, part: Each | float = 1.0
+    prefix: str,
+    new_kwh: FloatArray,
+    left_kwh: FloatArray,
+    loss_per_year: FloatArray,
+    part: FloatArray | float = 1.0,
 ) -> Figures:
     """Return the figures of the summary of batteries that lose capacity.
 
@@ -73,7 +75,7 @@ def faded(
 
 
 def invested(
-    prefix: str, economics: Economics, investment: NDArray[np.float64], inputs: RunInputs
+    prefix: str, economics: Economics, investment: FloatArray, inputs: RunInputs
 ) -> Figures:
     """Return the figures of the summary of an investment, but for what it earns.
 

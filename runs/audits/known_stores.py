@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import TableReader
 from hmesh.runs.results.run_reader import Run
-
-type Energies = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,10 @@ class KnownStores:
     pair: NDArray[np.intp]
     community: NDArray[np.intp]
     nodes: NDArray[np.intp]
-    lam: float | Energies
-    theta: float | Energies
-    charge_efficiency: Energies
-    discharge_efficiency: Energies
+    lam: float | FloatArray
+    theta: float | FloatArray
+    charge_efficiency: FloatArray
+    discharge_efficiency: FloatArray
     complete: bool
     behind: NDArray[np.bool_] | bool = False
 
@@ -58,7 +57,7 @@ NO_STORES = KnownStores(
 )  # fmt: skip
 
 
-def answered_kwh(run: Run, inputs: RunInputs, but: str) -> Energies:
+def answered_kwh(run: Run, inputs: RunInputs, but: str) -> FloatArray:
     """Return what stores of all schemes but one exchange at prices [kWh].
 
     Returns
@@ -107,15 +106,15 @@ def whole_pairs(
 
 
 def room_beside(
-    energy_kwh: Energies,
-    least_kwh: Energies,
-    most_kwh: Energies,
-    rated_kwh: Energies,
-    charged_kwh: Energies,
-    discharged_kwh: Energies,
-    charge_efficiency: Energies,
-    discharge_efficiency: Energies,
-) -> tuple[Energies, Energies, Energies]:
+    energy_kwh: FloatArray,
+    least_kwh: FloatArray,
+    most_kwh: FloatArray,
+    rated_kwh: FloatArray,
+    charged_kwh: FloatArray,
+    discharged_kwh: FloatArray,
+    charge_efficiency: FloatArray,
+    discharge_efficiency: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what stores hold once their own rule has acted, and could give and take beside it.
 
     Parameters

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
@@ -229,9 +230,9 @@ def _energies(
 def _left_over(
     hours: Columns,
     ledger: dict[str, Columns],
-    cost: NDArray[np.float64],
+    cost: FloatArray,
     schemes: Sequence[SchemeAudit],
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return everybody's payments less profits and cost, as a share of them."""
     paid = {kind: ledger[kind]["amount"].sum(axis=2) for kind in ledger}
     bill = paid["fixed_load"] - paid.get("photovoltaics", 0.0)

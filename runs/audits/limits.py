@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
@@ -39,18 +40,18 @@ class AuditedGrid:
     """
 
     tree: Tree
-    rating_kwh: NDArray[np.float64]
+    rating_kwh: FloatArray
     losses_known: bool
     keeps: bool
-    taken_kwh: NDArray[np.float64]
-    shed_kwh: NDArray[np.float64] | None
+    taken_kwh: FloatArray
+    shed_kwh: FloatArray | None
 
     def of_step(
         self,
         step: int,
         strategy: int,
-        answered_kwh: NDArray[np.float64],
-        passive_kwh: NDArray[np.float64],
+        answered_kwh: FloatArray,
+        passive_kwh: FloatArray,
     ) -> Tree:
         """Return the lines of a step, of which the demands of communities alone are open.
 
@@ -115,7 +116,7 @@ def audited_grid(
     known = inputs.scenario.game.losses == "known"
     ends = np.array([bool(line.group) for line in lines])
     taken = np.where(ends, flows["received_kwh"], 0.0)
-    shed: NDArray[np.float64] | None = np.zeros_like(taken)
+    shed: FloatArray | None = np.zeros_like(taken)
     if inputs.scenario.grid.shed:
         more = {at: kwh for each in schemes for at, kwh in each.drawn_kwh().items()}
         shed = _shed(lines, taken, energies, out, tree, more)
@@ -138,7 +139,7 @@ def _tree(
     inputs: RunInputs,
     lines: list[Line],
     answering: NDArray[np.intp],
-    rating_kwh: NDArray[np.float64],
+    rating_kwh: FloatArray,
 ) -> Tree:
     """Return the lines as a tree, with the places at which communities answer to prices."""
     line_to = {line.node: k for k, line in enumerate(lines)}
@@ -158,12 +159,12 @@ def _tree(
 
 def _shed(
     lines: list[Line],
-    left: NDArray[np.float64],
+    left: FloatArray,
     energies: Energies,
     out: NDArray[np.bool_],
     tree: Tree,
-    more_kwh: Mapping[tuple[str, str], NDArray[np.float64]],
-) -> NDArray[np.float64] | None:
+    more_kwh: Mapping[tuple[str, str], FloatArray],
+) -> FloatArray | None:
     """Return what every connection should do without; None where members are not known.
 
     Parameters
@@ -206,7 +207,7 @@ def read_limits(run: Run, inputs: RunInputs) -> Columns | None:
     return framed("limits", rows, {"step": range(inputs.steps), **names})
 
 
-def before_shedding(hours: Columns, shed: NDArray[np.float64] | None) -> Columns:
+def before_shedding(hours: Columns, shed: FloatArray | None) -> Columns:
     """Return the hours as they were when everybody decided, before anything was shed."""
     if shed is None:
         return hours

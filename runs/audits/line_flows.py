@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_plan import GridPlan
 from hmesh.runs.audits.audit_report import Check, Tally, relative
@@ -178,7 +179,7 @@ def _taken(
     energies: Energies,
     out: NDArray[np.bool_],
     schemes: Sequence[SchemeAudit],
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return what has to arrive at the far end of every line [kWh], shaped as the lines."""
     place = {name: m for m, name in enumerate(inputs.communities)}
     beyond: dict[str, list[int]] = {}
@@ -187,7 +188,7 @@ def _taken(
         beyond.setdefault(line.parent, []).append(k)
         if line.group:
             of_community.setdefault(line.community, []).append(k)
-    of_schemes: dict[tuple[str, str], NDArray[np.float64]] = {}
+    of_schemes: dict[tuple[str, str], FloatArray] = {}
     for scheme in schemes:
         for place_of, drawn_kwh in scheme.drawn_kwh().items():
             of_schemes[place_of] = of_schemes.get(place_of, 0.0) + drawn_kwh

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.consumers_used import unknown_use
 from hmesh.runs.audits.hours import supplied
@@ -70,8 +71,8 @@ class LocalExchangeAudit(SchemeAudit):
         self.reported = self._read()
         self.feed_in, self.local = self._prices()
         self.unknown_members, self._unknown_consumers = self._unknown(energies)
-        self.less_paid: dict[str, NDArray[np.float64]] | None = None
-        self.less_received: dict[str, NDArray[np.float64]] = {}
+        self.less_paid: dict[str, FloatArray] | None = None
+        self.less_received: dict[str, FloatArray] = {}
         self.membership = MembershipAudit(run, inputs, self.kinds, self.sections)
         self._shares = self._of_members()
 
@@ -86,7 +87,7 @@ class LocalExchangeAudit(SchemeAudit):
         due[:, :, list(self.sections)] = True
         return framed("local_exchange", rows, {"step": range(self.inputs.steps), **names}, due)
 
-    def _prices(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _prices(self) -> tuple[FloatArray, FloatArray]:
         """Return feed-in and local prices, of the shape of the hours, NaN where there are none."""
         feed_in, local = np.full((2, *self.open.shape), np.nan)
         lack, surplus = (self.reported[name].sum(axis=3) for name in ("lack_kwh", "surplus_kwh"))
@@ -115,10 +116,10 @@ class LocalExchangeAudit(SchemeAudit):
 
     # What the ledger should hold, and what follows from it.
 
-    def of_party(self, name: str, party: str) -> NDArray[np.float64]:
+    def of_party(self, name: str, party: str) -> FloatArray:
         """Return an energy of the members of a party, "" for all, of the shape of the hours."""
         mine = [party in ("", party_of(kind)) for kind in self.kinds]
-        energy: NDArray[np.float64] = self.reported[name][..., mine].sum(axis=3)
+        energy: FloatArray = self.reported[name][..., mine].sum(axis=3)
         return energy
 
     def payments(self) -> Sequence[Payments]:
@@ -150,11 +151,11 @@ class LocalExchangeAudit(SchemeAudit):
         fees = Payments("local_grid_fee", _EXCHANGE, _OPERATOR, shared, fee * shared, shared > 0.0)
         return [*found, fees]
 
-    def aggregator_margin(self) -> NDArray[np.float64]:
+    def aggregator_margin(self) -> FloatArray:
         """Return what aggregators keep of a surplus that no member gets [money]."""
         retail = np.where(self.open, self.hours["community_price"], 0.0)
-        less: NDArray[np.float64] = retail - np.nan_to_num(self.feed_in)
-        fed_in: NDArray[np.float64] = self.reported["fed_in_kwh"].sum(axis=3)
+        less: FloatArray = retail - np.nan_to_num(self.feed_in)
+        fed_in: FloatArray = self.reported["fed_in_kwh"].sum(axis=3)
         return less * fed_in
 
     def figures(self) -> tuple[Figures, Figures]:
@@ -206,7 +207,7 @@ class LocalExchangeAudit(SchemeAudit):
 
     # Who gets how much.
 
-    def _of_members(self) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] | None:
+    def _of_members(self) -> dict[int, tuple[FloatArray, FloatArray]] | None:
         """Return the energies of each kind by sharing again, None where members are not known.
 
         Returns
@@ -267,7 +268,7 @@ class LocalExchangeAudit(SchemeAudit):
 
     def _save(
         self,
-        saved: Sequence[Mapping[str, NDArray[np.float64]]],
+        saved: Sequence[Mapping[str, FloatArray]],
         numbers: Mapping[tuple[int, str], NDArray[np.intp]],
         members: SharingMembers,
         each: Shared,
@@ -349,7 +350,7 @@ class LocalExchangeAudit(SchemeAudit):
         return tally.check()
 
 
-def _listed(each: Shared) -> tuple[NDArray[np.float64], ...]:
+def _listed(each: Shared) -> tuple[FloatArray, ...]:
     return (
         each.own_kwh, each.lack_kwh, each.surplus_kwh,
         each.received_kwh, each.given_kwh, each.fed_in_kwh,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.consumers_used import consumers_used
 from hmesh.runs.audits.member_energies import each_generation
 from hmesh.runs.audits.reference.local_sharing import Shared
@@ -15,9 +16,7 @@ from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.local_exchange_section import LocalExchange
 from hmesh.runs.scenarios.member_groups import ProsumerMembers
 
-type Flows = tuple[
-    NDArray[np.float64], NDArray[np.float64], list[tuple[NDArray[np.float64], ...]] | None
-]
+type Flows = tuple[FloatArray, FloatArray, list[tuple[FloatArray, ...]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class SharingMembers:
 
     community: int
     kind: NDArray[np.intp]
-    weight: NDArray[np.float64]
+    weight: FloatArray
 
 
 class LocalMembers:
@@ -124,7 +123,7 @@ class LocalMembers:
 
         return SharingMembers(m, np.concatenate(kinds), np.concatenate(weight)), flows()
 
-    def compared(self, m: int, flows: Iterator[Flows], off: NDArray[np.float64]) -> Iterator[Flows]:
+    def compared(self, m: int, flows: Iterator[Flows], off: FloatArray) -> Iterator[Flows]:
         """Yield flows of members by their table, and note how far consumers are off.
 
         Parameters
@@ -185,9 +184,7 @@ class LocalMembers:
                     place = f"the {name} of {self.inputs.communities[m]}"
                     raise DamagedTableError("local_members", f"{place} are not those there")
 
-    def _weights_of(
-        self, m: int, kind: NDArray[np.intp], member: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
+    def _weights_of(self, m: int, kind: NDArray[np.intp], member: NDArray[np.intp]) -> FloatArray:
         given = self.sections[m].shares or {}
         weight = np.array([given.get(self.kinds[k], 1.0) for k in kind.tolist()])
         setting, name = self.inputs.setting, self.inputs.communities[m]
@@ -210,7 +207,7 @@ class LocalMembers:
         return weight
 
 
-def _steps(table: Mapping[str, NDArray[np.float64]]) -> Iterator[Flows]:
+def _steps(table: Mapping[str, FloatArray]) -> Iterator[Flows]:
     """Yield what members use, generate, and are said to get and give, step by step."""
     for used, generated, received, given in zip(
         *(table[name] for name in ("used_kwh", "generated_kwh", "received_kwh", "given_kwh")),
@@ -219,7 +216,7 @@ def _steps(table: Mapping[str, NDArray[np.float64]]) -> Iterator[Flows]:
         yield used, generated, list(zip(received, given, strict=True))
 
 
-def farthest(each: Shared, reported: tuple[NDArray[np.float64], ...]) -> float:
+def farthest(each: Shared, reported: tuple[FloatArray, ...]) -> float:
     """Return how far what members got and gave is off, as a share of all that they lack."""
     received, given = reported
     off = np.concatenate([received - each.received_kwh, given - each.given_kwh])

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.bills_of_members import CREDITS, GroupBills
 from hmesh.runs.audits.consumers_used import consumers_used, unknown_use
 from hmesh.runs.audits.hours import supplied
@@ -41,7 +42,7 @@ def consumer_bills(
     if local is not None and local.less_paid is None:
         return f"what local energy saves each member is not known, since {local.unknown_members}"
     price = np.where(supplied(hours), hours["community_price"], 0.0)
-    found: dict[str, list[tuple[int, NDArray[np.float64], NDArray[np.float64]]]] = {}
+    found: dict[str, list[tuple[int, FloatArray, FloatArray]]] = {}
     for group in consumers_used(inputs, hours):
         if group.kind == "prosumer":
             continue  # Their account is that of all their parts.
@@ -71,14 +72,14 @@ def consumer_bills(
 
 
 def _of_batteries(
-    run: Run, inputs: RunInputs, price: NDArray[np.float64], where: NDArray[np.intp]
-) -> NDArray[np.float64]:
+    run: Run, inputs: RunInputs, price: FloatArray, where: NDArray[np.intp]
+) -> FloatArray:
     """Return what buildings buy for batteries and of others', energy and money."""
     rows = run.table("buildings", ["step", "strategy", "building", "charged_kwh", "received_kwh"])
     strategies = {name: s for s, name in enumerate(inputs.strategies)}
     more = np.zeros((2, len(inputs.strategies), len(where)))
 
-    def add(held: dict[str, list[Any]], owner: str, energy_kwh: NDArray[np.float64]) -> None:
+    def add(held: dict[str, list[Any]], owner: str, energy_kwh: FloatArray) -> None:
         # No row at all is an array of no type of its own, so that the type of indices is given.
         s = np.array([strategies[name] for name in held["strategy"]], dtype=np.intp)
         step, building = (np.array(held[name], dtype=np.intp) for name in ("step", owner))

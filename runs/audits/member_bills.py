@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 
 @dataclass(frozen=True, slots=True)
 class MemberBills:
@@ -19,7 +21,7 @@ class MemberBills:
         Number of the community of each member; None where it is not known.
     """
 
-    columns: Mapping[str, NDArray[np.float64]]
+    columns: Mapping[str, FloatArray]
     community: NDArray[np.intp] | None
 
     @property

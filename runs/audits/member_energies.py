@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.chance import (
     correlation_over,
     growth_factor,
@@ -52,12 +53,12 @@ class GroupEnergy:
         What they would use and generate in the parts of steps for which an event cuts them off.
     """
 
-    load: NDArray[np.float64]
-    consumed: NDArray[np.float64]
-    generated: NDArray[np.float64]
+    load: FloatArray
+    consumed: FloatArray
+    generated: FloatArray
     users: NDArray[np.intp]
-    missed: NDArray[np.float64]
-    missed_generated: NDArray[np.float64]
+    missed: FloatArray
+    missed_generated: FloatArray
 
 
 type Energies = Mapping[tuple[str, str], GroupEnergy | None]
@@ -96,7 +97,7 @@ def member_energies(inputs: RunInputs) -> Energies:
 
 def each_load(
     inputs: RunInputs,
-) -> Iterator[tuple[tuple[str, str], str, int, Iterator[NDArray[np.float64]]]]:
+) -> Iterator[tuple[tuple[str, str], str, int, Iterator[FloatArray]]]:
     """Yield every group of members with the loads of each of them.
 
     Groups whose loads stand in a file that is gone or has changed are left out.
@@ -123,7 +124,7 @@ def metered_as(kind: str) -> str:
     return "household" if kind == "prosumer" else kind
 
 
-def each_generation(inputs: RunInputs) -> dict[tuple[str, str], NDArray[np.float64]]:
+def each_generation(inputs: RunInputs) -> dict[tuple[str, str], FloatArray]:
     """Return what each member of every group would generate with supply [kWh].
 
     Returns
@@ -142,7 +143,7 @@ def each_generation(inputs: RunInputs) -> dict[tuple[str, str], NDArray[np.float
     return found
 
 
-def _lost_in_part(inputs: RunInputs) -> dict[str, NDArray[np.float64]]:
+def _lost_in_part(inputs: RunInputs) -> dict[str, FloatArray]:
     """Return for which part of steps events cut each community off, whole steps left out."""
     parts = lost_parts(inputs.scenario)
     return dict(zip(inputs.communities, np.where(parts < 1.0, parts, 0.0).T, strict=True))
@@ -150,7 +151,7 @@ def _lost_in_part(inputs: RunInputs) -> dict[str, NDArray[np.float64]]:
 
 def _loads(
     inputs: RunInputs, key: tuple[str, str], kind: str, meters: "_Meters"
-) -> Iterator[NDArray[np.float64]]:
+) -> Iterator[FloatArray]:
     growth = getattr(inputs.scenario.growth.demand_per_year, kind)
     noise = getattr(inputs.scenario.chance.demand_noise, kind)
     normal, lost = np.empty(0), _lost_in_part(inputs)[key[0]]
@@ -176,9 +177,9 @@ class _Meters:
         What is measured that each generates; None where nothing is.
     """
 
-    each_kwh: NDArray[np.float64]
+    each_kwh: FloatArray
     count: int
-    generation_kwh: NDArray[np.float64] | None = None
+    generation_kwh: FloatArray | None = None
 
 
 def _meters(inputs: RunInputs) -> Iterator[tuple[tuple[str, str], Group, _Meters | None]]:
@@ -240,9 +241,9 @@ def _varied(
     inputs: RunInputs,
     key: tuple[str, str],
     kind: str,
-    each_kwh: NDArray[np.float64],
+    each_kwh: FloatArray,
     count: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return the load of a group, grown and noisy, and that of its members that do not feed in.
 
     The columns of ``each_kwh`` are the members, or one for all of them.
@@ -271,8 +272,8 @@ def _next(
     kind: str,
     count: int,
     step: int,
-    normal: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    normal: FloatArray,
+) -> FloatArray:
     """Return the normal values behind the noise of a step, from those of the step before."""
     noise = getattr(inputs.scenario.chance.demand_noise, kind)
     correlation = correlation_over(inputs.step_h, noise.correlation_h)
@@ -282,7 +283,7 @@ def _next(
     return next_normal(normal, draw, correlation) if step else draw
 
 
-def _sunshine(inputs: RunInputs, group: Group) -> NDArray[np.float64]:
+def _sunshine(inputs: RunInputs, group: Group) -> FloatArray:
     """Return what the modules of one member deliver under a clear sky [kWh], shape (steps,)."""
     place = inputs.scenario.location
     if place is None or not group.pv_kw:
@@ -293,14 +294,14 @@ def _sunshine(inputs: RunInputs, group: Group) -> NDArray[np.float64]:
     return group.pv_kw * np.array(each_kw)
 
 
-def sky_clearness(inputs: RunInputs) -> dict[str, NDArray[np.float64]]:
+def sky_clearness(inputs: RunInputs) -> dict[str, FloatArray]:
     """Return what clouds let through in every step, by community, each of shape (steps,)."""
     given, steps = inputs.scenario.chance.cloudiness, inputs.steps
     if given is None or not inputs.scenario.sunlit:
         return {name: np.ones(steps) for name in inputs.communities}
     streams = Streams(inputs.scenario.seed)
     correlation = correlation_over(inputs.step_h, given.correlation_h)
-    skies: dict[str, NDArray[np.float64]] = {}
+    skies: dict[str, FloatArray] = {}
     for name in ("all communities",) if given.common else inputs.communities:
         normal = np.empty(steps)
         for step in range(steps):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.reference.membership import MembershipChoice, choices
@@ -44,11 +45,11 @@ class MembershipAudit:
         }
         self._months = self._beginnings()
         self._members: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
-        self._reported: dict[tuple[int, int], NDArray[np.float64]] = {}
+        self._reported: dict[tuple[int, int], FloatArray] = {}
         if self.given:
             self._read(run)
         self._streams = Streams(inputs.scenario.seed)
-        self._saved: dict[tuple[int, int, int], NDArray[np.float64]] = {}
+        self._saved: dict[tuple[int, int, int], FloatArray] = {}
 
     def _beginnings(self) -> list[int]:
         """Return the steps in which months begin, the first of the run included."""
@@ -87,7 +88,7 @@ class MembershipAudit:
         there: NDArray[np.bool_] = self._reported[s * self.inputs.steps + begin, m][2] == 1.0
         return there
 
-    def figures(self, m: int, place: str) -> dict[str, NDArray[np.float64]]:
+    def figures(self, m: int, place: str) -> dict[str, FloatArray]:
         """Return how many members of a community take part at the end, by its name."""
         if m not in self.given:
             return {}
@@ -95,7 +96,7 @@ class MembershipAudit:
         there = (self._reported[s * self.inputs.steps + last, m][2] for s in self._strategies())
         return {f"{place}.members": np.array([float(each.sum()) for each in there])}
 
-    def add(self, m: int, s: int, step: int, saved: NDArray[np.float64]) -> None:
+    def add(self, m: int, s: int, step: int, saved: FloatArray) -> None:
         """Take in what members of a community saved in a step by taking part [money]."""
         if m in self.given:
             begin = max(each for each in self._months if each <= step)
@@ -155,7 +156,7 @@ class MembershipAudit:
 
     def _draws(
         self, purpose: str, day: int, kind: NDArray[np.intp], member: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return the draw of each member: that of its number in the stream of its kind."""
         found = np.empty(len(kind))
         for k, name in enumerate(self.kinds):

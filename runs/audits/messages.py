@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.aggregator import best_prices
@@ -179,7 +180,7 @@ class MessageAudit:
         tallies += [] if self._by_design else [self._answers]
         return [tally.check() for tally in tallies]
 
-    def _misplaced(self, rows: Columns) -> NDArray[np.float64]:
+    def _misplaced(self, rows: Columns) -> FloatArray:
         """Return 1 for messages of a sender, receiver or time that cannot be, else 0."""
         count, utility = self._aggregators, self._utility
         kind, sender, receiver = rows["kind"], rows["sender"], rows["receiver"]
@@ -222,8 +223,8 @@ class MessageAudit:
                 self._said.add(addressed[None, None], label, step)
 
     def _leaders_answers(
-        self, rows: Columns, prices: NDArray[np.float64], game: PriceGame
-    ) -> Iterator[NDArray[np.float64]]:
+        self, rows: Columns, prices: FloatArray, game: PriceGame
+    ) -> Iterator[FloatArray]:
         """Compare what each aggregator reports to the utility with the best it could do."""
         bounds = game.prices
         pairs = [_pairs(rows, self._utility, m) for m in range(len(game.demands))]
@@ -252,7 +253,7 @@ class MessageAudit:
             )
             yield _compared(rows, offers, bids, expected)
 
-    def _vehicles_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
+    def _vehicles_answers(self, rows: Columns, seen: GameStep) -> Iterator[FloatArray]:
         """Compare what the vehicles of each community report to its aggregator with their best."""
         for m in range(self._aggregators):
             offers, bids = _pairs(rows, m, m + self._aggregators)
@@ -264,7 +265,7 @@ class MessageAudit:
             energy = seen.stores.rows(mine).best_exchange(price[:, None])
             yield _compared(rows, offers, bids, energy.sum(axis=1), int(mine.sum()))
 
-    def _others_answers(self, rows: Columns, seen: GameStep) -> Iterator[NDArray[np.float64]]:
+    def _others_answers(self, rows: Columns, seen: GameStep) -> Iterator[FloatArray]:
         """Compare what others state to the aggregator of their community with their best."""
         everything = self.inputs.scenario.messages.keep == "all"
         for each in seen.others:
@@ -282,9 +283,7 @@ class MessageAudit:
                 if not np.isnan(seen.community_price[m]) and kept:
                     yield _one(price, seen.community_price[m])
 
-    def _curves(
-        self, rows: Columns, seen: GameStep, game: PriceGame
-    ) -> Iterator[NDArray[np.float64]]:
+    def _curves(self, rows: Columns, seen: GameStep, game: PriceGame) -> Iterator[FloatArray]:
         """Compare what is said of whole answers with what they are where the price is lowest."""
         lowest = self.inputs.bounds_at(seen.step).utility_lower
         for kind, leader_of in ((CURVES, 0), (COMMUNITY_CURVE, self._utility)):
@@ -307,7 +306,7 @@ class MessageAudit:
                 yield _compared(rows, requests, bids, np.full(len(bids), expected), count)
 
 
-def sent_when_possible(time_h: NDArray[np.float64], messages: MessageSettings) -> NDArray[np.bool_]:
+def sent_when_possible(time_h: FloatArray, messages: MessageSettings) -> NDArray[np.bool_]:
     """Return which times are those of messages sent at once, or when earlier ones have arrived."""
     waits = time_h / (messages.latency_h or 1.0)
     whole = np.abs(waits - np.rint(waits)) <= 1e-6
@@ -328,9 +327,9 @@ def _compared(
     rows: Columns,
     offers: NDArray[np.intp],
     bids: NDArray[np.intp],
-    expected_kwh: NDArray[np.float64],
+    expected_kwh: FloatArray,
     count: int = 1,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return how far answers are off, infinite where offer and answer do not belong together."""
     if len(offers) != len(bids):
         return np.array([np.inf])
@@ -348,11 +347,11 @@ def _nearest_best(demand: Demand, utility_price: float, said_kwh: float) -> floa
     return float(best[np.argmin(np.abs(best - said_kwh))])
 
 
-def _within(price: NDArray[np.float64], lowest: float, highest: float) -> bool:
+def _within(price: FloatArray, lowest: float, highest: float) -> bool:
     return bool(((price >= lowest - EXACT) & (price <= highest + EXACT)).all())
 
 
-def _one(values: NDArray[np.float64], expected: float) -> NDArray[np.float64]:
+def _one(values: FloatArray, expected: float) -> FloatArray:
     """Return how far the only value is off, infinite where there is another number of them."""
     if len(values) != 1:
         return np.array([np.inf])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.reference.known_tariff import known_before, rooms_of, surcharge_of_tier
 from hmesh.runs.audits.run_inputs import FILE_GONE, RunInputs
@@ -15,7 +16,6 @@ from hmesh.runs.audits.scheme_audit import Figures, Payments
 from hmesh.runs.audits.stated_bills import BillAudit
 from hmesh.runs.results.run_reader import Run
 
-type Values = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 _BY_ENERGY, _CREDITS = ("purchase", "fee_"), ("feed_in", "net_metering")
@@ -45,8 +45,8 @@ class ReadMeters:
     rows: Rows
     tariff: Any
     bill: Any
-    bought_kwh: Values
-    sold_kwh: Values
+    bought_kwh: FloatArray
+    sold_kwh: FloatArray
     place: Rows
 
 
@@ -64,9 +64,9 @@ class KnownTerms:
         What a kWh beyond costs more [money/kWh].
     """
 
-    purchase: Values
-    feed_in: Values
-    rooms: Values
+    purchase: FloatArray
+    feed_in: FloatArray
+    rooms: FloatArray
     per_kwh: list[float]
 
 
@@ -114,7 +114,7 @@ class MetersAudit:
         )
 
     @cached_property
-    def _parts(self) -> list[dict[str, Values]]:
+    def _parts(self) -> list[dict[str, FloatArray]]:
         """By group and kind of payment what each meter is due, (steps, strategies, meters)."""
         found = []
         for group in self.groups or ():
@@ -126,7 +126,7 @@ class MetersAudit:
             found.append({kind: np.stack([one[kind] for one in each], axis=1) for kind in each[0]})
         return found
 
-    def terms(self, group: ReadMeters, strategy: int, need_kw: Values) -> KnownTerms:
+    def terms(self, group: ReadMeters, strategy: int, need_kw: FloatArray) -> KnownTerms:
         """Return what a kWh costs and brings by what meters know before each step.
 
         Parameters
@@ -158,7 +158,7 @@ class MetersAudit:
         per_kwh = [taxed * each.price_per_kw / (each.interval / 60) for each in audit.demand]
         return KnownTerms(purchase, purchase if tariff.netted else paid, rooms, per_kwh)
 
-    def placed(self, values: Sequence[Values]) -> Values:
+    def placed(self, values: Sequence[FloatArray]) -> FloatArray:
         """Return what meters of each group amount to in each community, shape of the hours."""
         added = np.zeros(self.shape)
         step, strategy = np.ogrid[: self.shape[0], : self.shape[1]]
@@ -167,16 +167,16 @@ class MetersAudit:
         return added
 
     @property
-    def bought_kwh(self) -> Values:
+    def bought_kwh(self) -> FloatArray:
         """What they draw in each community [kWh], of the shape of the hours."""
         return self.placed([group.bought_kwh for group in self.groups or ()])
 
     @property
-    def sold_kwh(self) -> Values:
+    def sold_kwh(self) -> FloatArray:
         """What they deliver in each community [kWh], of the shape of the hours."""
         return self.placed([group.sold_kwh for group in self.groups or ()])
 
-    def direct_kwh(self) -> Values:
+    def direct_kwh(self) -> FloatArray:
         """Return what they settle with the utility [kWh], of the shape of the hours."""
         if self.groups is None:
             ledger = self._ledger
@@ -188,7 +188,7 @@ class MetersAudit:
         return self.bought_kwh - self.sold_kwh
 
     @cached_property
-    def _ledger(self) -> dict[str, tuple[Values, Values, NDArray[np.bool_]]]:
+    def _ledger(self) -> dict[str, tuple[FloatArray, FloatArray, NDArray[np.bool_]]]:
         """Energies, amounts and places of payments as the ledger has them, by kind."""
         rows = self.run.table("ledger").to_pandas()
         rows = rows[rows["kind"].astype(str).str.startswith(f"{self.prefix}_")]
@@ -246,7 +246,7 @@ class MetersAudit:
             due.append(Payments(kind, *sides, energy, amount, there))
         return due
 
-    def _energy(self, group: ReadMeters, kind: str) -> Values:
+    def _energy(self, group: ReadMeters, kind: str) -> FloatArray:
         name = kind.removeprefix(f"{self.prefix}_")
         if name == "feed_in":
             return group.sold_kwh
@@ -254,12 +254,12 @@ class MetersAudit:
             return group.bought_kwh
         return np.zeros_like(group.bought_kwh)
 
-    def _money(self, parts: Mapping[str, Values], *, received: bool) -> Values | float:
+    def _money(self, parts: Mapping[str, FloatArray], *, received: bool) -> FloatArray | float:
         names = [f"{self.prefix}_{credit}" for credit in _CREDITS]
         mine = [amount for kind, amount in parts.items() if (kind in names) == received]
         return sum(mine, np.zeros(1))
 
-    def flows(self, number: int) -> dict[str, Values]:
+    def flows(self, number: int) -> dict[str, FloatArray]:
         """Return what the meters of a group buy, sell, pay and receive.
 
         Each of shape (steps, strategies, meters), by the names of accounts.parquet.
@@ -290,7 +290,7 @@ class MetersAudit:
             bill += amount
         return by_step | {f"{self.prefix}_bill": bill}
 
-    def paid_and_received(self) -> tuple[Values, Values]:
+    def paid_and_received(self) -> tuple[FloatArray, FloatArray]:
         """Return what all of them pay and are paid, each of shape (steps, strategies) [money]."""
         paid, received = np.zeros((2, *self.shape[:2]))
         for each in self.payments():

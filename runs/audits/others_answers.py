@@ -2,10 +2,8 @@
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hmesh.runs.audits.reference.stores import Answer, Array
+from hmesh.environment.arrays import FloatArray
+from hmesh.runs.audits.reference.stores import Answer
 
 UNHEARD = "what elastic loads heard is not known"
 
@@ -19,12 +17,12 @@ class OthersStep(Protocol):
         ...
 
     @property
-    def exchanged_kwh(self) -> Array:
+    def exchanged_kwh(self) -> FloatArray:
         """What those of each community exchanged [kWh], shape (communities,)."""
         ...
 
     @property
-    def least_kwh(self) -> Array:
+    def least_kwh(self) -> FloatArray:
         """What those of each community could exchange at least [kWh], shape (communities,)."""
         ...
 
@@ -41,15 +39,15 @@ class OthersStep(Protocol):
         """Return how many of them are in a community."""
         ...
 
-    def sums_kwh(self, community: int, price: NDArray[np.float64]) -> Array:
+    def sums_kwh(self, community: int, price: FloatArray) -> FloatArray:
         """Return what those of a community exchange together at each of some prices [kWh]."""
         ...
 
-    def worth_at(self, community_price: Array) -> float:
+    def worth_at(self, community_price: FloatArray) -> float:
         """Return what they exchange at some prices is worth to all of them [money]."""
         ...
 
-    def at_bound(self, community_price: Array) -> bool:
+    def at_bound(self, community_price: FloatArray) -> bool:
         """Return whether some prices take any of them to a bound."""
         ...
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.congestion_prices import CongestionAudit
 from hmesh.runs.audits.equilibrium import EquilibriumAudit
@@ -90,7 +90,7 @@ class PricesAudit(SchemeAudit):
         """Note why it is not known how all answer."""
         self.unknown_answers = self.equilibrium.unknown = self.congestion.unknown = why
 
-    def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def welfare(self) -> tuple[FloatArray, FloatArray] | None:
         """Return the welfare of every step, and the planner's, where all are known."""
         if self._welfare is None or self.grid is None or self.unknown_answers:
             return None

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.bills_of_members import CREDITS, MemberTariffAudit
@@ -29,8 +30,6 @@ from hmesh.runs.audits.table_reader import Columns, TableReader, framed
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.scenarios.member_groups import ProsumerMembers
 from hmesh.runs.schemes.registry import prosumer_parts
-
-type Values = NDArray[np.float64]
 
 HOUSEHOLDS = "households"
 FLOWS = ("bought_kwh", "sold_kwh", "paid", "received")
@@ -139,7 +138,7 @@ class ProsumerAudit(SchemeAudit):
         places = [np.broadcast_to(flows.place, flows.paid.shape) for flows in held]
         return MemberFlows(**columns, place=np.concatenate(places, axis=2))
 
-    def _of_each(self, kind: str, values: Values) -> Values:
+    def _of_each(self, kind: str, values: FloatArray) -> FloatArray:
         """Return a quantity of parts added up by prosumer, shape (steps, strategies, prosumers)."""
         added = np.zeros((*values.shape[:2], len(self)))
         for k, prosumer in enumerate(self.who(kind).tolist()):
@@ -158,7 +157,7 @@ class ProsumerAudit(SchemeAudit):
         places = [np.full(group.members.count, group.place) for group in self.groups]
         return np.concatenate(places)
 
-    def _at_home(self, kind: str, flows: MemberFlows) -> Values:
+    def _at_home(self, kind: str, flows: MemberFlows) -> FloatArray:
         """Return what parts of a kind draw at home, less what they deliver, by prosumer [kWh]."""
         here = flows.place == self._home()[self.who(kind)]
         return self._of_each(kind, np.where(here, flows.bought_kwh - flows.sold_kwh, 0.0))
@@ -190,7 +189,7 @@ class ProsumerAudit(SchemeAudit):
         parts = (each.prosumer_part for each in prosumer_parts().values())
         return {part.kind for part in parts if part is not None and part.moves}
 
-    def _of_ledger(self, kind: str) -> tuple[Values, NDArray[np.bool_]]:
+    def _of_ledger(self, kind: str) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return what the ledger itself says that was paid for parts of a kind, and where."""
         amount = np.zeros(self.hours["net_kwh"].shape)
         there = np.zeros(amount.shape, dtype=np.bool_)
@@ -297,7 +296,7 @@ class ProsumerAudit(SchemeAudit):
         home = np.ones(due.take.shape, dtype=np.bool_)
         return home if due.place is None else due.place == self._home()[who]
 
-    def _committed(self) -> tuple[Values, Values] | str:
+    def _committed(self) -> tuple[FloatArray, FloatArray] | str:
         """Return what each draws at least and at most beside its stores [kWh], or why not known."""
         if isinstance(self.parts[HOUSEHOLDS], str):
             return self.unknown
@@ -333,14 +332,14 @@ class ProsumerAudit(SchemeAudit):
                 yield key, part.kind, self._schemes[descriptor.name]
 
     @cached_property
-    def connection_kwh(self) -> Values:
+    def connection_kwh(self) -> FloatArray:
         """What passes each connection, shape (steps, strategies, prosumers) [kWh]."""
         shape = (self.inputs.steps, len(self.inputs.strategies), len(self))
         parts = (self._at_home(kind, flows) for kind, flows in self._known().items())
         return sum(parts, np.zeros(shape))
 
     @cached_property
-    def limit_kwh(self) -> Values:
+    def limit_kwh(self) -> FloatArray:
         """What each connection lets pass in a step, infinite without a limit [kWh]."""
         limits = [
             np.full(g.members.count, np.inf if g.members.connection_kw is None
@@ -382,7 +381,7 @@ class ProsumerAudit(SchemeAudit):
         return {"prosumers": MemberBills(columns, self._home())}
 
 
-def _part(room: Values, wanted: Values) -> Values:
+def _part(room: FloatArray, wanted: FloatArray) -> FloatArray:
     """Return the part of what is wanted that there is room for, all of it where that is enough."""
     part = np.ones(wanted.shape)
     scarce = wanted > room

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.member_energies import Energies, each_load
@@ -16,8 +17,6 @@ from hmesh.runs.audits.scheme_audit import MemberFlows
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.scenarios.member_groups import ProsumerMembers
 from hmesh.runs.schemes.descriptor import OWN_RULE, RETAIL
-
-type Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def household_flows(
     return MemberFlows(bought, sold, paid, received, np.broadcast_to(place, shape))
 
 
-def _more_kwh(group: ProsumerGroup, load: Values, price: Values) -> Values:
+def _more_kwh(group: ProsumerGroup, load: FloatArray, price: FloatArray) -> FloatArray:
     """Return what an elastic load uses more at the prices of a step, (strategies, members)."""
     given = group.members.elasticity
     if given is None:
@@ -115,7 +114,7 @@ def _more_kwh(group: ProsumerGroup, load: Values, price: Values) -> Values:
 
 def household_range(
     inputs: RunInputs, hours: Columns, energies: Energies, groups: Sequence[ProsumerGroup]
-) -> tuple[Values, Values]:
+) -> tuple[FloatArray, FloatArray]:
     """Return what loads less photovoltaics draw at least and at most, whatever the price [kWh].
 
     Both have the shape (steps, strategies, prosumers); the parameters are those of

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.safe_files import sha256
 from hmesh.runs.audits.audit_report import Places
@@ -60,7 +61,7 @@ class RunInputs:
     files: frozenset[str]
     setting: Setting | None
     ranges: tuple[PriceRange, ...] | None
-    served_part: NDArray[np.float64]
+    served_part: FloatArray
     pricing: tuple[str, ...]
     judged: NDArray[np.intp]
 
@@ -68,7 +69,7 @@ class RunInputs:
         """Return what may be asked in a step."""
         return self.bounds if self.ranges is None else self.ranges[step]
 
-    def bounds_of_steps(self, name: str) -> NDArray[np.float64]:
+    def bounds_of_steps(self, name: str) -> FloatArray:
         """Return a bound of the prices in each step, of shape (steps, 1, 1)."""
         if self.ranges is None:
             return np.full((self.steps, 1, 1), getattr(self.bounds, name))
@@ -139,7 +140,7 @@ class RunInputs:
         """Whether anybody generates."""
         return self.scenario.photovoltaics
 
-    def tariff(self) -> NDArray[np.float64] | None:
+    def tariff(self) -> FloatArray | None:
         """Return the time-of-use price of every step [money/kWh], shape (steps,).
 
         None where it stands in a dataset that does not hold any more what the run read.

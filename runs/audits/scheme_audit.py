@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.others_answers import OthersAudit, OthersStep
@@ -40,11 +41,11 @@ class Payments:
     kind: str
     payer: str
     payee: str
-    energy_kwh: NDArray[np.float64]
-    amount: NDArray[np.float64]
+    energy_kwh: FloatArray
+    amount: FloatArray
     there: NDArray[np.bool_]
 
-    def received_by(self, party: str) -> NDArray[np.float64]:
+    def received_by(self, party: str) -> FloatArray:
         """Return what a party receives by it, what it pays subtracted, of the shape of the hours.
 
         Parameters
@@ -54,7 +55,7 @@ class Payments:
         """
         paid = np.where(self.there, self.amount, 0.0)
         sides = (self.payee.partition("@")[0] == party) - (self.payer.partition("@")[0] == party)
-        received: NDArray[np.float64] = paid * float(sides)
+        received: FloatArray = paid * float(sides)
         return received
 
 
@@ -75,7 +76,7 @@ class Sale:
     kind: str
     payer: str
     payee: str
-    energy_kwh: NDArray[np.float64] | None
+    energy_kwh: FloatArray | None
 
     @property
     def sign(self) -> float:
@@ -97,16 +98,16 @@ class MemberFlows:
         Community in which each is, -1 for none.
     """
 
-    bought_kwh: NDArray[np.float64]
-    sold_kwh: NDArray[np.float64]
-    paid: NDArray[np.float64]
-    received: NDArray[np.float64]
+    bought_kwh: FloatArray
+    sold_kwh: FloatArray
+    paid: FloatArray
+    received: FloatArray
     place: NDArray[np.intp]
 
 
 # By group of members with a tariff of their own: which of their kind they are, and by the columns
 # of accounts.parquet what they amount to, each of shape (strategies, members).
-type OwnBills = Mapping[str, tuple[NDArray[np.intp], dict[str, NDArray[np.float64]]]]
+type OwnBills = Mapping[str, tuple[NDArray[np.intp], dict[str, FloatArray]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,10 @@ class AnswersDue:
     """
 
     member: NDArray[np.intp]
-    give: NDArray[np.float64]
-    take: NDArray[np.float64]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
+    give: FloatArray
+    take: FloatArray
+    lower_kwh: FloatArray
+    upper_kwh: FloatArray
     place: NDArray[np.intp] | None = None
 
 
@@ -184,18 +185,18 @@ class SchemeAudit:
     of_agents = True
     plugs_vehicles = False
     answers_beside = False
-    unlimited_price: NDArray[np.float64] | None = None
+    unlimited_price: FloatArray | None = None
     unknown_answers = ""
     not_covered: Sequence[str] = ()
     answers_by_design = False
     answers_of: "AnswersOfStores | None" = None
     added_figures: Sequence[str] = ()
 
-    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what it adds to columns of hours.parquet [kWh], of the shape of the hours."""
         return {}
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what it draws at connections of the grid [kWh].
 
         Returns
@@ -213,25 +214,25 @@ class SchemeAudit:
         """
         return None if self.answers_of is None else self.answers_of.answer_nodes()
 
-    def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def welfare(self) -> tuple[FloatArray, FloatArray] | None:
         """Return the welfare of every step, and the planner's, each (steps, strategies) [money].
 
         None where nobody answers to a price, or it is not known how.
         """
         return None
 
-    def apart_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def apart_kwh(self) -> Mapping[str, FloatArray]:
         """Return what members use and generate without trading it with aggregators [kWh].
 
         By ``fixed_load_kwh`` and ``generation_kwh``, of the shape of the hours, as their columns.
         """
         return {}
 
-    def direct_kwh(self) -> NDArray[np.float64]:
+    def direct_kwh(self) -> FloatArray:
         """Return what it settles with the utility [kWh], of the shape of the hours."""
         return np.zeros(1)
 
-    def aggregator_margin(self) -> NDArray[np.float64]:
+    def aggregator_margin(self) -> FloatArray:
         """Return what aggregators receive beyond the prices of their communities [money].
 
         Of the shape of the hours; what they pay is subtracted.
@@ -279,7 +280,7 @@ class SchemeAudit:
         """
         return NO_ANSWERS
 
-    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+    def committed_kwh(self, group: str) -> FloatArray | str:
         """Return what each agent of a group draws whatever the price, or why it is not known.
 
         Of shape (steps, strategies, members) [kWh].
@@ -321,28 +322,28 @@ class SchemeAudit:
         return iter(())
 
 
-def total(arrays: Iterator[NDArray[np.float64]], like: NDArray[Any]) -> NDArray[np.float64]:
+def total(arrays: Iterator[FloatArray], like: NDArray[Any]) -> FloatArray:
     """Return the sum of some arrays of one shape, zeros where there are none."""
     return sum(arrays, np.zeros(like.shape))
 
 
-def parts(schemes: Sequence[SchemeAudit], column: str) -> Iterator[NDArray[np.float64]]:
+def parts(schemes: Sequence[SchemeAudit], column: str) -> Iterator[FloatArray]:
     """Return what schemes add to a column of hours.parquet [kWh], of the shape of the hours."""
     return (part[column] for part in (scheme.hour_kwh() for scheme in schemes) if column in part)
 
 
-def direct_kwh(schemes: Sequence[SchemeAudit], hours: Columns) -> NDArray[np.float64]:
+def direct_kwh(schemes: Sequence[SchemeAudit], hours: Columns) -> FloatArray:
     """Return what schemes settle with the utility [kWh], of the shape of the hours."""
     return total((scheme.direct_kwh() for scheme in schemes), hours["net_kwh"])
 
 
-def received(schemes: Sequence[SchemeAudit], hours: Columns, party: str) -> NDArray[np.float64]:
+def received(schemes: Sequence[SchemeAudit], hours: Columns, party: str) -> FloatArray:
     """Return what schemes pay to "utility" or "aggregator", of the shape of the hours."""
     payments = (paid for scheme in schemes for paid in scheme.payments())
     return total((paid.received_by(party) for paid in payments), hours["net_kwh"])
 
 
-def apart_kwh(schemes: Sequence[SchemeAudit], hours: Columns, column: str) -> NDArray[np.float64]:
+def apart_kwh(schemes: Sequence[SchemeAudit], hours: Columns, column: str) -> FloatArray:
     """Return what members use or generate without trading it with aggregators [kWh]."""
     held = (scheme.apart_kwh() for scheme in schemes)
     return total((each[column] for each in held if column in each), hours["net_kwh"])

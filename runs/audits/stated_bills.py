@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.stated_tariff import (
     base_of_step,
@@ -20,12 +21,10 @@ from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 if TYPE_CHECKING:
     import pandas as pd
 
-type Values = NDArray[np.float64]
-
 
 def amounts_of_ledger(
     inputs: RunInputs, ledger: "pd.DataFrame", kind: str, side: str, steps: int
-) -> tuple[Values, Values]:
+) -> tuple[FloatArray, FloatArray]:
     """Return energies [kWh] and amounts of a kind of payment as the ledger has them.
 
     For runs in which no other table settles them.
@@ -88,7 +87,7 @@ class BillAudit:
         self,
         inputs: RunInputs,
         tariff: Any,
-        energy: Values,
+        energy: FloatArray,
         community: NDArray[np.intp],
         kinds: Sequence[str],
         prefix: str,
@@ -106,7 +105,7 @@ class BillAudit:
             self._bands, of_file = stated_in_file(path, minutes)
             self.demand += of_file
 
-    def energy(self) -> Values:
+    def energy(self) -> FloatArray:
         """Return the price of energy in each step, without fees and tax [money/kWh]."""
         if not self._bands:
             return self._energy
@@ -115,7 +114,7 @@ class BillAudit:
             [price_of_step(self._bands, at, self.inputs.step_h, holiday) for at in self.begins]
         )
 
-    def monthly(self, bought_kwh: Values) -> dict[str, Values]:
+    def monthly(self, bought_kwh: FloatArray) -> dict[str, FloatArray]:
         """Return the charges of months by kind, of shape (steps, strategies, communities).
 
         Parameters
@@ -141,7 +140,9 @@ class BillAudit:
                     due[kind][:, s, community[meter]] += amounts
         return {kind: due[kind] for kind in self.kinds}
 
-    def parts(self, bought_kwh: Values, sold_kwh: Values, feed_in: Values) -> dict[str, Values]:
+    def parts(
+        self, bought_kwh: FloatArray, sold_kwh: FloatArray, feed_in: FloatArray
+    ) -> dict[str, FloatArray]:
         """Return what each meter is due by kind of payment, credits too [money].
 
         Parameters
@@ -158,7 +159,7 @@ class BillAudit:
         """
         tariff, begins, prefix = self.tariff, self.begins, self._prefix
         price, step_h = self.energy(), self.inputs.step_h
-        parts: dict[str, Values] = {f"{prefix}_purchase": price[:, None] * bought_kwh}
+        parts: dict[str, FloatArray] = {f"{prefix}_purchase": price[:, None] * bought_kwh}
         parts |= {f"{prefix}_fee_{name}": fee * bought_kwh for name, fee in tariff.fees.items()}
         if self.kinds:
             months = [
@@ -183,7 +184,9 @@ class BillAudit:
             parts[f"{prefix}_value_added_tax"] = tariff.value_added_tax * taxed
         return parts
 
-    def _netted(self, bought: Values, sold: Values, price: Values, feed_in: Values) -> Values:
+    def _netted(
+        self, bought: FloatArray, sold: FloatArray, price: FloatArray, feed_in: FloatArray
+    ) -> FloatArray:
         """Return what net metering adds, month by month and meter by meter."""
         credits = np.zeros_like(bought)
         months: dict[tuple[int, int], list[int]] = {}
@@ -197,7 +200,9 @@ class BillAudit:
                 )  # fmt: skip
         return credits
 
-    def credits(self, bought_kwh: Values, delivered_kwh: Values, feed_in: Values) -> Values:
+    def credits(
+        self, bought_kwh: FloatArray, delivered_kwh: FloatArray, feed_in: FloatArray
+    ) -> FloatArray:
         """Return what net metering adds, month by month and meter by meter.
 
         Parameters

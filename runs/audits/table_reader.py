@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.runs.results.columns import ResultColumn
 from hmesh.runs.results.result_tables import TABLES, arrow_schema, columns_since
@@ -187,7 +188,7 @@ class TableReader:
         if column.kind == "name":
             return self._coded(column, values)
         if column.kind == "number":
-            numbers: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
+            numbers: FloatArray = values.to_numpy(zero_copy_only=False)
             allowed = np.isfinite(numbers) | (np.isnan(numbers) & column.optional)
             if not allowed.all():
                 reported = numbers[~allowed][0]
@@ -195,7 +196,7 @@ class TableReader:
             return numbers
         if column.kind == "time":
             milliseconds = values.cast("int64").to_numpy(zero_copy_only=not values.null_count)
-            hours: NDArray[np.float64] = (milliseconds - self._start_ms) / _MILLISECONDS_PER_HOUR
+            hours: FloatArray = (milliseconds - self._start_ms) / _MILLISECONDS_PER_HOUR
             return hours
         whole: NDArray[np.int64] = values.to_numpy()
         return whole

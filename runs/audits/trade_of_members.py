@@ -1,8 +1,8 @@
 """Whether members of local exchanges lack and give what the ledger says that they trade."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.local_exchange import PROSUMERS, LocalExchangeAudit, party_of
 from hmesh.runs.audits.run_inputs import EXACT
@@ -26,7 +26,7 @@ def check_local_trade(local: LocalExchangeAudit) -> Check:
     return tally.check()
 
 
-def _traded(local: LocalExchangeAudit) -> dict[str, NDArray[np.float64]]:
+def _traded(local: LocalExchangeAudit) -> dict[str, FloatArray]:
     """Return what each party buys from its aggregator less what it sells to it [kWh]."""
     raw = local.run.table("ledger", ["step", "strategy", "kind", "payer", "payee", "energy_kwh"])
     strategies = {name: s for s, name in enumerate(local.inputs.strategies)}

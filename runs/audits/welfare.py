@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.others_answers import UNHEARD
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -74,12 +74,12 @@ def check_welfare(
     return [worth.check(), most.check(), sums.check()], figures
 
 
-def ratios(planned: NDArray[np.float64], done: NDArray[np.float64]) -> NDArray[np.float64]:
+def ratios(planned: FloatArray, done: FloatArray) -> FloatArray:
     """Return the planner's welfare over that of strategies, NaN where that is not above 0."""
     return np.divide(planned, done, out=np.full_like(planned, np.nan), where=done > 0)
 
 
-def with_ratio(figures: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+def with_ratio(figures: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """Return sums with the price of anarchy, where welfare is among them."""
     if "planner_welfare" not in figures:
         return dict(figures)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.grid import Grid
 
 # A grid of more lines is drawn without its connections.
@@ -29,7 +29,7 @@ class DrawnLine:
     end: int
     lines: tuple[int, ...]
 
-    def fullest(self, loading: NDArray[np.float64]) -> int:
+    def fullest(self, loading: FloatArray) -> int:
         """Return the most heavily loaded of its lines."""
         return max(self.lines, key=lambda line: float(loading[line]))
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.grid import Grid
 from hmesh.runs.live.chart_style import SCALE, Look, Option, amount, line_colour, pointed_at
 from hmesh.runs.live.grid_tree import DrawnLine, DrawnTree, drawn_tree
@@ -320,7 +320,7 @@ def _node(grid: Grid, node: int, tree: DrawnTree, look: Look) -> Option:
 
 
 def _link(
-    grid: Grid, drawn: DrawnLine, loadings: NDArray[np.float64], tree: DrawnTree, look: Look
+    grid: Grid, drawn: DrawnLine, loadings: FloatArray, tree: DrawnTree, look: Look
 ) -> Option:
     line = drawn.fullest(loadings)
     loading, rating_kw = float(loadings[line]), float(grid.rating_kw[line])

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.schemes.registry import scheme
 from hmesh.runs.world.simulation import Simulation
 
 # What becomes of what members generate, as `Reading.local_kwh` names it.
 LOCAL_PARTS = ("own_kwh", "given_kwh", "fed_in_kwh")
-
-type Energies = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,8 @@ class Stores:
 
     names: tuple[str, ...]
     community: NDArray[np.intp]
-    energy_kwh: Energies
-    capacity_kwh: Energies
+    energy_kwh: FloatArray
+    capacity_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +74,17 @@ class Reading:
 
     step: int
     time: datetime
-    hour_kwh: dict[str, Energies]
-    net_kwh: Energies
-    community_price: Energies
+    hour_kwh: dict[str, FloatArray]
+    net_kwh: FloatArray
+    community_price: FloatArray
     utility_price: float
-    loading: Energies
+    loading: FloatArray
     soc: dict[str, float]
     paid: dict[str, float] = field(default_factory=dict)
     local_kwh: dict[str, float] = field(default_factory=dict)
     local_prices: dict[str, tuple[float, float, float]] = field(default_factory=dict)
     within: dict[str, float] = field(default_factory=dict)
-    metrics: dict[str, Energies] = field(default_factory=dict)
+    metrics: dict[str, FloatArray] = field(default_factory=dict)
 
     def price(self, community: int) -> float | None:
         """Return what a community pays [money/kWh]; None where it is without supply."""

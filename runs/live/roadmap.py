@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.road_map import RoadMap
 from hmesh.runs.report.map_geometry import MapGeometry, geometry_of
 from hmesh.runs.report.places import ON_SCREEN
@@ -13,8 +11,6 @@ from hmesh.runs.results.road_lines import road_content, road_lines
 
 if TYPE_CHECKING:
     from hmesh.runs.world.setting import Setting
-
-type Points = NDArray[np.float64]
 
 
 def geometry(setting: "Setting") -> MapGeometry:
@@ -53,8 +49,8 @@ class OnTheRoad:
         is not followed.
     """
 
-    at: Points
-    soc: NDArray[np.float64]
+    at: FloatArray
+    soc: FloatArray
     each: int
     vehicles: int
-    carried_kwh: NDArray[np.float64] | None = None
+    carried_kwh: FloatArray | None = None

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.number_text import rounded
 from hmesh.runs.pictures.figure_layout import (
     FIXED_AREA,
@@ -36,8 +36,8 @@ class Changes:
     """
 
     singles: tuple[str, ...]
-    peak: NDArray[np.float64]
-    cost: NDArray[np.float64]
+    peak: FloatArray
+    cost: FloatArray
 
 
 def changes_of(data: RunData) -> Changes | None:

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.compared_runs import ComparedRuns
 from hmesh.runs.pictures.figure_layout import (
     Drawing,
@@ -41,7 +41,7 @@ def draw_compared(compared: ComparedRuns) -> Drawing:
     return Drawing(finding, figure)
 
 
-def _draw_panel(axes: "Axes", compared: ComparedRuns, values: NDArray[np.float64]) -> None:
+def _draw_panel(axes: "Axes", compared: ComparedRuns, values: FloatArray) -> None:
     """Draw bars; values of shape (strategies, runs), NaN where a run has none."""
     strategies, runs = values.shape
     width = _ROOM / runs

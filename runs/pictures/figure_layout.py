@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.pictures.figure_legend import LEGEND_PT, legend_rows, row_in, write_legend
 from hmesh.runs.pictures.figure_size import (
     BETWEEN_COLUMNS,
@@ -117,7 +118,7 @@ class Part:
     """
 
     name: str
-    power_kw: NDArray[np.float64]
+    power_kw: FloatArray
     colour: str
 
 
@@ -303,18 +304,16 @@ def panel_title(axes: "Axes", text: str, colour: str = INK) -> None:
     axes.set_title(text, color=colour, fontweight="bold")
 
 
-def draw_line(
-    axes: "Axes", edges_h: NDArray[np.float64], values: NDArray[np.float64], **look: Any
-) -> None:
+def draw_line(axes: "Axes", edges_h: FloatArray, values: FloatArray, **look: Any) -> None:
     """Draw values that hold from one edge to the next."""
     axes.plot(edges_h, np.append(values, values[-1:]), drawstyle="steps-post", **look)
 
 
 def draw_area(
     axes: "Axes",
-    edges_h: NDArray[np.float64],
-    lower: NDArray[np.float64],
-    upper: NDArray[np.float64],
+    edges_h: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
     **look: Any,
 ) -> None:
     """Fill between values that hold from one edge to the next."""
@@ -323,7 +322,7 @@ def draw_area(
 
 
 def draw_course(
-    axes: "Axes", timeline: "Timeline", values: NDArray[np.float64], colour: str, **look: Any
+    axes: "Axes", timeline: "Timeline", values: FloatArray, colour: str, **look: Any
 ) -> None:
     """Draw a quantity that holds over every step, and its range where points are many steps."""
     edges = timeline.edges_h

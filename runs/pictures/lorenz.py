@@ -1,8 +1,8 @@
 """Lorenz curves: how bills, and what a strategy saves, are spread over all members."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.distribution import gini, lorenz_curve, net_bill, savings
 from hmesh.runs.number_text import fixed
 from hmesh.runs.pictures.figure_layout import (
@@ -20,7 +20,7 @@ QUIET = "#9A9A9A"
 _SUMS = ["paid", "received", "stored_change_kwh"]
 
 
-def bills_by_member(data: RunData) -> dict[str, NDArray[np.float64]]:
+def bills_by_member(data: RunData) -> dict[str, FloatArray]:
     """Return the bill of every member by strategy, stored energy valued [money].
 
     Parameters
@@ -80,9 +80,7 @@ def draw_lorenz(data: RunData) -> Drawing:
     return Drawing(_finding(data, bills, saved), figure)
 
 
-def _finding(
-    data: RunData, bills: dict[str, NDArray[np.float64]], saved: dict[str, NDArray[np.float64]]
-) -> str:
+def _finding(data: RunData, bills: dict[str, FloatArray], saved: dict[str, FloatArray]) -> str:
     """State by how much bills, and savings, differ between members."""
     last = data.strategies[-1]
     text = f"The Gini coefficient of bills is {fixed(gini(bills[last]), 2)}"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.number_text import fixed, texts_apart
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def change(value: float, reference: float) -> str:
     return f"{abs(value / reference - 1):.1%}".replace("%", " %") if reference > 0 else ""
 
 
-def power_unit(values_kw: "NDArray[np.float64] | float") -> tuple[float, str]:
+def power_unit(values_kw: "FloatArray | float") -> tuple[float, str]:
     """Return the unit in which powers are best stated, as its size in kW and its name."""
     highest = float(np.max(np.abs(values_kw), initial=0.0))
     return (1000.0, "MW") if highest >= 2000 else (1.0, "kW")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.last_digits import descending
 from hmesh.runs.pictures.timeline import Timeline
@@ -78,13 +79,13 @@ class RunData:
         first = int(self.scenario["vehicles"]["count"])
         self.there = growth.in_steps(self.steps) if growth else np.full(self.steps, first)
         self.vehicles = int(self.there[-1])
-        self._hours: dict[str, NDArray[np.float64]] = {}
+        self._hours: dict[str, FloatArray] = {}
 
     def total(self, strategy: str, name: str) -> Any:
         """Return a number of the summary."""
         return self.summary[strategy].get(name)
 
-    def hours(self, column: str) -> NDArray[np.float64]:
+    def hours(self, column: str) -> FloatArray:
         """Return a column of the communities, shape (strategies, communities, steps)."""
         if column not in self._hours:
             rows = self.run.table("hours", [column]).column(column).to_numpy().astype(np.float64)
@@ -92,7 +93,7 @@ class RunData:
             self._hours[column] = rows.reshape(shape).transpose(1, 2, 0)
         return self._hours[column]
 
-    def chargers(self, column: str) -> NDArray[np.float64] | None:
+    def chargers(self, column: str) -> FloatArray | None:
         """Return a column of the chargers, shaped as `hours`; None where no community names them.
 
         Communities that name none have NaN.
@@ -106,11 +107,11 @@ class RunData:
         found[:, named] = rows.astype(np.float64).reshape(shape).transpose(1, 2, 0)
         return found
 
-    def power_kw(self, column: str) -> NDArray[np.float64]:
+    def power_kw(self, column: str) -> FloatArray:
         """Return mean power over every step, shaped as `hours` [kW]."""
         return self.hours(column) / self.step_h
 
-    def vehicle_power_kw(self, kind: str) -> NDArray[np.float64]:
+    def vehicle_power_kw(self, kind: str) -> FloatArray:
         """Return the power of all vehicles that charge, or of all that discharge.
 
         Parameters
@@ -126,7 +127,7 @@ class RunData:
         party = "payer" if kind == "vehicle_charging" else "payee"
         return self.paid_power_kw(kind, party, "vehicles")
 
-    def paid_power_kw(self, kind: str, party: str, whose: str) -> NDArray[np.float64]:
+    def paid_power_kw(self, kind: str, party: str, whose: str) -> FloatArray:
         """Return the power behind payments of one kind.
 
         Parameters
@@ -152,7 +153,7 @@ class RunData:
         np.add.at(power, where, paid.column("energy_kwh").to_numpy() / self.step_h)
         return power
 
-    def paid_amount(self, kind: str) -> NDArray[np.float64]:
+    def paid_amount(self, kind: str) -> FloatArray:
         """Return the money of payments of one kind, shape (strategies, steps)."""
         paid = self.run.table("ledger", ["step", "strategy", "amount"], [("kind", "=", kind)])
         strategy = codes_of(paid.column("strategy"), self.strategies)
@@ -161,7 +162,7 @@ class RunData:
         np.add.at(amount, where, paid.column("amount").to_numpy())
         return amount
 
-    def loading(self) -> tuple[list[str], NDArray[np.float64]]:
+    def loading(self) -> tuple[list[str], FloatArray]:
         """Return the lines and their loading, shape (strategies, lines, steps)."""
         rows = self.run.table("lines", ["line", "sent_kwh", "received_kwh", "loading"])
         count = rows.num_rows // (self.steps * len(self.strategies))
@@ -185,7 +186,7 @@ class RunData:
             return min(wanted, self.vehicles)
         return self.vehicles if wanted == "all" else 0
 
-    def soc_quantiles(self, shares: tuple[float, ...]) -> NDArray[np.float64]:
+    def soc_quantiles(self, shares: tuple[float, ...]) -> FloatArray:
         """Return quantiles of the recorded vehicles' state of charge.
 
         Returns
@@ -202,7 +203,7 @@ class RunData:
 
     def vehicle_blocks(
         self, columns: Sequence[str], vehicles: NDArray[np.intp] | None = None
-    ) -> Iterator[tuple[slice, dict[str, NDArray[np.float64]]]]:
+    ) -> Iterator[tuple[slice, dict[str, FloatArray]]]:
         """Read columns of the recorded vehicles, some steps at a time.
 
         Parameters
@@ -253,7 +254,7 @@ class RunData:
         named = (Group(self.communities[m], (m,)) for m in largest)
         return (*named, Group(f"{len(others)} other communities", others))
 
-    def grouped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def grouped(self, values: FloatArray) -> FloatArray:
         """Return the sum of every group, shape (strategies, groups, steps)."""
         return np.stack([values[:, group.members].sum(axis=1) for group in self.groups], axis=1)
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.pictures.run_data import RunData, codes_of
 
 
@@ -48,16 +48,14 @@ class StepSums:
         there = np.unique(strategy)
         self.strategies = tuple(data.strategies[number] for number in there.tolist())
 
-    def of(self, column: str) -> NDArray[np.float64]:
+    def of(self, column: str) -> FloatArray:
         """Return the sums of a column, shape (strategies, steps) or (strategies, names, steps)."""
         values = self._rows.column(column).to_numpy()
         sums = np.bincount(self._cell, values, int(np.prod(self._shape)))
         return sums.reshape(self._shape)
 
-    def mean(self, column: str) -> NDArray[np.float64]:
+    def mean(self, column: str) -> FloatArray:
         """Return the means of a column, NaN without any row; shaped as `of`."""
         count = np.bincount(self._cell, minlength=int(np.prod(self._shape))).reshape(self._shape)
-        means: NDArray[np.float64] = np.where(
-            count > 0, self.of(column) / np.maximum(count, 1), np.nan
-        )
+        means: FloatArray = np.where(count > 0, self.of(column) / np.maximum(count, 1), np.nan)
         return means

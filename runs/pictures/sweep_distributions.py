@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.safe_files import beside, own_folder
 from hmesh.runs.pictures.figure_layout import panel_title, sheet, strategy_colour, style
 from hmesh.runs.pictures.sweep_pictures import SweepPlot, headlines
@@ -84,7 +84,7 @@ def _draw(shapes: Shapes, point: int, strategy: int, finding: str) -> "Figure":
 
 def _draw_panel(
     axes: "Axes",
-    values: NDArray[np.float64],
+    values: FloatArray,
     shape: Shape | None,
     colour: str,
 ) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.safe_files import beside, own_folder, remove_own
 from hmesh.runs.pictures.figure_layout import (
     legend_line,
@@ -69,10 +69,10 @@ class _Along:
     ensemble: Ensemble
     key: str
     values: list[Any]
-    of: dict[str, NDArray[np.float64]]
+    of: dict[str, FloatArray]
 
     @property
-    def positions(self) -> NDArray[np.float64]:
+    def positions(self) -> FloatArray:
         """Where the values stand on the axis."""
         if self.numeric:
             return np.array(self.values, dtype=np.float64)
@@ -177,7 +177,7 @@ def _draw(along: _Along, finding: str) -> "Figure":
     return figure
 
 
-def _draw_panel(axes: "Axes", along: _Along, quantity: NDArray[np.float64]) -> None:
+def _draw_panel(axes: "Axes", along: _Along, quantity: FloatArray) -> None:
     strategies = along.ensemble.strategies
     joined = "-" if along.numeric and along.ensemble.plan.sample == "grid" else "none"
     span = float(np.ptp(along.positions)) or 1.0
@@ -222,7 +222,7 @@ def _way(along: _Along) -> str:
     return f"as {along.key} goes from {first} to {last}"
 
 
-def _headline(along: _Along, values: NDArray[np.float64], called: str) -> tuple[float, str]:
+def _headline(along: _Along, values: FloatArray, called: str) -> tuple[float, str]:
     """Return how sure a change is, as a multiple of what chance may do, and the change in words.
 
     Parameters
@@ -244,9 +244,7 @@ def _headline(along: _Along, values: NDArray[np.float64], called: str) -> tuple[
     return abs(change) / max(chance, _SAME * abs(change)), f"{called} {verb} {size}"
 
 
-def _rank_correlation(
-    positions: NDArray[np.float64], values: NDArray[np.float64], called: str
-) -> tuple[float, str]:
+def _rank_correlation(positions: FloatArray, values: FloatArray, called: str) -> tuple[float, str]:
     """Return the same of a Latin hypercube, from Spearman's rank correlation of point means."""
     from scipy.stats import spearmanr
 

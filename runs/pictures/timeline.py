@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.runs.pictures.figure_size import asked_size_in
 from hmesh.runs.pictures.text_width import lines_within
@@ -64,7 +64,7 @@ class Timeline:
         """What a reader must know where `draw_course` shows ranges too."""
         return f"{self.note}, with its range behind it" if self.block else ""
 
-    def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean(self, values: FloatArray) -> FloatArray:
         """Return the mean of every point; the last axis of `values` goes over the steps.
 
         Steps without a value, NaN, do not count; a point of such steps alone has none either.
@@ -74,18 +74,18 @@ class Timeline:
         known = ~np.isnan(values)
         sums = np.add.reduceat(np.where(known, values, 0.0), self._first, axis=-1)
         counts = np.add.reduceat(known, self._first, axis=-1, dtype=np.int64)
-        means: NDArray[np.float64] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+        means: FloatArray = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
         return means
 
-    def lowest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def lowest(self, values: FloatArray) -> FloatArray:
         """Return the lowest value of every point, as `mean` does."""
         return np.fmin.reduceat(values, self._first, axis=-1) if self.block else values
 
-    def highest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def highest(self, values: FloatArray) -> FloatArray:
         """Return the highest value of every point, as `mean` does."""
         return np.fmax.reduceat(values, self._first, axis=-1) if self.block else values
 
-    def mean_day(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean_day(self, values: FloatArray) -> FloatArray:
         """Return the mean over all days of every clock hour, shape (..., 24).
 
         Parameters
@@ -216,19 +216,19 @@ class SinglePoints(Timeline):
         Where points begin and the last one ends [h].
     """
 
-    def __init__(self, whole: Timeline, edges_h: NDArray[np.float64]) -> None:
+    def __init__(self, whole: Timeline, edges_h: FloatArray) -> None:
         super().__init__(whole.calendar, whole.steps)
         self.block, self.edges_h = "", edges_h
 
-    def mean(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean(self, values: FloatArray) -> FloatArray:
         """Return the values of the points, which are their means and extremes too."""
         return values
 
-    def lowest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def lowest(self, values: FloatArray) -> FloatArray:
         """Return the values of the points."""
         return self.mean(values)
 
-    def highest(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def highest(self, values: FloatArray) -> FloatArray:
         """Return the values of the points."""
         return self.mean(values)
 

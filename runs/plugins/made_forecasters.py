@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.forecasters import Forecaster
 from hmesh.runs.plugins.registered import FORECASTERS
@@ -14,7 +14,7 @@ from hmesh.runs.plugins.registered import FORECASTERS
 def plugin_forecaster(
     kind: str,
     options: Mapping[str, float | bool | str],
-    history: NDArray[np.float64],
+    history: FloatArray,
     day_slots: int,
     *,
     prices: bool = False,
@@ -70,7 +70,7 @@ class CheckedForecaster:
     place: str
     prices: bool = False
 
-    def forecast(self, past: NDArray[np.float64], steps: int, at: int) -> NDArray[np.float64]:
+    def forecast(self, past: FloatArray, steps: int, at: int) -> FloatArray:
         """Return its forecast, once its shape and numbers are found right."""
         reported = np.asarray(self.forecaster.forecast(past.copy(), steps, at), dtype=np.float64)
         shape = (steps, past.shape[1])

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.plugins.registered import METRICS, Metric
 
@@ -36,7 +36,7 @@ class MetricTotals:
     def __init__(self, metrics: Sequence[Metric], communities: Sequence[str]) -> None:
         self.metrics = metrics
         self.communities = list(communities)
-        self.values: dict[str, NDArray[np.float64]] = {}
+        self.values: dict[str, FloatArray] = {}
         self._totals: dict[str, dict[str, list[float]]] = {}
 
     def observe(self, simulation: Any) -> None:
@@ -52,7 +52,7 @@ class MetricTotals:
             self.values[metric.name] = value
             self._add(metric.name, np.atleast_1d(value))
 
-    def _value(self, metric: Metric, simulation: Any) -> NDArray[np.float64]:
+    def _value(self, metric: Metric, simulation: Any) -> FloatArray:
         allowed = f"a number, or an array of {len(self.communities)} numbers, one per community"
         try:
             given = metric.function(simulation)
@@ -79,7 +79,7 @@ class MetricTotals:
             raise InputError([Problem(metric.place, message, "finite numbers, or NaN for none")])
         return value
 
-    def _add(self, name: str, value: NDArray[np.float64]) -> None:
+    def _add(self, name: str, value: FloatArray) -> None:
         new = {
             "sum": [0.0] * len(value),
             "number": [0.0] * len(value),

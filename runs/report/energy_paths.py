@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.energy_origin import shares_after_charging
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.map_selection import Window
@@ -39,12 +40,12 @@ class EnergyPaths:
         Names of those groups, as the scenario names them or after their day plans.
     """
 
-    delivered_kwh: NDArray[np.float64]
-    driven_kwh: NDArray[np.float64]
-    kept_kwh: NDArray[np.float64]
-    charged_kwh: NDArray[np.float64]
-    carried_kwh: NDArray[np.float64]
-    exchanged_kwh: NDArray[np.float64]
+    delivered_kwh: FloatArray
+    driven_kwh: FloatArray
+    kept_kwh: FloatArray
+    charged_kwh: FloatArray
+    carried_kwh: FloatArray
+    exchanged_kwh: FloatArray
     groups: list[str]
 
 
@@ -84,14 +85,14 @@ class _Tracing:
         self.carried = np.zeros((s, held, c, c))
         self.exchanged = np.zeros((s, held, len(self.groups), c))
 
-    def step(self, step: int, values: dict[str, NDArray[np.float64]]) -> None:
+    def step(self, step: int, values: dict[str, FloatArray]) -> None:
         """Take in a step; every column has shape (strategies, vehicles)."""
         for s in range(self.strategies):
             there = np.flatnonzero(~np.isnan(values["soc"][s]))
             self._step(step, s, there, {name: held[s, there] for name, held in values.items()})
 
     def _step(
-        self, step: int, s: int, there: NDArray[np.intp], values: dict[str, NDArray[np.float64]]
+        self, step: int, s: int, there: NDArray[np.intp], values: dict[str, FloatArray]
     ) -> None:
         energy = values["energy_kwh"]
         parked = ~np.isnan(values["community"])
@@ -121,9 +122,9 @@ class _Tracing:
         self,
         there: NDArray[np.intp],
         where: NDArray[np.intp],
-        from_start: NDArray[np.float64],
-        delivered: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+        from_start: FloatArray,
+        delivered: FloatArray,
+    ) -> FloatArray:
         """Return what was delivered by the community it was brought from, without its own."""
         brought = delivered.T[:-1].copy()
         known = self.first_place[there] >= 0
@@ -140,7 +141,7 @@ class _Tracing:
         )  # fmt: skip
 
 
-def _efficiencies(data: RunData, fleet: Any) -> list[NDArray[np.float64]]:
+def _efficiencies(data: RunData, fleet: Any) -> list[FloatArray]:
     """Return the efficiencies of charging and discharging of each vehicle."""
     names = ("charge_efficiency", "discharge_efficiency")
     if set(names) <= set(fleet.column_names):

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.grid_plan import UTILITY
 from hmesh.environment.last_digits import anything, descending
 from hmesh.runs.pictures.run_data import RunData
@@ -44,7 +44,7 @@ def _ends(name: str) -> tuple[str, str]:
     return parent, node
 
 
-def _shown(ends: list[tuple[str, str]], highest: NDArray[np.float64]) -> list[int]:
+def _shown(ends: list[tuple[str, str]], highest: FloatArray) -> list[int]:
     """Return the most heavily loaded lines with all that feed them, each after its own feeder."""
     feeding = {node: line for line, (_, node) in enumerate(ends)}
     kept: set[int] = set()

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.geography import Plane
 from hmesh.runs.report.places import place_communities, road_graph, routes
 from hmesh.runs.results.road_lines import RoadLines, read_roads
@@ -14,7 +14,6 @@ from hmesh.runs.results.road_lines import RoadLines, read_roads
 if TYPE_CHECKING:
     from hmesh.runs.pictures.run_data import RunData
 
-type Points = NDArray[np.float64]
 
 _NOWHERE = {"latitude": 0.0, "longitude": 0.0}
 
@@ -44,13 +43,13 @@ class MapGeometry:
 
     to_scale: bool
     plane: Plane
-    places: Points
+    places: FloatArray
     roads: list[tuple[int, int, float]]
     routes: dict[tuple[int, int], list[int]]
     lines: RoadLines | None
-    areas: dict[int, list[Points]]
+    areas: dict[int, list[FloatArray]]
 
-    def way(self, origin: int, destination: int) -> tuple[Points, NDArray[np.float64]]:
+    def way(self, origin: int, destination: int) -> tuple[FloatArray, FloatArray]:
         """Return the line from one community to another, and the share of its time at each point.
 
         The line of a network begins and ends at the junctions of the two communities.
@@ -69,7 +68,7 @@ class MapGeometry:
         factor = size / most if most > 0 else 1.0
         return self.moved(lambda points: (points - middle) * factor)
 
-    def moved(self, move: Callable[[Points], Points]) -> "MapGeometry":
+    def moved(self, move: Callable[[FloatArray], FloatArray]) -> "MapGeometry":
         """Return it with every point moved."""
         lines = self.lines
         if lines is not None:
@@ -78,12 +77,12 @@ class MapGeometry:
         areas = {m: [move(ring) for ring in rings] for m, rings in self.areas.items()}
         return replace(self, places=move(self.places), lines=lines, areas=areas)
 
-    def degrees(self, points: Points) -> Points:
+    def degrees(self, points: FloatArray) -> FloatArray:
         """Return longitude and latitude of points of the plane, shape (..., 2) [deg]."""
         return self.plane.to_degrees(points * [1.0, -1.0])
 
 
-def along(path: Points) -> NDArray[np.float64]:
+def along(path: FloatArray) -> FloatArray:
     """Return which share of a way is behind every point of it, from 0 to 1."""
     legs = np.hypot(*np.diff(path, axis=0).T)
     whole = legs.sum()
@@ -141,7 +140,9 @@ def geometry_of_run(data: "RunData", power: float) -> MapGeometry:
     return geometry_of(data.scenario, lines, power)
 
 
-def _on_plane(at: Points, on_earth: bool, scenario: Mapping[str, Any]) -> tuple[Plane, Points]:
+def _on_plane(
+    at: FloatArray, on_earth: bool, scenario: Mapping[str, Any]
+) -> tuple[Plane, FloatArray]:
     """Return the plane, and places to the east and to the south on it [km]."""
     if on_earth:
         plane = Plane(*((at.max(axis=0) + at.min(axis=0)) / 2).tolist())
@@ -151,7 +152,7 @@ def _on_plane(at: Points, on_earth: bool, scenario: Mapping[str, Any]) -> tuple[
     return Plane(float(location["longitude"]), float(location["latitude"])), _south(at)
 
 
-def _south(points: Points) -> Points:
+def _south(points: FloatArray) -> FloatArray:
     """Return positions to the east and to the south; on a screen, down is positive."""
     return points * [1.0, -1.0]
 
@@ -159,7 +160,7 @@ def _south(points: Points) -> Points:
 def _on_map(lines: RoadLines, plane: Plane) -> RoadLines:
     """Return the roads of a network on the plane."""
 
-    def moved(line: Points) -> Points:
+    def moved(line: FloatArray) -> FloatArray:
         return _south(plane.to_km(line) if lines.on_earth else line)
 
     roads, others = ([moved(line) for line in each] for each in (lines.lines, lines.others))

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything
 from hmesh.runs.pictures.figure_layout import group_colour, strategy_colour
 from hmesh.runs.pictures.run_data import RunData
@@ -113,7 +113,7 @@ def _network(lines: RoadLines) -> dict[str, Any]:
     }
 
 
-def _strung(lines: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
+def _strung(lines: Sequence[FloatArray]) -> dict[str, Any]:
     """Return lines as the points of all of them, and where each begins."""
     first = np.cumsum([0, *(len(line) for line in lines)])
     points = np.concatenate([np.empty((0, 2)), *lines])

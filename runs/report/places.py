@@ -5,8 +5,8 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
 from hmesh.environment.roads import RoadNetwork
 
@@ -27,7 +27,7 @@ def road_graph(scenario: Mapping[str, Any]) -> "nx.Graph[str]":
     return graph
 
 
-def place_communities(graph: "nx.Graph[str]", power: float) -> NDArray[np.float64]:
+def place_communities(graph: "nx.Graph[str]", power: float) -> FloatArray:
     """Return a place for every community, so that distances are like those along the roads.
 
     Different parts of the network are put side by side, and communities that no road joins in
@@ -75,13 +75,13 @@ def routes(graph: "nx.Graph[str]") -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def _circle(count: int) -> NDArray[np.float64]:
+def _circle(count: int) -> FloatArray:
     angle = np.pi * (1 + 2 * np.arange(count) / max(count, 1))
     radius = 1.0 if count > 1 else 0.0
     return radius * np.column_stack([np.cos(angle), -np.sin(angle)])
 
 
-def _columns(count: int, height: float) -> NDArray[np.float64]:
+def _columns(count: int, height: float) -> FloatArray:
     """Return places in columns, higher than they are wide, around the level of the middle."""
     rows = int(np.ceil(np.sqrt(1.5 * count)))
     apart = height / max(rows - 1, 1)
@@ -89,7 +89,7 @@ def _columns(count: int, height: float) -> NDArray[np.float64]:
     return np.column_stack([column * apart, row * apart - height / 2 * (rows > 1)])
 
 
-def _lay_out(graph: "nx.Graph[str]", names: Sequence[str], power: float) -> NDArray[np.float64]:
+def _lay_out(graph: "nx.Graph[str]", names: Sequence[str], power: float) -> FloatArray:
     """Place one part of the network, its longest side level."""
     lengths = dict(nx.all_pairs_dijkstra_path_length(graph, weight="km"))
     distance = {a: {b: lengths[a][b] ** power for b in names} for a in names}
@@ -107,7 +107,7 @@ def _lay_out(graph: "nx.Graph[str]", names: Sequence[str], power: float) -> NDAr
     return places
 
 
-def _scale(places: NDArray[np.float64], distance: NDArray[np.float64]) -> float:
+def _scale(places: FloatArray, distance: FloatArray) -> float:
     """Return the factor that brings distances of places closest to given ones."""
     between = np.linalg.norm(places[:, None] - places[None], axis=2)
     return float((between * distance).sum() / (between**2).sum())

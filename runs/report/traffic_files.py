@@ -10,8 +10,8 @@ from typing import TextIO
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.geography import great_circle_km
 from hmesh.environment.safe_files import beside
 from hmesh.runs.pictures.run_data import RunData
@@ -23,8 +23,6 @@ NETWORK_FILE = "trips.matsim-network.xml"
 _S_PER_H = 3600.0
 _M_PER_KM = 1000.0
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
-
-type Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,7 @@ class _Network:
     def __init__(self, data: RunData) -> None:
         self.names = data.communities
         self.geometry: MapGeometry = geometry_of_run(data, TO_SCALE)
-        self.nodes: dict[str, Points] = {}
+        self.nodes: dict[str, FloatArray] = {}
         self.links: dict[str, _Link] = {}
         self._ways: dict[tuple[str, str], _Way] = {}
 
@@ -214,7 +212,7 @@ class _Network:
             done.append(float(times[n + 1] - times[0]) / whole_h if whole_h > 0 else 1.0)
         return _Way(links, done)
 
-    def _link(self, name: str, points: Points, km: float, speed_km_h: float) -> _Link:
+    def _link(self, name: str, points: FloatArray, km: float, speed_km_h: float) -> _Link:
         ends = tuple(f"{point[0]:.6f} {point[1]:.6f}" for point in points[[0, -1]])
         self.nodes |= dict(zip(ends, points[[0, -1]], strict=True))
         link = _Link(name, (ends[0], ends[1]), km * _M_PER_KM, speed_km_h / 3.6)

@@ -7,8 +7,8 @@ from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.safe_files import beside, reserve
 from hmesh.runs.pictures.quantity_text import power_text
@@ -100,9 +100,9 @@ class _Ways:
     """The way between any two communities as a line."""
 
     geometry: MapGeometry
-    lines: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64]]]
+    lines: dict[tuple[int, int], tuple[FloatArray, FloatArray]]
 
-    def at(self, origin: int, destination: int, share: NDArray[np.float64]) -> NDArray[np.float64]:
+    def at(self, origin: int, destination: int, share: FloatArray) -> FloatArray:
         """Return places after these shares of the way, shape (vehicles, 2)."""
         if (origin, destination) not in self.lines:
             self.lines[origin, destination] = self.geometry.way(origin, destination)
@@ -139,7 +139,7 @@ class Motion:
         self._long = float(data.steps * data.step_h + 1.0)
         self._departs = owner * self._long + self.trips["departs"]
 
-    def at(self, at_step: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def at(self, at_step: float) -> tuple[FloatArray, FloatArray]:
         """Return the place of every vehicle, and which share of its trip is behind it.
 
         Parameters
@@ -240,7 +240,7 @@ class _Scene:
             text.set_text(f"{name}\n{power_text(float(value))}")
 
 
-def _radius(places: NDArray[np.float64]) -> float:
+def _radius(places: FloatArray) -> float:
     """Return how large the circles of communities may be."""
     apart = np.linalg.norm(places[:, None] - places[None], axis=2)
     apart = apart[apart > 0]

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.map_geometry import geometry_of_run
@@ -33,15 +33,15 @@ class Trip:
     """
 
     vehicle: int
-    path: NDArray[np.float64]
-    times_h: NDArray[np.float64]
+    path: FloatArray
+    times_h: FloatArray
     origin: str
     destination: str
     km: float
     energy_kwh: float
 
 
-def on_earth(data: RunData) -> NDArray[np.float64]:
+def on_earth(data: RunData) -> FloatArray:
     """Return longitude and latitude of every community, shape (communities, 2) [degree].
 
     Where a scenario says how far its communities are from each other and not where they are, they
@@ -78,7 +78,7 @@ def trips(data: RunData, *, by_departure: bool = False) -> Iterator[Trip]:
     else:
         rows["trip"] = np.arange(len(rows["vehicle"]))
     geometry, names = geometry_of_run(data, TO_SCALE), data.communities
-    ways: dict[tuple[int, int], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    ways: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
     # The drives of a trip follow each other.
     first = np.flatnonzero(np.diff(rows["trip"], prepend=-1))
     ends = np.append(first[1:], len(rows["trip"]))

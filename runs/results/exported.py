@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.safe_files import beside
 from hmesh.runs.results.exported_pandapower import refuse_unknown_impedances, write_pandapower
@@ -238,7 +238,7 @@ def _utc() -> Any:
 
 
 def _variable(
-    file: "h5py.File", name: str, values: NDArray[np.float64], axes: Sequence[str], column: Any
+    file: "h5py.File", name: str, values: FloatArray, axes: Sequence[str], column: Any
 ) -> None:
     held = file.create_dataset(name, data=values, fillvalue=np.nan)
     for number, axis in enumerate(axes):

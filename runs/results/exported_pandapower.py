@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.grid_plan import UTILITY, GridPlan, PlannedLine
 from hmesh.environment.safe_files import beside
@@ -173,7 +171,7 @@ def write_pandapower(
     plan: GridPlan,
     name: str,
     loads: Sequence[tuple[str, str]],
-    taken_mw: NDArray[np.float64],
+    taken_mw: FloatArray,
     times: Sequence[str],
 ) -> list[str]:
     """Write a network at its highest step, and what its loads take in every step.

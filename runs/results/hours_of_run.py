@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.runs.results.result_tables import TABLES
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hmesh.runs.results.run_reader import Run
 
 
-def cubes(run: "Run") -> dict[str, dict[str, NDArray[np.float64]]]:
+def cubes(run: "Run") -> dict[str, dict[str, FloatArray]]:
     """Return the numbers of hours and lines by step, strategy and community or line.
 
     Returns
@@ -87,7 +87,7 @@ class HoursOfRun:
 
     run: "Run"
 
-    def arrays(self) -> Mapping[str, NDArray[np.float64]]:
+    def arrays(self) -> Mapping[str, FloatArray]:
         """Return each column of numbers, of shape (steps, strategies, communities)."""
         return cubes(self.run)["hours"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.road_map import RoadMap, ways_between
 from hmesh.environment.safe_files import read_json, write_json
@@ -48,14 +48,14 @@ class RoadLines:
     """
 
     on_earth: bool
-    lines: list[NDArray[np.float64]]
-    km: NDArray[np.float64]
-    hours: NDArray[np.float64]
+    lines: list[FloatArray]
+    km: FloatArray
+    hours: FloatArray
     ways: dict[tuple[int, int], list[int]]
-    others: list[NDArray[np.float64]]
+    others: list[FloatArray]
     left_out: int
 
-    def way(self, origin: int, destination: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def way(self, origin: int, destination: int) -> tuple[FloatArray, FloatArray]:
         """Return the line of a way, and which share of its time is behind each of its points.
 
         Returns

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, nearest
-from hmesh.runs.rl.players import Player, Quantity, Values, make_players
+from hmesh.runs.rl.players import Player, Quantity, make_players
 from hmesh.runs.scenarios.overrides import Changes
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.scenario_reading import load_scenario
@@ -25,7 +25,7 @@ except ImportError:
     message = f"Gymnasium or PettingZoo is not installed; {remedy}"
     raise InputError([Problem("hmesh.rl", message)]) from None
 
-type ValuesByPlayer = dict[str, Values]
+type ValuesByPlayer = dict[str, FloatArray]
 
 
 class PlayedWorld:
@@ -98,7 +98,7 @@ class PlayedWorld:
             player.settle()
 
 
-def _refuse_outside(name: str, decides: Sequence[Quantity], given: NDArray[np.float64]) -> None:
+def _refuse_outside(name: str, decides: Sequence[Quantity], given: FloatArray) -> None:
     """Refuse an action outside of its space, which is never clamped."""
     if given.shape != (len(decides),):
         message = f"{name} decides {', '.join(each.name for each in decides)}"
@@ -209,14 +209,14 @@ class HmeshEnv(gymnasium.Env[Any, Any]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Values, dict[str, Any]]:
+    ) -> tuple[FloatArray, dict[str, Any]]:
         """Begin a run: with a seed, the scenario's at first, then others that follow from it."""
         super().reset(seed=seed)
         self._drawing, own = next_seed(self._drawing, seed, self.played.scenario.seed)
         self.played.begin(own)
         return self.played.observe()[self.player], {"seed": own}
 
-    def step(self, action: Any) -> tuple[Values, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
         """Let the player act and the step happen."""
         reward = self.played.step({self.player: action})[self.player]
         return self.played.observe()[self.player], reward, False, self.played.over, {}

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
 from hmesh.agents.row_agent import Column
+from hmesh.environment.arrays import FloatArray
 
 
 class PlayedVehicle(ElectricVehicle):
@@ -16,10 +16,10 @@ class PlayedVehicle(ElectricVehicle):
     sell_above = Column(np.float64, "money/kWh", np.inf, "price above which it sells")
 
     @classmethod
-    def respond_rows(cls, vehicles: Any, price: float) -> NDArray[np.float64]:
+    def respond_rows(cls, vehicles: Any, price: float) -> FloatArray:
         """Return what vehicles exchange at a price [kWh]."""
         lower, upper = vehicles.exchange_bounds()
         idle = np.clip(0.0, lower, upper)
         sells = np.where(price > vehicles.sell_above, lower, idle)
-        charges: NDArray[np.float64] = np.where(price < vehicles.charge_below, upper, sells)
+        charges: FloatArray = np.where(price < vehicles.charge_below, upper, sells)
         return charges

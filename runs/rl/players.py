@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import Problem, nearest, refuse_all
 from hmesh.environment.population import Population
 from hmesh.runs.rl.played_vehicle import PlayedVehicle
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
     from hmesh.runs.world.simulation import Simulation
 
-type Values = NDArray[np.float64]
 
 # Beyond what any energy or price of a run amounts to, as spaces need finite ends.
 MOST = 1e12
@@ -65,14 +64,14 @@ class Player:
         self.observes, self.decides = observes, decides
         self.action = np.zeros(len(decides))
 
-    def act(self, action: Values) -> None:
+    def act(self, action: FloatArray) -> None:
         """Decide for the step that comes: -1 is the lowest price that may be asked, 1 the highest.
 
         What may be asked is that of the step, where events of the scenario change it.
         """
         self.action = action
 
-    def observe(self) -> Values:
+    def observe(self) -> FloatArray:
         """Return what it has heard and knows of itself by now."""
         raise NotImplementedError
 
@@ -111,7 +110,7 @@ class PlayedUtility(Player):
         bounds = self.world.bounds
         return _within(float(self.action[0]), bounds.utility_lower, bounds.utility_upper)
 
-    def observe(self) -> Values:
+    def observe(self) -> FloatArray:
         """Return its price of the last step and the bids that it heard last."""
         state = self.world.utility.state()
         heard = [state["last_heard"].get(name, 0.0) for name in self.world.setting.communities]
@@ -143,7 +142,7 @@ class PlayedAggregator(Player):
         bounds = self.world.bounds
         return _within(float(self.action[0]), bounds.aggregator_lower, bounds.aggregator_upper)
 
-    def observe(self) -> Values:
+    def observe(self) -> FloatArray:
         """Return what it heard, asked and metered in the last step."""
         world, m = self.world, self.community
         if world.step_index == 0:
@@ -180,7 +179,7 @@ class PlayedVehicleOwner(Player):
         super().__init__(world, f"vehicle@{row}", observes, decides)
         self._paid = self._price = 0.0
 
-    def act(self, action: Values) -> None:
+    def act(self, action: FloatArray) -> None:
         """Decide for the step that comes; it sells above no lower price than it charges below."""
         super().act(action)
         bounds = self.world.bounds.aggregator_lower, self.world.bounds.aggregator_upper
@@ -199,7 +198,7 @@ class PlayedVehicleOwner(Player):
         if where >= 0:
             self._price = float(self.world.paid_price()[where])
 
-    def observe(self) -> Values:
+    def observe(self) -> FloatArray:
         """Return the price that it heard last, and its own battery and plug."""
         fleet, row = self.fleet, self.row
         plugged = fleet["community"][row] >= 0 and fleet["plugged_part"][row] > 0

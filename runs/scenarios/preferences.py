@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment import distributions
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.value_file import read_values
 from hmesh.runs.scenarios.base import (
@@ -56,7 +56,7 @@ class Constant(Section):
         """Highest value possible."""
         return self.value
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each uniform draw."""
         return np.full(len(u), self.value)
 
@@ -80,7 +80,7 @@ class Uniform(Section):
         """Highest value possible."""
         return self.high
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each uniform draw."""
         return distributions.uniform(u, self.low, self.high)
 
@@ -127,7 +127,7 @@ class Normal(Section):
         """Highest value possible."""
         return np.inf if self.high is None else self.high
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each uniform draw."""
         return distributions.truncated_normal(
             u, self.mean, self.deviation, self.lowest, self.highest
@@ -153,7 +153,7 @@ class Lognormal(Section):
         """Highest value possible, of which there is none."""
         return np.inf
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each uniform draw."""
         return distributions.lognormal(u, self.mean, self.deviation)
 
@@ -179,7 +179,7 @@ class Triangular(Section):
         """Highest value possible."""
         return self.high
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each uniform draw."""
         return distributions.triangular(u, self.low, self.mode, self.high)
 
@@ -195,9 +195,7 @@ class FromFile(Section):
         description="true: each vehicle draws one of the rows; false: vehicle n has row n",
     )
 
-    def read(
-        self, path: Path, u: NDArray[np.float64], above: float, most: float = np.inf
-    ) -> NDArray[np.float64]:
+    def read(self, path: Path, u: FloatArray, above: float, most: float = np.inf) -> FloatArray:
         """Return a value for each uniform draw.
 
         Raises
@@ -328,9 +326,7 @@ EfficiencyPreference = Annotated[
 ]
 
 
-def preference_values(
-    preference: float | tuple[float, float] | Drawn, u: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def preference_values(preference: float | tuple[float, float] | Drawn, u: FloatArray) -> FloatArray:
     """Return a value for each uniform draw; a pair of bounds is a uniform distribution."""
     if isinstance(preference, tuple):
         return distributions.uniform(u, *preference)

@@ -5,11 +5,11 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic import field_validator as check
 
 from hmesh.environment import distributions
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import nearest
 from hmesh.runs.scenarios.base import AS_TUPLE, NotNegative, Positive, Section, refuse
 from hmesh.runs.scenarios.preferences import Constant, Lognormal, Normal, Triangular, Uniform
@@ -41,7 +41,7 @@ class Gamma(Section):
         """Lowest value possible."""
         return 0.0
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each uniform draw."""
         return distributions.gamma(u, self.mean, self.deviation)
 
@@ -73,7 +73,7 @@ class Bins(Section):
         """Lowest value possible."""
         return self.edges[0]
 
-    def values(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+    def values(self, u: FloatArray) -> FloatArray:
         """Return a value for each uniform draw."""
         return distributions.histogram(u, np.array(self.edges), np.array(self.shares))
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 
 
-def decided_kwh(strategy: str, found: Any, *shape: int) -> NDArray[np.float64]:
+def decided_kwh(strategy: str, found: Any, *shape: int) -> FloatArray:
     """Return energies that the rule of a strategy decided [kWh].
 
     Parameters

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.world.member_payments import MemberPayments
 
 
@@ -39,8 +40,8 @@ class AnswerBounds:
     kind: str
     member: NDArray[np.intp]
     community: NDArray[np.intp]
-    lower_kwh: NDArray[np.float64]
-    upper_kwh: NDArray[np.float64]
+    lower_kwh: FloatArray
+    upper_kwh: FloatArray
 
 
 class Scheme:
@@ -82,14 +83,14 @@ class Scheme:
         Asked once all have looked around, before the price of the step is set.
         """
 
-    def unpriced_kwh(self) -> list[NDArray[np.float64]]:
+    def unpriced_kwh(self) -> list[FloatArray]:
         """Return what those exchange that answer to a price, where nobody asks one [kWh].
 
         They stay idle.
         """
         return [np.zeros(len(each)) for each in self.answering or ()]
 
-    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+    def take_response(self, exchange_kwh: list[FloatArray]) -> None:
         """Take over what those exchange that answer to a price, by community [kWh].
 
         A scheme draws it here, or when it acts, if that is later.
@@ -124,7 +125,7 @@ class Scheme:
         """
         return self.member_communities()
 
-    def committed_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def committed_kwh(self) -> Mapping[str, FloatArray]:
         """Return what each of them draws whatever the price, by kind [kWh].
 
         What it delivers is subtracted; asked before prices are set.
@@ -135,11 +136,11 @@ class Scheme:
         """Return within which bounds its members answer to the price, None where none do."""
         return None
 
-    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
+    def narrow(self, lower_kwh: FloatArray, upper_kwh: FloatArray) -> None:
         """Let those of `answer_bounds` answer within narrower bounds, in the same order [kWh]."""
         raise NotImplementedError(f"nobody has reported {type(self).__name__} bounds of answers")
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what batteries hold [kWh], by kind of member, each of shape (members,)."""
         return {}
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.remaining_stores import PerStore, Remainder, RemainingStores, each_or_one
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.population import Population
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter, Scheme
@@ -18,7 +19,6 @@ from hmesh.runs.world.priced_grid import answering_nodes
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
-type Each = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 WORTH = ("lam", "theta", "charge_efficiency", "discharge_efficiency")
@@ -165,7 +165,7 @@ class StoreAnswers:
         owner, left = self.listed.owner, self.left
         return AnswerBounds(kind, owner, self.community, left.lower_kwh, left.upper_kwh)
 
-    def narrow(self, lower_kwh: Each, upper_kwh: Each) -> list[AnsweringStores]:
+    def narrow(self, lower_kwh: FloatArray, upper_kwh: FloatArray) -> list[AnsweringStores]:
         """Return those that answer, by community, within narrower bounds [kWh]."""
         self.left = Remainder(self.left.usable_kwh, lower_kwh, upper_kwh)
         return self._offered()
@@ -197,7 +197,7 @@ class StoreAnswers:
             return RemainingStores(who, rows, *bounds, **worth, population=self.stores)
         return AnsweringStores(who, rows, *bounds, **worth)
 
-    def take(self, exchange_kwh: Sequence[Each]) -> None:
+    def take(self, exchange_kwh: Sequence[FloatArray]) -> None:
         """Take over what those that were offered exchange, and draw it."""
         for group, energy in zip(self._groups, exchange_kwh, strict=True):
             if len(group):
@@ -205,20 +205,20 @@ class StoreAnswers:
         self.simulation.draw(self.names.column, self.community, self.nodes, self.exchange_kwh)
 
     @property
-    def charged_kwh(self) -> Each:
+    def charged_kwh(self) -> FloatArray:
         """What each charges, shape (n,) [kWh]."""
         return np.maximum(self.exchange_kwh, 0.0)
 
     @property
-    def discharged_kwh(self) -> Each:
+    def discharged_kwh(self) -> FloatArray:
         """What each discharges, shape (n,) [kWh]."""
         return np.maximum(0.0 - self.exchange_kwh, 0.0)
 
-    def of_communities(self) -> Each:
+    def of_communities(self) -> FloatArray:
         """Return what they exchange together [kWh], shape (communities,)."""
         return self.summed(self.exchange_kwh)
 
-    def summed(self, energy_kwh: Each) -> Each:
+    def summed(self, energy_kwh: FloatArray) -> FloatArray:
         """Return energies of each added up in communities [kWh], shape (communities,)."""
         return np.bincount(self.community, energy_kwh, self.places)
 
@@ -314,12 +314,12 @@ class StoreScheme(Scheme):
 
     answers: StoreAnswers | None = None
 
-    def take_response(self, exchange_kwh: list[Each]) -> None:
+    def take_response(self, exchange_kwh: list[FloatArray]) -> None:
         """Take over what stores exchange at the price of the step, and draw it."""
         assert self.answers is not None
         self.answers.take(exchange_kwh)
 
-    def narrow(self, lower_kwh: Each, upper_kwh: Each) -> None:
+    def narrow(self, lower_kwh: FloatArray, upper_kwh: FloatArray) -> None:
         """Let stores answer within narrower bounds."""
         assert self.answers is not None
         self.answering = self.answers.narrow(lower_kwh, upper_kwh)

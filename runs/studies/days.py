@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.scenarios.member_groups import ProfileMembers
 from hmesh.runs.schemes.vehicles.step import vehicles_of
 from hmesh.runs.studies.changes import study_scenario
@@ -71,7 +71,7 @@ def par_of(totals: Totals) -> float:
 class _RepeatedDay(LoadSources):
     """The loads of the first day, every day."""
 
-    def load_kwh(self, step: int) -> NDArray[np.float64]:
+    def load_kwh(self, step: int) -> FloatArray:
         return LoadSources.load_kwh(self, step % DAY_STEPS)
 
 

@@ -4,9 +4,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
 
 RESAMPLES = 4999
 # Part of the range by which equal values are set apart.
@@ -15,7 +14,7 @@ TIE = 1e-12
 _SEED = 1985
 
 
-def dip(values: Array) -> float:
+def dip(values: FloatArray) -> float:
     """Return the dip statistic of a sample.
 
     Parameters
@@ -143,7 +142,7 @@ def _under_chord(x: list[float], first: int, last: int) -> float:
 
 
 @lru_cache(maxsize=64)
-def flat_dips(number: int, resamples: int = RESAMPLES) -> Array:
+def flat_dips(number: int, resamples: int = RESAMPLES) -> FloatArray:
     """Return the dips of uniform samples in ascending order, shape (resamples,).
 
     Of all distributions of one hump the uniform one has the largest dips, as far as is known; so a
@@ -162,7 +161,7 @@ def flat_dips(number: int, resamples: int = RESAMPLES) -> Array:
     return found
 
 
-def dip_p_value(values: Array, resamples: int = RESAMPLES) -> float:
+def dip_p_value(values: FloatArray, resamples: int = RESAMPLES) -> float:
     """Return how likely a uniform sample has a dip at least as large as a sample [-].
 
     Parameters

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.sweeps.dip import dip_p_value
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -20,7 +20,7 @@ _GRID = 256
 _HALVINGS = 30
 
 
-def quantiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def quantiles(values: FloatArray) -> FloatArray:
     """Return the quantiles of quantities across seeds.
 
     Parameters
@@ -43,8 +43,8 @@ def quantiles(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def bootstrap_interval(
-    values: NDArray[np.float64], generator: np.random.Generator, resamples: int = RESAMPLES
-) -> NDArray[np.float64]:
+    values: FloatArray, generator: np.random.Generator, resamples: int = RESAMPLES
+) -> FloatArray:
     """Return bootstrap intervals of the means of quantities across seeds.
 
     Parameters
@@ -80,9 +80,7 @@ def bootstrap_interval(
     return found
 
 
-def _bca(
-    values: NDArray[np.float64], generator: np.random.Generator, resamples: int
-) -> NDArray[np.float64]:
+def _bca(values: FloatArray, generator: np.random.Generator, resamples: int) -> FloatArray:
     """Return bias-corrected and accelerated intervals of means, nothing missing."""
     from scipy.special import ndtr, ndtri
 
@@ -135,7 +133,7 @@ class Humps:
         return self.p < LEVEL and len(self.peaks) > 1
 
 
-def humps(values: NDArray[np.float64]) -> Humps | None:
+def humps(values: FloatArray) -> Humps | None:
     """Test whether a distribution has one hump.
 
     Parameters
@@ -181,7 +179,7 @@ def humps(values: NDArray[np.float64]) -> Humps | None:
     return Humps(p, critical * deviation, middles)
 
 
-def _spread_counts(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spread_counts(values: FloatArray) -> FloatArray:
     """Return sorted whole numbers spread over a unit around each, and other values as they are."""
     if (values != np.rint(values)).any():
         return values
@@ -190,7 +188,7 @@ def _spread_counts(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(values + (rank + 0.5) / np.repeat(count, count) - 0.5)
 
 
-def bin_edges(values: NDArray[np.float64], found: Humps | None) -> NDArray[np.float64]:
+def bin_edges(values: FloatArray, found: Humps | None) -> FloatArray:
     """Return the edges of a histogram in which two modes are two.
 
     Parameters
@@ -214,7 +212,7 @@ def bin_edges(values: NDArray[np.float64], found: Humps | None) -> NDArray[np.fl
     return np.linspace(low, high, number + 1)
 
 
-def _critical_bandwidth(values: NDArray[np.float64]) -> float:
+def _critical_bandwidth(values: FloatArray) -> float:
     """Return the smallest bandwidth at which values, in standard deviations, have one hump."""
     low, high = 0.0, 2.0 * float(np.ptp(values))
     for _ in range(_HALVINGS):
@@ -226,7 +224,7 @@ def _critical_bandwidth(values: NDArray[np.float64]) -> float:
     return high
 
 
-def _peaks(values: NDArray[np.float64], bandwidth: float) -> NDArray[np.float64]:
+def _peaks(values: FloatArray, bandwidth: float) -> FloatArray:
     """Return where a Gaussian kernel estimate of values has its humps."""
     grid = np.linspace(values.min() - bandwidth, values.max() + bandwidth, _GRID)
     apart = (grid[:, None] - values) / bandwidth

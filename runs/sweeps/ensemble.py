@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.safe_files import beside, write_json
 from hmesh.environment.streams import Streams
 from hmesh.runs.results.run_reader import read_run
@@ -70,7 +71,7 @@ class Ensemble:
     strategies: tuple[str, ...]
     quantities: tuple[str, ...]
     whole: frozenset[str]
-    values: NDArray[np.float64]
+    values: FloatArray
     present: NDArray[np.bool_]
 
     @property
@@ -78,7 +79,7 @@ class Ensemble:
         """The currency of all money."""
         return str(self.plan.scenario["currency"])
 
-    def of(self, quantity: str) -> NDArray[np.float64]:
+    def of(self, quantity: str) -> FloatArray:
         """Return one quantity, shape (points, seeds, strategies)."""
         return self.values[..., self.quantities.index(quantity)]
 
@@ -332,7 +333,7 @@ def _add_humps(shapes: Shapes, values: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _reported(
-    ensemble: Ensemble, found: Statistics, values: NDArray[np.float64]
+    ensemble: Ensemble, found: Statistics, values: FloatArray
 ) -> dict[str, dict[str, Any]]:
     """Return statistics as plain data by quantity, without quantities that nothing is known of.
 

@@ -6,8 +6,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.streams import Streams
 from hmesh.runs.strategy_names import strategy_name
@@ -54,7 +54,7 @@ class SensitivityDesign:
 
     method: Method
     keys: tuple[str, ...]
-    shares: NDArray[np.float64]
+    shares: FloatArray
 
 
 def make_design(method: Method, keys: Sequence[str], size: int, seed: int) -> SensitivityDesign:
@@ -103,7 +103,7 @@ def make_design(method: Method, keys: Sequence[str], size: int, seed: int) -> Se
 
 
 def indices(
-    design: SensitivityDesign, outcomes: NDArray[np.float64], seed: int = 0
+    design: SensitivityDesign, outcomes: FloatArray, seed: int = 0
 ) -> list[dict[str, float]]:
     """Return the indices of an outcome, one mapping for each key.
 

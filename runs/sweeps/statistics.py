@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 CONFIDENCE = 0.95
 
 
@@ -26,13 +28,13 @@ class Statistics:
     """
 
     number: NDArray[np.int64]
-    mean: NDArray[np.float64]
-    standard_deviation: NDArray[np.float64]
-    half_width: NDArray[np.float64]
-    variance_saved: NDArray[np.float64] | None = None
+    mean: FloatArray
+    standard_deviation: FloatArray
+    half_width: FloatArray
+    variance_saved: FloatArray | None = None
 
 
-def statistics(values: NDArray[np.float64]) -> Statistics:
+def statistics(values: FloatArray) -> Statistics:
     """Return the statistics of quantities across seeds.
 
     Parameters
@@ -60,7 +62,7 @@ def statistics(values: NDArray[np.float64]) -> Statistics:
     return Statistics(number, mean, deviation, half_width)
 
 
-def paired_difference(values: NDArray[np.float64], reference: NDArray[np.float64]) -> Statistics:
+def paired_difference(values: FloatArray, reference: FloatArray) -> Statistics:
     """Return the statistics of differences, seed by seed.
 
     Parameters

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.distribution import gini, savings, share_worse_off
 from hmesh.runs.world.compared_bills import bills_of
-from hmesh.runs.world.member_payments import Each
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -112,14 +112,14 @@ def _by_community(
     return found
 
 
-def _of_members(bills: Mapping[str, Each], first: Mapping[str, Each]) -> dict[str, Any]:
+def _of_members(bills: Mapping[str, FloatArray], first: Mapping[str, FloatArray]) -> dict[str, Any]:
     """Return how bills and savings are spread over all members, and over those of each kind."""
     every, every_first = (np.concatenate([np.empty(0), *held.values()]) for held in (bills, first))
     of_kinds = {kind: _spread(bills[kind], first[kind]) for kind in bills}
     return _spread(every, every_first) | {"kinds": of_kinds}
 
 
-def _spread(bill: Each, first: Each) -> dict[str, float | None]:
+def _spread(bill: FloatArray, first: FloatArray) -> dict[str, float | None]:
     """Return the figures of some members' bills; None where there is no number."""
     saved = savings(bill, first)
     figures = {

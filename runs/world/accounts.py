@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.row_threads import over_rows
 from hmesh.markets.answer_kernels import pay_for_exchange
-from hmesh.runs.world.member_payments import Each, ExchangePayments, MemberPayments
+from hmesh.runs.world.member_payments import ExchangePayments, MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -47,7 +48,7 @@ class KindAccounts:
         self.community = community if by_member else np.arange(places)
         self.year, self.before = self._nothing(), self._nothing()
 
-    def _nothing(self) -> dict[str, Each]:
+    def _nothing(self) -> dict[str, FloatArray]:
         return {name: np.zeros(len(self.community)) for name in FLOWS}
 
     def add(self, payments: MemberPayments) -> None:
@@ -78,12 +79,12 @@ class KindAccounts:
             self.before[name] += self.year[name]
             self.year[name][:] = 0.0
 
-    def total(self, name: str) -> Each:
+    def total(self, name: str) -> FloatArray:
         """Return a sum of the whole run so far, shape (accounts,)."""
         return self.before[name] + self.year[name]
 
     @property
-    def balance(self) -> Each:
+    def balance(self) -> FloatArray:
         """Money received less money paid over the run so far, shape (accounts,)."""
         return self.total("received") - self.total("paid")
 
@@ -91,7 +92,7 @@ class KindAccounts:
         """Return the sums, live."""
         return {"year": dict(self.year), "before": dict(self.before)}
 
-    def restore(self, state: Mapping[str, Mapping[str, Each]]) -> None:
+    def restore(self, state: Mapping[str, Mapping[str, FloatArray]]) -> None:
         """Take over an earlier `state`."""
         for name in FLOWS:
             self.year[name][:] = state["year"][name]
@@ -144,7 +145,7 @@ class Accounts:
         self._year: int | None = None
         self.utility_price_sum = 0.0
 
-    def stored_kwh(self) -> dict[str, Each]:
+    def stored_kwh(self) -> dict[str, FloatArray]:
         """Return what the batteries of members of each kind hold [kWh]."""
         schemes = (each.stored_kwh() for each in self.simulation.schemes.values())
         held = {kind: values.copy() for of_scheme in schemes for kind, values in of_scheme.items()}

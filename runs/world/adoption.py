@@ -3,8 +3,8 @@
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.social_network import SocialNetwork, scale_free, small_world
 from hmesh.environment.streams import Streams
@@ -79,7 +79,7 @@ def joining_months(given: Adoption, first: int, seed: int, months: int) -> tuple
     threshold = low + (high - low) * streams.generator("thresholds", AGENT_TYPE).random(count)
     found = []
     for month in range(months):
-        draw: NDArray[np.float64] = streams.generator("adoption", AGENT_TYPE, month).random(count)
+        draw: FloatArray = streams.generator("adoption", AGENT_TYPE, month).random(count)
         share = share_of_acquaintances(network, adopted)
         if given.rule == "bass":
             adopts = adopts_by_bass(share, given.innovation, given.imitation, draw)

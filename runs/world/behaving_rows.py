@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.plugins.registered import BEHAVIOURS
 from hmesh.runs.world.behaviours import name_of
 from hmesh.runs.world.setting import Setting
@@ -57,7 +58,7 @@ class BehavingRows:
     name: str
     given: Any
     rows: NDArray[np.intp]
-    columns: dict[str, NDArray[np.float64]]
+    columns: dict[str, FloatArray]
 
 
 def choices_of(setting: Setting, scheme: str) -> list[BehavingRows]:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.environment import chance
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.cloudiness import clearness
 from hmesh.runs.scenarios.chance_section import Cloudiness, DemandNoise
 from hmesh.runs.world.setting import Setting
@@ -80,7 +80,7 @@ class Chance:
         self._sky = self._next(self._sky, draw, clouds, step)
         self.clearness = clearness(self._sky, clouds.mean, clouds.deviation)
 
-    def vary(self, kind: type[Consumer], load_kwh: NDArray[np.float64], step: int) -> None:
+    def vary(self, kind: type[Consumer], load_kwh: FloatArray, step: int) -> None:
         """Let the loads of a type of consumers have grown, and be noisy, in place."""
         growth, noise = self._growth[kind], self._noise[kind]
         factor = chance.growth_factor(growth, step * self.step_h) if growth else None
@@ -109,7 +109,7 @@ class Chance:
                 self.consumers[kind].population.set("noise", state["noise"][kind.scenario_name])
         self._sky = state["sky"]
 
-    def _innovations(self, kind: type[Consumer], size: int, step: int) -> NDArray[np.float64]:
+    def _innovations(self, kind: type[Consumer], size: int, step: int) -> FloatArray:
         """Return a standard normal draw for every consumer of a type."""
         draws = np.empty(size)
         for group in self.setting.members.groups[kind]:
@@ -120,11 +120,11 @@ class Chance:
 
     def _next(
         self,
-        value: NDArray[np.float64],
-        draw: NDArray[np.float64],
+        value: FloatArray,
+        draw: FloatArray,
         given: DemandNoise | Cloudiness,
         step: int,
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return the values of a process that remembers, from its lasting distribution on."""
         if step == 0:
             return draw

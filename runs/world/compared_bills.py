@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.distribution import gini, net_bill, savings, share_of_largest, share_worse_off
-from hmesh.runs.world.member_payments import Each
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TOP = 0.1
 
 
-def bills_of(simulation: "Simulation", price: float) -> dict[str, Each]:
+def bills_of(simulation: "Simulation", price: float) -> dict[str, FloatArray]:
     """Return the bill of every member by kind, the change of its stored energy valued.
 
     Parameters
@@ -62,7 +62,7 @@ class ComparedBills:
     """
 
     def __init__(self) -> None:
-        self.bills: Mapping[str, Each] = {}
+        self.bills: Mapping[str, FloatArray] = {}
         self.price = float("nan")
 
     def read(self, simulation: "Simulation") -> None:
@@ -78,7 +78,7 @@ class ComparedBills:
             self.price = first.recent.compared.price
         self.bills = bills_of(simulation, self.price)
 
-    def saved(self, simulation: "Simulation", kind: str) -> Each | None:
+    def saved(self, simulation: "Simulation", kind: str) -> FloatArray | None:
         """Return what each member of a kind has saved, None where that is not known [money]."""
         first = simulation.first
         if first is None or first.recent is None or kind not in self.bills:
@@ -105,7 +105,7 @@ def worse_off(simulation: "Simulation", kinds: Sequence[str] = ()) -> float:
     return share_worse_off(_all_saved(simulation, kinds))
 
 
-def worse_off_by_place(simulation: "Simulation") -> Each:
+def worse_off_by_place(simulation: "Simulation") -> FloatArray:
     """Return that share of all members at home in each community, shape (communities,) [-]."""
     assert simulation.recent is not None
     places = len(simulation.setting.communities)
@@ -130,7 +130,7 @@ def top_tenth_of_savings(simulation: "Simulation") -> float:
     return share_of_largest(_all_saved(simulation, ()), TOP)
 
 
-def _all_saved(simulation: "Simulation", kinds: Sequence[str]) -> Each:
+def _all_saved(simulation: "Simulation", kinds: Sequence[str]) -> FloatArray:
     assert simulation.recent is not None
     compared = simulation.recent.compared
     found = (compared.saved(simulation, kind) for kind in kinds or compared.bills)

@@ -3,17 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.closed_form_game import follow_closed_form
 from hmesh.markets.planner import prices_at
 from hmesh.markets.price_game import Game, Outcome
 from hmesh.markets.three_level_game import follow_exact
 
 
-def unlimited_prices(
-    game: Game, outcome: Outcome, *, closed_form: bool = False
-) -> NDArray[np.float64]:
+def unlimited_prices(game: Game, outcome: Outcome, *, closed_form: bool = False) -> FloatArray:
     """Return what every community would pay if no line had a limit [money/kWh].
 
     The utility would ask what earns most whatever shared lines carry, and an aggregator its best
@@ -41,7 +39,7 @@ def unlimited_prices(
     return prices
 
 
-def planned_prices(game: Game, outcome: Outcome) -> NDArray[np.float64]:
+def planned_prices(game: Game, outcome: Outcome) -> FloatArray:
     """Return what energy costs every community at the planner's marginal cost, without limits."""
     if game.limits_kwh is None or game.feed is None:
         return outcome.community_price
@@ -49,7 +47,7 @@ def planned_prices(game: Game, outcome: Outcome) -> NDArray[np.float64]:
     return without_rounding(outcome, prices_at(free, outcome.utility_price))
 
 
-def without_rounding(outcome: Outcome, prices: NDArray[np.float64]) -> NDArray[np.float64]:
+def without_rounding(outcome: Outcome, prices: FloatArray) -> FloatArray:
     """Return prices without limits; where they differ by rounding alone, those that are asked.
 
     Parameters

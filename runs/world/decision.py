@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
+from hmesh.environment.arrays import FloatArray
 
 # By the name of the scheme, or of the elastic loads, and by community.
-type Exchange = dict[str, list[NDArray[np.float64]]]
+type Exchange = dict[str, list[FloatArray]]
 
 
 @dataclass(slots=True)
@@ -31,8 +30,8 @@ class Decision:
     """
 
     utility_price: float
-    community_price: NDArray[np.float64]
+    community_price: FloatArray
     exchange_kwh: Exchange
     counts: dict[str, int] = field(default_factory=dict)
     worst: dict[str, float] = field(default_factory=dict)
-    unlimited_price: NDArray[np.float64] | None = None
+    unlimited_price: FloatArray | None = None

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import DAY_KINDS, LIKE_KIND, Calendar, DayKind
 from hmesh.environment.day_plans import DayPlans
 from hmesh.environment.distributions import discrete
@@ -152,7 +153,7 @@ class FittedTravel:
             for each in given.values()
         ]
 
-    def _matrix(self, purpose: PurposeSettings, planned: TravelDay | None) -> NDArray[np.float64]:
+    def _matrix(self, purpose: PurposeSettings, planned: TravelDay | None) -> FloatArray:
         """Return the share of each destination, a row for each origin."""
         names = self.communities
         if not purpose.to and not purpose.between and planned is not None:
@@ -177,7 +178,7 @@ def _road_h(
     roads: RoadNetwork | RoadMap,
     homes: NDArray[np.bool_],
     within_km: float | None,
-) -> NDArray[np.float64] | None:
+) -> FloatArray | None:
     """Return the travel times of the roads between communities, where trips are as long [h]."""
     if not isinstance(roads, RoadMap):
         raise ValueError("only a road network has speeds")
@@ -191,7 +192,7 @@ def _between(
     homes: NDArray[np.bool_],
     quantity: Callable[[str, str], float],
     within: float | None,
-) -> NDArray[np.float64] | None:
+) -> FloatArray | None:
     """Return a quantity of the ways between communities, where trips are as long as the road.
 
     That of trips that stay within a community is given, or None where there must be none.

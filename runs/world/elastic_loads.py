@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import AnsweringStores
 from hmesh.agents.consumer import Consumer
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Who
 from hmesh.environment.population import Population
 from hmesh.markets.elastic_answers import elastic_load
@@ -45,7 +46,7 @@ class ElasticMembers(AnsweringStores):
         for (population, rows), prices in zip(self.types, self.split(heard), strict=True):
             population.heard["price"][rows] = prices
 
-    def split(self, values: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    def split(self, values: FloatArray) -> list[FloatArray]:
         """Return the values of the members of each type."""
         parts, begin = [], 0
         for _, rows in self.types:
@@ -140,7 +141,7 @@ class ElasticLoads(Scheme):
             columns = np.zeros(len(mine)), lower[mine], upper[mine], np.asarray(lam)[mine]
             yield population, (rows[mine], *columns, np.asarray(theta)[mine])
 
-    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+    def take_response(self, exchange_kwh: list[FloatArray]) -> None:
         """Let everybody use what suits them at the price of the step."""
         simulation, nodes = self.simulation, self.simulation.setting.members.nodes
         for m, (members, energy) in enumerate(zip(self.answering or (), exchange_kwh, strict=True)):

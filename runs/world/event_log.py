@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.moments import MS_PER_H
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.results.event_kinds import KINDS, SUBJECTS
@@ -27,7 +28,7 @@ class EventLog:
 
     def __init__(self, *, wanted: bool) -> None:
         self.wanted = wanted
-        self._rows: list[NDArray[np.float64]] = []
+        self._rows: list[FloatArray] = []
 
     def note(
         self,
@@ -36,7 +37,7 @@ class EventLog:
         at_ms: Numbers,
         number: Numbers,
         place: Numbers = -1,
-        value: float | NDArray[np.float64] = 0.0,
+        value: float | FloatArray = 0.0,
     ) -> None:
         """Keep events of one kind, one of each argument for each or for all of them.
 
@@ -71,7 +72,7 @@ class EventLog:
         rows = rows[np.lexsort(rows[:, 3::-1].T)]
         return None if len(rows) == 0 else self._columns(rows)
 
-    def _columns(self, rows: NDArray[np.float64]) -> dict[str, Any]:
+    def _columns(self, rows: FloatArray) -> dict[str, Any]:
         whole = {name: rows[:, k].astype(np.int64) for k, name in enumerate(_COLUMNS)}
         vehicle = whole["subject"] == SUBJECTS.index("vehicle")
         return {

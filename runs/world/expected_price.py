@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.forecasters import Forecaster, Persistence, SeasonalNaive
 from hmesh.runs.plugins.made_forecasters import plugin_forecaster
 from hmesh.runs.scenarios.expected_price_section import (
@@ -18,8 +18,6 @@ from hmesh.runs.scenarios.expected_price_section import (
 )
 from hmesh.runs.scenarios.scenario import Scenario
 
-type Prices = NDArray[np.float64]
-
 DAY_H, WEEK_DAYS = 24.0, 7
 
 
@@ -29,7 +27,7 @@ class _Constant:
 
     start: float
 
-    def forecast(self, past: Prices, steps: int, at: int) -> Prices:
+    def forecast(self, past: FloatArray, steps: int, at: int) -> FloatArray:
         """Return that price for every slot."""
         return np.full((steps, past.shape[1]), self.start)
 
@@ -79,12 +77,12 @@ class ExpectedPrice:
         }
         return kinds[settings.forecaster]
 
-    def coming(self, steps: int) -> Prices:
+    def coming(self, steps: int) -> FloatArray:
         """Return the prices expected from this step on, shape (steps, communities) [money/kWh]."""
         reported = self._forecaster.forecast(self.past, steps, self.step)
         return np.where(np.isnan(reported), self.start, reported)
 
-    def of_a_day(self, passed: int, left: int) -> Prices:
+    def of_a_day(self, passed: int, left: int) -> FloatArray:
         """Return the prices of a day: those asked so far, and those expected from this step on.
 
         Parameters
@@ -99,7 +97,7 @@ class ExpectedPrice:
         """
         return np.concatenate([self.past[len(self.past) - passed :], self.coming(left)])
 
-    def observe(self, community_price: Prices) -> None:
+    def observe(self, community_price: FloatArray) -> None:
         """Take in what every community asked in this step, NaN where it had no supply."""
         asked = community_price
         if np.isnan(asked).any():

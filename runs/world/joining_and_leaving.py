@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.membership import chance_to_take_part, expected_savings
 from hmesh.runs.scenarios.membership_keys import Membership
 
@@ -39,7 +40,7 @@ class JoiningMembers:
     kind: NDArray[np.intp]
     member: NDArray[np.intp]
     takes_part: NDArray[np.bool_]
-    saved: NDArray[np.float64]
+    saved: FloatArray
 
 
 class JoiningAndLeaving:
@@ -80,7 +81,7 @@ class JoiningAndLeaving:
 
     def _draw(
         self, purpose: str, day: int, kind: NDArray[np.intp], member: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return a uniform draw of each member, from the stream of its kind."""
         drawn = np.empty(len(kind))
         for k in np.unique(kind).tolist():
@@ -101,7 +102,7 @@ class JoiningAndLeaving:
             self.steps = 0
         self.steps += 1
 
-    def _choose(self, m: int, each: JoiningMembers, saved: NDArray[np.float64], day: int) -> None:
+    def _choose(self, m: int, each: JoiningMembers, saved: FloatArray, day: int) -> None:
         """Let those of a community that reconsider choose for the next month."""
         given = each.given
         saving = expected_savings(saved, each.takes_part, each.kind)
@@ -112,12 +113,12 @@ class JoiningAndLeaving:
         each.saved = np.zeros_like(each.saved)
         self._write(m, saving, chance)
 
-    def add(self, m: int, saved: NDArray[np.float64]) -> None:
+    def add(self, m: int, saved: FloatArray) -> None:
         """Add what members of a community have saved in a step by taking part [money]."""
         if m in self.here:
             self.here[m].saved = self.here[m].saved + saved
 
-    def _write(self, m: int, saving: NDArray[np.float64], chance: NDArray[np.float64]) -> None:
+    def _write(self, m: int, saving: FloatArray, chance: FloatArray) -> None:
         each = self.here[m]
         self._written.append({
             "community": np.full(len(each.kind), m), "kind": each.kind, "member": each.member,

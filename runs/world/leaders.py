@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.answers import demand_at
 from hmesh.markets.cost_based_prices import solve_at_cost
 from hmesh.markets.leader_learning import Bandits, Climbers, price_at_cost
@@ -58,8 +58,8 @@ class LeaderRules:
             return solve_at_cost(game, 1.0 + self.given.utility.markup, self._cartel)
 
         def followers(
-            prices: NDArray[np.float64],
-        ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            prices: FloatArray,
+        ) -> tuple[FloatArray, FloatArray]:
             found = [self._aggregators(game, price, slot) for price in prices.tolist()]
             asked = np.stack([each.community_price for each in found], axis=1)
             return asked, np.stack([each.demand_kwh for each in found], axis=1)
@@ -77,7 +77,7 @@ class LeaderRules:
         bounds = game.bounds
         lowest, highest = bounds.utility_lower, bounds.utility_upper
 
-        def demand(price: float) -> NDArray[np.float64]:
+        def demand(price: float) -> FloatArray:
             return self._aggregators(game, price, slot).demand_kwh
 
         match self.given.utility.rule:
@@ -129,8 +129,8 @@ class LeaderRules:
                 found[who] = int(hour * leader.learning.hours_apart / A_DAY_H)
         return found
 
-    def _asked(self, who: str, slot: dict[str, int]) -> NDArray[np.float64]:
-        asked: NDArray[np.float64] = self._learners[who].asked()[:, slot[who]]
+    def _asked(self, who: str, slot: dict[str, int]) -> FloatArray:
+        asked: FloatArray = self._learners[who].asked()[:, slot[who]]
         return asked
 
     def learn(self, simulation: "Simulation") -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.local_exchange import (
     Allocation,
     LocalPrices,
@@ -19,7 +20,7 @@ from hmesh.runs.scenarios.local_exchange_section import LocalExchange
 from hmesh.runs.scenarios.member_groups import ProsumerMembers
 from hmesh.runs.world.joining_and_leaving import JoiningAndLeaving
 from hmesh.runs.world.local_kinds import LOCAL_ENERGIES, PROSUMERS, local_kinds, party_of, self_use
-from hmesh.runs.world.member_payments import Each, MemberPayments
+from hmesh.runs.world.member_payments import MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -37,7 +38,7 @@ class _Here:
     community: int
     section: LocalExchange
     rows: Mapping[str, NDArray[np.intp]]
-    weight: NDArray[np.float64]
+    weight: FloatArray
 
 
 class LocalSettlement:
@@ -141,7 +142,7 @@ class LocalSettlement:
         self.prices: list[LocalPrices | None] = [None] * places
         self.feed_in = np.full(places, np.nan)
         self._without_gain = 0
-        self._of_members: dict[int, tuple[Each, ...]] = {}
+        self._of_members: dict[int, tuple[FloatArray, ...]] = {}
         self._less_paid = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
         self._less_received = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
 
@@ -159,7 +160,7 @@ class LocalSettlement:
             self._sums[name] += energy.sum(axis=1)
         self._pay()
 
-    def _metered(self) -> tuple[dict[str, Each], dict[str, Each]]:
+    def _metered(self) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
         """Return what each member draws and delivers in the step, by kind [kWh]."""
         bought = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
         sold = {kind: np.zeros(len(at)) for kind, at in self._community.items()}
@@ -180,7 +181,7 @@ class LocalSettlement:
         return bought, sold
 
     def _exchange(
-        self, here: _Here, bought: dict[str, Each], sold: dict[str, Each], retail: float
+        self, here: _Here, bought: dict[str, FloatArray], sold: dict[str, FloatArray], retail: float
     ) -> None:
         """Exchange energy in a community, and note what each member pays and is paid less."""
         section, m = here.section, here.community
@@ -223,7 +224,9 @@ class LocalSettlement:
             self._less_paid[kind][rows] = less_paid[members]
             self._less_received[kind][rows] = less_received[members]
 
-    def _shared(self, here: _Here, used: Each, generated: Each, allocation: Allocation) -> Shared:
+    def _shared(
+        self, here: _Here, used: FloatArray, generated: FloatArray, allocation: Allocation
+    ) -> Shared:
         """Return who gets how much of a surplus, among those who take part."""
         pass_on, weight = here.section.pass_on, here.weight
         joining = None if self.joining is None else self.joining.here.get(here.community)
@@ -339,7 +342,7 @@ class LocalSettlement:
     def member_rows(self) -> dict[str, Any]:
         """Return the rows of the step in local_members.parquet, community by community."""
         rows: dict[str, list[Any]] = {name: [] for name in ("community", "kind", "member")}
-        energies: dict[str, list[Each]] = {name: [] for name in MEMBER_ENERGIES}
+        energies: dict[str, list[FloatArray]] = {name: [] for name in MEMBER_ENERGIES}
         for here in self._here:
             for k, members in enumerate(here.rows.values()):
                 rows["community"].append(np.full(len(members), here.community))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering
 from hmesh.agents.fleet import VEHICLES
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.price_game import Game
 from hmesh.runs.schemes.descriptor import LEADERS
 from hmesh.runs.schemes.scheme_step import Scheme
@@ -72,7 +73,7 @@ class Market:
         """Return those of a community that answer to its price, one group after another."""
         return [groups[community] for groups in self.answering.values()]
 
-    def respond(self, community_price: NDArray[np.float64]) -> Exchange:
+    def respond(self, community_price: FloatArray) -> Exchange:
         """Return what everyone exchanges at the prices of their communities [kWh].
 
         Those of a community whose price is NaN, for want of supply, stay idle.
@@ -111,7 +112,7 @@ class Market:
                 f"for each community of each of {sorted(wanted)}, as Market.respond does"
             )
 
-    def idle(self, name: str) -> list[NDArray[np.float64]]:
+    def idle(self, name: str) -> list[FloatArray]:
         """Return what those of a group exchange that stay idle [kWh]."""
         return [np.zeros(len(each)) for each in self.answering[name]]
 

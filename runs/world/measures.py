@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.departure_value import gain_of_exchange
 from hmesh.markets.emergence import (
     autocorrelation,
@@ -41,7 +41,7 @@ A_DAY_H, WINDOW_DAYS = 24.0, 7
 # By how much a price may differ from that of a day before and count as settled, of its range.
 SETTLED = 0.01
 QUANTITIES = ("charged_kwh", "charging", "plugged", "net_kwh", "vehicle_kwh", "utility_price")
-type Value = float | NDArray[np.float64]
+type Value = float | FloatArray
 
 
 class RecentSteps:
@@ -99,7 +99,7 @@ class RecentSteps:
             off = abs(price[-1] - price[-1 - self.day_steps])
             self.settled_steps = self.settled_steps + 1 if off <= self._close else 0
 
-    def last(self, name: str, days: int = WINDOW_DAYS) -> NDArray[np.float64]:
+    def last(self, name: str, days: int = WINDOW_DAYS) -> FloatArray:
         """Return a quantity of the last days, as far as they are over, the latest step last."""
         width = self._held.shape[1]
         steps = min(self.count, days * self.day_steps)
@@ -202,7 +202,7 @@ def _adoption(recent: RecentSteps, simulation: "Simulation") -> float:
     return max(counts.values()) / total if total else float("nan")
 
 
-def _members(recent: RecentSteps, simulation: "Simulation") -> NDArray[np.float64]:
+def _members(recent: RecentSteps, simulation: "Simulation") -> FloatArray:
     """Return which share of the vehicles that may leave are members, by where they began."""
     vehicles: Any = simulation.schemes["vehicles"]
     began, places = vehicles.member_communities()["vehicles"], len(simulation.setting.communities)
@@ -217,10 +217,10 @@ def _members(recent: RecentSteps, simulation: "Simulation") -> NDArray[np.float6
     return np.asarray(np.divide(members, count, out=np.full(places, np.nan), where=count > 0.0))
 
 
-def _paid(simulation: "Simulation") -> NDArray[np.float64]:
+def _paid(simulation: "Simulation") -> FloatArray:
     accounts = simulation.accounts
     assert accounts is not None
-    paid: NDArray[np.float64] = accounts.kinds["vehicles"].total("paid")
+    paid: FloatArray = accounts.kinds["vehicles"].total("paid")
     return paid
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-type Each = NDArray[np.float64]
+from hmesh.environment.arrays import FloatArray
+
 type Rows = slice | NDArray[np.intp]
 
 EVERY = slice(None)
@@ -31,19 +32,19 @@ class MemberPayments:
     """
 
     kind: str
-    bought_kwh: Each
-    sold_kwh: Each
-    paid: Each
-    received: Each
+    bought_kwh: FloatArray
+    sold_kwh: FloatArray
+    paid: FloatArray
+    received: FloatArray
     rows: Rows = EVERY
     shared: bool = False
 
 
 def at_price(
     kind: str,
-    price: Each,
-    bought_kwh: Each,
-    sold_kwh: Each,
+    price: FloatArray,
+    bought_kwh: FloatArray,
+    sold_kwh: FloatArray,
     rows: Rows = EVERY,
     *,
     shared: bool = True,
@@ -77,10 +78,12 @@ class ExchangePayments(MemberPayments):
     """
 
     __slots__ = ("exchange_kwh", "price")
-    exchange_kwh: Each
+    exchange_kwh: FloatArray
     price: float
 
-    def __init__(self, kind: str, price: float, exchange_kwh: Each, rows: NDArray[np.intp]) -> None:
+    def __init__(
+        self, kind: str, price: float, exchange_kwh: FloatArray, rows: NDArray[np.intp]
+    ) -> None:
         for name, value in (
             ("kind", kind), ("rows", rows), ("shared", False), ("price", price),
             ("exchange_kwh", exchange_kwh),
@@ -88,21 +91,21 @@ class ExchangePayments(MemberPayments):
             object.__setattr__(self, name, value)
 
     @property
-    def bought_kwh(self) -> Each:
+    def bought_kwh(self) -> FloatArray:
         """Energy they pay for [kWh]."""
         return np.maximum(self.exchange_kwh, 0.0)
 
     @property
-    def sold_kwh(self) -> Each:
+    def sold_kwh(self) -> FloatArray:
         """Energy they are paid for [kWh]."""
         return np.maximum(-self.exchange_kwh, 0.0)
 
     @property
-    def paid(self) -> Each:
+    def paid(self) -> FloatArray:
         """Money they pay [money]."""
         return self.price * self.bought_kwh
 
     @property
-    def received(self) -> Each:
+    def received(self) -> FloatArray:
         """Money they are paid [money]."""
         return self.price * self.sold_kwh

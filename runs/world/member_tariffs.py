@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Consumer
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.retail_tariff import base_charge
 from hmesh.environment.tariff_bands import month_of_steps
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from hmesh.runs.scenarios.scenario import Scenario
     from hmesh.runs.world.simulation import Simulation
 
-type Each = NDArray[np.float64]
 
 WHO, PREFIX = "consumers", "member"
 
@@ -58,7 +58,7 @@ class GroupTariff:
     rows: slice
     community: int
     bill: StatedBill
-    base_charge: Each
+    base_charge: FloatArray
     month_ends: NDArray[np.bool_]
     netted: bool
 
@@ -138,7 +138,7 @@ class MemberTariffs:
         """Read the meters of the step, and work out what they pay."""
         simulation, step = self.simulation, self.simulation.step_index
         self.load_kwh, self.generated_kwh = np.zeros((2, self._places))
-        self._flows: list[tuple[Each, Each]] = []
+        self._flows: list[tuple[FloatArray, FloatArray]] = []
         self._parts: list[list[PartOfBill]] = []
         for group, bills in zip(self.groups, self._bills, strict=True):
             load = simulation.consumers[group.kind].population["load_kwh"][group.rows]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Building, Consumer, Household
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.commercial_buildings import CommercialBuildings, District
 from hmesh.environment.demand import LoadTable, read_loads
@@ -36,9 +37,9 @@ class LoadSources:
     tables: tuple[LoadTable, ...]
     step_h: float
     businesses: tuple[CommercialBuildings, ...] = ()
-    _last: dict[int, NDArray[np.float64]] = field(default_factory=dict, init=False, repr=False)
+    _last: dict[int, FloatArray] = field(default_factory=dict, init=False, repr=False)
 
-    def load_kwh(self, step: int) -> NDArray[np.float64]:
+    def load_kwh(self, step: int) -> FloatArray:
         """Return the load of every source in a step [kWh], shape (sources,); it is read only."""
         # The worlds of all strategies ask for the same step, one after another, and forecasts
         # for all steps of a day before it is simulated.
@@ -53,7 +54,7 @@ class LoadSources:
             self._last[step] = load
         return self._last[step]
 
-    def generation_kwh(self, step: int) -> NDArray[np.float64] | None:
+    def generation_kwh(self, step: int) -> FloatArray | None:
         """Return what every source generates in a step [kWh], shape (sources,), or None."""
         if all(table.generation_kwh is None for table in self.tables):
             return None
@@ -64,10 +65,10 @@ class LoadSources:
         )
 
 
-def _generated(table: LoadTable, step: int) -> NDArray[np.float64]:
+def _generated(table: LoadTable, step: int) -> FloatArray:
     if table.generation_kwh is None:
         return np.zeros(len(table.members))
-    generated: NDArray[np.float64] = table.generation_kwh[step]
+    generated: FloatArray = table.generation_kwh[step]
     return generated
 
 

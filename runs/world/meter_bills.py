@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.monthly_charges import net_metering_credit
 from hmesh.runs.world.stated_bill import StatedBill
-
-type Each = NDArray[np.float64]
 
 UTILITY, STATE = "utility", "state"
 # What is known of deliveries of a month: bought, delivered, and worth at both prices.
@@ -37,8 +36,8 @@ class PartOfBill:
     payer: str
     payee: str
     price: float
-    energy_kwh: Each
-    amount: Each
+    energy_kwh: FloatArray
+    amount: FloatArray
 
 
 class NetMetering:
@@ -54,21 +53,23 @@ class NetMetering:
         Whether a month, or the run, ends with the step.
     """
 
-    def __init__(self, meters: int, purchase: Each, feed_in: Each, ends: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, meters: int, purchase: FloatArray, feed_in: FloatArray, ends: NDArray[np.bool_]
+    ) -> None:
         self._purchase, self._feed_in, self._ends = purchase, feed_in, ends
         self.month = {name: np.zeros(meters) for name in _NETTED}
 
-    def _after(self, step: int, bought: Each, sold: Each) -> dict[str, Each]:
+    def _after(self, step: int, bought: FloatArray, sold: FloatArray) -> dict[str, FloatArray]:
         added = bought, sold, self._purchase[step] * sold, self._feed_in[step] * sold
         return {name: self.month[name] + more for name, more in zip(_NETTED, added, strict=True)}
 
-    def credit(self, step: int, bought: Each, sold: Each) -> Each:
+    def credit(self, step: int, bought: FloatArray, sold: FloatArray) -> FloatArray:
         """Return what it adds for a month that ends with the step, shape (meters,) [money]."""
         if not self._ends[step]:
             return np.zeros(len(bought))
         return net_metering_credit(*self._after(step, bought, sold).values())
 
-    def move(self, step: int, bought: Each, sold: Each) -> None:
+    def move(self, step: int, bought: FloatArray, sold: FloatArray) -> None:
         """Let the month go on, or another one begin."""
         for name, values in self._after(step, bought, sold).items():
             self.month[name][...] = 0.0 if self._ends[step] else values
@@ -99,7 +100,7 @@ class MeterBills:
     def __init__(
         self,
         bill: StatedBill,
-        base_charge: Each,
+        base_charge: FloatArray,
         meters: int,
         *,
         who: str,
@@ -112,7 +113,7 @@ class MeterBills:
             self.netting = NetMetering(meters, bill.purchase, bill.feed_in, netted_to)
         self.month = {} if bill.monthly is None else bill.monthly.begun(meters)
 
-    def parts(self, step: int, bought: Each, sold: Each) -> list[PartOfBill]:
+    def parts(self, step: int, bought: FloatArray, sold: FloatArray) -> list[PartOfBill]:
         """Return what meters pay in a step, and are paid, part by part.
 
         Parameters
@@ -148,7 +149,7 @@ class MeterBills:
             paid.append(PartOfBill(f"{prefix}_value_added_tax", who, STATE, 0.0, none, tax))
         return paid
 
-    def _monthly(self, step: int, bought: Each) -> Mapping[str, Each]:
+    def _monthly(self, step: int, bought: FloatArray) -> Mapping[str, FloatArray]:
         """Return the charges of a month that ends with the step by kind, shape (meters,)."""
         monthly = self._bill.monthly
         if monthly is None:
@@ -157,7 +158,7 @@ class MeterBills:
             return dict.fromkeys(monthly.kinds, np.zeros(self._meters))
         return monthly.charges(monthly.after(self.month, step, bought))
 
-    def move(self, step: int, bought: Each, sold: Each) -> None:
+    def move(self, step: int, bought: FloatArray, sold: FloatArray) -> None:
         """Let the month go on, or another one begin."""
         if (monthly := self._bill.monthly) is not None:
             begun = monthly.begun(self._meters)
@@ -177,7 +178,7 @@ class MeterBills:
         for kept, values in self._kept(state):
             kept[...] = values
 
-    def _kept(self, state: Mapping[str, Any]) -> Iterator[tuple[Each, Each]]:
+    def _kept(self, state: Mapping[str, Any]) -> Iterator[tuple[FloatArray, FloatArray]]:
         for name, held in self.month.items():
             yield held, state["month"][name]
         if self.netting is not None:

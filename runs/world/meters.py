@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.population import Population
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.members import Members
@@ -29,15 +29,15 @@ class Meters:
         What consumers of each type generated, where any of them can [kWh].
     """
 
-    fixed_kwh: NDArray[np.float64]
-    generation_kwh: NDArray[np.float64]
-    unserved_kwh: NDArray[np.float64]
-    curtailed_kwh: NDArray[np.float64]
-    node_kwh: NDArray[np.float64]
-    generated_kwh: dict[type[Consumer], NDArray[np.float64]] = field(default_factory=dict)
+    fixed_kwh: FloatArray
+    generation_kwh: FloatArray
+    unserved_kwh: FloatArray
+    curtailed_kwh: FloatArray
+    node_kwh: FloatArray
+    generated_kwh: dict[type[Consumer], FloatArray] = field(default_factory=dict)
 
     @property
-    def passive_kwh(self) -> NDArray[np.float64]:
+    def passive_kwh(self) -> FloatArray:
         """What every community takes whatever the price [kWh]."""
         return self.fixed_kwh + self.generation_kwh
 
@@ -113,16 +113,16 @@ def read_meters(
 
 def _generated(
     columns: Population,
-    sun: NDArray[np.float64] | None,
-    measured: NDArray[np.float64] | None,
-    clearness: NDArray[np.float64],
-) -> NDArray[np.float64] | None:
+    sun: FloatArray | None,
+    measured: FloatArray | None,
+    clearness: FloatArray,
+) -> FloatArray | None:
     """Return what each consumer generates [kWh], shape (consumers,); None where nobody can.
 
     Clouds dim only what is computed; what was measured has had its own.
     """
-    computed: NDArray[np.float64] | None = None
-    followed: NDArray[np.float64] | None = None
+    computed: FloatArray | None = None
+    followed: FloatArray | None = None
     if sun is not None:
         computed = columns["pv_kw"] * sun[columns["orientation"]] * clearness[columns["community"]]
     if measured is not None:

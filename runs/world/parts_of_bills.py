@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.world.meter_bills import PartOfBill
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def utility_income(part: PartOfBill, amount: float) -> float:
 
 def paid_and_received(
     parts: Iterable[PartOfBill], party: str, meters: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return what each meter pays and is paid in all parts, shape (meters,) each [money]."""
     paid, received = np.zeros((2, meters))
     for part in parts:

@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.utility_company import KnownLines
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.row_blocks import added
 from hmesh.markets.closed_form_game import follow_closed_form, solve_closed_form
 from hmesh.markets.planner import solve_planner
@@ -126,9 +126,7 @@ RULES: dict[str, type[Rule]] = {
 }
 
 
-def _unlimited(
-    simulation: "Simulation", game: Game, outcome: Outcome
-) -> NDArray[np.float64] | None:
+def _unlimited(simulation: "Simulation", game: Game, outcome: Outcome) -> FloatArray | None:
     """Return what communities would pay if no line had a limit, None where none is kept."""
     if not simulation.market.grid.keeps:
         return None
@@ -181,7 +179,7 @@ def _by_messages(simulation: "Simulation", tariff: float | None) -> Decision:
 
 
 def _as_computed(
-    simulation: "Simulation", outcome: Outcome, unlimited: NDArray[np.float64] | None = None
+    simulation: "Simulation", outcome: Outcome, unlimited: FloatArray | None = None
 ) -> Decision:
     """Announce prices that were computed from everybody's parameters."""
     utility, step = simulation.utility, simulation.step_index
@@ -203,7 +201,7 @@ def _as_computed(
 
 
 def _enter(
-    exchange: Exchange, market: "Market", community: int, energies: dict[str, NDArray[np.float64]]
+    exchange: Exchange, market: "Market", community: int, energies: dict[str, FloatArray]
 ) -> None:
     """Enter what an aggregator says that its groups exchange, by their own names."""
     for name, groups in market.answering.items():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.grid import Grid
 from hmesh.markets.demand_limits import demand_limits
@@ -17,7 +18,7 @@ from hmesh.runs.scenarios.scenario import Scenario
 if TYPE_CHECKING:
     from hmesh.runs.world.setting import Setting
 
-type Limits = tuple[NDArray[np.float64], NDArray[np.float64]]
+type Limits = tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,10 @@ class PricedGrid:
     whole: Places
     seen: Places
     plain: bool
-    limit_kwh: NDArray[np.float64]
+    limit_kwh: FloatArray
     keeps: bool
 
-    def feed(self, node_kwh: NDArray[np.float64], passive_kwh: NDArray[np.float64]) -> Feed | None:
+    def feed(self, node_kwh: FloatArray, passive_kwh: FloatArray) -> Feed | None:
         """Return the lines of a step as the utility prices them; None where they change nothing.
 
         Parameters
@@ -56,19 +57,15 @@ class PricedGrid:
         """
         return None if self.plain else Feed(self.seen, node_kwh, passive_kwh)
 
-    def planned_feed(self, node_kwh: NDArray[np.float64], passive_kwh: NDArray[np.float64]) -> Feed:
+    def planned_feed(self, node_kwh: FloatArray, passive_kwh: FloatArray) -> Feed:
         """Return the lines of a step as they are, as `feed` takes it."""
         return Feed(self.whole, node_kwh, passive_kwh)
 
-    def limits(
-        self, node_kwh: NDArray[np.float64], passive_kwh: NDArray[np.float64]
-    ) -> Limits | None:
+    def limits(self, node_kwh: FloatArray, passive_kwh: FloatArray) -> Limits | None:
         """Return between which demands communities keep their own lines, as `feed` takes it."""
         return demand_limits(self.whole, node_kwh, passive_kwh) if self.keeps else None
 
-    def overload_kwh(
-        self, received_kwh: NDArray[np.float64], communities: int
-    ) -> tuple[NDArray[np.float64], float]:
+    def overload_kwh(self, received_kwh: FloatArray, communities: int) -> tuple[FloatArray, float]:
         """Return what lines carry more than their limits.
 
         Parameters

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Household
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.markets.household_connection import excess_kwh, share_room
 from hmesh.runs.results.buffer import Coded
@@ -14,7 +15,7 @@ from hmesh.runs.scenarios.prosumer_parts import owners, prosumers_of
 from hmesh.runs.schemes.registry import prosumer_parts
 from hmesh.runs.schemes.scheme_step import RowWriter, Scheme
 from hmesh.runs.schemes.step_rows import first_recorded
-from hmesh.runs.world.member_payments import EVERY, Each, MemberPayments
+from hmesh.runs.world.member_payments import EVERY, MemberPayments
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
@@ -65,8 +66,8 @@ class Prosumers(Scheme):
         self.limit_kwh = np.repeat(np.array(limit, dtype=np.float64), counts) * step_h
         self.owner = self._owners()
         self._last = {kind: int(np.sum(owner < 0)) for kind, owner in self.owner.items()}
-        self.parts: dict[str, dict[str, Each]] = {}
-        self._of_step: tuple[MemberPayments, Each]
+        self.parts: dict[str, dict[str, FloatArray]] = {}
+        self._of_step: tuple[MemberPayments, FloatArray]
         self._part_of = {kind: self._parts_of(owner) for kind, owner in self.owner.items()}
         self._paying = {kind: list(self._where_paying(kind)) for kind in self.owner}
 
@@ -117,7 +118,7 @@ class Prosumers(Scheme):
         bought, sold, paid, received = (getattr(payments, name)[own] for name in FLOWS)
         return MemberPayments(payments.kind, bought, sold, paid, received, rows)
 
-    def stored(self, held: dict[str, Each]) -> dict[str, Each]:
+    def stored(self, held: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """Return what batteries hold by kind, those of prosumers added up by prosumer [kWh]."""
         found, own = {}, np.zeros(len(self))
         for kind, energy in held.items():
@@ -159,7 +160,7 @@ class Prosumers(Scheme):
         for scheme, low, high in zip(held, *parts, strict=True):
             scheme.narrow(low, high)
 
-    def _committed_kwh(self) -> tuple[Each, Each]:
+    def _committed_kwh(self) -> tuple[FloatArray, FloatArray]:
         """Return what each draws at least and at most beside what is stored at a price [kWh].
 
         An elastic load is between its shares, whatever the price.
@@ -173,7 +174,7 @@ class Prosumers(Scheme):
         shares = (
             np.where(elastic, households[name] - 1.0, 0.0) for name in ("least_share", "most_share")
         )
-        held: dict[str, tuple[Each, Each]] = {}
+        held: dict[str, tuple[FloatArray, FloatArray]] = {}
         low, high = (net + used * share for share in shares)
         held[HOUSEHOLDS] = low, high
         for scheme in simulation.schemes.values():
@@ -250,7 +251,7 @@ class Prosumers(Scheme):
                 yield m, name
 
     @property
-    def connection_kwh(self) -> Each:
+    def connection_kwh(self) -> FloatArray:
         """What passes the connection of each, above 0 drawn from the grid [kWh]."""
         return self._of_step[1]
 
@@ -258,7 +259,7 @@ class Prosumers(Scheme):
         """Return what each pays and receives in the step."""
         return self._of_step[0]
 
-    def _added_up(self) -> tuple[MemberPayments, Each]:
+    def _added_up(self) -> tuple[MemberPayments, FloatArray]:
         """Return what each pays and receives for all of its parts, and what they draw at home."""
         bought, sold, paid, received, drawn = (
             np.sum([of_kind[name] for of_kind in self.parts.values()], axis=0)
@@ -275,7 +276,7 @@ class Prosumers(Scheme):
             "prosumer_excess_kwh": float(self._excess_kwh().sum()),
         }
 
-    def _excess_kwh(self) -> Each:
+    def _excess_kwh(self) -> FloatArray:
         return excess_kwh(self.connection_kwh, self.limit_kwh)
 
     def counts(self) -> dict[str, int]:

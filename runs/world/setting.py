@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid import Grid
@@ -61,7 +62,7 @@ class Setting:
     tariffs_of_members: tuple[GroupTariff, ...]
     cost: GenerationCost
     bounds: PriceBounds
-    tariff: NDArray[np.float64] | None
+    tariff: FloatArray | None
     schemes: Mapping[str, Any]
     spread: Any = None
 

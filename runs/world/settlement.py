@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything
 from hmesh.runs.world.member_payments import EVERY, MemberPayments, Rows, at_price
 
@@ -39,7 +39,7 @@ def enter_payments(simulation: "Simulation") -> None:
     pay(step, "generation", "utility", "generators", produced, unit, cost)
 
 
-def traded_kwh(simulation: "Simulation") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def traded_kwh(simulation: "Simulation") -> tuple[FloatArray, FloatArray]:
     """Return what members use and generate, as the hours do, and trade with aggregators."""
     fixed, generation = simulation.meters.fixed_kwh, simulation.meters.generation_kwh
     if (apart := simulation.member_tariffs) is None:

@@ -11,6 +11,7 @@ from hmesh.agents.community_energy_aggregator import CommunityEnergyAggregator
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.utility_company import UtilityCompany
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.moments import MS_PER_H, step_moment
 from hmesh.environment.world import World
@@ -178,8 +179,7 @@ class Simulation(World):
         self.prosumers = Prosumers(self) if setting.scenario.prosumers_there else None
         if setting.scenario.chosen_behaviours:
             give_behaviours(self)
-        shares = setting.scenario.local_exchange
-        self.local_exchange = LocalSettlement(self) if shares else None
+        self.local_exchange = LocalSettlement(self) if setting.scenario.local_exchange else None
         kept = setting.scenario.record.accounts
         self._paid_at: tuple[NDArray[np.generic] | None, ...] = (None, None)
         self.accounts = None if kept == "none" else Accounts(self, by_member=kept == "all")
@@ -260,7 +260,7 @@ class Simulation(World):
         name: str,
         communities: NDArray[np.intp],
         nodes: NDArray[np.intp],
-        energy_kwh: NDArray[np.float64],
+        energy_kwh: FloatArray,
         *,
         direct: bool = False,
     ) -> None:
@@ -286,7 +286,7 @@ class Simulation(World):
             self.direct_kwh += drawn
         self.meters.node_kwh[:] += np.bincount(nodes, energy_kwh, len(self.grid.nodes))
 
-    def paid_price(self) -> NDArray[np.float64]:
+    def paid_price(self) -> FloatArray:
         """Return what every community pays [money/kWh], 0 where nothing can be exchanged.
 
         It is asked for many times in a step, so that the array can only be read.

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import Problem, refuse_all
 from hmesh.environment.exchange_rates import converted
@@ -22,8 +23,6 @@ from hmesh.markets.monthly_charges import demand_charge, surcharge_foreseen, tie
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.scenarios.tariff_sections import DemandCharge, TariffBand, TariffTier
 from hmesh.runs.world.tariff import market_prices
-
-type Series = NDArray[np.float64]
 
 
 class TariffKeys(Protocol):
@@ -102,18 +101,18 @@ class StatedBill:
         Charges of a month, None where there are none.
     """
 
-    energy: Series
+    energy: FloatArray
     fees: dict[str, float]
-    feed_in: Series
+    feed_in: FloatArray
     tax: float
     monthly: "MonthlyCharges | None"
 
     @property
-    def purchase(self) -> Series:
+    def purchase(self) -> FloatArray:
         """What energy bought costs with fees and tax, shape (steps,) [money/kWh]."""
         if not self.fees and not self.tax:
             return self.energy
-        total: Series = (self.energy + sum(self.fees.values())) * (1.0 + self.tax)
+        total: FloatArray = (self.energy + sum(self.fees.values())) * (1.0 + self.tax)
         return total
 
 
@@ -223,12 +222,12 @@ class MonthlyCharges:
         return np.asarray(of_step - np.arange(len(self.ends)) + 1, dtype=np.intp)
 
     @property
-    def per_kwh(self) -> Series:
+    def per_kwh(self) -> FloatArray:
         """What a kWh beyond the highest power costs, by its interval, shape (charges,)."""
-        hours: Series = self.per_interval * self.step_h
+        hours: FloatArray = self.per_interval * self.step_h
         return self.price_per_kw / hours
 
-    def foreseen(self, known: dict[str, Series], step: int, mean_kw: Series) -> Series:
+    def foreseen(self, known: dict[str, FloatArray], step: int, mean_kw: FloatArray) -> FloatArray:
         """Return what the tier foreseen adds to each kWh of a step, shape (meters,) [money/kWh].
 
         Parameters
@@ -245,7 +244,7 @@ class MonthlyCharges:
             known["month_kwh"], mean_kw, left_h, self.above_kwh, self.surcharge
         )
 
-    def room_kwh(self, known: dict[str, Series], step: int, need_kw: Series) -> Series:
+    def room_kwh(self, known: dict[str, FloatArray], step: int, need_kw: FloatArray) -> FloatArray:
         """Return what meters may buy in a step without a higher charge for their power [kWh].
 
         Parameters
@@ -268,7 +267,7 @@ class MonthlyCharges:
         room = np.maximum(np.maximum(known["peak_kw"], need_kw) * hours - begun, 0.0)
         return np.where(self.counts[:, step, None], room, np.inf)
 
-    def begun(self, meters: int) -> dict[str, Series]:
+    def begun(self, meters: int) -> dict[str, FloatArray]:
         """Return what is known of a month before its first step.
 
         Returns
@@ -284,7 +283,9 @@ class MonthlyCharges:
             "peak_kw": np.zeros((charges, meters)),
         }
 
-    def after(self, known: dict[str, Series], step: int, bought_kwh: Series) -> dict[str, Series]:
+    def after(
+        self, known: dict[str, FloatArray], step: int, bought_kwh: FloatArray
+    ) -> dict[str, FloatArray]:
         """Return what is known of the month once a step is over.
 
         Parameters
@@ -308,7 +309,7 @@ class MonthlyCharges:
             "peak_kw": np.where(whole, np.maximum(known["peak_kw"], power_kw), known["peak_kw"]),
         }
 
-    def charges(self, known: dict[str, Series]) -> dict[str, Series]:
+    def charges(self, known: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """Return the charges of a month that is over by kind, arrays of shape (meters,)."""
         charges = {}
         if len(self.price_per_kw):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.markets.load_shedding import shed_kwh
 
@@ -36,11 +36,11 @@ class StepLimits:
         What they pay more because of limits [money].
     """
 
-    overload_kwh: NDArray[np.float64]
+    overload_kwh: FloatArray
     shared_overload_kwh: float
-    shed_kwh: NDArray[np.float64]
-    unlimited_price: NDArray[np.float64]
-    rent: NDArray[np.float64]
+    shed_kwh: FloatArray
+    unlimited_price: FloatArray
+    rent: FloatArray
 
     def sums(self) -> dict[str, float]:
         """Return the figures of the step that add up over a run."""
@@ -62,7 +62,7 @@ class StepLimits:
         }
 
 
-def step_limits(simulation: "Simulation", shed: NDArray[np.float64]) -> StepLimits:
+def step_limits(simulation: "Simulation", shed: FloatArray) -> StepLimits:
     """Return what the limits of the lines did, once all flows of the step are known.
 
     Parameters
@@ -82,7 +82,7 @@ def step_limits(simulation: "Simulation", shed: NDArray[np.float64]) -> StepLimi
     return StepLimits(own, shared, shed, unlimited, rent)
 
 
-def shed_loads(simulation: "Simulation") -> NDArray[np.float64]:
+def shed_loads(simulation: "Simulation") -> FloatArray:
     """Leave an equal share of every member's load unserved beyond each line over its limit.
 
     The loads, the meters and the energies of the step are reduced by it.

@@ -4,8 +4,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.clock import PendingEvent
 from hmesh.environment.moments import MS_PER_H, moment, step_moment
 from hmesh.environment.outages import DAY_H, Outages
@@ -146,7 +146,7 @@ def _outages_of_feeders(simulation: "Simulation") -> Outages | None:
     )
 
 
-def _draws(streams: Streams, names: list[str], day: int, change: int) -> NDArray[np.float64]:
+def _draws(streams: Streams, names: list[str], day: int, change: int) -> FloatArray:
     """Return a draw for each community, so that one more moves that of no other."""
     purpose = f"feeder outages {change}"
     return np.array([streams.generator(purpose, name, day).random() for name in names])

@@ -1,8 +1,6 @@
 """Tariffs that a scenario states, or that the market of a dataset sets."""
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.tariff_bands import band_prices
@@ -11,7 +9,7 @@ from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.world.dataset_files import load_dataset
 
 
-def measured_tariff(scenario: Scenario, calendar: Calendar) -> NDArray[np.float64] | None:
+def measured_tariff(scenario: Scenario, calendar: Calendar) -> FloatArray | None:
     """Return the utility's tariff of every step [money/kWh], or None where two prices set it.
 
     Raises
@@ -34,7 +32,7 @@ def measured_tariff(scenario: Scenario, calendar: Calendar) -> NDArray[np.float6
 
 def market_prices(
     scenario: Scenario, calendar: Calendar, name: str, column: str
-) -> tuple[NDArray[np.float64], str]:
+) -> tuple[FloatArray, str]:
     """Return the prices of a dataset's market in every step [money/kWh], and where they stand.
 
     Raises
@@ -52,13 +50,13 @@ def market_prices(
     if "market" not in dataset.series:
         raise InputError([Problem(str(folder), "has no table market, which sets the tariff")])
     market = dataset.series["market"]
-    prices: NDArray[np.float64] = market.over(column, calendar, scenario.steps)[:, 0]
+    prices: FloatArray = market.over(column, calendar, scenario.steps)[:, 0]
     return prices, market.place
 
 
 def prices_of_economics(
     economics: Economics | None, scenario: Scenario, calendar: Calendar, scheme: str
-) -> NDArray[np.float64] | None:
+) -> FloatArray | None:
     """Return the prices at which a scheme values energy in every step; None where none are stated.
 
     The section of the scheme holds `economics`; see `stated_prices`.
@@ -70,7 +68,7 @@ def prices_of_economics(
 
 def stated_prices(
     tariff: EnergyTariff, scenario: Scenario, calendar: Calendar, place: str
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Return the prices of a stated tariff in every step, shape (steps,) [money/kWh].
 
     Parameters

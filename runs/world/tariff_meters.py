@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.retail_tariff import base_charge
 from hmesh.environment.tariff_bands import month_of_steps
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from hmesh.runs.scenarios.tariff_of_meters import StatedTariff
     from hmesh.runs.world.simulation import Simulation
 
-type Each = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 
@@ -55,7 +55,7 @@ class MeterGroup:
     rows: Rows
     tariff: "StatedTariff"
     bill: StatedBill
-    base_charge: Each
+    base_charge: FloatArray
     month_ends: NDArray[np.bool_]
 
 
@@ -137,10 +137,10 @@ class TariffMeters:
         In the account of which community each is in the step.
     """
 
-    bought_kwh: Each
-    sold_kwh: Each
-    paid: Each
-    received: Each
+    bought_kwh: FloatArray
+    sold_kwh: FloatArray
+    paid: FloatArray
+    received: FloatArray
     place: Rows
 
     def __init__(
@@ -164,7 +164,7 @@ class TariffMeters:
             netted_to=group.month_ends if group.tariff.netted else None,
         )  # fmt: skip
 
-    def terms(self, number: int, need_kw: Each) -> TariffTerms:
+    def terms(self, number: int, need_kw: FloatArray) -> TariffTerms:
         """Return what a kWh costs and brings the meters of a group in the step.
 
         They know their prices, what they have bought in the month and its highest power. The tier
@@ -192,7 +192,7 @@ class TariffMeters:
         feed_in = purchase if group.tariff.netted else np.full(count, bill.feed_in[step])
         return TariffTerms(purchase, feed_in, rooms, surcharge)
 
-    def read(self, place: Rows, bought_kwh: Each, sold_kwh: Each) -> None:
+    def read(self, place: Rows, bought_kwh: FloatArray, sold_kwh: FloatArray) -> None:
         """Read the meters of the step, and work out what they pay.
 
         Parameters

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
@@ -27,17 +27,17 @@ class StreetLightsAudit(SchemeAudit):
         keys = {"step": range(inputs.steps), **names}
         self.drawn = framed("lights", rows, keys)["drawn_kwh"]
 
-    def _here(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _here(self, values: FloatArray) -> FloatArray:
         """Return values of the community of the lamps, of the shape of the hours."""
         spread = np.zeros(self.hours["net_kwh"].shape)
         spread[:, :, self.place] = values
         return spread
 
-    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what lamps add to the hours."""
         return {"fixed_load_kwh": self._here(self.drawn)}
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what lamps draw at their connection."""
         return {(self.lights.community, CONNECTION): self.drawn}
 
@@ -68,7 +68,7 @@ class StreetLightsAudit(SchemeAudit):
         tally.add(relative(self.drawn, due)[:, :, None], self.inputs.places.label(["lamps"]))
         yield tally.check()
 
-    def _wanted(self) -> NDArray[np.float64]:
+    def _wanted(self) -> FloatArray:
         """Return what lamps would draw with supply, (steps, strategies) [kWh]."""
         inputs = self.inputs
         clock = [inputs.calendar.hour_of_day(step) for step in range(inputs.steps)]

@@ -1,13 +1,11 @@
 """The chart of the lamps, which is their picture too."""
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.pictures.chart import Chart, Series
 from hmesh.runs.pictures.run_data import RunData
 
 
-def lights_kw(data: RunData) -> NDArray[np.float64]:
+def lights_kw(data: RunData) -> FloatArray:
     """Return what the lamps draw, shape (strategies, steps) [kW]."""
     rows = data.run.table("lights", ["drawn_kwh"]).column("drawn_kwh").to_numpy()
     return rows.reshape(data.steps, len(data.strategies)).T / data.step_h

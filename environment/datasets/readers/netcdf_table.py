@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.datasets.readers.text_table import TextTable
 from hmesh.environment.errors import InputError, Problem, missing_file
 
@@ -166,7 +167,7 @@ def _times(path: Path, axis: _Variable) -> list[datetime]:
     return [start + timedelta(seconds=round(seconds)) for seconds in since.tolist()]
 
 
-def _numbers(variable: _Variable) -> NDArray[np.float64]:
+def _numbers(variable: _Variable) -> FloatArray:
     """Return values unpacked by scale and offset, NaN where the file marks them as missing."""
     raw = variable.values
     values = raw.astype(np.float64)
@@ -177,7 +178,7 @@ def _numbers(variable: _Variable) -> NDArray[np.float64]:
         float(np.asarray(variable.attributes.get(name, usual)).ravel()[0])
         for name, usual in (("scale_factor", 1.0), ("add_offset", 0.0))
     )
-    unpacked: NDArray[np.float64] = values * factor + offset
+    unpacked: FloatArray = values * factor + offset
     return unpacked
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, missing_file, shortened
 
 # What stands in a cell where nothing was measured.
@@ -202,7 +202,7 @@ def decimal_mark(table: TextTable, columns: Sequence[int], wished: str | None) -
     return "," if "," in marks else "."
 
 
-def column_numbers(table: TextTable, column: int, decimal: str = ".") -> NDArray[np.float64]:
+def column_numbers(table: TextTable, column: int, decimal: str = ".") -> FloatArray:
     """Return a column of numbers, NaN where nothing was measured.
 
     With a decimal comma, points part thousands, and the other way round where no comma separates

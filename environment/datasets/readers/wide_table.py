@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.datasets.readers.column_headings import (
     Heading,
     currency_of,
@@ -159,11 +159,11 @@ def _zone(name: str, clock: str, first: datetime) -> tzinfo:
 
 def _over_intervals(
     times: list[datetime],
-    values: dict[Heading, NDArray[np.float64]],
+    values: dict[Heading, FloatArray],
     minutes: int,
     zone: tzinfo,
     options: ImportOptions,
-) -> tuple[list[datetime], dict[Heading, NDArray[np.float64]]]:
+) -> tuple[list[datetime], dict[Heading, FloatArray]]:
     """Return means and energies of regular intervals within irregular readings, by UTC."""
     at_us = instants_us(times, zone)
     order = np.argsort(at_us, kind="stable")
@@ -182,7 +182,7 @@ def _over_intervals(
 
 
 def _tables(
-    times: list[datetime], values: dict[Heading, NDArray[np.float64]], minutes: int
+    times: list[datetime], values: dict[Heading, FloatArray], minutes: int
 ) -> dict[str, "pd.DataFrame"]:
     """Return the tables of a dataset; a quantity of which all columns are powers stays a power."""
     import pandas as pd

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.reference.arrays import FloatArray
 from hmesh.runs.audits.reference.demand import Demand
-from hmesh.runs.audits.reference.stores import Array
 
 # A sum of n numbers is off by at most n roundings of what is added up; a profit has a few more.
 ROUNDINGS = 16
@@ -31,8 +31,8 @@ class BestPrices:
         By how much a profit may be off for rounding [money].
     """
 
-    price: Array
-    demand_kwh: Array
+    price: FloatArray
+    demand_kwh: FloatArray
     lines: NDArray[np.intp]
     profit: float
     rounding: float

@@ -5,41 +5,48 @@ from itertools import pairwise
 
 import numpy as np
 
-from hmesh.runs.audits.reference.stores import Array, Numbers
+from hmesh.runs.audits.reference.arrays import FloatArray
+from hmesh.runs.audits.reference.stores import Numbers
 
 
 def held_after(
-    held_kwh: Array, exchange_kwh: Array, charge_efficiency: Numbers, discharge_efficiency: Numbers
-) -> Array:
+    held_kwh: FloatArray,
+    exchange_kwh: FloatArray,
+    charge_efficiency: Numbers,
+    discharge_efficiency: Numbers,
+) -> FloatArray:
     """Return the energy held after an exchange at the plug [kWh].
 
     Of what is drawn ``charge_efficiency`` is stored; of what is taken from the store
     ``discharge_efficiency`` is delivered.
     """
     drawn, delivered = np.maximum(exchange_kwh, 0.0), np.maximum(-exchange_kwh, 0.0)
-    after: Array = held_kwh + charge_efficiency * drawn - delivered / discharge_efficiency
+    after: FloatArray = held_kwh + charge_efficiency * drawn - delivered / discharge_efficiency
     return after
 
 
 def most_charge(
-    held_kwh: Array, highest_kwh: Numbers, rated_kwh: Numbers, charge_efficiency: Numbers
-) -> Array:
+    held_kwh: FloatArray, highest_kwh: Numbers, rated_kwh: Numbers, charge_efficiency: Numbers
+) -> FloatArray:
     """Return the most that may be drawn [kWh]: until it is full, and no more than its rating."""
     room = np.maximum(highest_kwh - held_kwh, 0.0)
     return np.minimum(room / charge_efficiency, rated_kwh)
 
 
 def most_discharge(
-    held_kwh: Array, kept_kwh: Numbers, rated_kwh: Numbers, discharge_efficiency: Numbers
-) -> Array:
+    held_kwh: FloatArray, kept_kwh: Numbers, rated_kwh: Numbers, discharge_efficiency: Numbers
+) -> FloatArray:
     """Return the most that may be delivered [kWh]: what is not kept, no more than its rating."""
     spare = np.maximum(held_kwh - kept_kwh, 0.0)
     return np.minimum(spare * discharge_efficiency, rated_kwh)
 
 
 def most_along_curve(
-    points: Sequence[tuple[float, float]], soc: Array, full_hours: Array, limit: Numbers = 1.0
-) -> Array:
+    points: Sequence[tuple[float, float]],
+    soc: FloatArray,
+    full_hours: FloatArray,
+    limit: Numbers = 1.0,
+) -> FloatArray:
     """Return the state of charge to which a charging curve lets a battery come in some time.
 
     Parameters
@@ -63,8 +70,8 @@ def most_along_curve(
 
 
 def hours_between(
-    points: Sequence[tuple[float, float]], begin: Array, end: Array, limit: Numbers
-) -> Array:
+    points: Sequence[tuple[float, float]], begin: FloatArray, end: FloatArray, limit: Numbers
+) -> FloatArray:
     """Return how long charging takes between two states of charge, at full power 1 for each 1."""
     first_share, last_share = points[0][1], points[-1][1]
     total = _level_hours(np.minimum(begin, points[0][0]), np.minimum(end, points[0][0]),
@@ -91,14 +98,14 @@ def hours_between(
     return np.asarray(total)
 
 
-def _level_hours(begin: Array, end: Array, share: float, limit: Numbers) -> Array:
+def _level_hours(begin: FloatArray, end: FloatArray, share: float, limit: Numbers) -> FloatArray:
     """Return how long charging takes at a share of the power that stays."""
     with np.errstate(divide="ignore", invalid="ignore"):
         hours = (end - begin) / np.minimum(share, limit)
     return np.where(end > begin, hours, 0.0)
 
 
-def plugged_rating(power_kw: Numbers, step_h: float, plugged_part: Array) -> Array:
+def plugged_rating(power_kw: Numbers, step_h: float, plugged_part: FloatArray) -> FloatArray:
     """Return what the plug lets pass in the part of a step in which it is plugged in [kWh]."""
     in_use = np.greater(plugged_part, 0.0)
     # A rating may be infinite, of which no part is nothing.

@@ -3,19 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 _HOURS_OF_YEAR = 365 * 24
 
 
 def capacity_by_step(
-    new_kwh: Array,
-    discharge_kwh: Array,
+    new_kwh: FloatArray,
+    discharge_kwh: FloatArray,
     days: NDArray[np.intp],
     step_h: float,
-    calendar_fade: Array | float,
-    cycle_fade: Array | float,
-) -> Array:
+    calendar_fade: FloatArray | float,
+    cycle_fade: FloatArray | float,
+) -> FloatArray:
     """Return the capacity of each battery in every step, shape (steps, n) [kWh].
 
     Parameters
@@ -44,11 +44,11 @@ def capacity_by_step(
 
 
 def loss_per_year(
-    new_kwh: Array,
-    discharge_kwh: Array,
+    new_kwh: FloatArray,
+    discharge_kwh: FloatArray,
     hours: float,
-    calendar_fade: Array | float,
-    cycle_fade: Array | float,
+    calendar_fade: FloatArray | float,
+    cycle_fade: FloatArray | float,
 ) -> float:
     """Return the share of the capacity of all that a year like these hours takes [1/a].
 

@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.reference.stores import Answer, Array
+from hmesh.runs.audits.reference.arrays import FloatArray
+from hmesh.runs.audits.reference.stores import Answer
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ class Demand:
         Energy that all members may move, which rounding is a share of [kWh].
     """
 
-    cuts: Array
-    offset: Array
-    gain: Array
+    cuts: FloatArray
+    offset: FloatArray
+    gain: FloatArray
     moved_kwh: float
 
     @cached_property
@@ -57,7 +58,7 @@ class Demand:
         near: NDArray[np.bool_] = np.abs(self.offset - energy_kwh) <= 1e-12 * self.moved_kwh
         return near
 
-    def ends(self) -> tuple[Array, Array]:
+    def ends(self) -> tuple[FloatArray, FloatArray]:
         """Return the demand at the lower and the upper end of each line [kWh]."""
         return (
             self.offset + self.gain * self.cuts[:-1],
@@ -65,7 +66,7 @@ class Demand:
         )
 
     @cached_property
-    def choke(self) -> Array:
+    def choke(self) -> FloatArray:
         """Prices at which lines that fall would draw nothing [money/kWh], 0 of the others."""
         falls = self.gain < 0
         return np.divide(-self.offset, self.gain, out=np.zeros_like(self.gain), where=falls)
@@ -162,7 +163,7 @@ def demand_of(fixed_kwh: float, answers: Iterable[Answer], lowest: float, highes
     return _ascending(cuts, offsets[:-1], gains[:-1], moved)
 
 
-def _ascending(cuts: Array, offset: Array, gain: Array, moved_kwh: float) -> Demand:
+def _ascending(cuts: FloatArray, offset: FloatArray, gain: FloatArray, moved_kwh: float) -> Demand:
     """Return a demand without the lines that have no length, unless it has none other."""
     long: NDArray[np.bool_] = np.diff(cuts) > 0
     if not long.any():

@@ -4,15 +4,15 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_array, vstack
 
-from hmesh.runs.audits.reference.stores import Array
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 # What rounding leaves of nothing [kWh].
 _DUST_KWH = 1e-9
 
 
 def exchanged(
-    set_kwh: Array, load_kwh: Array, line_loss_rate: float
-) -> tuple[Array, Array, Array, Array]:
+    set_kwh: FloatArray, load_kwh: FloatArray, line_loss_rate: float
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return what batteries give that serve their own building first, eqs. (7), (9) and (13).
 
     Parameters
@@ -45,7 +45,9 @@ def exchanged(
     return own, sent, received, unplaced
 
 
-def least_exchanged(load_kwh: Array, total_kwh: Array, most_kwh: Array, energy_kwh: Array) -> float:
+def least_exchanged(
+    load_kwh: FloatArray, total_kwh: FloatArray, most_kwh: FloatArray, energy_kwh: FloatArray
+) -> float:
     """Return the least energy that leaves batteries for other buildings on a day [kWh].
 
     Parameters

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hmesh.runs.audits.reference.stores import Array
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +19,15 @@ class Generation:
     linear: float
     fixed: float = 0.0
 
-    def total[T: (float, Array)](self, energy_kwh: T) -> T:
+    def total[T: (float, FloatArray)](self, energy_kwh: T) -> T:
         """Return the cost of a step [money]."""
         return self.quadratic * energy_kwh**2 + self.linear * energy_kwh + self.fixed
 
-    def marginal[T: (float, Array)](self, energy_kwh: T) -> T:
+    def marginal[T: (float, FloatArray)](self, energy_kwh: T) -> T:
         """Return the cost of one more kWh [money/kWh]."""
         return 2 * self.quadratic * energy_kwh + self.linear
 
-    def average[T: (float, Array)](self, energy_kwh: T) -> T:
+    def average[T: (float, FloatArray)](self, energy_kwh: T) -> T:
         """Return the cost per kWh [money/kWh]."""
         return self.total(energy_kwh) / energy_kwh
 

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
+from hmesh.runs.audits.reference.arrays import FloatArray
 from hmesh.runs.audits.reference.houses import Devices
-from hmesh.runs.audits.reference.stores import Array, Numbers
+from hmesh.runs.audits.reference.stores import Numbers
 
-type Flows = Mapping[str, Array]
+type Flows = Mapping[str, FloatArray]
 type Index = NDArray[np.intp]
 # Rows, columns and values of a part of a matrix.
 type Entry = tuple[Index, Index, Numbers]
@@ -40,15 +41,15 @@ class Prices:
         Upkeep of battery and tank per energy that they give [money/kWh].
     """
 
-    purchase: Array
-    feed_in: Array
+    purchase: FloatArray
+    feed_in: FloatArray
     battery_wear: float
     tank_wear: float
 
-    def cost(self, flows: Flows) -> Array:
+    def cost(self, flows: Flows) -> FloatArray:
         """Return what each step costs [money], flows of shape (steps, ...)."""
         shape = (-1, *([1] * (flows["import_kwh"].ndim - 1)))
-        paid: Array = (
+        paid: FloatArray = (
             self.purchase.reshape(shape) * flows["import_kwh"]
             - self.feed_in.reshape(shape) * flows["export_kwh"]
             + self.battery_wear * flows["discharge_kwh"]
@@ -57,30 +58,32 @@ class Prices:
         return paid
 
 
-def electricity_lacks(flows: Flows, load_kwh: Array, sun_kwh: Array) -> Array:
+def electricity_lacks(flows: Flows, load_kwh: FloatArray, sun_kwh: FloatArray) -> FloatArray:
     """Return how much more electricity is used than comes in [kWh]."""
     used = load_kwh + flows["heat_pump_kwh"] + flows["charge_kwh"] + flows["export_kwh"]
-    comes: Array = sun_kwh + flows["import_kwh"] + flows["discharge_kwh"]
+    comes: FloatArray = sun_kwh + flows["import_kwh"] + flows["discharge_kwh"]
     return used - comes
 
 
-def heat_lacks(flows: Flows, heat_kwh: Array, cop: Numbers) -> Array:
+def heat_lacks(flows: Flows, heat_kwh: FloatArray, cop: Numbers) -> FloatArray:
     """Return how much more heat is needed and stored than is made, drawn and unmet [kWh]."""
     needed = heat_kwh + flows["tank_charge_kwh"]
     made = cop * flows["heat_pump_kwh"] + flows["tank_discharge_kwh"] + flows["unmet_heat_kwh"]
-    lacks: Array = needed - made
+    lacks: FloatArray = needed - made
     return lacks
 
 
-def battery_after(held_kwh: Array, flows: Flows, efficiency: float) -> Array:
+def battery_after(held_kwh: FloatArray, flows: Flows, efficiency: float) -> FloatArray:
     """Return what a battery holds after a step [kWh]."""
-    after: Array = held_kwh + efficiency * flows["charge_kwh"] - flows["discharge_kwh"] / efficiency
+    after: FloatArray = (
+        held_kwh + efficiency * flows["charge_kwh"] - flows["discharge_kwh"] / efficiency
+    )
     return after
 
 
-def tank_after(held_kwh: Array, flows: Flows, efficiency: float, kept: Numbers) -> Array:
+def tank_after(held_kwh: FloatArray, flows: Flows, efficiency: float, kept: Numbers) -> FloatArray:
     """Return what a tank holds after a step of which it keeps a share of its heat [kWh]."""
-    after: Array = (
+    after: FloatArray = (
         kept * held_kwh
         + efficiency * flows["tank_charge_kwh"]
         - flows["tank_discharge_kwh"] / efficiency
@@ -89,7 +92,7 @@ def tank_after(held_kwh: Array, flows: Flows, efficiency: float, kept: Numbers) 
 
 
 def cheapest(
-    needs: tuple[Array, Array, Array],
+    needs: tuple[FloatArray, FloatArray, FloatArray],
     prices: Prices,
     devices: Devices,
     step_h: float,
@@ -195,10 +198,13 @@ class _Rows:
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.blocks: list[tuple[dict[str, Numbers], dict[str, Numbers]]] = []
-        self.due: list[Array] = []
+        self.due: list[FloatArray] = []
 
     def add(
-        self, now: Mapping[str, Numbers], due: Array, before: Mapping[str, Numbers] | None = None
+        self,
+        now: Mapping[str, Numbers],
+        due: FloatArray,
+        before: Mapping[str, Numbers] | None = None,
     ) -> None:
         self.blocks.append((dict(now), dict(before or {})))
         self.due.append(due)
@@ -226,7 +232,7 @@ def _either(
 ) -> LinearConstraint:
     """Return that of two flows one is 0: ``x <= M y`` and ``z <= N (1 - y)``."""
     entries: list[Entry] = []
-    due: list[Array] = []
+    due: list[FloatArray] = []
     row = np.arange(steps)
     for k, (one, other) in enumerate(_EITHER):
         choice = columns + k * steps + np.arange(steps)

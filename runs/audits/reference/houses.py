@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.reference.stores import Array, Numbers
+from hmesh.runs.audits.reference.arrays import FloatArray
+from hmesh.runs.audits.reference.stores import Numbers
 
 # Rounding: of a need, and of nothing at all [kWh].
 _NEGLIGIBLE, _DUST_KWH = 1e-9, 1e-9
@@ -96,14 +97,14 @@ class DayOfHouses:
 class Done:
     """What each house does in a step, in the names of the tables; arrays of shape (houses,)."""
 
-    import_kwh: Array
-    export_kwh: Array
-    charge_kwh: Array
-    discharge_kwh: Array
-    heat_pump_kwh: Array
-    tank_charge_kwh: Array
-    tank_discharge_kwh: Array
-    unmet_heat_kwh: Array
+    import_kwh: FloatArray
+    export_kwh: FloatArray
+    charge_kwh: FloatArray
+    discharge_kwh: FloatArray
+    heat_pump_kwh: FloatArray
+    tank_charge_kwh: FloatArray
+    tank_discharge_kwh: FloatArray
+    unmet_heat_kwh: FloatArray
 
 
 def tariffs(
@@ -157,8 +158,8 @@ class Houses:
     devices: Devices
     step_h: float
     memory: float
-    stored_kwh: Array
-    tank_kwh: Array
+    stored_kwh: FloatArray
+    tank_kwh: FloatArray
     battery_kwh: Numbers
     part: Numbers = 1.0
     day: DayOfHouses = field(default_factory=DayOfHouses)
@@ -173,9 +174,9 @@ class Houses:
 
     def step(
         self,
-        load_kwh: Array,
-        heat_kwh: Array,
-        sun_kwh: Array,
+        load_kwh: FloatArray,
+        heat_kwh: FloatArray,
+        sun_kwh: FloatArray,
         tariff: Tariff,
         *,
         there: NDArray[np.bool_],
@@ -243,7 +244,7 @@ class Houses:
         self.move(done, answer_kwh)
         return done
 
-    def battery_bounds(self) -> tuple[Array, Array]:
+    def battery_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return the most that batteries may be charged, and discharged, at their plugs."""
         d = self.devices
         rated = d.battery_kw * self.part * self.step_h
@@ -254,7 +255,7 @@ class Houses:
             np.minimum(spare * d.battery_efficiency, rated),
         )
 
-    def tank_bounds(self) -> tuple[Array, Array]:
+    def tank_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Return the most heat that may be filled into tanks, and drawn from them."""
         d, kept = self.devices, self._kept_heat()
         rated = d.tank_kw * self.part * self.step_h
@@ -276,32 +277,32 @@ class Houses:
         heat = self._kept_heat() + _gained(tank, d.tank_efficiency)
         self.tank_kwh = np.minimum(_above_0(heat), d.tank_kwh)
 
-    def _kept_heat(self) -> Array:
-        kept: Array = self.tank_kwh * (1 - self.devices.tank_loss_per_h) ** self.step_h
+    def _kept_heat(self) -> FloatArray:
+        kept: FloatArray = self.tank_kwh * (1 - self.devices.tank_loss_per_h) ** self.step_h
         return kept
 
-    def _missing(self) -> Array:
+    def _missing(self) -> FloatArray:
         """Return what must be drawn for batteries to hold what is expected to be used."""
         d, eta = self.devices, self.devices.battery_efficiency
         wanted = _above_0(self.expected.lack_kwh / eta - eta * self.expected.surplus_kwh)
         held = self.stored_kwh - d.soc_min * self.battery_kwh
         return _above_0(wanted - held) / eta
 
-    def _missing_heat(self) -> Array:
+    def _missing_heat(self) -> FloatArray:
         eta = self.devices.tank_efficiency
         wanted = self.expected.lack_heat_kwh / eta - eta * self.expected.surplus_heat_kwh
         return _above_0(_above_0(wanted) - self._kept_heat()) / eta
 
 
-def _above_0(energy_kwh: Numbers) -> Array:
+def _above_0(energy_kwh: Numbers) -> FloatArray:
     return np.asarray(np.maximum(energy_kwh, 0.0))
 
 
-def _gained(exchange_kwh: Array, efficiency: float) -> Array:
+def _gained(exchange_kwh: FloatArray, efficiency: float) -> FloatArray:
     """Return what an exchange adds to a store, less than 0 where it takes from it."""
     return np.where(exchange_kwh > 0.0, exchange_kwh * efficiency, exchange_kwh / efficiency)
 
 
-def _beyond(lack_kwh: Array, need_kwh: Array) -> Array:
+def _beyond(lack_kwh: FloatArray, need_kwh: FloatArray) -> FloatArray:
     """Return what lacks of a need, nothing where it is rounding."""
     return np.where(lack_kwh > _NEGLIGIBLE * need_kwh, lack_kwh, 0.0)

@@ -7,12 +7,10 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.runs.audits.reference.arrays import FloatArray
 from hmesh.runs.audits.reference.stated_tariff import holds
 from hmesh.runs.audits.reference.stores import AnsweringStores
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +110,12 @@ def rooms_of(known: BeforeSteps, step: int, need_kw: float, demand: Sequence[Any
 
 def wrong_under_tariff(
     stores: AnsweringStores,
-    purchase: Array,
-    feed_in: Array,
-    rooms: Array,
+    purchase: FloatArray,
+    feed_in: FloatArray,
+    rooms: FloatArray,
     per_kwh: Sequence[float],
-    exchange_kwh: Array,
-) -> Array:
+    exchange_kwh: FloatArray,
+) -> FloatArray:
     """Return how far an exchange is from the best one by a list of all that may be best [kWh].
 
     Parameters
@@ -142,9 +140,9 @@ def wrong_under_tariff(
             candidates.append(stores.best_charge(price))
     candidates += [np.clip(room, 0.0, np.maximum(stores.upper_kwh, 0.0)) for room in rooms]
 
-    def cost(energy: Array) -> tuple[Array, Array]:
+    def cost(energy: FloatArray) -> tuple[FloatArray, FloatArray]:
         bought, sold = np.where(energy > 0, energy, 0.0), np.where(energy < 0, -energy, 0.0)
-        more: Array = np.zeros(count)
+        more: FloatArray = np.zeros(count)
         for rise, room in zip(per_kwh, rooms, strict=True):
             more = more + rise * np.maximum(bought - room, 0.0)
         paid = purchase * bought - feed_in * sold + more

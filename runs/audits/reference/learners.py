@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.runs.audits.reference.arrays import FloatArray
+
 type Whole = NDArray[np.intp]
 
 # Draws nearer to the end of a choice than this, and values nearer to each other, may go either way.
@@ -32,7 +33,7 @@ class DrawnChoice:
     likely: Whole
     allowed: NDArray[np.bool_]
 
-    def settled(self, off: Array) -> Whole:
+    def settled(self, off: FloatArray) -> Whole:
         """Return the likely choice, or the allowed one that fits what was seen better.
 
         Parameters
@@ -51,7 +52,7 @@ def _open(choices: list[Whole], count: int) -> NDArray[np.bool_]:
     return np.any([each[:, None] == np.arange(count) for each in choices], axis=0)
 
 
-def _by_weight(weights: Array, draw: Array) -> Whole:
+def _by_weight(weights: FloatArray, draw: FloatArray) -> Whole:
     """Return the first of each whose weights, added up, exceed the draw of their sum."""
     reached = np.add.accumulate(weights, axis=1)
     passed = reached <= draw[:, None] * reached[:, -1:]
@@ -71,11 +72,11 @@ class Regrets:
         How rarely it leaves its last threshold by conditional regrets; None for unconditional.
     """
 
-    regret: Array
+    regret: FloatArray
     inertia: float | None
     last: Whole
-    plays: Array
-    largest: Array
+    plays: FloatArray
+    largest: FloatArray
 
     @classmethod
     def of(cls, count: int, thresholds: int, inertia: float | None) -> "Regrets":
@@ -84,7 +85,7 @@ class Regrets:
         nothing = np.zeros(count)
         return cls(np.zeros(shape), inertia, np.full(count, -1), nothing, nothing.copy())
 
-    def choose(self, here: Whole, draw: Array) -> DrawnChoice:
+    def choose(self, here: Whole, draw: FloatArray) -> DrawnChoice:
         """Return what some choose."""
         found = []
         for dust in (0.0, _CLOSE):
@@ -93,7 +94,7 @@ class Regrets:
             found += [_by_weight(weights, np.clip(each, 0.0, 1.0)) for each in near]
         return DrawnChoice(found[1], _open(found, self.regret.shape[-1]))
 
-    def _weights(self, here: Whole, dust: float) -> Array:
+    def _weights(self, here: Whole, dust: float) -> FloatArray:
         """Return how likely each threshold is, regrets of rounding left out."""
         count, least = self.regret.shape[-1], dust * self.largest[here]
         if self.inertia is None:
@@ -113,7 +114,7 @@ class Regrets:
         weights[last < 0] = 1.0 / count
         return weights
 
-    def take(self, here: Whole, chosen: Whole, gains: Array) -> None:
+    def take(self, here: Whole, chosen: Whole, gains: FloatArray) -> None:
         """Take in what each threshold would have gained, shape (n, thresholds)."""
         every = np.arange(len(here))
         more = gains - gains[every, chosen][:, None]
@@ -130,14 +131,14 @@ class Regrets:
 class Values:
     """Q-learning: what each threshold is worth in each state, shape (n, states, thresholds)."""
 
-    worth: Array
+    worth: FloatArray
     rate: float
     discount: float
     exploration: float
     decay: float
-    plays: Array
+    plays: FloatArray
     last: Whole
-    spent: Array
+    spent: FloatArray
 
     @classmethod
     def of(cls, shape: tuple[int, int, int], terms: tuple[float, float, float, float]) -> "Values":
@@ -147,7 +148,7 @@ class Values:
             np.zeros(shape), *terms, np.zeros(count), np.full((count, 2), -1), np.zeros(count)
         )
 
-    def choose(self, here: Whole, state: Whole, draw: Array) -> DrawnChoice:
+    def choose(self, here: Whole, state: Whole, draw: FloatArray) -> DrawnChoice:
         """Return what some choose in their states."""
         worth = self.worth[here, state]
         tries = self.exploration / (1.0 + self.decay * self.plays[here])
@@ -166,7 +167,9 @@ class Values:
         allowed |= as_good & (draw >= tries - _CLOSE)[:, None]
         return DrawnChoice(found[0], allowed)
 
-    def take(self, here: Whole, state: Whole, chosen: Whole, held: Array, paid: Array) -> None:
+    def take(
+        self, here: Whole, state: Whole, chosen: Whole, held: FloatArray, paid: FloatArray
+    ) -> None:
         """Learn from the play before, now that its next state is known.
 
         Parameters
@@ -195,16 +198,16 @@ class Values:
 class Gains:
     """What vehicles gained, one exchange after another, what driving takes in between included."""
 
-    gain: Array
-    after: Array
-    times: Array
+    gain: FloatArray
+    after: FloatArray
+    times: FloatArray
 
     @classmethod
     def of(cls, count: int) -> "Gains":
         """Return vehicles that have exchanged nothing yet."""
         return cls(np.zeros(count), np.full(count, np.nan), np.zeros(count))
 
-    def take(self, here: Whole, held: Array, after: Array, paid: Array) -> None:
+    def take(self, here: Whole, held: FloatArray, after: FloatArray, paid: FloatArray) -> None:
         """Add what an exchange brought, from what is held before and after it [money]."""
         before = self.after[here]
         began = np.where(np.isnan(before), held, before)
@@ -218,7 +221,7 @@ class Gains:
         self.times[:] = 0.0
 
 
-def likely_to_follow(own: Array, others: Array, strength: float) -> Array:
+def likely_to_follow(own: FloatArray, others: FloatArray, strength: float) -> FloatArray:
     """Return how likely one that gained less follows another: a logistic curve [-]."""
     found = np.empty(len(own))
     for k, (mine, other) in enumerate(zip(own.tolist(), others.tolist(), strict=True)):
@@ -229,12 +232,12 @@ def likely_to_follow(own: Array, others: Array, strength: float) -> Array:
     return found
 
 
-def better_known(peers: Whole, gain: Array) -> Whole:
+def better_known(peers: Whole, gain: FloatArray) -> Whole:
     """Return the acquaintance of each that gained most, of equal ones the first."""
     return np.array([max(some, key=lambda who: gain[who]) for some in peers.tolist()], np.intp)
 
 
-def expected_to_save(gain: Array, member: NDArray[np.bool_], kind: Whole) -> Array:
+def expected_to_save(gain: FloatArray, member: NDArray[np.bool_], kind: Whole) -> FloatArray:
     """Return what each expects membership to save, from those of its kind that do otherwise."""
     found = np.zeros(len(gain))
     for of_kind in np.unique(kind).tolist():
@@ -250,9 +253,11 @@ def expected_to_save(gain: Array, member: NDArray[np.bool_], kind: Whole) -> Arr
 class Habits:
     """What each did last at every time of day, shape (n, slots) [kWh], NaN for nothing yet."""
 
-    did: Array
+    did: FloatArray
 
-    def follows(self, here: Whole, slot: int, draw: Array, attention: Array) -> NDArray[np.bool_]:
+    def follows(
+        self, here: Whole, slot: int, draw: FloatArray, attention: FloatArray
+    ) -> NDArray[np.bool_]:
         """Return who keeps to its habit."""
         known = ~np.isnan(self.did[here, slot])
         return np.asarray(known & (draw >= attention))

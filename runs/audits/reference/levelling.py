@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.reference.stores import Array
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 _HALVINGS = 100
 
@@ -24,8 +24,8 @@ class Store:
         Stored for each kWh drawn, and delivered for each kWh taken from the store [-].
     """
 
-    usable_kwh: Array
-    rated_kwh: Array
+    usable_kwh: FloatArray
+    rated_kwh: FloatArray
     charge_efficiency: float
     discharge_efficiency: float
 
@@ -43,9 +43,9 @@ class DayPlan:
         window to charge in and one to discharge in.
     """
 
-    exchange_kwh: Array
-    valley_kwh: Array
-    peak_kwh: Array
+    exchange_kwh: FloatArray
+    valley_kwh: FloatArray
+    peak_kwh: FloatArray
 
 
 class Ground:
@@ -57,14 +57,14 @@ class Ground:
         Level at which each hour begins to take, and the most that it takes [kWh].
     """
 
-    def __init__(self, ground_kwh: Array, room_kwh: Array) -> None:
+    def __init__(self, ground_kwh: FloatArray, room_kwh: FloatArray) -> None:
         self.cuts = np.sort(np.concatenate([ground_kwh, ground_kwh + room_kwh], axis=1), axis=1)
         above = self.cuts[:, :, None] - ground_kwh[:, None]
         # What all hours hold at each level at which one of them begins or ceases to take.
         self.filled = np.clip(above, 0.0, room_kwh[:, None]).sum(axis=2)
         self.room_kwh = room_kwh.sum(axis=1)
 
-    def level(self, energy_kwh: Array) -> Array:
+    def level(self, energy_kwh: FloatArray) -> FloatArray:
         """Return the highest level that holds some energy of each row [kWh]."""
         rows, last = np.arange(len(self.cuts)), self.cuts.shape[1] - 1
         at = np.maximum((self.filled <= energy_kwh[:, None]).sum(axis=1) - 1, 0)
@@ -74,16 +74,16 @@ class Ground:
             energy_kwh - self.filled[rows, at], wide, out=np.zeros(len(rows)), where=wide > 0
         )
         step = self.cuts[rows, after] - self.cuts[rows, at]
-        level: Array = self.cuts[rows, at] + share * step
+        level: FloatArray = self.cuts[rows, at] + share * step
         return level
 
 
 def day_plan(
-    load_kwh: Array,
+    load_kwh: FloatArray,
     store: Store,
     charges: NDArray[np.bool_],
     discharges: NDArray[np.bool_],
-    most_discharge_kwh: Array | None = None,
+    most_discharge_kwh: FloatArray | None = None,
     *,
     full: bool,
 ) -> DayPlan:
@@ -137,12 +137,12 @@ def day_plan(
 
 
 def answer_to_prices(
-    load_kwh: float, plan: DayPlan, share: Array, rated_kwh: Array, *, charges: bool
-) -> Array:
+    load_kwh: float, plan: DayPlan, share: FloatArray, rated_kwh: FloatArray, *, charges: bool
+) -> FloatArray:
     """Return what each battery does that knows the two levels of a plan for all of them [kWh].
 
     Each fills its share of the valley, or cuts its share of the peak, as far as its rating allows.
     """
     missing = plan.valley_kwh[0] - load_kwh if charges else load_kwh - plan.peak_kwh[0]
-    wanted: Array = np.clip(share * missing, 0.0, rated_kwh)
+    wanted: FloatArray = np.clip(share * missing, 0.0, rated_kwh)
     return wanted if charges else -wanted

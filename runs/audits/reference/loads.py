@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.reference.stores import Answer, Array, Numbers, elastic_load
+from hmesh.runs.audits.reference.arrays import FloatArray
+from hmesh.runs.audits.reference.stores import Answer, Numbers, elastic_load
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,11 @@ class LoadsWithElasticity:
         Shares of the load between which it stays.
     """
 
-    load_kwh: Array
-    elasticity: Array
-    reference_price: Array
-    least: Array
-    most: Array
+    load_kwh: FloatArray
+    elasticity: FloatArray
+    reference_price: FloatArray
+    least: FloatArray
+    most: FloatArray
 
     def rows(self, chosen: NDArray[np.bool_]) -> "LoadsWithElasticity":
         """Return some of them."""
@@ -40,13 +41,13 @@ class LoadsWithElasticity:
             self.most[chosen],
         )
 
-    def more_kwh(self, price: Numbers) -> Array:
+    def more_kwh(self, price: Numbers) -> FloatArray:
         """Return what each uses more than its load at a price, below 0 less [kWh]."""
         share = 1 - self.elasticity * (price / self.reference_price - 1)
-        more: Array = self.load_kwh * (np.clip(share, self.least, self.most) - 1)
+        more: FloatArray = self.load_kwh * (np.clip(share, self.least, self.most) - 1)
         return more
 
-    def worth(self, price: Numbers) -> Array:
+    def worth(self, price: Numbers) -> FloatArray:
         """Return what the change of its load at a price is worth to each [money].
 
         The area under the demand curve, added up along the price: each kWh that it does without
@@ -55,7 +56,7 @@ class LoadsWithElasticity:
         full_to, empty_from = self._ends()
         reached = np.clip(price, full_to, empty_from)
         fall = self.load_kwh * self.elasticity / self.reference_price
-        worth: Array = -fall * (reached**2 - self.reference_price**2) / 2
+        worth: FloatArray = -fall * (reached**2 - self.reference_price**2) / 2
         return worth
 
     def at_bound(self, price: Numbers) -> NDArray[np.bool_]:
@@ -71,7 +72,7 @@ class LoadsWithElasticity:
         )
         return replace(used, offset=used.offset - self.load_kwh)
 
-    def _ends(self) -> tuple[Array, Array]:
+    def _ends(self) -> tuple[FloatArray, FloatArray]:
         """Return up to which price each uses the most, and from which on the least."""
         rise = self.reference_price / self.elasticity
         return (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 MOST_ROUNDS = 100_000
 
@@ -14,12 +14,12 @@ MOST_ROUNDS = 100_000
 class Shared:
     """What members lack and have too much in a step, and share of it; each of shape (members,)."""
 
-    own_kwh: Array
-    lack_kwh: Array
-    surplus_kwh: Array
-    received_kwh: Array
-    given_kwh: Array
-    fed_in_kwh: Array
+    own_kwh: FloatArray
+    lack_kwh: FloatArray
+    surplus_kwh: FloatArray
+    received_kwh: FloatArray
+    given_kwh: FloatArray
+    fed_in_kwh: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ class Terms:
         return most * self.seller_share + least * (1.0 - self.seller_share)
 
 
-def share(terms: Terms, used_kwh: Array, generated_kwh: Array, weight: Array, open: bool) -> Shared:
+def share(
+    terms: Terms, used_kwh: FloatArray, generated_kwh: FloatArray, weight: FloatArray, open: bool
+) -> Shared:
     """Share what some members of a community generate beyond their use.
 
     Parameters
@@ -100,9 +102,9 @@ def share(terms: Terms, used_kwh: Array, generated_kwh: Array, weight: Array, op
 
 def share_among(
     terms: Terms,
-    used_kwh: Array,
-    generated_kwh: Array,
-    weight: Array,
+    used_kwh: FloatArray,
+    generated_kwh: FloatArray,
+    weight: FloatArray,
     open: bool,
     takes_part: NDArray[np.bool_] | None,
 ) -> Shared:
@@ -127,7 +129,7 @@ def share_among(
     return Shared(alone.own_kwh, alone.lack_kwh, alone.surplus_kwh, received, given, fed_in)
 
 
-def _by_rounds(offered: float, lack: Array, weight: Array) -> Array:
+def _by_rounds(offered: float, lack: FloatArray, weight: FloatArray) -> FloatArray:
     """Share by weight round by round: those whose part is more than they lack get that and leave.
 
     The others share what is left in the next round, until all parts fit.

@@ -14,10 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
+from hmesh.runs.audits.reference.arrays import FloatArray
 from hmesh.runs.audits.reference.demand import Demand
 from hmesh.runs.audits.reference.generation import Generation
 from hmesh.runs.audits.reference.lines import Tree, last_below, last_kept
-from hmesh.runs.audits.reference.stores import Array
 
 _SHARE = 1e-9
 # Beyond all prices at which anybody answers.
@@ -45,7 +45,7 @@ class PlannedStep:
     tree: Tree
     limits_kwh: Sequence[tuple[float, float]] = ()
 
-    def wrong_by(self, marginal_cost: float, price: Sequence[float]) -> tuple[float, Array]:
+    def wrong_by(self, marginal_cost: float, price: Sequence[float]) -> tuple[float, FloatArray]:
         """Return how far prices are from those of most welfare [money/kWh].
 
         Parameters
@@ -264,6 +264,6 @@ class Plan:
     demand_kwh: list[float]
 
 
-def welfare(satisfaction: Array, generation_cost: float) -> float:
+def welfare(satisfaction: FloatArray, generation_cost: float) -> float:
     """Return what all hold is worth, less what its generation costs [money]."""
     return float(satisfaction.sum()) - generation_cost

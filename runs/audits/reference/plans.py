@@ -8,9 +8,8 @@ by itself.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 # Prices nearer than this to the end of a line count as on both sides of it, of the price.
 _CLOSE = 1e-9
@@ -34,15 +33,15 @@ class PlanningBatteries:
         Stored for each kWh drawn, and delivered for each kWh taken from the store [-].
     """
 
-    lam: Array
-    theta: Array
-    room_kwh: Array
-    charge_kwh: Array
-    discharge_kwh: Array
-    into: Array
-    out_of: Array
+    lam: FloatArray
+    theta: FloatArray
+    room_kwh: FloatArray
+    charge_kwh: FloatArray
+    discharge_kwh: FloatArray
+    into: FloatArray
+    out_of: FloatArray
 
-    def values(self, prices: Array, levels: int) -> Array:
+    def values(self, prices: FloatArray, levels: int) -> FloatArray:
         """Return what one more kWh is worth before some steps, shape (n, levels) [money/kWh].
 
         Parameters
@@ -70,12 +69,12 @@ class PlanningBatteries:
 
     def wrong_by(
         self,
-        value: Array,
-        usable_kwh: Array,
-        bounds: tuple[Array, Array],
-        price: Array,
-        exchange_kwh: Array,
-    ) -> Array:
+        value: FloatArray,
+        usable_kwh: FloatArray,
+        bounds: tuple[FloatArray, FloatArray],
+        price: FloatArray,
+        exchange_kwh: FloatArray,
+    ) -> FloatArray:
         """Return how far exchanges are from what the values of a plan ask for [kWh].
 
         Parameters
@@ -97,12 +96,16 @@ class PlanningBatteries:
         return np.maximum(np.maximum(least - exchange_kwh, exchange_kwh - most), 0.0)
 
     def _exchange(
-        self, value: Array, usable_kwh: Array, bounds: tuple[Array, Array], price: Array
-    ) -> Array:
+        self,
+        value: FloatArray,
+        usable_kwh: FloatArray,
+        bounds: tuple[FloatArray, FloatArray],
+        price: FloatArray,
+    ) -> FloatArray:
         """Return what each exchanges at a price [kWh]."""
         lower, upper = bounds
 
-        def worth(held: Array) -> Array:
+        def worth(held: FloatArray) -> FloatArray:
             at = np.clip(held / self.room_kwh, 0.0, 1.0) * (value.shape[1] - 1)
             return np.maximum(_between(value, at), 0.0)
 
@@ -113,7 +116,7 @@ class PlanningBatteries:
         return upper * bought - -lower * (1.0 - kept)
 
 
-def _between(value: Array, at: Array) -> Array:
+def _between(value: FloatArray, at: FloatArray) -> FloatArray:
     """Return values between two levels, of which each has its place."""
     low = np.clip(np.floor(at), 0, value.shape[1] - 2).astype(np.intp)
     every = np.arange(len(value))
@@ -122,7 +125,7 @@ def _between(value: Array, at: Array) -> Array:
     return np.asarray(first + part * (second - first))
 
 
-def _falling(price: Array, begins: Array, ends: Array) -> Array:
+def _falling(price: FloatArray, begins: FloatArray, ends: FloatArray) -> FloatArray:
     """Return 1 below a price, 0 above another, and a line between them [-]."""
     width = ends - begins
     wide = width > _JUMP
@@ -130,7 +133,9 @@ def _falling(price: Array, begins: Array, ends: Array) -> Array:
     return np.where(wide, np.clip(line, 0.0, 1.0), np.where(price <= begins, 1.0, 0.0))
 
 
-def expected_prices(asked: Array, steps: int, start: float, kind: str, day_slots: int) -> Array:
+def expected_prices(
+    asked: FloatArray, steps: int, start: float, kind: str, day_slots: int
+) -> FloatArray:
     """Return the prices that members expect from a step on, shape (steps, communities).
 
     Parameters

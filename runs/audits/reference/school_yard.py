@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.runs.audits.reference.arrays import FloatArray
 from hmesh.runs.audits.reference.batteries import (
     held_after,
     most_charge,
@@ -14,7 +15,6 @@ from hmesh.runs.audits.reference.batteries import (
     plugged_rating,
 )
 from hmesh.runs.audits.reference.store_left import left_over
-from hmesh.runs.audits.reference.stores import Array
 from hmesh.runs.audits.reference.valleys import dealt_out, within_steps
 
 
@@ -132,7 +132,7 @@ class SchoolYard:
     def __init__(
         self,
         buses: Mapping[str, NDArray[Any]],
-        average_price: Array,
+        average_price: FloatArray,
         step_h: float,
         *,
         keeps_reserve: bool,
@@ -158,11 +158,11 @@ class SchoolYard:
     def __len__(self) -> int:
         return len(self.average_price)
 
-    def by_school(self, values: Array) -> Array:
+    def by_school(self, values: FloatArray) -> FloatArray:
         """Return the sums of a quantity of buses over each school, shape (schools,)."""
         return np.bincount(self.school, values, len(self)).astype(np.float64)
 
-    def begin_step(self, on_round: RoundParts, rounds_ahead: int, supplied: Array) -> None:
+    def begin_step(self, on_round: RoundParts, rounds_ahead: int, supplied: FloatArray) -> None:
         """Send the buses on their way, and work out what each may exchange.
 
         Parameters
@@ -191,7 +191,7 @@ class SchoolYard:
         self.sell_kwh = np.minimum(self.spare_kwh, self.limit_kwh)
         self.counted_kwh = self.by_school(held - self.counted_from_kwh)
 
-    def driving_kwh(self, exchange_kwh: Array | float = 0.0) -> tuple[Array, Array]:
+    def driving_kwh(self, exchange_kwh: FloatArray | float = 0.0) -> tuple[FloatArray, FloatArray]:
         """Return what driving takes from each battery, and what it lacks for it [kWh].
 
         Parameters
@@ -204,7 +204,7 @@ class SchoolYard:
         wanted = self._way_there_kwh + self._way_back_kwh
         return there + back, wanted - (there + back)
 
-    def _sets_out_with(self, exchange_kwh: Array | float) -> Array:
+    def _sets_out_with(self, exchange_kwh: FloatArray | float) -> FloatArray:
         """Return what each bus holds after an exchange [kWh]."""
         after = held_after(
             self.parked_kwh, np.asarray(exchange_kwh, dtype=np.float64),
@@ -212,24 +212,24 @@ class SchoolYard:
         )  # fmt: skip
         return np.maximum(after, 0.0)
 
-    def dealt_out(self, energy_kwh: Array, of_kwh: Array) -> Array:
+    def dealt_out(self, energy_kwh: FloatArray, of_kwh: FloatArray) -> FloatArray:
         """Return what each bus exchanges of the energy of its school [kWh]."""
         return dealt_out(energy_kwh, of_kwh, self.limit_kwh, self.school)
 
-    def within(self, energy_kwh: Array, steps: int) -> Array:
+    def within(self, energy_kwh: FloatArray, steps: int) -> FloatArray:
         """Return how much of energies of buses flows in 0, 1, ... steps at most [kWh]."""
         return within_steps(energy_kwh, self.limit_kwh, steps)
 
-    def replaced_kwh(self, charge_kwh: Array) -> Array:
+    def replaced_kwh(self, charge_kwh: FloatArray) -> FloatArray:
         """Return what of the charging of each bus replaces energy that it sold before [kWh]."""
         owed = np.minimum(self.owed_kwh, self.needs_kwh)
         share = np.divide(owed, self.needs_kwh, out=np.zeros_like(owed), where=self.needs_kwh > 0)
-        replaced: Array = share * charge_kwh
+        replaced: FloatArray = share * charge_kwh
         return replaced
 
     def left_over(
-        self, charge_kwh: Array, sold_kwh: Array, planned_kwh: Array
-    ) -> tuple[Array, Array, Array]:
+        self, charge_kwh: FloatArray, sold_kwh: FloatArray, planned_kwh: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return what each bus holds, and could give and take beside what it does [kWh].
 
         Parameters
@@ -253,10 +253,10 @@ class SchoolYard:
 
     def end_step(
         self,
-        price: Array,
-        charge_kwh: Array,
-        sold_kwh: Array,
-        response_kwh: Array | float = 0.0,
+        price: FloatArray,
+        charge_kwh: FloatArray,
+        sold_kwh: FloatArray,
+        response_kwh: FloatArray | float = 0.0,
         *,
         round_ends: bool,
     ) -> int:
@@ -285,7 +285,7 @@ class SchoolYard:
         self.held_kwh = np.maximum(left - self._way_back_kwh, 0.0)
         return int(short.sum()) if round_ends else 0
 
-    def _remember(self, price: Array, charge_kwh: Array) -> None:
+    def _remember(self, price: FloatArray, charge_kwh: FloatArray) -> None:
         """Let what is paid for charging enter what the energy of each school has cost."""
         stored = self.by_school(charge_kwh * self.charge_efficiency)
         held = self.by_school(self.parked_kwh)

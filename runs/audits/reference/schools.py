@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hmesh.runs.audits.reference.arrays import FloatArray
 from hmesh.runs.audits.reference.generation import Generation
-from hmesh.runs.audits.reference.stores import Array, Numbers
+from hmesh.runs.audits.reference.stores import Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +29,20 @@ class Schools:
         Whether energy beyond ``lam / theta`` is worth nothing more.
     """
 
-    lam: Array
-    theta: Array
-    average_price: Array
-    held_kwh: Array
-    upper_kwh: Array
+    lam: FloatArray
+    theta: FloatArray
+    average_price: FloatArray
+    held_kwh: FloatArray
+    upper_kwh: FloatArray
     discharge_efficiency: float = 1.0
     saturates: bool = True
 
-    def worth(self, held_kwh: Numbers) -> Array:
+    def worth(self, held_kwh: Numbers) -> FloatArray:
         """Return the satisfaction of holding an energy [money]."""
         counted = np.minimum(held_kwh, self.lam / self.theta) if self.saturates else held_kwh
         return np.asarray(self.lam * counted - self.theta * counted**2 / 2)
 
-    def gain(self, price: Numbers, sold_kwh: Numbers) -> Array:
+    def gain(self, price: Numbers, sold_kwh: Numbers) -> FloatArray:
         """Return what selling an energy is worth beyond selling none [money].
 
         It is paid for, less what the energy taken from the batteries has cost, and less the
@@ -49,10 +50,10 @@ class Schools:
         """
         taken = np.asarray(sold_kwh) / self.discharge_efficiency
         lost = self.worth(self.held_kwh) - self.worth(self.held_kwh - taken)
-        gained: Array = price * np.asarray(sold_kwh) - self.average_price * taken - lost
+        gained: FloatArray = price * np.asarray(sold_kwh) - self.average_price * taken - lost
         return gained
 
-    def offers(self, price: Numbers, *, least: bool = False) -> Array:
+    def offers(self, price: Numbers, *, least: bool = False) -> FloatArray:
         """Return what suits each best [kWh]; of equally good energies the most, or the least."""
         left_over = price * self.discharge_efficiency - self.average_price
         taken = self.held_kwh + (left_over - self.lam) / self.theta
@@ -62,10 +63,10 @@ class Schools:
             sells = price > costs if least else price >= costs
             taken = np.where(sells, taken, 0.0)
         most = self.upper_kwh / self.discharge_efficiency
-        sold: Array = np.clip(taken, 0.0, most) * self.discharge_efficiency
+        sold: FloatArray = np.clip(taken, 0.0, most) * self.discharge_efficiency
         return np.where(taken >= most, self.upper_kwh, sold)
 
-    def bends(self) -> Array:
+    def bends(self) -> FloatArray:
         """Return the prices at which the offer of a school bends or jumps, shape (n,)."""
         most = self.upper_kwh / self.discharge_efficiency
         begins = self.average_price + self.lam - self.theta * self.held_kwh
@@ -102,7 +103,7 @@ class Purchase:
         """The most it buys [kWh]."""
         return self.required_kwh if self.capped else np.inf
 
-    def cost[T: (float, Array)](self, price: T, bought_kwh: T) -> T:
+    def cost[T: (float, FloatArray)](self, price: T, bought_kwh: T) -> T:
         """Return what the demand above the base costs, ``p S + C(D_peak - S) - C(D_base)``."""
         generated = self.base_kwh + self.required_kwh - bought_kwh
         before = self.generation.total(self.base_kwh)
@@ -150,7 +151,9 @@ def least_cost(schools: Schools, purchase: Purchase) -> float:
     return best
 
 
-def _cheapest_on_jumps(purchase: Purchase, prices: Array, least: Array, most: Array) -> float:
+def _cheapest_on_jumps(
+    purchase: Purchase, prices: FloatArray, least: FloatArray, most: FloatArray
+) -> float:
     """Return the least cost at prices at which any energy between two may be bought."""
     a, b = purchase.generation.quadratic, purchase.generation.linear
     bought = [least, most]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hmesh.runs.audits.reference.stores import Array
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 # A storage is full where less than this share of its size is left.
 _FULL = 1e-9
@@ -91,9 +91,11 @@ def ranked(average_kwh: Sequence[float], most: int) -> list[int]:
     return [row for row, _ in order[:most]]
 
 
-def allowance(demand_kwh: Array, least_kwh: Array, most_kwh: Array, alpha: float) -> Array:
+def allowance(
+    demand_kwh: FloatArray, least_kwh: FloatArray, most_kwh: FloatArray, alpha: float
+) -> FloatArray:
     """Return what households may draw in a slot, equations (38) to (41), of the shape given."""
-    wanted: Array = np.minimum(np.maximum(demand_kwh - least_kwh / alpha, 0.0), most_kwh)
+    wanted: FloatArray = np.minimum(np.maximum(demand_kwh - least_kwh / alpha, 0.0), most_kwh)
     return wanted
 
 
@@ -120,7 +122,7 @@ class Outlook:
     least_kwh: Sequence[Sequence[float]]
     most_kwh: Sequence[float]
 
-    def wanted_by_those_served(self) -> tuple[Array, Array, Array]:
+    def wanted_by_those_served(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return demand, least and highest demand of those served, shape (slots, most served).
 
         They are 0 where nobody is.
@@ -135,7 +137,7 @@ class Outlook:
         return demand, least, most
 
     def course(
-        self, storage: StorageUnit, held_kwh: float, wanted_kwh: Array
+        self, storage: StorageUnit, held_kwh: float, wanted_kwh: FloatArray
     ) -> tuple[list[float], float]:
         """Return what the storage holds before each slot and in the end, and what it delivers.
 
@@ -199,14 +201,16 @@ def plan(
     return AllowancePlan(delivered, stored, settled=False)
 
 
-def most_wanted(demand_kwh: Array, households: int) -> Array:
+def most_wanted(demand_kwh: FloatArray, households: int) -> FloatArray:
     """Return what the households of the highest demands use in each slot, shape (slots,)."""
     highest = np.sort(np.maximum(demand_kwh, 0.0), axis=1)[:, ::-1]
-    total: Array = highest[:, :households].sum(axis=1)
+    total: FloatArray = highest[:, :households].sum(axis=1)
     return total
 
 
-def most_at_once(storage: StorageUnit, sun_kwh: Array, wanted_kwh: Array, held: float) -> float:
+def most_at_once(
+    storage: StorageUnit, sun_kwh: FloatArray, wanted_kwh: FloatArray, held: float
+) -> float:
     """Return the most that can be delivered where a storage charges and serves at once.
 
     Energy is as good whenever it is delivered, so none is kept: Lindley's recursion.
@@ -225,7 +229,7 @@ def most_at_once(storage: StorageUnit, sun_kwh: Array, wanted_kwh: Array, held: 
 
 
 def most_at_once_and_direct(
-    storage: StorageUnit, sun_kwh: Array, wanted_kwh: Array, held: float
+    storage: StorageUnit, sun_kwh: FloatArray, wanted_kwh: FloatArray, held: float
 ) -> float:
     """Return the most that can be delivered where the plant serves households itself as well.
 
@@ -237,9 +241,9 @@ def most_at_once_and_direct(
 
 def most_in_turns(
     storage: StorageUnit,
-    sun_kwh: Array,
+    sun_kwh: FloatArray,
     bright: Sequence[bool],
-    wanted_kwh: Array,
+    wanted_kwh: FloatArray,
     held_kwh: float,
     parts_per_kwh: float,
 ) -> float:
@@ -274,7 +278,7 @@ def most_in_turns(
     return float(best.max()) / parts_per_kwh * storage.discharge_efficiency
 
 
-def _highest_ahead(values: Array, width: int) -> Array:
+def _highest_ahead(values: FloatArray, width: int) -> FloatArray:
     """Return the highest of each value and the `width` - 1 after it, by doubling what is seen."""
     found, seen = values.copy(), 1
     while seen < min(width, len(values)):

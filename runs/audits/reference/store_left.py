@@ -3,30 +3,31 @@
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 # An energy of at most this in a step is what rounding leaves of nothing.
 DUST_KWH = 1e-9
 
 
-def after(held: Array, exchange: Array, eta_c: float | Array, eta_d: float | Array) -> Array:
+def after(
+    held: FloatArray, exchange: FloatArray, eta_c: float | FloatArray, eta_d: float | FloatArray
+) -> FloatArray:
     """Return what stores hold after an exchange at their plugs [kWh]."""
     taken, given = np.maximum(exchange, 0.0), np.maximum(-exchange, 0.0)
-    left: Array = held + eta_c * taken - given / eta_d
+    left: FloatArray = held + eta_c * taken - given / eta_d
     return left
 
 
 def left_over(
-    held: Array,
-    done: Array,
-    least: Array,
-    most: Array,
-    rated: Array,
-    efficiencies: tuple[float | Array, float | Array],
-    ahead: Iterable[Array] = (),
-) -> tuple[Array, Array, Array]:
+    held: FloatArray,
+    done: FloatArray,
+    least: FloatArray,
+    most: FloatArray,
+    rated: FloatArray,
+    efficiencies: tuple[float | FloatArray, float | FloatArray],
+    ahead: Iterable[FloatArray] = (),
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what stores hold above their least content, and what they could give and take beside.
 
     Parameters

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
-type Numbers = float | Array
+from hmesh.runs.audits.reference.arrays import FloatArray
+
+type Numbers = float | FloatArray
 
 # Halvings after which two neighbouring floating-point numbers bracket a price.
 _HALVINGS = 1100
@@ -37,11 +38,11 @@ class AnsweringStores:
         kWh below it is worth more [money/kWh]; one number for all or an array.
     """
 
-    lam: Array
-    theta: Array
-    usable_kwh: Array
-    lower_kwh: Array
-    upper_kwh: Array
+    lam: FloatArray
+    theta: FloatArray
+    usable_kwh: FloatArray
+    lower_kwh: FloatArray
+    upper_kwh: FloatArray
     charge_efficiency: Numbers = 1.0
     discharge_efficiency: Numbers = 1.0
     wanted_kwh: Numbers = 0.0
@@ -68,7 +69,7 @@ class AnsweringStores:
             miss_weight=_some(self.miss_weight, chosen),
         )
 
-    def stored(self, exchange_kwh: Numbers) -> Array:
+    def stored(self, exchange_kwh: Numbers) -> FloatArray:
         """Return what an exchange adds to each store [kWh]."""
         exchange = np.asarray(exchange_kwh)
         return np.where(
@@ -77,26 +78,26 @@ class AnsweringStores:
             exchange / self.discharge_efficiency,
         )
 
-    def satisfaction(self, exchange_kwh: Numbers) -> Array:
+    def satisfaction(self, exchange_kwh: Numbers) -> FloatArray:
         """Return what each values the energy at that it holds after an exchange [money]."""
         held = self.usable_kwh + self.stored(exchange_kwh)
-        worth: Array = self.lam * held - self.theta * held**2 / 2
+        worth: FloatArray = self.lam * held - self.theta * held**2 / 2
         if self.wants:
             worth = worth + self.miss_weight * np.minimum(held, self.wanted_kwh)
         return worth
 
-    def gain(self, price: Numbers, exchange_kwh: Numbers) -> Array:
+    def gain(self, price: Numbers, exchange_kwh: Numbers) -> FloatArray:
         """Return what an exchange is worth beyond none, its payment subtracted [money]."""
         stored, exchange = self.stored(exchange_kwh), np.asarray(exchange_kwh)
         marginal = self.lam - self.theta * self.usable_kwh
-        worth: Array = stored * (marginal - self.theta * stored / 2)
+        worth: FloatArray = stored * (marginal - self.theta * stored / 2)
         if self.wants:
             lacked = np.maximum(self.wanted_kwh - self.usable_kwh, 0.0)
             lacks = np.maximum(self.wanted_kwh - self.usable_kwh - stored, 0.0)
             worth = worth + self.miss_weight * (lacked - lacks)
         return worth - price * exchange
 
-    def best_charge(self, price: Numbers) -> Array:
+    def best_charge(self, price: Numbers) -> FloatArray:
         """Return the best exchange among those that charge, or 0 [kWh]."""
         if not self.wants:
             return np.clip(self._charge_worth(self.lam, price), 0.0, self.upper_kwh)
@@ -106,7 +107,7 @@ class AnsweringStores:
         beyond = np.clip(self._charge_worth(self.lam, price), until, self.upper_kwh)
         return np.where(urgent < until, urgent, beyond)
 
-    def best_discharge(self, price: Numbers) -> Array:
+    def best_discharge(self, price: Numbers) -> FloatArray:
         """Return the best exchange among those that discharge, or 0 [kWh]."""
         if not self.wants:
             return np.clip(self._discharge_worth(self.lam, price), self.lower_kwh, 0.0)
@@ -115,36 +116,36 @@ class AnsweringStores:
         urgent = self._discharge_worth(self.lam + self.miss_weight, price)
         return np.where(spare > until, spare, np.clip(urgent, self.lower_kwh, until))
 
-    def _charge_worth(self, lam: Numbers, price: Numbers) -> Array:
+    def _charge_worth(self, lam: Numbers, price: Numbers) -> FloatArray:
         """Return the charge after which a kWh more is worth its price, bounds aside [kWh]."""
         eta = self.charge_efficiency
-        worth: Array = (lam - self.theta * self.usable_kwh - price / eta) / (self.theta * eta)
+        worth: FloatArray = (lam - self.theta * self.usable_kwh - price / eta) / (self.theta * eta)
         return worth
 
-    def _discharge_worth(self, lam: Numbers, price: Numbers) -> Array:
+    def _discharge_worth(self, lam: Numbers, price: Numbers) -> FloatArray:
         """Return the discharge after which a kWh more is not worth its price [kWh], below 0."""
         eta = self.discharge_efficiency
-        worth: Array = -eta * (eta * price - lam + self.theta * self.usable_kwh) / self.theta
+        worth: FloatArray = -eta * (eta * price - lam + self.theta * self.usable_kwh) / self.theta
         return worth
 
-    def _wanted_by_charging(self) -> Array:
+    def _wanted_by_charging(self) -> FloatArray:
         """Return the charge by which each holds what it wants, as far as its bounds let it."""
         lacks = np.where(np.asarray(self.miss_weight) > 0.0, self.wanted_kwh - self.usable_kwh, 0.0)
         return np.clip(lacks / self.charge_efficiency, 0.0, self.upper_kwh)
 
-    def _wanted_by_discharging(self) -> Array:
+    def _wanted_by_discharging(self) -> FloatArray:
         """Return the discharge that leaves each what it wants, as far as its bounds let it."""
         spare = self.usable_kwh - self.wanted_kwh
         spare = np.where(np.asarray(self.miss_weight) > 0.0, spare, np.inf)
         return np.clip(-spare * self.discharge_efficiency, self.lower_kwh, 0.0)
 
-    def best_exchange(self, price: Numbers) -> Array:
+    def best_exchange(self, price: Numbers) -> FloatArray:
         """Return what suits each best at a price [kWh]; of two equally good, it charges."""
         charge, discharge = self.best_charge(price), self.best_discharge(price)
         better = self.gain(price, charge) >= self.gain(price, discharge)
         return np.where(better, charge, discharge)
 
-    def wrong_by(self, price: Numbers, exchange_kwh: Array) -> Array:
+    def wrong_by(self, price: Numbers, exchange_kwh: FloatArray) -> FloatArray:
         """Return how far an exchange is from the nearest best one [kWh].
 
         Two are best where charging and discharging earn the same to within rounding.
@@ -240,7 +241,7 @@ class AnsweringStores:
         gain = np.stack((nothing, c, nothing, c, nothing, d, nothing, d, nothing))
         return Answer(cuts, offset, gain)
 
-    def _turn(self, low: Array, high: Array, turns: NDArray[np.bool_]) -> Array:
+    def _turn(self, low: FloatArray, high: FloatArray, turns: NDArray[np.bool_]) -> FloatArray:
         """Return the highest price at which charging earns no less than discharging.
 
         Infinite for those that do not turn from one to the other.
@@ -277,13 +278,17 @@ class Answer:
         Line ``k`` holds from ``cuts[k - 1]`` to ``cuts[k]``: ``offset + gain * price`` [kWh].
     """
 
-    cuts: Array
-    offset: Array
-    gain: Array
+    cuts: FloatArray
+    offset: FloatArray
+    gain: FloatArray
 
 
 def elastic_load(
-    load_kwh: Array, elasticity: Array, reference_price: Array, least: Array, most: Array
+    load_kwh: FloatArray,
+    elasticity: FloatArray,
+    reference_price: FloatArray,
+    least: FloatArray,
+    most: FloatArray,
 ) -> Answer:
     """Return the answer of loads that fall as their price rises.
 

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hmesh.runs.audits.reference.stores import Array
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 _HALVINGS = 80
 
 
-def within_steps(need_kwh: Array, limit_kwh: Array, steps: int) -> Array:
+def within_steps(need_kwh: FloatArray, limit_kwh: FloatArray, steps: int) -> FloatArray:
     """Return how much of what batteries need flows in 0, 1, ... steps at most [kWh].
 
     Parameters
@@ -26,7 +26,7 @@ def within_steps(need_kwh: Array, limit_kwh: Array, steps: int) -> Array:
     return np.array([np.minimum(need_kwh, k * limit_kwh).sum() for k in range(steps + 1)])
 
 
-def flattest(load_kwh: Array, within_kwh: Array) -> Array:
+def flattest(load_kwh: FloatArray, within_kwh: FloatArray) -> FloatArray:
     """Return the energy of each step that makes a load flattest [kWh], shape (steps,).
 
     Parameters
@@ -59,8 +59,8 @@ def flattest(load_kwh: Array, within_kwh: Array) -> Array:
 
 
 def dealt_out(
-    energy_kwh: Array, need_kwh: Array, limit_kwh: Array, group: NDArray[np.intp]
-) -> Array:
+    energy_kwh: FloatArray, need_kwh: FloatArray, limit_kwh: FloatArray, group: NDArray[np.intp]
+) -> FloatArray:
     """Return what each battery takes of the energy of its group in a step [kWh].
 
     Those whose needs take longest come first: all that need more than some number of steps are
@@ -70,7 +70,7 @@ def dealt_out(
     if not energy_kwh.any():
         return np.zeros(len(need_kwh))
 
-    def beyond(steps: Array) -> Array:
+    def beyond(steps: FloatArray) -> FloatArray:
         kept = steps[group] * limit_kwh
         return np.minimum(need_kwh, kept + limit_kwh) - np.minimum(need_kwh, kept)
 
@@ -89,5 +89,5 @@ def dealt_out(
     share = np.divide(
         energy_kwh - least_sum, most_sum - least_sum, out=np.zeros(groups), where=wide
     )
-    dealt: Array = least + np.clip(share, 0.0, 1.0)[group] * (most - least)
+    dealt: FloatArray = least + np.clip(share, 0.0, 1.0)[group] * (most - least)
     return np.where((energy_kwh > 0)[group], dealt, 0.0)

@@ -7,14 +7,17 @@ stays idle between them. One that learns which thresholds to use follows one of 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-type Array = NDArray[np.float64]
+from hmesh.runs.audits.reference.arrays import FloatArray
 
 
 def by_thresholds(
-    price: Array, lower_kwh: Array, upper_kwh: Array, below: Array | float, above: Array | float
-) -> Array:
+    price: FloatArray,
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
+    below: FloatArray | float,
+    above: FloatArray | float,
+) -> FloatArray:
     """Return what vehicles exchange at prices by two thresholds [kWh], any common shape."""
     energy = np.zeros(np.broadcast_shapes(np.shape(price), np.shape(below)))
     charges, sells = price <= below, price > above
@@ -23,13 +26,13 @@ def by_thresholds(
 
 
 def off_any_threshold(
-    price: Array,
-    energy_kwh: Array,
-    lower_kwh: Array,
-    upper_kwh: Array,
+    price: FloatArray,
+    energy_kwh: FloatArray,
+    lower_kwh: FloatArray,
+    upper_kwh: FloatArray,
     thresholds: Sequence[float | None],
     margin: float | None,
-) -> Array:
+) -> FloatArray:
     """Return how far an exchange is from the nearest of what several thresholds ask for [kWh]."""
     nearest = np.full(np.shape(price), np.inf)
     for threshold in thresholds:

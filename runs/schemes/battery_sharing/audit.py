@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
@@ -81,11 +81,11 @@ class BatteryAudit(SchemeAudit):
             self._sum_up(self.at)
             self._check(run, self.at)
 
-    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what buildings draw more than they use [kWh], of the shape of the hours."""
         return {"home_storage_kwh": self.charged - self.covered + self.response}
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what batteries draw where each group of buildings is connected [kWh]."""
         if self.at is None or self.inputs.setting is None:
             return self._by_community()
@@ -99,11 +99,11 @@ class BatteryAudit(SchemeAudit):
             for group in groups
         }
 
-    def _by_community(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def _by_community(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return it where only communities are known: NaN where several groups share it."""
         drawn = self.charged - self.covered + self.response
         unknown = np.full(drawn.shape[:2], np.nan)
-        found: dict[tuple[str, str], NDArray[np.float64]] = {}
+        found: dict[tuple[str, str], FloatArray] = {}
         for m, (name, community) in enumerate(self.inputs.scenario.communities.items()):
             groups = [group.name for group in community.members if group.kind == "building"]
             here = drawn[:, :, m] if len(groups) == 1 else unknown
@@ -160,13 +160,13 @@ class BatteryAudit(SchemeAudit):
         of_rules = ["closed form of the day", "sum of what was not followed"]
         yield from rules_by_design(self.strategies, "what batteries exchange", of_rules)
 
-    def _lost_kwh(self, answered: Figures) -> NDArray[np.float64]:
+    def _lost_kwh(self, answered: Figures) -> FloatArray:
         """Return what batteries lose of what they exchange at prices [kWh]."""
         into, out_of = (
             answered[f"battery_sharing_response_{way}_kwh"] for way in ("charged", "discharged")
         )
         given = self.given
-        lost: NDArray[np.float64] = (1.0 - given.charge_efficiency) * into
+        lost: FloatArray = (1.0 - given.charge_efficiency) * into
         return lost + (1.0 / given.discharge_efficiency - 1.0) * out_of
 
     def _read_answers(self, run: Run, setting: BatterySetting | None, recorded: int) -> None:
@@ -203,7 +203,7 @@ class BatteryAudit(SchemeAudit):
         )
         self.response = self.answers_of.of_communities()
 
-    def response_of(self, at: Columns) -> NDArray[np.float64]:
+    def response_of(self, at: Columns) -> FloatArray:
         """Return what every battery exchanges at prices [kWh], of the shape of the columns."""
         answers = self.answers_of
         return np.zeros_like(at["load_kwh"]) if answers is None else answers.exchange_kwh
@@ -241,7 +241,7 @@ class BatteryAudit(SchemeAudit):
                 raise DamagedTableError("buildings", f"column {name} is out of order")
         return {name: columns[name] for name in ENERGIES}
 
-    def of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_communities(self, values: FloatArray) -> FloatArray:
         """Return the sums of a quantity of buildings over each community."""
         return np.stack([values[..., rows].sum(axis=-1) for rows in self.setting.communities], -1)
 
@@ -262,7 +262,7 @@ class BatteryAudit(SchemeAudit):
             "battery_unplaced_kwh": at["unplaced_kwh"].sum(axis=2),
         }
 
-    def capacities(self) -> NDArray[np.float64]:
+    def capacities(self) -> FloatArray:
         """Return the capacity of every battery [kWh], shape (strategies, buildings)."""
         setting, nothing = self.setting, np.zeros(len(self.setting.names))
         return np.stack(
@@ -276,12 +276,12 @@ class BatteryAudit(SchemeAudit):
             ]
         )
 
-    def _discharged(self, at: Columns) -> NDArray[np.float64]:
+    def _discharged(self, at: Columns) -> FloatArray:
         """Return what every battery discharges at its plug [kWh]."""
         done = at["charged_kwh"] - at["own_kwh"] - at["sent_kwh"] + self.response_of(at)
         return np.maximum(0.0 - done, 0.0)
 
-    def _by_step(self, at: Columns, new: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _by_step(self, at: Columns, new: FloatArray) -> FloatArray:
         """Return the capacity of every battery in each step, of the shape of the columns [kWh]."""
         given, inputs = self.given, self.inputs
         shape = at["load_kwh"].shape
@@ -299,7 +299,7 @@ class BatteryAudit(SchemeAudit):
             axis=1,
         )  # fmt: skip
 
-    def _faded(self, at: Columns, new: NDArray[np.float64], size: NDArray[np.float64]) -> Figures:
+    def _faded(self, at: Columns, new: FloatArray, size: FloatArray) -> Figures:
         """Return what is left of batteries that lose capacity."""
         given, discharged = self.given, self._discharged(at).sum(axis=0)
         if not given.fades:
@@ -344,12 +344,12 @@ class BatteryAudit(SchemeAudit):
             "battery_stored_change_kwh": held - started,
         }
 
-    def held_after(self, at: Columns) -> NDArray[np.float64]:
+    def held_after(self, at: Columns) -> FloatArray:
         """Return what every battery holds after each step [kWh]."""
         response = self.response_of(at)
         given_up = at["own_kwh"] + at["sent_kwh"] + np.maximum(-response, 0.0)
         taken = at["charged_kwh"] + np.maximum(response, 0.0)
-        after: NDArray[np.float64] = (
+        after: FloatArray = (
             at["stored_kwh"]
             + self.given.charge_efficiency * taken
             - given_up / self.given.discharge_efficiency

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.reference.store_left import left_over
 from hmesh.runs.audits.run_inputs import RunInputs
@@ -19,7 +19,7 @@ def check_answers(
     setting: BatterySetting,
     strategies: Sequence[str],
     at: Columns,
-    capacity_kwh: NDArray[np.float64],
+    capacity_kwh: FloatArray,
     answers: AnswersOfStores,
 ) -> None:
     """Compare what batteries had left in every step with their stores and schedules.
@@ -66,8 +66,8 @@ def _schedule(
     s: int,
     day: range,
     mine: Columns,
-    capacity_kwh: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    capacity_kwh: FloatArray,
+) -> FloatArray:
     """Return the schedule of all batteries on a day, computed again, (steps, batteries) [kWh]."""
     forecast, of_day = setting.forecast.load_kwh(day.start), setting.windows(day)
     windows = of_day.charge, of_day.discharge

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -58,7 +58,7 @@ def check_loads(audit: "BatteryAudit", at: Columns) -> None:
         tally.add(off[None], inputs.places.label("building", step), step)
 
 
-def check_physics(audit: "BatteryAudit", at: Columns, capacity: NDArray[np.float64]) -> None:
+def check_physics(audit: "BatteryAudit", at: Columns, capacity: FloatArray) -> None:
     """Check stores, ratings, own load first, and lines."""
     given, tallies, label = audit.given, audit.tallies, audit.inputs.places.label("building")
     charged, own, sent = at["charged_kwh"], at["own_kwh"], at["sent_kwh"]

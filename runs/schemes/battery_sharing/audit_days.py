@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Label, Tally
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.reference.batteries import most_charge, most_discharge
@@ -36,7 +37,7 @@ class Clipped:
 
     tallies: list[Tally]
     known: bool
-    unfollowed_kwh: NDArray[np.float64]
+    unfollowed_kwh: FloatArray
     clipped: NDArray[np.int64]
 
 
@@ -45,7 +46,7 @@ def check_days(
     setting: BatterySetting,
     strategies: Sequence[str],
     at: Columns,
-    capacity_kwh: NDArray[np.float64],
+    capacity_kwh: FloatArray,
     hours: Columns,
     behaving: NDArray[np.intp],
 ) -> Clipped:
@@ -123,7 +124,7 @@ def places_of(setting: BatterySetting) -> NDArray[np.intp]:
     return place
 
 
-def served_by_building(inputs: RunInputs, setting: BatterySetting) -> NDArray[np.float64]:
+def served_by_building(inputs: RunInputs, setting: BatterySetting) -> FloatArray:
     """Return for which part of each step buildings are supplied, shape (steps, buildings)."""
     return inputs.served_part[:, places_of(setting)]
 
@@ -133,7 +134,7 @@ def _check_matches(
     setting: BatterySetting,
     strategies: Sequence[str],
     at: Columns,
-    capacity_kwh: NDArray[np.float64],
+    capacity_kwh: FloatArray,
     match: Tally,
 ) -> None:
     """Let batteries serve their buildings and one another again, step by step."""
@@ -165,8 +166,8 @@ class BatteryDay:
     s: int
     day: range
     windows: tuple[NDArray[np.bool_], NDArray[np.bool_]]
-    forecast_kwh: NDArray[np.float64]
-    capacity_kwh: NDArray[np.float64]
+    forecast_kwh: FloatArray
+    capacity_kwh: FloatArray
     skipped: NDArray[np.bool_]
 
     def check(
@@ -201,14 +202,12 @@ class BatteryDay:
         strategy = [self.inputs.strategies[self.s]]
         return self.inputs.places.label(names, self.day.start, strategy)
 
-    def _parts(self, rows: slice) -> NDArray[np.float64]:
+    def _parts(self, rows: slice) -> FloatArray:
         """Return for which part of each step batteries are supplied, shape (batteries, steps)."""
         parts = served_by_building(self.inputs, self.setting)
         return parts[self.day.start : self.day.stop, rows].T
 
-    def _bounds(
-        self, rows: slice, stored_kwh: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _bounds(self, rows: slice, stored_kwh: FloatArray) -> tuple[FloatArray, FloatArray]:
         given, capacity = self.setting.given, self.capacity_kwh[rows, None]
         rated = given.power_per_capacity * capacity * self.setting.step_h * self._parts(rows)
         least, greatest = given.soc_min * capacity, given.soc_max * capacity
@@ -217,7 +216,7 @@ class BatteryDay:
             most_charge(stored_kwh, greatest, rated, given.charge_efficiency),
         )
 
-    def wanted(self, rows: slice, mine: Columns) -> tuple[NDArray[np.float64], DayPlan]:
+    def wanted(self, rows: slice, mine: Columns) -> tuple[FloatArray, DayPlan]:
         """Return what each battery is to exchange, shape (buildings, steps) [kWh]."""
         rules, capacity = self.setting.rules, self.capacity_kwh[rows]
         load = self.forecast_kwh[rows]
@@ -244,7 +243,7 @@ class BatteryDay:
                 wanted[:, t] = np.nan_to_num(answers)
         return wanted, levelling
 
-    def _store(self, capacity_kwh: NDArray[np.float64]) -> Store:
+    def _store(self, capacity_kwh: FloatArray) -> Store:
         """Return what batteries of some capacity may do."""
         equipment = self.setting.rules.equipment
         return Store(
@@ -258,7 +257,7 @@ class BatteryDay:
         self,
         rows: slice,
         mine: Columns,
-        done: NDArray[np.float64],
+        done: FloatArray,
         up: NDArray[np.bool_],
         levelling: DayPlan,
         plan: Tally,

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.investments import invested, valued_at
 from hmesh.runs.audits.reference.stated_tariff import day_lies_in
 from hmesh.runs.audits.run_inputs import RunInputs
@@ -11,10 +12,8 @@ from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.battery_sharing.section import BatterySharing, MeasuredDays
 from hmesh.runs.schemes.battery_sharing.setting import BatterySetting
 
-type Values = NDArray[np.float64]
 
-
-def deviations(total_kwh: Values, days: NDArray[np.intp], prefix: str = "") -> Figures:
+def deviations(total_kwh: FloatArray, days: NDArray[np.intp], prefix: str = "") -> Figures:
     """Return the standard deviations of a load.
 
     Parameters
@@ -38,7 +37,7 @@ def deviations(total_kwh: Values, days: NDArray[np.intp], prefix: str = "") -> F
 
 
 def deviations_of_run(
-    inputs: RunInputs, given: BatterySharing, setting: BatterySetting | None, total_kwh: Values
+    inputs: RunInputs, given: BatterySharing, setting: BatterySetting | None, total_kwh: FloatArray
 ) -> Figures:
     """Return the deviations over all days, and over those that the scenario chooses.
 
@@ -96,8 +95,8 @@ def economics_of_run(
     given: BatterySharing,
     setting: BatterySetting | None,
     hours: Columns,
-    drawn_kwh: Values,
-    capacity_kwh: Values | None,
+    drawn_kwh: FloatArray,
+    capacity_kwh: FloatArray | None,
 ) -> tuple[Figures, Figures]:
     """Return what batteries pay less what they save in each step, and what they cost.
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.battery_exchange import Orders
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class OrdersOfDay:
     def clear(self) -> None:
         """Forget all orders."""
         self._pair: list[NDArray[np.int64]] = []
-        self._sent: list[NDArray[np.float64]] = []
-        self._received: list[NDArray[np.float64]] = []
+        self._sent: list[FloatArray] = []
+        self._received: list[FloatArray] = []
 
     def add(self, orders: Orders, first: int) -> None:
         """Add orders between buildings that are counted from a first one."""

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from hmesh.environment.arrays import FloatArray
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.battery_sharing.step import BatterySharingScheme
@@ -15,7 +14,7 @@ class BatteryRule(Protocol):
     What they give covers the load of their own building first, then that of others.
     """
 
-    def decide(self, scheme: "BatterySharingScheme") -> NDArray[np.float64]:
+    def decide(self, scheme: "BatterySharingScheme") -> FloatArray:
         """Return what each battery is to take, negative to give, shape (buildings,) [kWh]."""
         ...
 

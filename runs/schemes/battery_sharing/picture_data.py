@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.load_levelling import Equipment, Windows
 from hmesh.runs.pictures.run_data import RunData, codes_of
 from hmesh.runs.studies.battery_sharing.building_year import HOURS, SATURDAY, closed_weekdays
@@ -51,14 +52,14 @@ class BatteryData:
             tuple(self.given["discharge_window"]), self.data.step_h,
         )  # fmt: skip
 
-    def of_days(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_days(self, values: FloatArray) -> FloatArray:
         """Return the whole days of values of every step, shape (..., days, steps)."""
         steps = round(HOURS / self.data.step_h)
         at = np.array([list(day) for day in self.whole], dtype=np.intp).reshape(-1, steps)
         return values[..., at]
 
     @cached_property
-    def load_kwh(self) -> NDArray[np.float64]:
+    def load_kwh(self) -> FloatArray:
         """Load of every recorded building [kWh], shape (buildings, steps)."""
         first = [("strategy", "=", self.data.strategies[0])]
         load = self.data.run.table("buildings", ["load_kwh"], first).column("load_kwh").to_numpy()
@@ -66,7 +67,7 @@ class BatteryData:
         return np.asarray(load.reshape(self.data.steps, buildings).T)
 
     @cached_property
-    def batteries(self) -> dict[str, NDArray[np.float64]]:
+    def batteries(self) -> dict[str, FloatArray]:
         """Capacities of every building's battery [kWh], shared and alone."""
         names = ["shared_capacity_kwh", "own_capacity_kwh"]
         rows = self.data.run.table("batteries", names)

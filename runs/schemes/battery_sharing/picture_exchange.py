@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import descending, highest
 from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.figure_layout import (
@@ -84,7 +85,7 @@ def draw_weekly_exchange(data: RunData) -> Drawing:
     return Drawing(finding, figure)
 
 
-def _by_weekday(battery: BatteryData, strategy: str) -> NDArray[np.float64]:
+def _by_weekday(battery: BatteryData, strategy: str) -> FloatArray:
     """Return the energy of each way by weekday [kWh], shape (4, 7)."""
     rows = battery.exchanges(strategy)
     calendar = battery.data.timeline.calendar
@@ -147,7 +148,7 @@ def _draw_network(
     used: NDArray[np.int64],
     giver: NDArray[np.int64],
     taker: NDArray[np.int64],
-    sent_kwh: NDArray[np.float64],
+    sent_kwh: FloatArray,
 ) -> None:
     """Draw the buildings around their communities, these below the utility, and the exchanges."""
     from matplotlib.patches import FancyArrowPatch

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.scheme_step import RowWriter
 from hmesh.runs.schemes.step_rows import first_recorded, write_rows
@@ -60,8 +61,8 @@ def write_exchanges(
     sharing: "BatterySharingScheme",
     giver: NDArray[np.int64],
     taker: NDArray[np.int64],
-    sent_kwh: NDArray[np.float64],
-    received_kwh: NDArray[np.float64],
+    sent_kwh: FloatArray,
+    received_kwh: FloatArray,
 ) -> None:
     """Write who gave how much to whom in a day that ends."""
     if giver.size:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hmesh.agents.battery_coordinator import SharingRules
 from hmesh.agents.building_battery import BuildingBattery
 from hmesh.agents.consumer import Building
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.chance import growth_factor
 from hmesh.environment.errors import InputError, Problem
@@ -50,7 +51,7 @@ class BuildingForecast:
         self._members, self._calendar = members, calendar
         self._growth = scenario.growth.demand_per_year.building
         self._days = calendar.days_of(0, scenario.steps)
-        self._last: tuple[int, NDArray[np.float64]] | None = None
+        self._last: tuple[int, FloatArray] | None = None
         self._today = range(0)
 
     def day(self, step: int) -> range:
@@ -65,7 +66,7 @@ class BuildingForecast:
         edges = [0, *(np.flatnonzero(np.diff(self._days)) + 1).tolist(), len(self._days)]
         return [range(first, last) for first, last in pairwise(edges)]
 
-    def load_kwh(self, step: int) -> NDArray[np.float64]:
+    def load_kwh(self, step: int) -> FloatArray:
         """Return what every building expects to use on the date of a step [kWh].
 
         Returns
@@ -80,17 +81,17 @@ class BuildingForecast:
             self._last = day.start, load
         return self._last[1]
 
-    def of_step(self, step: int) -> NDArray[np.float64]:
+    def of_step(self, step: int) -> FloatArray:
         """Return what every building expects to use in a step [kWh], shape (buildings,)."""
         columns = self._members.populations[Building]
-        load: NDArray[np.float64] = (
+        load: FloatArray = (
             columns["scale"] * self._members.sources.load_kwh(step)[columns["source"]]
         )
         if self._growth:
             load *= growth_factor(self._growth, step * self._calendar.step_h)
         return load
 
-    def clock_h(self, day: range) -> NDArray[np.float64]:
+    def clock_h(self, day: range) -> FloatArray:
         """Return what the clock shows as each step of a day starts [h]."""
         return np.array([self._calendar.hour_of_day(step) for step in day])
 
@@ -126,7 +127,7 @@ class BatterySetting:
     names: tuple[str, ...]
     step_h: float
     calendar: Calendar
-    tariff: NDArray[np.float64] | None = None
+    tariff: FloatArray | None = None
     _windows: dict[bytes, Windows] = field(default_factory=dict)
 
     def refuse_without_days(self, strategies: Collection[str]) -> None:
@@ -153,7 +154,7 @@ class BatterySetting:
         """Return when batteries charge and discharge on a day."""
         return self.windows_of_clock(self.forecast.clock_h(day))
 
-    def windows_of_clock(self, clock_h: NDArray[np.float64]) -> Windows:
+    def windows_of_clock(self, clock_h: FloatArray) -> Windows:
         """Return when batteries charge and discharge, from the clock of each step."""
         key = clock_h.tobytes()
         if key not in self._windows:
@@ -164,7 +165,7 @@ class BatterySetting:
         return self._windows[key]
 
     @cached_property
-    def shared_kwh(self) -> NDArray[np.float64]:
+    def shared_kwh(self) -> FloatArray:
         """Capacity of every building's battery where they are shared [kWh]."""
         given = self.given
         total = given.capacity_kwh
@@ -179,13 +180,13 @@ class BatterySetting:
         return capacity
 
     @cached_property
-    def own_kwh(self) -> NDArray[np.float64]:
+    def own_kwh(self) -> FloatArray:
         """Capacity of every building's battery where nobody shares [kWh]."""
         if self.given.own_capacity == "shared" or not self.names:
             return self.shared_kwh
         return self._sizing(exports=False).best_capacity_kwh(self._year_kwh)
 
-    def batteries(self, capacity_kwh: NDArray[np.float64]) -> Population:
+    def batteries(self, capacity_kwh: FloatArray) -> Population:
         """Return the columns of batteries of some capacities, empty at first."""
         given = self.given
         population = Population(BuildingBattery.attributes(), len(self.names))
@@ -201,7 +202,7 @@ class BatterySetting:
             population.set("theta", given.price_response.theta)
         return population
 
-    def resize(self, population: Population, capacity_kwh: NDArray[np.float64]) -> None:
+    def resize(self, population: Population, capacity_kwh: FloatArray) -> None:
         """Give batteries a capacity, and what comes with it: power, and part of what all do."""
         population.set("capacity_kwh", capacity_kwh)
         population.set("power_kw", self.given.power_per_capacity * capacity_kwh)
@@ -211,7 +212,7 @@ class BatterySetting:
             share[rows] = capacity_kwh[rows] / total if total else 0.0
         population.set("share", share)
 
-    def _shares(self, rows: slice) -> NDArray[np.float64]:
+    def _shares(self, rows: slice) -> FloatArray:
         """Return the part of the capacity that each building gets before any programme."""
         count = rows.stop - rows.start
         if self.given.spread == "equal" or not count:
@@ -220,7 +221,7 @@ class BatterySetting:
         total = float(mean.sum())
         return mean / total if total > 0 else np.full(count, 1.0 / count)
 
-    def _spread(self, rows: slice, total_kwh: float | None) -> NDArray[np.float64]:
+    def _spread(self, rows: slice, total_kwh: float | None) -> FloatArray:
         """Size the shared battery of a community, and spread it over its buildings."""
         loads = self._year_kwh[rows]
         if total_kwh is None:
@@ -297,7 +298,7 @@ class BatterySetting:
         return days
 
     @cached_property
-    def _year_kwh(self) -> NDArray[np.float64]:
+    def _year_kwh(self) -> FloatArray:
         """Return the loads that batteries are sized for, shape (buildings, days, steps)."""
         days = self._sized_for
         return np.stack(
@@ -305,7 +306,7 @@ class BatterySetting:
         )
 
     @cached_property
-    def _mean_kwh(self) -> NDArray[np.float64]:
+    def _mean_kwh(self) -> FloatArray:
         """Return the mean load of every building over the run, its first year at most."""
         total = np.zeros(len(self.names))
         steps = [at for day in self.forecast.days()[:DAYS_SIZED_FOR] for at in day]

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.battery_coordinator import BatteryCoordinator
 from hmesh.agents.building_battery import BatteryBank, BuildingBattery
 from hmesh.agents.consumer import Building
 from hmesh.agents.remaining_stores import remainder_of
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Conversation
 from hmesh.environment.battery import charged
 from hmesh.environment.battery_messages import MeterReading
@@ -179,7 +179,7 @@ class BatterySharingScheme(StoreScheme):
         self.answering = self.answers.offer(remainder_of(own, done, bounds))
 
     @property
-    def response_kwh(self) -> NDArray[np.float64]:
+    def response_kwh(self) -> FloatArray:
         """What each battery exchanges at the price of the step, beside its schedule [kWh]."""
         if self.answers is None:
             return np.zeros(len(self.batteries))
@@ -208,7 +208,7 @@ class BatterySharingScheme(StoreScheme):
                 coordinator.send_prices(step, forecast[rows], windows)
             self.fallbacks += coordinator.fallbacks
 
-    def _alone(self, forecast_kwh: NDArray[np.float64], windows: Windows) -> NDArray[np.float64]:
+    def _alone(self, forecast_kwh: FloatArray, windows: Windows) -> FloatArray:
         """Level the load of every building by its own battery, which feeds nothing back."""
         rules = self.shared.rules
         return level_load(
@@ -238,16 +238,16 @@ class BatterySharingScheme(StoreScheme):
             self._exchanged.add(orders, rows.start)
         self.unplaced_kwh[rows] = unplaced
 
-    def _wanted(self, place: int) -> NDArray[np.float64]:
+    def _wanted(self, place: int) -> FloatArray:
         """Return what each battery of a community is to exchange in the step [kWh]."""
         assert self._day is not None
         simulation, rows = self.simulation, self.shared.communities[place]
         at = simulation.step_index - self._day.start
         if self._rule is not None:
-            decided: NDArray[np.float64] = self.batteries.heard["planned_kwh"][rows]
+            decided: FloatArray = self.batteries.heard["planned_kwh"][rows]
             return decided
         if self.strategy != "priced_battery":
-            planned: NDArray[np.float64] = self._plan_kwh[rows, at]
+            planned: FloatArray = self._plan_kwh[rows, at]
             self.batteries.heard["planned_kwh"][rows] = planned
             return planned
         windows, bank = self._windows, self.banks[place]
@@ -264,7 +264,7 @@ class BatterySharingScheme(StoreScheme):
         return bank.hear_meter(reported.message, reported.rows, *inside)
 
     @property
-    def exchange_kwh(self) -> NDArray[np.float64]:
+    def exchange_kwh(self) -> FloatArray:
         """What every battery exchanges at its plug in the step [kWh], positive when charging."""
         return self.charged_kwh - self.own_kwh - self.sent_kwh
 
@@ -274,7 +274,7 @@ class BatterySharingScheme(StoreScheme):
         day = self.shared.forecast.day(self.simulation.step_index)
         return self.simulation.step_index == day.stop - 1
 
-    def of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_communities(self, values: FloatArray) -> FloatArray:
         """Return the sums of a quantity of buildings over each community."""
         return np.bincount(self.community, values, len(self.setting.communities))
 
@@ -325,7 +325,7 @@ class BatterySharingScheme(StoreScheme):
                 "buildings", price, np.maximum(answer, 0.0), np.maximum(-answer, 0.0)
             )  # fmt: skip
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what the battery of each building holds [kWh]."""
         return {"buildings": self.batteries["energy_kwh"]}
 

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.investment_rows import fade_figures, investment_figures
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def sums_of(batteries: "BatterySharingScheme") -> dict[str, float]:
     }
 
 
-def _cost(batteries: "BatterySharingScheme", drawn_kwh: NDArray[np.float64]) -> dict[str, float]:
+def _cost(batteries: "BatterySharingScheme", drawn_kwh: FloatArray) -> dict[str, float]:
     """Return what batteries pay for energy at the prices that value it, less what they save."""
     if batteries.shared.given.economics is None:
         return {}
@@ -48,7 +48,7 @@ def _cost(batteries: "BatterySharingScheme", drawn_kwh: NDArray[np.float64]) -> 
     return {"battery_running_cost": float((price * drawn).sum())}
 
 
-def _lost_kwh(batteries: "BatterySharingScheme", exchange_kwh: NDArray[np.float64]) -> float:
+def _lost_kwh(batteries: "BatterySharingScheme", exchange_kwh: FloatArray) -> float:
     """Return what batteries lose of an exchange at their plugs [kWh]."""
     given = batteries.shared.given
     into = (1.0 - given.charge_efficiency) * float(np.maximum(exchange_kwh, 0.0).sum())

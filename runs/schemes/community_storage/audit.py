@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
@@ -120,21 +121,21 @@ class CommunityStorageAudit(SchemeAudit):
             self.answers_of.hold(slice(0, self.inputs.steps), s, usable, give, take)
         yield from self.answers_of.checks()
 
-    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _of_communities(self, values: FloatArray) -> FloatArray:
         """Return what storages amount to in each community, of the shape of the hours."""
         shaped = np.zeros(self.hours["net_kwh"].shape)
         for row, m in enumerate(self.community.tolist()):
             shaped[:, self.used, m] += values[:, :, row]
         return shaped
 
-    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what plants add to the generation, and what storages exchange [kWh]."""
         storages = self.tables.storages
         charge = self._of_communities(storages["charge_kwh"])
         delivered = self._of_communities(storages["delivered_kwh"])
         return {"generation_kwh": -charge, "shared_storage_kwh": charge - delivered + self.response}
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what plants and storages draw at their connection of each community [kWh]."""
         drawn = self.response - self._of_communities(self.tables.storages["delivered_kwh"])
         return {
@@ -171,7 +172,7 @@ class CommunityStorageAudit(SchemeAudit):
         shape = self.hours["net_kwh"].shape[:2]
         storages, rules = self.tables.storages, self.rules
 
-        def spread(values: NDArray[Any]) -> NDArray[np.float64]:
+        def spread(values: NDArray[Any]) -> FloatArray:
             whole = np.zeros(shape)
             whole[:, self.used] = values
             return whole
@@ -214,7 +215,7 @@ class CommunityStorageAudit(SchemeAudit):
             "storage_final_kwh": final, "storage_change_kwh": final - first, **invests, **lost
         }  # fmt: skip
 
-    def _economics(self, delivered_kwh: NDArray[np.float64]) -> tuple[Figures, Figures]:
+    def _economics(self, delivered_kwh: FloatArray) -> tuple[Figures, Figures]:
         """Return what storages pay less what they deliver, and what they cost."""
         economics = self.rules.economics
         if economics is None:
@@ -291,9 +292,9 @@ class CommunityStorageAudit(SchemeAudit):
             self.inputs.calendar.days_of(0, self.inputs.steps),
         )  # fmt: skip
 
-    def _parts(self) -> NDArray[np.float64]:
+    def _parts(self) -> FloatArray:
         """Return for which part of each step storages are supplied, (steps, storages)."""
-        parts: NDArray[np.float64] = self.inputs.served_part[:, self.community]
+        parts: FloatArray = self.inputs.served_part[:, self.community]
         return parts
 
     def _supplied_storages(self) -> NDArray[np.bool_]:
@@ -301,7 +302,7 @@ class CommunityStorageAudit(SchemeAudit):
         there: NDArray[np.bool_] = supplied(self.hours)[:, self.used][:, :, self.community]
         return there
 
-    def _demand_kwh(self) -> NDArray[np.float64] | None:
+    def _demand_kwh(self) -> FloatArray | None:
         """Return what households use, computed again, (steps, households); None if unknown."""
         shared: CommunityStorageSetting | None = self.inputs.of_scheme("community_storage")
         if shared is None:
@@ -310,5 +311,5 @@ class CommunityStorageAudit(SchemeAudit):
         # Supply differs by community, never by strategy.
         served = np.where(supplied(self.hours)[:, 0], self.inputs.served_part, 0.0)
         community = self.community[shared.households["storage"].astype(np.intp)]
-        demand: NDArray[np.float64] = wanted * served[:, community]
+        demand: FloatArray = wanted * served[:, community]
         return demand

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.shared_storage import (
@@ -61,13 +62,13 @@ class HouseholdChecks:
         rules: CommunityStorage,
         shared: CommunityStorageSetting,
         tables: StorageTables,
-        demand_kwh: NDArray[np.float64],
+        demand_kwh: FloatArray,
         supplied: NDArray[np.bool_],
         used: list[int],
         follows: list[str],
         own_way: NDArray[np.intp],
-        part: NDArray[np.float64],
-        capacity_kwh: NDArray[np.float64],
+        part: FloatArray,
+        capacity_kwh: FloatArray,
     ) -> None:
         self.part, self.capacity_kwh = part, capacity_kwh
         self.inputs, self.rules, self.shared, self.tables = inputs, rules, shared, tables
@@ -152,7 +153,7 @@ class HouseholdChecks:
             yield range(first, end)
             first = end
 
-    def _slots(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _slots(self) -> tuple[FloatArray, FloatArray]:
         """Return the steps left of the day at each step, and those of the whole day."""
         left, whole = np.empty(self.inputs.steps), np.empty(self.inputs.steps)
         for day in self._days():
@@ -161,17 +162,17 @@ class HouseholdChecks:
             whole[day.start : day.stop] = day.stop - begins
         return left, whole
 
-    def _past(self, readings: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+    def _past(self, readings: FloatArray, step: int) -> FloatArray:
         return readings[step : step + self.shared.history_slots]
 
-    def _used_before(self, day: range) -> NDArray[np.float64]:
+    def _used_before(self, day: range) -> FloatArray:
         """Return what was used of a day before its first step of the run."""
         begins = steps_of_day(self.inputs.calendar, day.start).start
         past = self._past(self.read, day.start)
-        used: NDArray[np.float64] = past[len(past) - (day.start - begins) :].sum(axis=0)
+        used: FloatArray = past[len(past) - (day.start - begins) :].sum(axis=0)
         return used
 
-    def _reported(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _reported(self) -> tuple[FloatArray, FloatArray]:
         """Return forecasts of days, and what was used of them before each step."""
         forecast, used = np.empty_like(self.demand), np.empty_like(self.demand)
         for day in self._days():
@@ -226,9 +227,7 @@ class HouseholdChecks:
         tally.add(relative(self.tables.storages["delivered_kwh"], drawn), units)
         return tally.check()
 
-    def _slot(
-        self, step: int, s: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64], int]:
+    def _slot(self, step: int, s: int) -> tuple[NDArray[np.int64], FloatArray, FloatArray, int]:
         """Return places and grants of households, what storages charge, and how many lack energy.
 
         They are those of a step and a strategy.
@@ -295,11 +294,11 @@ class HouseholdChecks:
         yield plans.check()
         yield alphas.check()
 
-    def daily_forecasts(self) -> dict[int, NDArray[np.float64]]:
+    def daily_forecasts(self) -> dict[int, FloatArray]:
         """Return what forecasters predict for each day, by its first step of the run."""
         return {day.start: self._coming(day) for day in self._days()}
 
-    def outlooks(self, s: int) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    def outlooks(self, s: int) -> dict[int, tuple[FloatArray, FloatArray]]:
         """Return what households and plants report to controllers for each plan, by step."""
         if not self._plans_ahead(s):
             return {}
@@ -311,7 +310,7 @@ class HouseholdChecks:
     def _plans_ahead(self, s: int) -> bool:
         return self.follows[s] == OPTIMAL or self._static(s)
 
-    def _coming(self, day: range, steps: int | None = None) -> NDArray[np.float64]:
+    def _coming(self, day: range, steps: int | None = None) -> FloatArray:
         """Return what is forecast at the beginning of a day, of it or of some steps."""
         past = self._past(self.read, day.start)
         wanted = len(day) if steps is None else steps
@@ -324,9 +323,7 @@ class HouseholdChecks:
             some = days[first : first + each]
             yield some[0].start, some
 
-    def _outlook(
-        self, days: list[range]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _outlook(self, days: list[range]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the demand and generation that a plan is made of, and the forecasts sent."""
         shared, step, end = self.shared, days[0].start, days[-1].stop
         if self.rules.plan_on == "actual":
@@ -374,11 +371,11 @@ class HouseholdChecks:
     def _averages(
         self,
         days: list[range],
-        demand: NDArray[np.float64],
-        announced: NDArray[np.float64],
+        demand: FloatArray,
+        announced: FloatArray,
         *,
         static: bool,
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return what households would report in each step of a plan: eqs. (10) to (12) [kWh]."""
         averages, first = np.empty_like(announced), days[0].start
         for day in days:
@@ -394,7 +391,7 @@ class HouseholdChecks:
         return averages
 
 
-def _known(found: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+def _known(found: FloatArray, expected: FloatArray) -> FloatArray:
     """Return how far values are off; 0 where nothing is known and nothing forecast."""
     neither = np.isnan(found) & np.isnan(expected)
     return np.where(neither, 0.0, relative(found, expected))

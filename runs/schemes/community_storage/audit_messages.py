@@ -1,8 +1,8 @@
 """Whether the kept messages of storages say what was forecast, granted and drawn."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.results.run_reader import Run
@@ -82,8 +82,8 @@ def _of_step(
     shared: CommunityStorageSetting,
     s: int,
     step: int,
-    forecast: NDArray[np.float64] | None,
-    outlook: tuple[NDArray[np.float64], NDArray[np.float64]] | None,
+    forecast: FloatArray | None,
+    outlook: tuple[FloatArray, FloatArray] | None,
 ) -> list[Said]:
     """Return the messages of a step in the order in which they are sent."""
     rows = tables.households

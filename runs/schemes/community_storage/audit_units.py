@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.investments import faded
 from hmesh.runs.audits.member_energies import sky_clearness
@@ -81,12 +82,12 @@ class StorageChecks:
     storages: Columns
     supplied: NDArray[np.bool_]
     step_h: float
-    part: NDArray[np.float64]
-    response: NDArray[np.float64] | float = 0.0
+    part: FloatArray
+    response: FloatArray | float = 0.0
     days: NDArray[np.intp] | None = None
 
     @cached_property
-    def capacity_kwh(self) -> NDArray[np.float64]:
+    def capacity_kwh(self) -> FloatArray:
         """Capacity of each in every step, of the shape of the columns [kWh]."""
         new, shape = self._each("capacity_kwh"), self.storages["stored_kwh"].shape
         if self.days is None or not any(storage.fades for storage in self.rules.storages):
@@ -99,7 +100,7 @@ class StorageChecks:
             )
         return found
 
-    def discharged_kwh(self) -> NDArray[np.float64]:
+    def discharged_kwh(self) -> FloatArray:
         """Return what each discharges at its plug, of the shape of the columns [kWh]."""
         done = self.storages["charge_kwh"] - self.storages["delivered_kwh"] + self.response
         return np.maximum(0.0 - done, 0.0)
@@ -125,18 +126,18 @@ class StorageChecks:
             part = price / whole if whole else 0.0
         return faded("storage", size, left, loss, part)
 
-    def _each(self, name: str) -> NDArray[np.float64]:
+    def _each(self, name: str) -> FloatArray:
         return np.array([getattr(storage, name) for storage in self.rules.storages], np.float64)
 
-    def _after(self) -> NDArray[np.float64]:
+    def _after(self) -> FloatArray:
         """Return what each holds after every step, of the shape of the columns."""
         exchange = self.storages["charge_kwh"] - self.storages["delivered_kwh"] + self.response
         into, out_of = self._each("charge_efficiency"), self._each("discharge_efficiency")
         return held_after(self.storages["stored_kwh"], exchange, into, out_of)
 
-    def final_kwh(self) -> NDArray[np.float64]:
+    def final_kwh(self) -> FloatArray:
         """Return what each holds at the end, shape (strategies, storages) [kWh]."""
-        final: NDArray[np.float64] = self._after()[-1]
+        final: FloatArray = self._after()[-1]
         return final
 
     def stores(self, label: Label) -> Check:
@@ -214,7 +215,7 @@ class StorageChecks:
         return tally.check()
 
     def bounds(
-        self, shared: CommunityStorageSetting, demand_kwh: NDArray[np.float64], names: list[str]
+        self, shared: CommunityStorageSetting, demand_kwh: FloatArray, names: list[str]
     ) -> Check:
         """Compare what each delivers in all with the most that is possible.
 

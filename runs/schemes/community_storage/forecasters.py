@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.forecasters import (
     Forecaster,
@@ -38,9 +38,9 @@ RIDGE_DAYS = 3
 
 def make_forecaster(
     wanted: Forecasters,
-    history: NDArray[np.float64],
+    history: FloatArray,
     day_slots: int,
-    actual: Callable[[int, int], NDArray[np.float64]],
+    actual: Callable[[int, int], FloatArray],
     streams: Streams,
     seed: int,
     whom: str,
@@ -130,7 +130,7 @@ def networks_folder() -> Path:
 
 
 def _networks(
-    wanted: LstmForecaster, history: NDArray[np.float64], day_slots: int, seed: int, whom: str
+    wanted: LstmForecaster, history: FloatArray, day_slots: int, seed: int, whom: str
 ) -> Forecaster:
     """Return networks trained on the history, or those trained on it before."""
     from hmesh.environment import lstm_forecaster as lstm

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from hmesh.environment.arrays import FloatArray
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.community_storage.step import CommunityStorageSharing
@@ -16,7 +15,7 @@ class StorageRule(Protocol):
     the ones with the most, as many as it serves at once.
     """
 
-    def decide(self, scheme: "CommunityStorageSharing") -> NDArray[np.float64]:
+    def decide(self, scheme: "CommunityStorageSharing") -> FloatArray:
         """Return what each household may draw at most, 0 for nothing, shape (households,) [kWh]."""
         ...
 

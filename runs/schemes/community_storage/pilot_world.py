@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Consumer
 from hmesh.agents.row_agent import AgentGroup
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.light_mesa import mesa
 from hmesh.runs.world.chance import Chance
 from hmesh.runs.world.meters import read_meters
@@ -43,17 +43,17 @@ class PilotWorld:
         }
         self._chance = Chance(setting, self._consumers)
         self._first = self._next = 0
-        self._loads: list[NDArray[np.float64]] = []
-        self._clear: list[NDArray[np.float64]] = []
+        self._loads: list[FloatArray] = []
+        self._clear: list[FloatArray] = []
 
-    def loads_kwh(self, first: int, last: int) -> NDArray[np.float64]:
+    def loads_kwh(self, first: int, last: int) -> FloatArray:
         """Return what the watched use from a step to before another [kWh], (steps, members)."""
         self._simulate_until(first, last)
         rows = self._loads[first - self._first : last - self._first]
         empty = np.empty((0, sum(rows.stop - rows.start for _, rows in self.watched)))
         return np.concatenate([empty, *(row[None] for row in rows)])
 
-    def clearness(self, first: int, last: int) -> NDArray[np.float64]:
+    def clearness(self, first: int, last: int) -> FloatArray:
         """Return the clearness of the sky likewise [1], shape (steps, communities)."""
         self._simulate_until(first, last)
         rows = self._clear[first - self._first : last - self._first]
@@ -77,7 +77,7 @@ class PilotWorld:
         self._first += passed
 
 
-def loads_of(consumers: Any, watched: Watched) -> NDArray[np.float64]:
+def loads_of(consumers: Any, watched: Watched) -> FloatArray:
     """Return what members use in the present step [kWh], shape (members,).
 
     Parameters

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.storage_controllers import ratings_of
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
 from hmesh.markets.allowance_iteration import Horizon, Iterations, iterate_allowance
 from hmesh.markets.community_storage import average_left, served_first
@@ -37,10 +37,10 @@ class Ahead:
     first: int
     days: tuple[int, ...]
     day_slots: tuple[int, ...]
-    used_kwh: NDArray[np.float64]
-    forecast_kwh: NDArray[np.float64]
-    demand_kwh: NDArray[np.float64]
-    generation_kwh: NDArray[np.float64]
+    used_kwh: FloatArray
+    forecast_kwh: FloatArray
+    demand_kwh: FloatArray
+    generation_kwh: FloatArray
 
 
 def days_ahead(setting: CommunityStorageSetting, step: int, steps: int) -> list[range]:
@@ -54,7 +54,7 @@ def days_ahead(setting: CommunityStorageSetting, step: int, steps: int) -> list[
     return days
 
 
-def averages_ahead(ahead: Ahead, *, static: bool) -> NDArray[np.float64]:
+def averages_ahead(ahead: Ahead, *, static: bool) -> FloatArray:
     """Return what every household would report of the rest of the day in each step to come [kWh].
 
     Parameters
@@ -88,8 +88,8 @@ def averages_ahead(ahead: Ahead, *, static: bool) -> NDArray[np.float64]:
 def plan_allowances(
     setting: CommunityStorageSetting,
     ahead: Ahead,
-    stored_kwh: NDArray[np.float64],
-    capacity_kwh: NDArray[np.float64],
+    stored_kwh: FloatArray,
+    capacity_kwh: FloatArray,
     *,
     static: bool,
 ) -> list[Iterations]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets.dataset import MeasuredGeneration
 from hmesh.environment.day_slots import slots_by_clock
@@ -66,7 +67,7 @@ class StoragePlants:
             self._measured_kwh[:, column] = plant.energy_kwh[:, 0]
             self._filled[:, column] = plant.filled[:, 0]
 
-    def generation_kwh(self, step: int, clearness: NDArray[np.float64]) -> NDArray[np.float64]:
+    def generation_kwh(self, step: int, clearness: FloatArray) -> FloatArray:
         """Return what every plant generates in a step, also of the history [kWh].
 
         Parameters

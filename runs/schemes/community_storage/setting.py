@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.community_storage import CommunityStorage, ServedHousehold
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.environment.day_slots import slot_by_clock, slots_by_clock
@@ -154,11 +155,11 @@ class CommunityStorageSetting:
         )
         return FadingCapacity.where_asked(self.storages["capacity_kwh"], by_age, by_use)
 
-    def coming_demand_kwh(self, first: int, last: int) -> NDArray[np.float64]:
+    def coming_demand_kwh(self, first: int, last: int) -> FloatArray:
         """Return what households will use from a step to before another, (steps, households)."""
         return np.maximum(self.pilot.loads_kwh(first, last), 0.0)
 
-    def coming_generation_kwh(self, first: int, last: int) -> NDArray[np.float64]:
+    def coming_generation_kwh(self, first: int, last: int) -> FloatArray:
         """Return what plants will generate likewise [kWh], shape (steps, storages)."""
         clear = self.pilot.clearness(first, last)
         return np.array(
@@ -182,7 +183,7 @@ class CommunityStorageSetting:
             self.generation_history_kwh, self.coming_generation_kwh, "storage plants"
         )
 
-    def _forecaster(self, history: NDArray[np.float64], actual: Any, whom: str) -> Forecaster:
+    def _forecaster(self, history: FloatArray, actual: Any, whom: str) -> Forecaster:
         day = slots_by_clock(self.calendar.step_h)
         streams, seed = self._setting.streams, self._setting.scenario.seed
         return make_forecaster(self.rules.forecaster, history, day, actual, streams, seed, whom)
@@ -243,9 +244,7 @@ def _before(setting: Setting, earlier: Calendar, slots: int) -> Setting:
     )
 
 
-def _least(
-    calendar: Calendar, slots: range, demand_kwh: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _least(calendar: Calendar, slots: range, demand_kwh: FloatArray) -> FloatArray:
     """Return the least demand of each slot of the clock's day; 0 where none was seen."""
     least = np.full((slots_by_clock(calendar.step_h), demand_kwh.shape[1]), np.inf)
     by_clock = np.array([slot_by_clock(calendar, slot) for slot in slots])

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.remaining_stores import remainder_of
 from hmesh.agents.served_households import ServedHouseholds
 from hmesh.agents.storage_controllers import StorageControllers
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
 from hmesh.markets.allowance_iteration import Iterations
 from hmesh.runs.schemes.community_storage.own_rules import RULES, StorageRule
@@ -170,7 +170,7 @@ class CommunityStorageSharing(StoreScheme):
         left = remainder_of(controllers.population, controllers.exchange_kwh, bounds)
         self.answering = self.answers.offer(left)
 
-    def _averages(self, step: int) -> NDArray[np.float64]:
+    def _averages(self, step: int) -> FloatArray:
         whole = len(self._day) if self.static else None
         return self.households.averages(self._day.stop - step, whole)
 
@@ -198,9 +198,7 @@ class CommunityStorageSharing(StoreScheme):
         if plans:
             self._plan(step, days, used, forecast)
 
-    def _plan(
-        self, step: int, days: list[range], used: NDArray[np.float64], forecast: NDArray[np.float64]
-    ) -> None:
+    def _plan(self, step: int, days: list[range], used: FloatArray, forecast: FloatArray) -> None:
         """Let controllers hear what is expected, and choose their alpha."""
         shared, end = self.shared, days[-1].stop
         if self.rules.plan_on == "actual":
@@ -223,9 +221,7 @@ class CommunityStorageSharing(StoreScheme):
         self.controllers.population["alpha"][:] = [plan.chosen for plan in self.plans]
         self._planned_until = end
 
-    def _forecast_day_by_day(
-        self, days: list[range], demand_kwh: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _forecast_day_by_day(self, days: list[range], demand_kwh: FloatArray) -> FloatArray:
         """Return the forecasts that households will receive at the beginning of each day."""
         first = days[0].start
         past = self._latest(self._demand, first)
@@ -236,7 +232,7 @@ class CommunityStorageSharing(StoreScheme):
         return np.concatenate(lines)
 
     @staticmethod
-    def _latest(readings: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+    def _latest(readings: FloatArray, step: int) -> FloatArray:
         """Return readings in the order of time, the latest last."""
         return np.roll(readings, -(step % len(readings)), axis=0)
 
@@ -259,7 +255,7 @@ class CommunityStorageSharing(StoreScheme):
                     kind, payer = "storage_charging", f"storages@{name}"
                     pay(step, kind, payer, aggregator, float(from_grid[m]), price)
 
-    def of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_communities(self, values: FloatArray) -> FloatArray:
         """Return the sums of a quantity of storages over each community."""
         return np.bincount(self.shared.community, values, len(self.setting.communities))
 
@@ -279,7 +275,7 @@ class CommunityStorageSharing(StoreScheme):
                 f"{kind.scenario_name}s", credit[own], nothing[own], delivered[own], rows
             )
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what each storage holds [kWh]."""
         return {"storages": self.controllers.population["energy_kwh"]}
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
@@ -107,7 +108,7 @@ class CompositeStorageAudit(SchemeAudit):
         used = range(len(self.strategies))
         return AnswersOfStores(self.run, self.inputs, self.hours, names, groups, used, stores)
 
-    def answered(self, storage: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def answered(self, storage: str) -> tuple[FloatArray, FloatArray]:
         """Return what groups charge and discharge of a storage at the price of the step [kWh]."""
         if self.answers_of is None:
             nothing = np.zeros(self.sums["import_kwh"].shape)
@@ -115,7 +116,7 @@ class CompositeStorageAudit(SchemeAudit):
         mine = [k for k, (_, name) in enumerate(self.answers_of.pairs) if name == storage]
         return self.answers_of.charged_kwh[:, :, mine], self.answers_of.discharged_kwh[:, :, mine]
 
-    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what houses use, generate and store [kWh], of the shape of the hours."""
         sums = self.sums
         return {
@@ -125,7 +126,7 @@ class CompositeStorageAudit(SchemeAudit):
             + (0.0 if self.answers_of is None else self.answers_of.of_communities()),
         }
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what each group draws [kWh], of shape (steps, strategies)."""
         net = self.sums["import_kwh"] - self.sums["export_kwh"]
         names = self.inputs.communities
@@ -135,13 +136,13 @@ class CompositeStorageAudit(SchemeAudit):
             for g, (m, name) in enumerate(zip(self.community, self.groups, strict=True))
         }
 
-    def direct_kwh(self) -> NDArray[np.float64]:
+    def direct_kwh(self) -> FloatArray:
         """Return what houses settle with the utility: nothing by the price of communities [kWh]."""
         if self.settings.tariff.community:
             return np.zeros(1)
         return self.placed(self.sums["import_kwh"] - self.sums["export_kwh"])
 
-    def aggregator_margin(self) -> NDArray[np.float64]:
+    def aggregator_margin(self) -> FloatArray:
         """Return what aggregators keep of the price where houses deliver, and ask besides."""
         share = self.settings.tariff.feed_in_share
         if share is None:
@@ -152,7 +153,7 @@ class CompositeStorageAudit(SchemeAudit):
             for each in self.bills.payments()
             if each.kind == "house_base_charge"
         )
-        kept: NDArray[np.float64] = (1.0 - share) * price * self.placed(self.sums["export_kwh"])
+        kept: FloatArray = (1.0 - share) * price * self.placed(self.sums["export_kwh"])
         return kept + base
 
     def payments(self) -> Sequence[Payments]:
@@ -194,9 +195,9 @@ class CompositeStorageAudit(SchemeAudit):
         self,
         setting: CompositeStorageSetting,
         rows: slice,
-        bought: NDArray[np.float64],
-        sold: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        bought: FloatArray,
+        sold: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
         """Return what meters pay and are paid, each (steps, strategies, houses) [money]."""
         monthly = setting.bill.monthly
         kinds = () if monthly is None else monthly.kinds
@@ -210,7 +211,7 @@ class CompositeStorageAudit(SchemeAudit):
                 sides[int(kind in ("house_feed_in", "house_net_metering")), :, s] += amount
         return sides[0], sides[1]
 
-    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+    def committed_kwh(self, group: str) -> FloatArray | str:
         """Return what each house of a group draws by its manager, less what it delivers."""
         setting, replay = self.setting, self.replay
         if setting is None or replay is None:
@@ -218,7 +219,7 @@ class CompositeStorageAudit(SchemeAudit):
         rows = setting.groups[self.groups.index(group)]
         if replay.recorded < rows.stop:
             return "not all their houses are written down"
-        net: NDArray[np.float64] = replay.rows["import_kwh"] - replay.rows["export_kwh"]
+        net: FloatArray = replay.rows["import_kwh"] - replay.rows["export_kwh"]
         return net[:, :, rows]
 
     def answers_due(self, group: str) -> AnswersDue | str:
@@ -304,7 +305,7 @@ class CompositeStorageAudit(SchemeAudit):
             yield cheapest.planned(throughout) if foreseen else decided_again(replay, there)
         yield cheapest.never_cheaper(throughout)
 
-    def placed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def placed(self, values: FloatArray) -> FloatArray:
         """Add up the groups of each community, of the shape of the hours."""
         added = np.zeros(self.hours["net_kwh"].shape)
         for g, m in enumerate(self.community):
@@ -316,7 +317,7 @@ class CompositeStorageAudit(SchemeAudit):
         there: NDArray[np.bool_] = supplied(self.hours)[:, :, self.community]
         return there
 
-    def _by_group(self, setting: CompositeStorageSetting) -> dict[str, NDArray[np.float64]]:
+    def _by_group(self, setting: CompositeStorageSetting) -> dict[str, FloatArray]:
         """Return what each group needs and generates by the scenario, shape (steps, groups)."""
         needs = np.array([setting.series.of_step(step) for step in range(self.inputs.steps)])
         first = [rows.start for rows in setting.groups]
@@ -324,18 +325,16 @@ class CompositeStorageAudit(SchemeAudit):
         names = ("appliances_kwh", "heat_kwh", "generation_kwh")
         return {name: added[:, k] for k, name in enumerate(names)}
 
-    def unserved(self, setting: CompositeStorageSetting) -> NDArray[np.float64]:
+    def unserved(self, setting: CompositeStorageSetting) -> FloatArray:
         """Return the load of appliances that outages left unserved, shape (steps, strategies)."""
         load = self._by_group(setting)["appliances_kwh"]
         missed = (1.0 - self._parts()) * load
-        lost: NDArray[np.float64] = np.where(self._there(), missed[:, None], load[:, None]).sum(
-            axis=2
-        )
+        lost: FloatArray = np.where(self._there(), missed[:, None], load[:, None]).sum(axis=2)
         return lost
 
-    def _parts(self) -> NDArray[np.float64]:
+    def _parts(self) -> FloatArray:
         """Return for which part of each step groups are supplied, (steps, groups)."""
-        parts: NDArray[np.float64] = self.inputs.served_part[:, self.community]
+        parts: FloatArray = self.inputs.served_part[:, self.community]
         return parts
 
     def _needs(self, setting: CompositeStorageSetting) -> Check:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.known_stores import KnownStores, room_beside, whole_pairs
 from hmesh.runs.audits.table_reader import Columns
@@ -53,8 +53,8 @@ def hold_house_answers(
     setting: CompositeStorageSetting,
     strategies: Sequence[str],
     rows: Columns,
-    parts: NDArray[np.float64],
-    battery_kwh: Callable[[int], NDArray[np.float64]],
+    parts: FloatArray,
+    battery_kwh: Callable[[int], FloatArray],
 ) -> None:
     """Compare what storages had left by the tables with what houses leave of them.
 
@@ -85,8 +85,8 @@ def _room(
     strategy: str,
     s: int,
     rows: Columns,
-    parts: NDArray[np.float64],
-    battery_kwh: NDArray[np.float64],
+    parts: FloatArray,
+    battery_kwh: FloatArray,
 ) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
     """Return what battery and tank hold and can do beside what their house decided."""
     devices = setting.devices(strategy)

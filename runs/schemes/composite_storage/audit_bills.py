@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.scheme_audit import Payments
 from hmesh.runs.audits.stated_bills import BillAudit, amounts_of_ledger
@@ -90,11 +90,11 @@ class HouseBills:
         return BillAudit(self.inputs, tariff, bill.energy, where, kinds, "house")
 
     @cached_property
-    def _energy_prices(self) -> NDArray[np.float64]:
+    def _energy_prices(self) -> FloatArray:
         return self.parts.energy()
 
     @cached_property
-    def _monthly(self) -> Mapping[str, NDArray[np.float64]]:
+    def _monthly(self) -> Mapping[str, FloatArray]:
         """Charges of months; those of the ledger where not all houses are written down."""
         setting, replay = self.setting, self.audit.replay
         assert setting is not None

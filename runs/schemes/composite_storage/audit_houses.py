@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.capacity_fade import capacity_by_step
@@ -88,7 +89,7 @@ class RecordedHouses:
         setting: CompositeStorageSetting,
         strategies: Sequence[str],
         recorded: int,
-        community_price: NDArray[np.float64],
+        community_price: FloatArray,
         answers_of: AnswersOfStores | None = None,
     ) -> None:
         self.community_price, self.answers_of = community_price, answers_of
@@ -125,9 +126,9 @@ class RecordedHouses:
         self.rows: Columns = framed("house_steps", rows, keys) if recorded else {}
 
     @property
-    def parts(self) -> NDArray[np.float64]:
+    def parts(self) -> FloatArray:
         """For which part of each step houses are supplied, shape (steps, houses)."""
-        parts: NDArray[np.float64] = self.inputs.served_part[:, self.setting.community]
+        parts: FloatArray = self.inputs.served_part[:, self.setting.community]
         return parts
 
     def checks(self, there: NDArray[np.bool_], sums: Columns) -> Iterator[Check]:
@@ -232,7 +233,7 @@ class RecordedHouses:
             tank_wear=0.0,
         )
 
-    def battery_kwh(self, s: int) -> NDArray[np.float64]:
+    def battery_kwh(self, s: int) -> FloatArray:
         """Return the capacity of the battery of each house in every step, (steps, houses) [kWh]."""
         own, new = self.setting.settings.devices, self.devices(self.strategies[s]).battery_kwh
         if not own.battery_fades:
@@ -242,7 +243,7 @@ class RecordedHouses:
             self.inputs.step_h, own.calendar_fade, own.cycle_fade,
         )  # fmt: skip
 
-    def discharged_kwh(self, s: int) -> NDArray[np.float64]:
+    def discharged_kwh(self, s: int) -> FloatArray:
         """Return what the battery of each house discharges in every step, (steps, houses)."""
         done = self.rows["charge_kwh"][:, s] - self.rows["discharge_kwh"][:, s]
         return np.maximum(0.0 - (done + self.answers(s)[:, 0]), 0.0)
@@ -280,7 +281,7 @@ class RecordedHouses:
             expected.observe(self.community_price[step, s])
         return stated
 
-    def answers(self, s: int) -> NDArray[np.float64]:
+    def answers(self, s: int) -> FloatArray:
         """Return what the battery and the heat pump of each house exchange at the price [kWh].
 
         Of shape (steps, 2, houses written down), above 0 where drawn.
@@ -333,7 +334,7 @@ class RecordedHouses:
         return tally.check()
 
 
-def _with_answers(flows: Columns, answers: NDArray[np.float64], cop: float) -> Columns:
+def _with_answers(flows: Columns, answers: FloatArray, cop: float) -> Columns:
     """Return the flows of houses with what their battery and heat pump answer to a price."""
     battery, pump = answers[:, 0], answers[:, 1]
     return flows | {

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.run_inputs import EXACT, RunInputs
 from hmesh.runs.audits.table_reader import Columns
@@ -22,8 +23,6 @@ KINDS = ("TariffNotice", "HouseStorageReport", "DeviceSetPoint", "RetailExchange
 PARTIES = (RETAILER, HOUSES, BATTERIES, TANKS, PUMPS)
 _COLUMNS = ("step", "round", "kind", "sender", "receiver", "value", "count", "time")
 
-type Each = NDArray[np.float64]
-
 
 def check_house_messages(
     run: Run,
@@ -31,7 +30,7 @@ def check_house_messages(
     setting: CompositeStorageSetting,
     strategies: Sequence[str],
     sums: Columns,
-    community_price: NDArray[np.float64],
+    community_price: FloatArray,
 ) -> Check:
     """Compare every kept message of houses with what they hold, do, buy and pay by the tables.
 
@@ -98,8 +97,8 @@ def check_house_messages(
 def _due(
     inputs: RunInputs,
     setting: CompositeStorageSetting,
-    sums: dict[str, Each],
-    community_price: Each,
+    sums: dict[str, FloatArray],
+    community_price: FloatArray,
     *,
     hears: bool,
 ) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
@@ -118,7 +117,7 @@ def _due(
     """
     battery = sums["charge_kwh"] - sums["discharge_kwh"]
     tank = sums["tank_charge_kwh"] - sums["tank_discharge_kwh"]
-    lines: list[tuple[int, str, str, str, Each]] = []
+    lines: list[tuple[int, str, str, str, FloatArray]] = []
     if hears:
         lines = [
             *_notices(inputs, setting, community_price),
@@ -144,8 +143,8 @@ def _due(
 
 
 def _notices(
-    inputs: RunInputs, setting: CompositeStorageSetting, community_price: Each
-) -> list[tuple[int, str, str, str, Each]]:
+    inputs: RunInputs, setting: CompositeStorageSetting, community_price: FloatArray
+) -> list[tuple[int, str, str, str, FloatArray]]:
     """Return the prices that should be sent: the tariff, or those expected of communities."""
     if not setting.local:
         return [(0, "TariffNotice", RETAILER, HOUSES, setting.prices.taxed)]

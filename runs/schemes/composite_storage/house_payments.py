@@ -4,16 +4,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.schemes.composite_storage.setting import STATE, UNTAXED
 from hmesh.runs.world.member_payments import MemberPayments, at_price
 from hmesh.runs.world.meter_bills import NetMetering
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.composite_storage.step import CompositeStorageHouses
-
-type Each = NDArray[np.float64]
 
 
 class HousePayments:
@@ -30,7 +28,7 @@ class HousePayments:
         The payments of the step, as `payments` returns them.
     """
 
-    of_step: list[tuple[str, str, str, Each, Each, Each]]
+    of_step: list[tuple[str, str, str, FloatArray, FloatArray, FloatArray]]
 
     def __init__(self, houses: "CompositeStorageHouses") -> None:
         self.houses, self.simulation, self.setting = houses, houses.simulation, houses.setting
@@ -51,7 +49,7 @@ class HousePayments:
         """Work out the payments of the step, where the price of communities is not in them."""
         self.of_step = [] if self.setting.local else self.payments()
 
-    def payments(self) -> list[tuple[str, str, str, Each, Each, Each]]:
+    def payments(self) -> list[tuple[str, str, str, FloatArray, FloatArray, FloatArray]]:
         """Return the payments of the step: kind, payer, payee, prices, energies and amounts.
 
         Payer and payee are without their community; the arrays have the shape (communities,).
@@ -95,19 +93,19 @@ class HousePayments:
             paid.append(("house_value_added_tax", "houses", STATE, nothing, nothing, due))
         return paid
 
-    def _credit(self) -> Each:
+    def _credit(self) -> FloatArray:
         """Return what net metering adds for a month that ends with the step, shape (houses,)."""
         if self.netting is None:
             return np.zeros(self.setting.houses)
         bought, sold = self._exchanged()
         return self.netting.credit(self.simulation.step_index, bought, sold)
 
-    def _exchanged(self) -> tuple[Each, Each]:
+    def _exchanged(self) -> tuple[FloatArray, FloatArray]:
         """Return what each house buys and sells in the step [kWh]."""
         energies = self.houses.energies_kwh
         return energies["import_kwh"], energies["export_kwh"]
 
-    def _monthly_charges(self) -> dict[str, Each]:
+    def _monthly_charges(self) -> dict[str, FloatArray]:
         """Return the charges of a month that ends with the step by kind, shape (houses,)."""
         setting, step = self.setting, self.simulation.step_index
         monthly = setting.bill.monthly

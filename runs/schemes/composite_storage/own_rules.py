@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.strategy_names import is_own
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ class HouseRule(Protocol):
     Houses have both.
     """
 
-    def decide(self, scheme: "CompositeStorageHouses") -> Sequence[NDArray[np.float64]]:
+    def decide(self, scheme: "CompositeStorageHouses") -> Sequence[FloatArray]:
         """Return what batteries and tanks are to take, negative to give, shape (2, houses) [kWh].
 
         That of tanks is heat. Heat pumps make what heat is left to make.

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.house_conversation import LocalTariff
 from hmesh.agents.house_populations import HousePopulations
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.heat_pump import carnot_cop, cop_of_points
@@ -28,8 +28,6 @@ from hmesh.runs.strategy_names import STRATEGIES_OF, is_own
 from hmesh.runs.world.dataset_files import load_dataset
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.stated_bill import no_bill, stated_bill
-
-type Series = NDArray[np.float64]
 
 SCHEME = "composite_storage"
 STATE = "state"
@@ -126,7 +124,7 @@ class CompositeStorageSetting:
             first.setdefault(self.series.key(house), house) for house in range(len(self.community))
         ]
 
-    def _cop(self, scenario: Scenario, calendar: Calendar) -> Series:
+    def _cop(self, scenario: Scenario, calendar: Calendar) -> FloatArray:
         """Return the coefficient of performance of heat pumps in every step [-]."""
         own = self.settings.devices
         if (outdoors := own.outdoor_cop) is None:
@@ -138,7 +136,7 @@ class CompositeStorageSetting:
             temp_air, outdoors.flow_temperature, outdoors.carnot_share, outdoors.highest
         )
 
-    def _temp_air(self, name: str, key: str, scenario: Scenario, calendar: Calendar) -> Series:
+    def _temp_air(self, name: str, key: str, scenario: Scenario, calendar: Calendar) -> FloatArray:
         """Return the temperature of the air in every step by a dataset [degC]."""
         dataset = load_dataset(scenario.path_of(name), ("weather",))
         weather = dataset.series.get("weather")
@@ -146,16 +144,16 @@ class CompositeStorageSetting:
             place = f"composite_storage.devices.{key}.dataset"
             message = f"{name} has no table weather with temp_air"
             raise InputError([Problem(place, message, "temperatures of the air")])
-        temperature: Series = weather.over("temp_air", calendar, self.steps)[:, 0]
+        temperature: FloatArray = weather.over("temp_air", calendar, self.steps)[:, 0]
         return temperature
 
-    def _tank_loss(self, scenario: Scenario, calendar: Calendar) -> Series:
+    def _tank_loss(self, scenario: Scenario, calendar: Calendar) -> FloatArray:
         """Return the share of the stored heat that tanks lose in an hour, step by step [1/h]."""
         own = self.settings.equipment
         if (outdoors := own.outdoor_tank) is None:
             return np.full(self.steps, own.tank_loss_per_h)
         temp_air = self._temp_air(outdoors.dataset, "outdoor_tank", scenario, calendar)
-        loss: Series = loss_at_temperature(
+        loss: FloatArray = loss_at_temperature(
             own.tank_loss_per_h, temp_air, outdoors.tank_temperature, outdoors.rated_temperature
         )
         if (highest := float(loss.max())) >= 1:
@@ -218,7 +216,7 @@ class CompositeStorageSetting:
         first, end = self.day.searchsorted(day), self.day.searchsorted(day, "right")
         return step - int(first), int(end) - step
 
-    def local_tariffs(self, step: int, of_day: Series) -> list[LocalTariff]:
+    def local_tariffs(self, step: int, of_day: FloatArray) -> list[LocalTariff]:
         """Return what the houses of each community expect of a step's prices.
 
         Parameters
@@ -360,7 +358,9 @@ class CompositeStorageSetting:
             gap=PLAN_GAP,
         )
 
-    def plans(self, strategy: str, houses: Sequence[int] | None = None) -> tuple[Series, Series]:
+    def plans(
+        self, strategy: str, houses: Sequence[int] | None = None
+    ) -> tuple[FloatArray, FloatArray]:
         """Return the planned exchange of battery and tank, shape (steps, houses) each [kWh].
 
         Parameters

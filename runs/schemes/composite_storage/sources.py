@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.demand import LoadTable, read_loads
 from hmesh.environment.drawn_generation import Sky, drawn_generation
@@ -21,8 +22,6 @@ from hmesh.runs.schemes.composite_storage.house_keys import (
 from hmesh.runs.schemes.composite_storage.section import CompositeStorage
 from hmesh.runs.world.dataset_files import load_dataset
 
-type Series = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class HouseSeries:
@@ -38,17 +37,17 @@ class HouseSeries:
         Factor of each house on it.
     """
 
-    load_kwh: Series
-    heat_kwh: Series
-    generation_kwh: Series
+    load_kwh: FloatArray
+    heat_kwh: FloatArray
+    generation_kwh: FloatArray
     load_source: NDArray[np.intp]
     heat_source: NDArray[np.intp]
     generation_source: NDArray[np.intp]
-    load_scale: Series
-    heat_scale: Series
-    generation_scale: Series
+    load_scale: FloatArray
+    heat_scale: FloatArray
+    generation_scale: FloatArray
 
-    def of_step(self, step: int) -> tuple[Series, Series, Series]:
+    def of_step(self, step: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return load, heat and generation of every house in a step, shape (houses,) [kWh]."""
         return (
             self.load_kwh[step, self.load_source] * self.load_scale,
@@ -56,7 +55,7 @@ class HouseSeries:
             self.generation_kwh[step, self.generation_source] * self.generation_scale,
         )
 
-    def of_house(self, house: int) -> tuple[Series, Series, Series]:
+    def of_house(self, house: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return load, heat and generation of a house in all steps, shape (steps,) [kWh]."""
         return (
             self.load_kwh[:, self.load_source[house]] * self.load_scale[house],
@@ -90,7 +89,7 @@ class HouseSources:
 
     def read(self) -> tuple[HouseSeries, list[int]]:
         """Return the series of all houses, and how many houses each group has."""
-        columns: dict[str, list[Series]] = {"load": [], "heat": [], "generation": []}
+        columns: dict[str, list[FloatArray]] = {"load": [], "heat": [], "generation": []}
         sources: dict[str, list[int]] = {name: [] for name in columns}
         scales: dict[str, list[float]] = {name: [] for name in columns}
         sizes = []
@@ -116,7 +115,7 @@ class HouseSources:
                 sources[name] += [first + (k if len(series) > 1 else 0) for k in range(houses)]
                 scales[name] += factor.tolist()
 
-        def stacked(name: str) -> tuple[Series, NDArray[np.intp], Series]:
+        def stacked(name: str) -> tuple[FloatArray, NDArray[np.intp], FloatArray]:
             return (
                 np.stack(columns[name], axis=1),
                 np.array(sources[name], dtype=np.intp),
@@ -129,18 +128,20 @@ class HouseSources:
             sun_of[2],
         ), sizes  # fmt: skip
 
-    def _factors(self, group: StorageHouseGroup, houses: int) -> Series:
+    def _factors(self, group: StorageHouseGroup, houses: int) -> FloatArray:
         """Return the factors on appliances and heat of each house, shape (2, houses)."""
         draw = self.streams.generator("need of a house", group.name).random((houses, 2)).T
         return 1.0 + group.variation * (2.0 * draw - 1.0)
 
-    def _needs(self, need: HouseNeed, place: str, kind: Need) -> list[Series]:
+    def _needs(self, need: HouseNeed, place: str, kind: Need) -> list[FloatArray]:
         if need.measured:
             return self._measured(need, place, generation=False)
         assert need.annual_kwh is not None
         return [house_need(kind, need.annual_kwh, self.calendar, self.scenario.steps)]
 
-    def _sun(self, group: StorageHouseGroup, roof: HousePhotovoltaics, place: str) -> list[Series]:
+    def _sun(
+        self, group: StorageHouseGroup, roof: HousePhotovoltaics, place: str
+    ) -> list[FloatArray]:
         if roof.measured:
             return self._measured(roof, place, generation=True)
         steps = self.scenario.steps
@@ -157,7 +158,7 @@ class HouseSources:
 
     def _measured(
         self, source: HouseNeed | HousePhotovoltaics, place: str, *, generation: bool
-    ) -> list[Series]:
+    ) -> list[FloatArray]:
         name = source.file or source.dataset
         assert name is not None
         table = self._table(name, from_dataset=source.dataset is not None)

@@ -11,6 +11,7 @@ from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.row_agent import AgentGroup
 from hmesh.agents.storage_household import HomeEnergyManager
 from hmesh.agents.storage_houses import StorageHouses
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.capacity_fade import FadingCapacity
 from hmesh.markets.home_energy_rules import HouseStep, TariffSignal
 from hmesh.runs.investment_rows import fade_figures
@@ -31,7 +32,6 @@ from hmesh.runs.world.member_payments import MemberPayments
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
-type Each = NDArray[np.float64]
 
 ANSWERING = StoreNames("composite_storage", "houses", "houses", "house", "home_storage_kwh")
 YEAR_H = 8760.0
@@ -61,7 +61,7 @@ class CompositeStorageHouses(StoreScheme):
     """
 
     decided: HouseStep
-    energies_kwh: dict[str, Each]
+    energies_kwh: dict[str, FloatArray]
 
     def __init__(self, simulation: "Simulation") -> None:
         setting: CompositeStorageSetting = simulation.setting.schemes["composite_storage"]
@@ -74,7 +74,7 @@ class CompositeStorageHouses(StoreScheme):
             simulation, setting.populations(self.strategy), setting.settings.memory
         )
         self.answers = self._answers()
-        self._plans: tuple[Each, Each] | None = None
+        self._plans: tuple[FloatArray, FloatArray] | None = None
         if setting.settings.manager == "foresight" and self._rule is None:
             self._plans = setting.plans(self.strategy)
         batteries, own = self.houses.columns.batteries, setting.settings.devices
@@ -177,7 +177,7 @@ class CompositeStorageHouses(StoreScheme):
         assert expected is not None
         return setting.local_tariffs(step, expected.of_a_day(*setting.steps_of_day(step)))
 
-    def _add_up(self, load: Each, heat: Each, generation: Each) -> None:
+    def _add_up(self, load: FloatArray, heat: FloatArray, generation: FloatArray) -> None:
         decided = self.decided
         self.energies_kwh = {
             "appliances_kwh": load,
@@ -194,16 +194,16 @@ class CompositeStorageHouses(StoreScheme):
         }
         self.by_group = {name: self.in_groups(each) for name, each in self.energies_kwh.items()}
 
-    def in_groups(self, values: Each) -> Each:
+    def in_groups(self, values: FloatArray) -> FloatArray:
         """Return the sums of a quantity of houses over each group, shape (groups,)."""
-        sums: Each = np.add.reduceat(values, self._first)
+        sums: FloatArray = np.add.reduceat(values, self._first)
         return sums
 
-    def in_communities(self, of_groups: Each) -> Each:
+    def in_communities(self, of_groups: FloatArray) -> FloatArray:
         """Return the sums of a quantity of groups over each community, shape (communities,)."""
         return np.bincount(self._community, of_groups, self._places)
 
-    def _draw(self, load: Each, generation: Each) -> None:
+    def _draw(self, load: FloatArray, generation: FloatArray) -> None:
         community, node, decided = self.setting.community, self.setting.node, self.decided
         for name, energy in (
             ("fixed_load_kwh", load + decided.heat_pump_kwh),
@@ -228,7 +228,7 @@ class CompositeStorageHouses(StoreScheme):
         rows = self.setting.groups[names.index(group)]
         return np.arange(rows.start, rows.stop)
 
-    def committed_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def committed_kwh(self) -> Mapping[str, FloatArray]:
         """Return what each house draws by its own rule."""
         return {"houses": self.energies_kwh["import_kwh"] - self.energies_kwh["export_kwh"]}
 
@@ -240,7 +240,7 @@ class CompositeStorageHouses(StoreScheme):
         """Yield what each house pays for what it draws and the state, and is paid."""
         return self.payments.member_payments()
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what the battery of each house holds [kWh]."""
         return {"houses": self.houses.columns.batteries["energy_kwh"]}
 

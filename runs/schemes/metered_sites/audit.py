@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.behaviour_checks import rules_by_design
 from hmesh.runs.audits.hours import supplied
@@ -32,8 +32,6 @@ from hmesh.runs.schemes.metered_sites.setting import (
 from hmesh.runs.strategy_names import strategies_within
 
 PREFIX = "metered sites: "
-
-type Values = NDArray[np.float64]
 
 
 class MeteredSitesAudit(SchemeAudit):
@@ -63,14 +61,14 @@ class MeteredSitesAudit(SchemeAudit):
             return None
         return RowAudit(self.run, self.inputs, self.setting, self.strategies)
 
-    def _placed(self, values: Values) -> Values:
+    def _placed(self, values: FloatArray) -> FloatArray:
         """Add up the groups of each community, of the shape of the hours."""
         added = np.zeros(self.hours["net_kwh"].shape)
         for g, m in enumerate(self.community):
             added[:, :, m] += values[:, :, g]
         return added
 
-    def hour_kwh(self) -> Mapping[str, Values]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what sites use, generate and store [kWh], of the shape of the hours."""
         sums = self.sums
         return {
@@ -79,7 +77,7 @@ class MeteredSitesAudit(SchemeAudit):
             "home_storage_kwh": self._placed(sums["charge_kwh"] - sums["discharge_kwh"]),
         }
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], Values]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what each group draws [kWh], of shape (steps, strategies)."""
         net = self.sums["import_kwh"] - self.sums["export_kwh"]
         names = self.inputs.communities
@@ -88,7 +86,7 @@ class MeteredSitesAudit(SchemeAudit):
             for g, (m, name) in enumerate(zip(self.community, self.groups, strict=True))
         }
 
-    def direct_kwh(self) -> Values:
+    def direct_kwh(self) -> FloatArray:
         """Return what sites settle with the utility: all of it [kWh]."""
         return self._placed(self.sums["import_kwh"] - self.sums["export_kwh"])
 
@@ -104,7 +102,7 @@ class MeteredSitesAudit(SchemeAudit):
         return BillAudit(self.inputs, tariff, bill.energy, layout.community, kinds, "site")
 
     @cached_property
-    def _monthly(self) -> dict[str, Values]:
+    def _monthly(self) -> dict[str, FloatArray]:
         """What is due by month, of the shape of the hours, from what every meter buys."""
         setting, rows = self.setting, self.rows
         assert setting is not None
@@ -128,14 +126,14 @@ class MeteredSitesAudit(SchemeAudit):
                 found["site_net_metering"][:, s] = credits
         return found
 
-    def _of_ledger(self, kind: str) -> Values:
+    def _of_ledger(self, kind: str) -> FloatArray:
         """Return payments of a kind as the ledger has them, where no other table settles them."""
         side = "payee" if kind == "site_net_metering" else "payer"
         ledger = self.run.table("ledger").to_pandas()
         return amounts_of_ledger(self.inputs, ledger, kind, side, len(self.hours["net_kwh"]))[1]
 
     @cached_property
-    def _energy(self) -> Values:
+    def _energy(self) -> FloatArray:
         """Price of energy in each step by the bands, without fees and tax [money/kWh]."""
         assert self.setting is not None
         return self._bill_of(self.setting.apart).energy()
@@ -208,7 +206,7 @@ class MeteredSitesAudit(SchemeAudit):
         return by_step, self._of_run(setting, rows, of_all)
 
     def _of_run(
-        self, setting: MeteredSitesSetting, rows: RowAudit, of_all: Mapping[str, Values]
+        self, setting: MeteredSitesSetting, rows: RowAudit, of_all: Mapping[str, FloatArray]
     ) -> Figures:
         """Return the figures of the whole run, each of shape (strategies,)."""
         own, economics, many = self.settings.battery, self.settings.economics, self.strategies

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.capacity_fade import capacity_by_step
@@ -22,8 +23,6 @@ from hmesh.runs.schemes.metered_sites.setting import (
     SiteLayout,
 )
 from hmesh.runs.schemes.step_rows import first_recorded
-
-type Values = NDArray[np.float64]
 
 PREFIX = "metered sites: "
 # Of more steps of sites under all strategies, so many are judged one by one.
@@ -68,7 +67,7 @@ class RowAudit:
         self.complete = self.count == sizes
         self.rows = self._read() if any(self.count) else {}
 
-    def _read(self) -> Mapping[str, Values]:
+    def _read(self) -> Mapping[str, FloatArray]:
         inputs = self.inputs
         places = max(f + n for f, n in zip(self.first, self.count, strict=True))
         expected = np.zeros((inputs.steps, len(self.strategies), places), dtype=np.bool_)
@@ -81,12 +80,12 @@ class RowAudit:
         }  # fmt: skip
         return framed("site_steps", rows, keys, expected)
 
-    def of(self, s: int, name: str) -> Values:
+    def of(self, s: int, name: str) -> FloatArray:
         """Return a column of the sites under a strategy, shape (steps, sites)."""
         first, count = self.first[s], self.count[s]
         if not count:
             return np.zeros((self.inputs.steps, 0))
-        values: Values = self.rows[name][:, s, first : first + count]
+        values: FloatArray = self.rows[name][:, s, first : first + count]
         return values
 
     def site(self, s: int, k: int, capacity_kwh: float) -> Site:
@@ -178,7 +177,7 @@ class RowAudit:
         if POOLED in self.strategies:
             yield self.setting.pooled, len(self.setting.apart.names)
 
-    def checks(self, there: NDArray[np.bool_], sums: Mapping[str, Values]) -> Iterator[Check]:
+    def checks(self, there: NDArray[np.bool_], sums: Mapping[str, FloatArray]) -> Iterator[Check]:
         """Return what was found.
 
         Parameters
@@ -223,7 +222,7 @@ class RowAudit:
             tally.add(off, lambda at, name=name: f"{name} of site {at[0]}", None)  # type: ignore[misc]
         return tally.check()
 
-    def _added_up(self, sums: Mapping[str, Values]) -> Check:
+    def _added_up(self, sums: Mapping[str, FloatArray]) -> Check:
         tally = Tally(f"{PREFIX}groups are the sums of their sites", EXACT, "of the energy")
         groups = [group.name for group in self.setting.settings.groups]
         label = self.inputs.places.label(groups)

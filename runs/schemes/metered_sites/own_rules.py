@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from hmesh.environment.arrays import FloatArray
 
 if TYPE_CHECKING:
     from hmesh.runs.schemes.metered_sites.step import MeteredSitesScheme
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 class SiteRule(Protocol):
     """Decides what the batteries of all sites of a world are to exchange in a step."""
 
-    def decide(self, scheme: "MeteredSitesScheme") -> NDArray[np.float64]:
+    def decide(self, scheme: "MeteredSitesScheme") -> FloatArray:
         """Return what each battery is to take, negative to give, shape (sites,) [kWh]."""
         ...
 

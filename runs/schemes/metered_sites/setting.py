@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.metered_sites import DAYS_KNOWN, Ahead, Control, MeteredSite, MonthsAhead
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.population import Population
 from hmesh.environment.retail_tariff import base_charge
 from hmesh.environment.tariff_bands import month_of_steps
@@ -17,8 +18,6 @@ from hmesh.runs.schemes.metered_sites.section import MeteredSites
 from hmesh.runs.schemes.metered_sites.sources import GroupSeries, SiteSources
 from hmesh.runs.world.setting import Setting
 from hmesh.runs.world.stated_bill import stated_bill
-
-type Series = NDArray[np.float64]
 
 PREFIX = "site"
 YEAR_H = 8760.0
@@ -58,11 +57,11 @@ class SiteLayout:
     group: NDArray[np.intp]
     community: NDArray[np.intp]
     node: NDArray[np.intp]
-    load_kwh: Series
-    generation_kwh: Series
-    battery_kwh: Series
-    pv_kw: Series
-    meters: Series
+    load_kwh: FloatArray
+    generation_kwh: FloatArray
+    battery_kwh: FloatArray
+    pv_kw: FloatArray
+    meters: FloatArray
 
 
 class MeteredSitesSetting:
@@ -156,7 +155,7 @@ class MeteredSitesSetting:
         """Return what connections and inverters allow."""
         own, n = self.settings.connection, len(layout.names)
 
-        def limit(value: float | None) -> Series:
+        def limit(value: float | None) -> FloatArray:
             return np.full(n, np.inf) if value is None else value * layout.meters
 
         share = np.full(n, np.inf if own.export_share_of_pv is None else own.export_share_of_pv)
@@ -178,13 +177,13 @@ class MeteredSitesSetting:
             return "given"
         return "self_consumption" if strategy == SELF_CONSUMING else "tariff"
 
-    def battery_kwh(self, strategy: str) -> Series:
+    def battery_kwh(self, strategy: str) -> FloatArray:
         """Return the size of the battery of each site under a strategy [kWh]."""
         layout = self.layout(strategy)
         there = strategy not in (BARE, SUNNY)
         return layout.battery_kwh if there else np.zeros(len(layout.names))
 
-    def generation_kwh(self, strategy: str) -> Series:
+    def generation_kwh(self, strategy: str) -> FloatArray:
         """Return what modules could generate under a strategy, shape (steps, sites) [kWh]."""
         layout = self.layout(strategy)
         return np.zeros_like(layout.generation_kwh) if strategy == BARE else layout.generation_kwh
@@ -225,7 +224,7 @@ class MeteredSitesSetting:
         ]
 
     @property
-    def worth_of_delivery(self) -> Series:
+    def worth_of_delivery(self) -> FloatArray:
         """What a delivery is taken to be worth in each step, shape (steps,) [money/kWh]."""
         return self.bill.purchase if self.settings.tariff.netted else self.bill.feed_in
 
@@ -234,7 +233,7 @@ class MeteredSitesSetting:
         """Whether the tariff has a charge for the highest power of a month."""
         return self.bill.monthly is not None and len(self.bill.monthly.price_per_kw) > 0
 
-    def _months_ahead(self, step: int, month_kwh: Series) -> MonthsAhead | None:
+    def _months_ahead(self, step: int, month_kwh: FloatArray) -> MonthsAhead | None:
         """Return what is known of this month and the next one as a day begins."""
         bill = self.bill
         if bill.monthly is None or not len(bill.monthly.surcharge):
@@ -256,7 +255,7 @@ class MeteredSitesSetting:
         )
 
     def ahead(
-        self, strategy: str, step: int, month_kwh: Series, *, month_begins: bool
+        self, strategy: str, step: int, month_kwh: FloatArray, *, month_begins: bool
     ) -> Ahead | None:
         """Return what is expected as a day begins: what was read at the same time a week before.
 

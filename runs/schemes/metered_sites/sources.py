@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.demand import LoadTable, read_loads
 from hmesh.environment.drawn_generation import Sky, drawn_generation
@@ -21,8 +21,6 @@ from hmesh.runs.schemes.metered_sites.section import (
     SitePhotovoltaics,
 )
 from hmesh.runs.world.dataset_files import load_dataset
-
-type Series = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class GroupSeries:
     """
 
     names: list[str]
-    load_kwh: Series
-    generation_kwh: Series
+    load_kwh: FloatArray
+    generation_kwh: FloatArray
     pv_kw: float
     members: int
 
@@ -100,10 +98,10 @@ class SiteSources:
             message = f"{sun.shape[1]} members generate behind {len(names)} meters"
             allowed = "one for all, or one for each meter"
             raise InputError([Problem(f"{place}.photovoltaics", message, allowed)])
-        generation: Series = np.array(np.broadcast_to(sun, load.shape))
+        generation: FloatArray = np.array(np.broadcast_to(sun, load.shape))
         return GroupSeries(names, load, generation, pv_kw, members)
 
-    def _load(self, group: SiteGroup, place: str) -> tuple[list[str], Series]:
+    def _load(self, group: SiteGroup, place: str) -> tuple[list[str], FloatArray]:
         load = group.load
         if load.measured:
             return self._measured(load, place, generation=False)
@@ -115,7 +113,7 @@ class SiteSources:
         series = load.annual_kwh / 1000.0 * power * self.calendar.step_h
         return [str(n) for n in range(group.count)], np.tile(series[:, None], group.count)
 
-    def _sun(self, group: SiteGroup, roof: SitePhotovoltaics, place: str) -> Series:
+    def _sun(self, group: SiteGroup, roof: SitePhotovoltaics, place: str) -> FloatArray:
         if roof.measured:
             return self._measured(roof, place, generation=True)[1]
         where, steps = self.scenario.location, self.scenario.steps
@@ -133,7 +131,7 @@ class SiteSources:
 
     def _measured(
         self, source: SiteLoad | SitePhotovoltaics, place: str, *, generation: bool
-    ) -> tuple[list[str], Series]:
+    ) -> tuple[list[str], FloatArray]:
         members, values, name = self._table(source, generation=generation)
         chosen = members if source.members is None else source.members
         problems = [
@@ -162,7 +160,7 @@ class SiteSources:
 
     def _table(
         self, source: SiteLoad | SitePhotovoltaics, *, generation: bool
-    ) -> tuple[tuple[str, ...], Series, str]:
+    ) -> tuple[tuple[str, ...], FloatArray, str]:
         steps = self.scenario.steps
         if source.file is not None:
             table: LoadTable = read_loads(self.scenario.path_of(source.file), self.calendar, steps)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.metered_sites import MeteredSites
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.connection import ConnectionFlows
 from hmesh.runs.schemes.metered_sites.own_rules import RULES, SiteRule
 from hmesh.runs.schemes.metered_sites.records import write_sites, write_step
@@ -20,8 +21,6 @@ from hmesh.runs.world.parts_of_bills import paid_and_received, utility_income
 
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
-
-type Each = NDArray[np.float64]
 
 
 class MeteredSitesScheme(Scheme):
@@ -45,9 +44,9 @@ class MeteredSitesScheme(Scheme):
     """
 
     flows: ConnectionFlows
-    load_kwh: Each
-    sun_kwh: Each
-    energies_kwh: dict[str, Each]
+    load_kwh: FloatArray
+    sun_kwh: FloatArray
+    energies_kwh: dict[str, FloatArray]
 
     def __init__(self, simulation: "Simulation") -> None:
         setting: MeteredSitesSetting = simulation.setting.schemes["metered_sites"]
@@ -137,7 +136,7 @@ class MeteredSitesScheme(Scheme):
         ):
             self.simulation.draw(name, community, node, energy, direct=True)
 
-    def _of_communities(self, values: Each) -> Each:
+    def _of_communities(self, values: FloatArray) -> FloatArray:
         return np.bincount(self.layout.community, values, self._places)
 
     def _payments_of_step(self) -> list[PartOfBill]:
@@ -168,7 +167,7 @@ class MeteredSitesScheme(Scheme):
         """Return where each site is, whether or not its meter is pooled."""
         return {"sites": self.setting.apart.community}
 
-    def _to_members(self, values: Each) -> Each:
+    def _to_members(self, values: FloatArray) -> FloatArray:
         """Return what of each meter is its members': of a pooled one by their loads of the step."""
         apart = self.setting.apart
         if self.layout is apart:
@@ -177,7 +176,7 @@ class MeteredSitesScheme(Scheme):
         together = np.bincount(apart.group, load, len(values))[apart.group]
         count = self.layout.meters[apart.group]
         share = np.divide(load, together, where=together > 0, out=1.0 / count)
-        shared: Each = share * values[apart.group]
+        shared: FloatArray = share * values[apart.group]
         return shared
 
     def member_payments(self) -> Iterable[MemberPayments]:
@@ -187,7 +186,7 @@ class MeteredSitesScheme(Scheme):
         own = self._to_members
         yield MemberPayments("sites", own(bought), own(sold), own(paid), own(received))
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what the battery of each site holds, equal parts of a pooled one [kWh]."""
         held, apart = self.sites.population["energy_kwh"], self.setting.apart
         if self.layout is apart:

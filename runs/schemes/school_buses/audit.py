@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
@@ -88,11 +88,11 @@ class SchoolAudit(SchemeAudit):
             self._read_answers(run, setting)
             self._replay(run, setting)
 
-    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what schools deliver, charging subtracted [kWh], of the shape of the hours."""
         return {"school_bus_kwh": self.sold - self.charged - self.response}
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what schools draw at their connection of each community [kWh]."""
         drawn = self.charged - self.sold + self.response
         return {
@@ -101,9 +101,9 @@ class SchoolAudit(SchemeAudit):
             if CONNECTION in self.inputs.scenario.connections(name)
         }
 
-    def direct_kwh(self) -> NDArray[np.float64]:
+    def direct_kwh(self) -> FloatArray:
         """Return what schools sell to the utility, below 0 [kWh], of the shape of the hours."""
-        sold: NDArray[np.float64] = np.negative(self.sold)
+        sold: FloatArray = np.negative(self.sold)
         return sold + self.own.direct_kwh() if self.rules.tariff is not None else sold
 
     @cached_property
@@ -128,7 +128,7 @@ class SchoolAudit(SchemeAudit):
             self.why or FILE_GONE,
         )  # fmt: skip
 
-    def own_price(self, setting: SchoolSetting) -> NDArray[np.float64] | None:
+    def own_price(self, setting: SchoolSetting) -> FloatArray | None:
         """Return what a kWh charged costs in each step by their tariff; None without one."""
         tariff, made = self.rules.tariff, setting.own_tariff
         if tariff is None or made is None:

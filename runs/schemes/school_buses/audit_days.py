@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.event_rows import HOUR_MS, EventRows
 from hmesh.runs.audits.events_in_force import lost_parts
@@ -83,7 +83,7 @@ class Timetable:
     def __init__(self, inputs: RunInputs, rules: SchoolBuses) -> None:
         self.inputs, self.rules = inputs, rules
         self._hours = rules.rounds
-        self.round_km: NDArray[np.float64] | None = None
+        self.round_km: FloatArray | None = None
         if rules.blocks is not None:
             blocks = _blocks_of(inputs, rules.blocks)
             self._hours = rounds_of_day([(each["departs"], each["arrives"]) for each in blocks])

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Tally, relative
 from hmesh.runs.audits.messages import sent_when_possible
 from hmesh.runs.audits.reference.schools import Purchase, Schools
@@ -105,7 +105,7 @@ class SchoolMessages:
         self._tally.add(off[None], lambda at: f"{place}, {due[at[1]].kind}", step)
 
 
-def planned(schools: int, load_kwh: NDArray[np.float64], wanted: float) -> list[Said]:
+def planned(schools: int, load_kwh: FloatArray, wanted: float) -> list[Said]:
     """Return the messages that settle a charging window: the valley, the wish, the schedule.
 
     Parameters

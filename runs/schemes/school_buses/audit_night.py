@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Label, relative
 from hmesh.runs.audits.reference.school_hours import SchoolHours
 from hmesh.runs.audits.reference.school_yard import SchoolYard
@@ -30,9 +31,9 @@ class Night:
     """
 
     slots: NDArray[np.intp]
-    load_kwh: NDArray[np.float64]
-    within_kwh: NDArray[np.float64]
-    wanted_kwh: NDArray[np.float64]
+    load_kwh: FloatArray
+    within_kwh: FloatArray
+    wanted_kwh: FloatArray
 
 
 class ChargingWindows:
@@ -70,10 +71,10 @@ class ChargingWindows:
     ) -> None:
         self.hours, self.forecast = hours, forecast
         self.yard, self.tallies, self._reliable = yard, tallies, reliable
-        self.night, self._drawn = None, list[NDArray[np.float64]]()
+        self.night, self._drawn = None, list[FloatArray]()
 
     @property
-    def planned_kwh(self) -> NDArray[np.float64]:
+    def planned_kwh(self) -> FloatArray:
         """What the window still leaves each school to draw [kWh]."""
         if self.night is None:
             return np.zeros(len(self.yard))

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Label, relative
 from hmesh.runs.audits.elastic_members import UNMOVED
 from hmesh.runs.audits.reference.school_hours import SchoolHours
@@ -75,7 +75,7 @@ class SchoolWorld:
             "school_replaced_generation_cost", "counts.unmet_rounds", "counts.critical_steps",
         )  # fmt: skip
         self.figures = {name: np.zeros(inputs.steps) for name in names}
-        self._done: NDArray[np.float64] | float = 0.0
+        self._done: FloatArray | float = 0.0
         self.hours = hours
         self.windows = ChargingWindows(
             hours, setting.forecast, self.yard, audit.tallies, reliable=self.reliable
@@ -113,9 +113,7 @@ class SchoolWorld:
         short = yard.end_step(np.nan_to_num(price), charge, deliver, response, round_ends=here.ends)
         self.figures["counts.unmet_rounds"][step] = short
 
-    def _response(
-        self, step: int, charge: NDArray[np.float64], deliver: NDArray[np.float64]
-    ) -> NDArray[np.float64] | float:
+    def _response(self, step: int, charge: FloatArray, deliver: FloatArray) -> FloatArray | float:
         """Return what buses exchange at the price, and hold what they had left against the rest."""
         answers = self.audit.answers_of
         if answers is None or self.s not in answers.used:
@@ -127,12 +125,12 @@ class SchoolWorld:
             answers.hold(step, self.s, *left, not self.hours.is_critical(step))
         return self._answered(step)
 
-    def _answered(self, step: int) -> NDArray[np.float64] | float:
+    def _answered(self, step: int) -> FloatArray | float:
         """Return what buses exchange at the price of a step [kWh]."""
         answers = self.audit.answers_of
         if answers is None or self.s not in answers.used:
             return 0.0
-        response: NDArray[np.float64] = answers.exchange_kwh[step, self.s]
+        response: FloatArray = answers.exchange_kwh[step, self.s]
         return response
 
     def at_end(self) -> dict[str, float]:
@@ -147,7 +145,7 @@ class SchoolWorld:
     def _label(self, step: int) -> Label:
         return self.inputs.places.label("school", step, [self.inputs.strategies[self.s]])
 
-    def _compare(self, step: int, rows: Columns, charge: NDArray[np.float64]) -> None:
+    def _compare(self, step: int, rows: Columns, charge: FloatArray) -> None:
         """Hold what the results say of every school against what its buses are and can."""
         yard, tallies, label = self.yard, self.audit.tallies, self._label(step)
         by_school = yard.by_school
@@ -230,9 +228,9 @@ class SchoolWorld:
         self,
         step: int,
         rows: Columns,
-        most: NDArray[np.float64],
-        spare: NDArray[np.float64],
-        deliver: NDArray[np.float64],
+        most: FloatArray,
+        spare: FloatArray,
+        deliver: FloatArray,
     ) -> tuple[Schools, Purchase] | None:
         """Check what was sold, and the price; return the game that set it, if one did."""
         tallies, hours = self.audit.tallies, self.hours
@@ -309,8 +307,8 @@ class SchoolWorld:
         self,
         step: int,
         rows: Columns,
-        spare: NDArray[np.float64],
-        deliver: NDArray[np.float64],
+        spare: FloatArray,
+        deliver: FloatArray,
     ) -> None:
         """Hold what the utility took of the buses against the flattest peak.
 
@@ -338,7 +336,7 @@ class SchoolWorld:
         scale = max(float(expected.sum()), 1.0)
         tallies.shaved.add(np.array([[max(float(lacks.max()), 0.0) / scale]]), here, step)
 
-    def _sum_up(self, step: int, rows: Columns, replaced: NDArray[np.float64]) -> None:
+    def _sum_up(self, step: int, rows: Columns, replaced: FloatArray) -> None:
         """Add the step to what the hours, the ledger and the summary are compared with."""
         audit, places = self.audit, len(self.inputs.communities)
         price = np.nan_to_num(rows["incentive_price"])

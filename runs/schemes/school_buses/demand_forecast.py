@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.consumer import Consumer
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.chance import growth_factor
 from hmesh.runs.scenarios.scenario import Scenario
@@ -47,7 +47,7 @@ class UtilityForecast:
         self._days = calendar.days_of(0, scenario.steps)
         self._known: dict[int, float] = {}
 
-    def demand_kwh(self, steps: Iterable[int]) -> NDArray[np.float64]:
+    def demand_kwh(self, steps: Iterable[int]) -> FloatArray:
         """Return the demand expected in some steps of the run [kWh]."""
         return np.array([self._of(step) for step in steps])
 
@@ -84,7 +84,7 @@ class UtilityForecast:
         return demand
 
 
-def _weights(kind: type[Consumer], members: Members, sources: int) -> NDArray[np.float64]:
+def _weights(kind: type[Consumer], members: Members, sources: int) -> FloatArray:
     """Return how much of each source the consumers of a type follow together."""
     columns = members.populations[kind]
     return np.bincount(columns["source"], columns["scale"], sources)

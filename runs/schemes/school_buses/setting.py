@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.electric_school_bus import ElectricSchoolBus
 from hmesh.agents.school import School
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.block_rounds import read_block_rounds
 from hmesh.environment.population import Population
 from hmesh.environment.school_rounds import SchoolRounds, charging_window
@@ -63,7 +64,7 @@ class SchoolSetting:
     opens: NDArray[np.bool_]
     forecast: UtilityForecast
     step_h: float
-    tariff: NDArray[np.float64] | None = None
+    tariff: FloatArray | None = None
     own_tariff: MeterGroup | None = None
 
     def base_kwh(self, step: int) -> float:
@@ -198,7 +199,7 @@ def _drawn(
     purpose: str,
     agent_type: str,
     above: float,
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Draw a quantity of every school or bus."""
     size = rules.school_count if agent_type == "school" else rules.bus_count
     draw = streams.generator(purpose, agent_type).random(size)

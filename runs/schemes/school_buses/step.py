@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hmesh.agents.demand_response import DemandResponse
 from hmesh.agents.remaining_stores import remainder_of
 from hmesh.agents.school_district import SchoolDistrict
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import usable_kwh
 from hmesh.markets.incentive_game import IncentiveTerms
 from hmesh.runs.schemes.scheme_step import RowWriter
@@ -152,13 +153,13 @@ class SchoolBusSharing(StoreScheme):
         left = remainder_of(fleet, done, district.answer_bounds(), fleet["at_plug_kwh"])
         self.answering = self.answers.offer(left, not self.critical)
 
-    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+    def take_response(self, exchange_kwh: list[FloatArray]) -> None:
         """Take over what buses exchange at the price of the step, and let them drive."""
         super().take_response(exchange_kwh)
         self._drive()
 
     @property
-    def response_kwh(self) -> NDArray[np.float64]:
+    def response_kwh(self) -> FloatArray:
         """What each bus exchanges at the price of the step, beside its school's order [kWh]."""
         if self.answers is None:
             return np.zeros(len(self.district.buses))
@@ -172,10 +173,10 @@ class SchoolBusSharing(StoreScheme):
             self.setting.cost, self.base_kwh, required, *rules.incentive_price, rules.capped
         )
 
-    def planned_kwh(self) -> NDArray[np.float64]:
+    def planned_kwh(self) -> FloatArray:
         """Return what every school is to charge in the step by its schedule [kWh]."""
         at = np.flatnonzero(self._slots == self.simulation.step_index)
-        planned: NDArray[np.float64] = self._schedule_kwh[:, at].sum(axis=1)
+        planned: FloatArray = self._schedule_kwh[:, at].sum(axis=1)
         return planned
 
     def _plan(self, step: int) -> None:
@@ -186,7 +187,7 @@ class SchoolBusSharing(StoreScheme):
         load = self.schools.forecast.demand_kwh(self._slots.tolist())
         self._schedule_kwh, self.agreed = self.desk.fill_valley(step, load)
 
-    def _of_communities(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _of_communities(self, values: FloatArray) -> FloatArray:
         return np.bincount(self.community, values, len(self.setting.communities))
 
     def pay(self) -> None:
@@ -234,7 +235,7 @@ class SchoolBusSharing(StoreScheme):
             sold = self.district.by_school(np.maximum(-self.response_kwh, 0.0))
             yield at_price("schools", price, bought, sold)
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what the buses of each school hold [kWh]."""
         return {"schools": self.district.by_school(self.district.buses.population["energy_kwh"])}
 
@@ -314,7 +315,7 @@ class SchoolBusSharing(StoreScheme):
             **cost_of_chargers(self),
         }
 
-    def usable_kwh(self) -> NDArray[np.float64]:
+    def usable_kwh(self) -> FloatArray:
         """Return what every school holds above the lowest states of charge [kWh]."""
         fleet = self.district.buses.population
         usable = usable_kwh(fleet["energy_kwh"], fleet["capacity_kwh"], fleet["soc_min"])

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.messages import BusPlugIn
 from hmesh.markets.incentive_game import (
     IncentiveGame,
@@ -36,9 +36,9 @@ class SchoolDecision:
         Largest value of something that should be small.
     """
 
-    charge_kwh: NDArray[np.float64]
-    sold_kwh: NDArray[np.float64]
-    price: NDArray[np.float64]
+    charge_kwh: FloatArray
+    sold_kwh: FloatArray
+    price: FloatArray
     counts: dict[str, int] = field(default_factory=dict)
     worst: dict[str, float] = field(default_factory=dict)
 
@@ -178,7 +178,7 @@ def incentive_game(sharing: "SchoolBusSharing", terms: IncentiveTerms) -> Incent
     return IncentiveGame(terms, saturates=sharing.schools.rules.saturates, **columns)
 
 
-def _only_idle_buses_sell(sharing: "SchoolBusSharing", charge_kwh: NDArray[np.float64]) -> None:
+def _only_idle_buses_sell(sharing: "SchoolBusSharing", charge_kwh: FloatArray) -> None:
     """Let buses that charge in this step not count in what their school can sell."""
     if charge_kwh.any():
         district = sharing.district

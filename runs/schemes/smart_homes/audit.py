@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.behaviour_checks import rules_by_design
 from hmesh.runs.audits.hours import supplied
@@ -99,7 +99,7 @@ class HomeAudit(SchemeAudit):
                 there = sum(group.homes for group in setting.groups)
                 self.note = f"only {sum(recorded):,} of {there:,} homes are written down"
 
-    def hour_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def hour_kwh(self) -> Mapping[str, FloatArray]:
         """Return what connected homes use, generate and store, of the shape of the hours [kWh]."""
         t = self.totals
         return {
@@ -109,7 +109,7 @@ class HomeAudit(SchemeAudit):
             + (0.0 if self.answers_of is None else self.answers_of.of_communities()),
         }
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what each connected group draws [kWh], of shape (steps, strategies)."""
         net = self.totals["imported_kwh"] - self.totals["exported_kwh"]
         names = self.inputs.communities
@@ -158,7 +158,7 @@ class HomeAudit(SchemeAudit):
         tariffs = [tariff for _, tariff in self.settings.tariffs]
         return MetersAudit(self.run, inputs, shape, "homes", "smart_home", tariffs, groups, why)
 
-    def direct_kwh(self) -> NDArray[np.float64]:
+    def direct_kwh(self) -> FloatArray:
         """Return what homes with a tariff of their own settle with the utility [kWh]."""
         return self.own.direct_kwh() if self.settings.tariffs else np.zeros(1)
 
@@ -181,12 +181,12 @@ class HomeAudit(SchemeAudit):
         sold = held.exported.sum(axis=3) + np.maximum(0.0 - answer, 0.0).sum(axis=3)
         return MemberFlows(bought, sold, price * bought, price * sold, np.full((1, 1, 1), m))
 
-    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+    def committed_kwh(self, group: str) -> FloatArray | str:
         """Return what each home of a group draws by its assignment, less what it delivers."""
         if self.tables is None or not self.tables.complete:
             return self.note
         held = next(each for each in self.tables.groups if each.group.settings.name == group)
-        net: NDArray[np.float64] = held.imported.sum(axis=3) - held.exported.sum(axis=3)
+        net: FloatArray = held.imported.sum(axis=3) - held.exported.sum(axis=3)
         return net
 
     def answers_due(self, group: str) -> AnswersDue | str:
@@ -305,7 +305,7 @@ class HomeAudit(SchemeAudit):
                 tally.add(off[:, :, None], label)
         return tally.check()
 
-    def _prices(self) -> dict[str, NDArray[np.float64]]:
+    def _prices(self) -> dict[str, FloatArray]:
         """Return what a kWh bought costs the groups with a tariff in each step, by name."""
         found = {}
         for group in self.own.groups or () if self.settings.tariffs else ():
@@ -313,9 +313,7 @@ class HomeAudit(SchemeAudit):
             found[group.name] = (energy + sum(tariff.fees.values())) * (1 + tariff.value_added_tax)
         return found
 
-    def _of_communities(
-        self, values: NDArray[np.float64], *, priced: bool = False
-    ) -> NDArray[np.float64]:
+    def _of_communities(self, values: FloatArray, *, priced: bool = False) -> FloatArray:
         """Add up what connected groups do in each community, of the shape of the hours.
 
         With ``priced`` those alone that pay the price of their community.

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables
-
-type Energies = NDArray[np.float64]
 
 
 def cheapest(
@@ -40,8 +38,8 @@ def cheapest(
 
 
 def bought_by_tariff(
-    inputs: RunInputs, held: GroupTables, days: Sequence[int], price: Energies, shifts: list[bool]
-) -> Energies:
+    inputs: RunInputs, held: GroupTables, days: Sequence[int], price: FloatArray, shifts: list[bool]
+) -> FloatArray:
     """Return what recorded homes of a group should buy instead of what they do not serve [kWh].
 
     Parameters

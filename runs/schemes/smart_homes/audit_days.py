@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.home_capacity import Charge, needed, published_total
@@ -17,8 +18,6 @@ from hmesh.runs.schemes.smart_homes.audit_rules import flow_of, home_of
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 from hmesh.runs.strategy_names import is_own, strategies_within
-
-type Energies = NDArray[np.float64]
 
 # Slots agreed on are compared with all choices where these are few, elsewhere with those one slot
 # away, of so many days of homes and choices in all.
@@ -114,7 +113,7 @@ class _Day:
         names = [f"home {held.first + h} of {group.settings.name}" for h in chosen]
         self.label = inputs.places.label(names, strategies=[inputs.strategies[s]])
 
-    def _settled(self, h: int, demand: Energies) -> HomeDay:
+    def _settled(self, h: int, demand: FloatArray) -> HomeDay:
         # Where all is granted and nothing is moved, the day is one and the same.
         day = h, demand[:, h].tobytes()
         if day not in self._same_day:
@@ -190,7 +189,7 @@ class _Day:
         usable: NDArray[np.bool_] = self.window & (self.accepted | (self.schedule > 0.0))
         return usable
 
-    def _wrongly_exact(self) -> NDArray[np.float64]:
+    def _wrongly_exact(self) -> FloatArray:
         """Return 1 for homes that state wrongly whether all choices were tried."""
         exact, settings = self.reported["exact"], self.inputs.scenario.smart_homes
         assert settings is not None
@@ -201,7 +200,7 @@ class _Day:
                 for h, day in enumerate(self.asked)
             ]
         )
-        wrong: NDArray[np.float64] = ((exact != 0) & (exact != 1) | (few & (exact == 0))) * 1.0
+        wrong: FloatArray = ((exact != 0) & (exact != 1) | (few & (exact == 0))) * 1.0
         return wrong
 
     def search(self, best: Tally, search: _Search) -> None:
@@ -301,7 +300,7 @@ def _serves(
     home: Home,
     generation: list[list[float]],
     served: list[list[float]],
-    capacity_kwh: Energies,
+    capacity_kwh: FloatArray,
     charge: Charge,
 ) -> bool:
     """Return whether storages of given sizes serve all loads and curtail nothing."""

@@ -1,15 +1,13 @@
 """The rows of flows between devices of homes, put into arrays for an audit."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.table_reader import (
     Columns,
     DamagedTableError,
 )
-
-type Energies = NDArray[np.float64]
 
 
 class FlowRows:
@@ -26,7 +24,7 @@ class FlowRows:
         if ((rows["step"] < 0) | (rows["step"] >= inputs.steps)).any():
             raise DamagedTableError("home_flows", "there is a flow outside the run")
 
-    def between(self, sources: list[str], targets: list[str]) -> Energies:
+    def between(self, sources: list[str], targets: list[str]) -> FloatArray:
         """Return the flows between some devices, shape (..., sources, targets)."""
         sizes = (*self.shape, len(sources), len(targets))
         of_source, of_target = (

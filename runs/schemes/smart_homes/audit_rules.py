@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.events_in_force import lost_parts
@@ -15,8 +15,6 @@ from hmesh.runs.schemes.smart_homes.audit_cheap_slots import bought_by_tariff
 from hmesh.runs.schemes.smart_homes.audit_tables import GroupTables, HomeTables, there_of
 from hmesh.runs.schemes.smart_homes.own_rules import assignment_under
 from hmesh.runs.strategy_names import is_own, strategies_within
-
-type Energies = NDArray[np.float64]
 
 # In this many homes and steps of a group at most, under each strategy, flows are settled again.
 MOST_SETTLED = 3_000  # steps of homes
@@ -42,7 +40,7 @@ def flow_of(strategy: str) -> tuple[str, bool]:
 
 
 def check_rules(
-    inputs: RunInputs, tables: HomeTables, prices: Mapping[str, Energies]
+    inputs: RunInputs, tables: HomeTables, prices: Mapping[str, FloatArray]
 ) -> Iterator[Check]:
     """Check the physics of every home and step, and that its assignment was followed.
 
@@ -61,7 +59,7 @@ class _Rules:
     """One line for each thing that holds within a step."""
 
     def __init__(
-        self, inputs: RunInputs, days: Sequence[int], prices: Mapping[str, Energies]
+        self, inputs: RunInputs, days: Sequence[int], prices: Mapping[str, FloatArray]
     ) -> None:
         self.inputs, self.days, self.prices = inputs, days, prices
         self.grid_part = 1.0 - lost_parts(inputs.scenario)
@@ -93,7 +91,7 @@ class _Rules:
         homes = [f"{what} {held.first + h} of {name}" for h in range(held.homes)]
         return self.inputs.places.label(homes)
 
-    def _add(self, tally: Tally, held: GroupTables, off: Energies) -> None:
+    def _add(self, tally: Tally, held: GroupTables, off: FloatArray) -> None:
         """Take in deviations of shape (steps, strategies, homes, ...)."""
         devices = tuple(range(3, off.ndim))
         tally.add(off.max(axis=devices, initial=0.0) if devices else off, self._label(held))
@@ -215,7 +213,7 @@ class _Rules:
         self.refused.add(refused, label)
 
 
-def columns_of(held: GroupTables) -> dict[str, Energies]:
+def columns_of(held: GroupTables) -> dict[str, FloatArray]:
     """Return what storages of the recorded homes of a group can do, shape (homes, storages)."""
     population, each = held.group.storages, held.group.layout.storages
     return {name: population[name].reshape(-1, each)[: held.homes] for name in _COLUMNS}

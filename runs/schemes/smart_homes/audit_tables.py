@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
@@ -17,7 +18,7 @@ from hmesh.runs.audits.table_reader import (
     refuse_mixed,
 )
 from hmesh.runs.results.run_reader import Run
-from hmesh.runs.schemes.smart_homes.audit_flows import Energies, FlowRows
+from hmesh.runs.schemes.smart_homes.audit_flows import FlowRows
 from hmesh.runs.schemes.smart_homes.records import CURTAILED, GRID, first_homes
 from hmesh.runs.schemes.smart_homes.section import SmartHomesSettings
 from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup, SmartHomeSetting
@@ -62,17 +63,17 @@ class GroupTables:
     homes: int
     appliances: Columns
     storages: Columns
-    direct: Energies
-    charged: Energies
-    drawn: Energies
-    imported: Energies
-    exported: Energies
-    curtailed: Energies
-    generation: Energies
+    direct: FloatArray
+    charged: FloatArray
+    drawn: FloatArray
+    imported: FloatArray
+    exported: FloatArray
+    curtailed: FloatArray
+    generation: FloatArray
     days: Columns
-    response: Energies
+    response: FloatArray
 
-    def total_kwh(self, name: str) -> Energies:
+    def total_kwh(self, name: str) -> FloatArray:
         """Return what a column of home_groups should be, shape (steps, strategies) [kWh]."""
         values = {
             "generation_kwh": self.generation,
@@ -86,7 +87,7 @@ class GroupTables:
             "imported_kwh": self.appliances["imported_kwh"],
             "exported_kwh": self.exported,
         }[name]
-        total: Energies = values.reshape(*values.shape[:2], -1).sum(axis=2)
+        total: FloatArray = values.reshape(*values.shape[:2], -1).sum(axis=2)
         return total
 
 
@@ -113,7 +114,7 @@ class HomeTables:
     groups: list[GroupTables]
     days: list[int]
     complete: bool
-    there: Energies
+    there: FloatArray
 
     def figures(self) -> tuple[Figures, Figures]:
         """Return the figures of the summary that homes settle, by step and of the run."""
@@ -146,7 +147,7 @@ class HomeTables:
         }, {"home_stored_change_kwh": change}
 
 
-def there_of(inputs: RunInputs) -> Energies:
+def there_of(inputs: RunInputs) -> FloatArray:
     """Return the size of storages under each strategy as a share of the stated one, 0 or 1."""
     follows = strategies_within("smart_homes", inputs.strategies)
     return np.array([0.0 if strategy == _WITHOUT else 1.0 for strategy in follows])
@@ -331,7 +332,7 @@ def _group(
 
 def _response(
     answers: AnswersOfStores | None, shape: tuple[int, ...], first: int, stores: list[str]
-) -> Energies:
+) -> FloatArray:
     """Return what the storages of recorded homes exchange at the price of the step [kWh]."""
     answer = np.zeros(shape)
     if answers is None:

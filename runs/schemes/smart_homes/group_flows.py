@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.smart_homes import SmartHomes
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.power_flow_assignment import StepFlows
 from hmesh.runs.schemes.smart_homes.setting import SUMS, HomeGroup
 from hmesh.runs.schemes.smart_homes.sources import BySky, DeviceSource
 
-type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
@@ -35,13 +35,13 @@ class GroupOfAStep:
     """
 
     flows: StepFlows
-    wanted_kwh: Energies
-    demand_kwh: Energies
-    imported_kwh: Energies
-    exported_kwh: Energies
-    curtailed_kwh: Energies
-    energy_kwh: Energies
-    losses_kwh: Energies
+    wanted_kwh: FloatArray
+    demand_kwh: FloatArray
+    imported_kwh: FloatArray
+    exported_kwh: FloatArray
+    curtailed_kwh: FloatArray
+    energy_kwh: FloatArray
+    losses_kwh: FloatArray
     totals_kwh: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,12 +56,12 @@ class GroupOfAStep:
         }
 
     @property
-    def served_kwh(self) -> Energies:
+    def served_kwh(self) -> FloatArray:
         """What the home itself serves of its appliances, shape (homes, appliances) [kWh]."""
         return np.where(self.flows.served, self.demand_kwh, 0.0)
 
     @property
-    def generation_kwh(self) -> Energies:
+    def generation_kwh(self) -> FloatArray:
         """What generators deliver, shape (homes, generators) [kWh]."""
         flows = self.flows
         return flows.direct_kwh.sum(axis=2) + flows.stored_kwh + flows.curtailed_kwh
@@ -70,7 +70,7 @@ class GroupOfAStep:
 def settle_group(
     group: HomeGroup,
     homes: SmartHomes,
-    bought_kwh: Energies,
+    bought_kwh: FloatArray,
     t: int,
     clear: float,
     grid_part: float,
@@ -114,7 +114,7 @@ def settle_group(
     )
 
 
-def _generation(group: HomeGroup, homes: SmartHomes, t: int, clear: float) -> Energies:
+def _generation(group: HomeGroup, homes: SmartHomes, t: int, clear: float) -> FloatArray:
     """Return what generators deliver, dimmed by the clouds that chance drew."""
     columns = []
     for generator, source in zip(homes.generators, group.generators, strict=True):

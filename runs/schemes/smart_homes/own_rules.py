@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class HomeRule(Protocol):
     where it has none.
     """
 
-    def decide(self, homes: "Homes", demand_kwh: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def decide(self, homes: "Homes", demand_kwh: FloatArray) -> NDArray[np.bool_]:
         """Return which slots are granted, shape (steps, homes, appliances).
 
         Of ``demand_kwh``, what appliances want as controllers heard it, of the same shape [kWh].
@@ -39,7 +40,7 @@ def assignment_under(strategy: str) -> str:
     return str(getattr(RULES[strategy], "assignment", ASSIGNMENT))
 
 
-def granted_by(strategy: str) -> Callable[[Any, NDArray[np.float64]], NDArray[np.float64]]:
+def granted_by(strategy: str) -> Callable[[Any, FloatArray], FloatArray]:
     """Return the rule of a strategy of a plugin as a function that checks what it decides.
 
     Parameters
@@ -54,7 +55,7 @@ def granted_by(strategy: str) -> Callable[[Any, NDArray[np.float64]], NDArray[np
     """
     rule = RULES[strategy]()
 
-    def granted(homes: "Homes", demand_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+    def granted(homes: "Homes", demand_kwh: FloatArray) -> FloatArray:
         found = np.asarray(rule.decide(homes, demand_kwh))
         if found.shape != demand_kwh.shape or found.dtype != np.bool_:
             size = " x ".join(map(str, demand_kwh.shape))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.cheap_slots import cheapest_slots
 from hmesh.runs.schemes.smart_homes.setting import PAYERS
 from hmesh.runs.world.tariff_meters import MeterGroup, TariffMeters
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from hmesh.agents.smart_homes import SmartHomes
     from hmesh.runs.schemes.smart_homes.step import SmartHomeSharing
 
-type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 
@@ -47,7 +47,7 @@ class HomeTariffs:
         ]
         self._place = np.concatenate(places).astype(np.intp)
 
-    def price(self, group: int, first: int, steps: int) -> Energies | None:
+    def price(self, group: int, first: int, steps: int) -> FloatArray | None:
         """Return what a kWh bought costs a group in some steps; None where it has no tariff."""
         if group not in self.numbers:
             return None
@@ -65,7 +65,7 @@ class HomeTariffs:
         self.meters.read(self._place, np.maximum(net, 0.0), np.maximum(0.0 - net, 0.0))
 
 
-def bought_of_day(homes: "SmartHomes", refused: Mask, price: Energies | None) -> Energies:
+def bought_of_day(homes: "SmartHomes", refused: Mask, price: FloatArray | None) -> FloatArray:
     """Return what homes buy in each step of a day for loads that they do not serve [kWh].
 
     Parameters

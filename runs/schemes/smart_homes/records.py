@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.power_flow_assignment import storage_edges
 from hmesh.markets.storage_capacity import StateOfCharge, dynamic_capacity, published_capacity
 from hmesh.runs.results.buffer import Coded
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from hmesh.runs.schemes.smart_homes.setting import SmartHomeSetting
     from hmesh.runs.schemes.smart_homes.step import SmartHomeSharing
 
-type Energies = NDArray[np.float64]
 
 GRID, CURTAILED = "grid", "curtailed"
 
@@ -245,6 +245,6 @@ def _device_rows(number: NDArray[np.intp], kind: str, names: list[str]) -> dict[
     return {"home": np.repeat(number, len(names)), kind: Coded(codes, names)}
 
 
-def _slots(energies_kwh: Energies, homes: int) -> NDArray[np.intp]:
+def _slots(energies_kwh: FloatArray, homes: int) -> NDArray[np.intp]:
     slots: NDArray[np.intp] = np.count_nonzero(energies_kwh[:, :homes] > 0.0, axis=(0, 2))
     return slots

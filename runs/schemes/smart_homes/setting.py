@@ -17,6 +17,7 @@ from hmesh.agents.home_devices import (
     Photovoltaics,
     VentilationFan,
 )
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.demand import LoadTable
 from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
@@ -93,7 +94,7 @@ class HomeGroup:
     storages: Population
 
     def windows(
-        self, calendar: Calendar, first: int, wanted_kwh: NDArray[np.float64], k: int
+        self, calendar: Calendar, first: int, wanted_kwh: FloatArray, k: int
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return the slots an appliance could be shifted to, and those it accepts.
 
@@ -141,7 +142,7 @@ class SmartHomeSetting:
 
     settings: SmartHomesSettings
     groups: tuple[HomeGroup, ...]
-    tariff: NDArray[np.float64] | None = None
+    tariff: FloatArray | None = None
     own_tariffs: tuple[MeterGroup, ...] = ()
 
 
@@ -189,7 +190,7 @@ class _Maker:
         self.settings, self.scenario = settings, scenario
         self.calendar, self.streams = calendar, streams
         self._tables: dict[str, LoadTable] = {}
-        self._weather: dict[str, NDArray[np.float64]] | None = None
+        self._weather: dict[str, FloatArray] | None = None
 
     def group(self, index: int, group: HomeGroupSettings, community: int, node: int) -> HomeGroup:
         """Make one group."""
@@ -266,7 +267,7 @@ class _Maker:
             return comfort_source(self.calendar, device.power_kw, device.comfort, outdoor, scale)
         return scheduled_source(self.calendar, device.power_kw, device.hours, scale)
 
-    def _scale(self, group: HomeGroupSettings, device: _Device, homes: int) -> NDArray[np.float64]:
+    def _scale(self, group: HomeGroupSettings, device: _Device, homes: int) -> FloatArray:
         draw = self.streams.generator("scale", f"{device.name} of {group.name}").random(homes)
         if isinstance(device.scale, FromFile):
             return device.scale.read(self.scenario.path_of(device.scale.file), draw, 0.0)
@@ -274,16 +275,16 @@ class _Maker:
 
     def _measured(
         self, place: str, group: HomeGroupSettings, device: _Device, rows: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         assert group.dataset is not None
         table = self._table(group.dataset)
-        measured: NDArray[np.float64] | None = table.load_kwh
+        measured: FloatArray | None = table.load_kwh
         if isinstance(device, HomeGeneratorSettings):
             measured = table.generation_kwh
         if measured is None:
             message = f"{group.dataset} states no generation"
             raise InputError([Problem(f"{place}.measured", message, "a column pv_kwh")])
-        energies: NDArray[np.float64] = measured[:, rows]
+        energies: FloatArray = measured[:, rows]
         if energies.min(initial=0.0) < 0.0:
             step, home = np.unravel_index(int(energies.argmin()), energies.shape)
             raise InputError(
@@ -320,14 +321,14 @@ class _Maker:
             measured.get("dni"),
         ), False
 
-    def _weather_of(self, place: str, name: str) -> NDArray[np.float64]:
+    def _weather_of(self, place: str, name: str) -> FloatArray:
         measured = self._measured_weather()
         if name not in measured:
             message = f"{self.settings.weather} states no {name}"
             raise InputError([Problem(place, message, "a table weather with this column")])
         return measured[name]
 
-    def _measured_weather(self) -> dict[str, NDArray[np.float64]]:
+    def _measured_weather(self) -> dict[str, FloatArray]:
         """Return the weather over the run by name, each of shape (steps,)."""
         if self._weather is None:
             assert self.settings.weather is not None

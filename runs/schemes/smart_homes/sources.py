@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.smart_home_profiles import smart_home_profile
 from hmesh.environment.standard_profiles import season_of
@@ -13,7 +14,6 @@ from hmesh.environment.sunshine import ClearSky, MeasuredSky
 from hmesh.environment.thermal_comfort import needs_conditioning, room_temperature
 from hmesh.runs.schemes.smart_homes.device_keys import Comfort
 
-type Energies = NDArray[np.float64]
 DAY_H = 24
 
 
@@ -27,9 +27,9 @@ class DeviceSource:
         Factor of each home [-].
     """
 
-    scale: NDArray[np.float64]
+    scale: FloatArray
 
-    def base_kwh(self, first: int, steps: int) -> Energies:
+    def base_kwh(self, first: int, steps: int) -> FloatArray:
         """Return the energies of some steps before scaling [kWh].
 
         Returns
@@ -39,7 +39,7 @@ class DeviceSource:
         """
         raise NotImplementedError
 
-    def steps_kwh(self, first: int, steps: int) -> Energies:
+    def steps_kwh(self, first: int, steps: int) -> FloatArray:
         """Return the energies of some steps [kWh], shape (steps, homes)."""
         base = self.base_kwh(first, steps)
         return (base[:, None] if base.ndim == 1 else base) * self.scale
@@ -58,10 +58,10 @@ class ByClock(DeviceSource):
     """
 
     calendar: Calendar
-    edges_h: NDArray[np.float64]
-    power_kw: NDArray[np.float64]
+    edges_h: FloatArray
+    power_kw: FloatArray
 
-    def base_kwh(self, first: int, steps: int) -> Energies:
+    def base_kwh(self, first: int, steps: int) -> FloatArray:
         """Return the energies between the clock hours at which each step starts and ends."""
         begins = np.array([[self.calendar.hour_of_day(first + t)] for t in range(steps)])
         ends = begins + self.calendar.step_h
@@ -69,7 +69,7 @@ class ByClock(DeviceSource):
         since = np.concatenate([self.edges_h[:-1], self.edges_h[:-1] + DAY_H])
         until = np.concatenate([self.edges_h[1:], self.edges_h[1:] + DAY_H])
         lasts_h = np.maximum(np.minimum(ends, until) - np.maximum(begins, since), 0.0)
-        energies: Energies = (lasts_h * np.tile(self.power_kw, 2)).sum(axis=1)
+        energies: FloatArray = (lasts_h * np.tile(self.power_kw, 2)).sum(axis=1)
         return energies
 
 
@@ -91,7 +91,7 @@ class BySky(DeviceSource):
     orientation: int
     clouded: bool
 
-    def base_kwh(self, first: int, steps: int) -> Energies:
+    def base_kwh(self, first: int, steps: int) -> FloatArray:
         """Return what modules of 1 kW peak generate under the sky."""
         return np.array(
             [self.sky.generation_kwh(first + t)[self.orientation] for t in range(steps)]
@@ -108,16 +108,14 @@ class ByMeter(DeviceSource):
         Energies of the run [kWh].
     """
 
-    measured_kwh: Energies
+    measured_kwh: FloatArray
 
-    def base_kwh(self, first: int, steps: int) -> Energies:
+    def base_kwh(self, first: int, steps: int) -> FloatArray:
         """Return the energies of some steps of the run."""
         return self.measured_kwh[first : first + steps]
 
 
-def published_source(
-    calendar: Calendar, profile: str, kind: str, scale: NDArray[np.float64]
-) -> ByClock:
+def published_source(calendar: Calendar, profile: str, kind: str, scale: FloatArray) -> ByClock:
     """Return a device of the published day."""
     return ByClock(scale, calendar, np.arange(DAY_H + 1.0), smart_home_profile(profile)[kind])
 
@@ -126,7 +124,7 @@ def scheduled_source(
     calendar: Calendar,
     power_kw: float,
     hours: Sequence[tuple[float, float]],
-    scale: NDArray[np.float64],
+    scale: FloatArray,
 ) -> ByClock:
     """Return a device that runs with one power at some clock hours."""
     edges = sorted({0.0, float(DAY_H), *(edge for pair in hours for edge in pair)})
@@ -139,8 +137,8 @@ def comfort_source(
     calendar: Calendar,
     power_kw: float,
     comfort: Comfort,
-    outdoor_c: NDArray[np.float64],
-    scale: NDArray[np.float64],
+    outdoor_c: FloatArray,
+    scale: FloatArray,
 ) -> ByMeter:
     """Return an air conditioner that runs where its room by itself would be uncomfortable."""
     room = room_temperature(outdoor_c, calendar.step_h, comfort.time_constant_h, comfort.gains_k)
@@ -149,9 +147,7 @@ def comfort_source(
     return ByMeter(scale, np.where(needed, power_kw * calendar.step_h, 0.0))
 
 
-def in_hours(
-    clock_h: NDArray[np.float64], hours: Sequence[tuple[float, float]]
-) -> NDArray[np.bool_]:
+def in_hours(clock_h: FloatArray, hours: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
     """Return which clock hours lie in some times of a day, from inclusive, to exclusive."""
     inside = np.zeros(clock_h.shape, dtype=np.bool_)
     for begins, ends in hours:

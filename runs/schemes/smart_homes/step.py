@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.remaining_stores import Remainder
 from hmesh.agents.smart_homes import SmartHomes
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
 from hmesh.runs.schemes.smart_homes.group_agents import agents_of, begin_day
 from hmesh.runs.schemes.smart_homes.group_flows import GroupOfAStep, refused_slots, settle_group
@@ -27,7 +28,6 @@ from hmesh.runs.world.member_payments import MemberPayments, at_price
 if TYPE_CHECKING:
     from hmesh.runs.world.simulation import Simulation
 
-type Energies = NDArray[np.float64]
 type Mask = NDArray[np.bool_]
 
 ANSWERING = StoreNames("smart_homes", "homes", "homes", "home", "home_storage_kwh")
@@ -68,7 +68,7 @@ class SmartHomeSharing(StoreScheme):
         self.first_step = self.steps = 0
         self.planned = False
         self._refused: list[Mask] = [np.empty((0, 0, 0), np.bool_)] * len(self.groups)
-        self._bought_kwh: list[Energies] = [np.empty((0, 0, 0))] * len(self.groups)
+        self._bought_kwh: list[FloatArray] = [np.empty((0, 0, 0))] * len(self.groups)
         tariffs = self.setting.own_tariffs
         self.own_tariffs = HomeTariffs(self, tariffs) if tariffs else None
         self.answers = self._answers()
@@ -206,15 +206,15 @@ class SmartHomeSharing(StoreScheme):
         if self.answers is not None:
             self.answers.pay()
 
-    def traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def traded_kwh(self) -> tuple[FloatArray, FloatArray]:
         """Return what homes of each community trade at its price: draw, and feed in [kWh]."""
         return self._grid_kwh(with_tariffs=self.own_tariffs is None)
 
-    def grid_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def grid_kwh(self) -> tuple[FloatArray, FloatArray]:
         """Return what all homes of each community draw from the grid and feed into it [kWh]."""
         return self._grid_kwh(with_tariffs=True)
 
-    def _grid_kwh(self, *, with_tariffs: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _grid_kwh(self, *, with_tariffs: bool) -> tuple[FloatArray, FloatArray]:
         imported = np.zeros(len(self.simulation.setting.communities))
         exported = np.zeros_like(imported)
         for group, of_group in zip(self.setting.groups, self.of_step, strict=True):
@@ -236,7 +236,7 @@ class SmartHomeSharing(StoreScheme):
         k = names.index(group)
         return np.arange(ends[k] - self.setting.groups[k].homes, ends[k])
 
-    def committed_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def committed_kwh(self) -> Mapping[str, FloatArray]:
         """Return what each home draws by its own rule."""
         net = [e.imported_kwh.sum(axis=1) - e.exported_kwh.sum(axis=1) for e in self.of_step]
         return {"homes": np.concatenate(net)}
@@ -273,7 +273,7 @@ class SmartHomeSharing(StoreScheme):
             first += group.homes
         return np.concatenate(found)
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what the storages of each home hold [kWh]."""
         return {"homes": np.concatenate([homes.energy_kwh.sum(axis=1) for homes in self.groups])}
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.events_in_force import lost_parts
 from hmesh.runs.audits.others_answers import OthersAudit
@@ -86,7 +87,7 @@ class VehicleAudit:
         shape = hours["ev_kwh"].shape
         self.charged_kwh, self.discharged_kwh = np.zeros(shape), np.zeros(shape)
         self.present = np.zeros(shape, dtype=np.int64)
-        self.counts: dict[str, NDArray[np.float64]] = {}
+        self.counts: dict[str, FloatArray] = {}
         self._start_kwh = fleet["soc_start"] * fleet["capacity_kwh"]
         every = inputs.scenario.vehicles.every
         self._keeps_reserve = any(group.trip_reserve for group in every)
@@ -189,9 +190,7 @@ class VehicleAudit:
         neither = np.isnan(due) & np.isnan(rows["price"])
         self._price.add(np.where(neither, 0.0, np.abs(rows["price"] - due)), label, first)
 
-    def _batteries(
-        self, first: int, rows: Columns, where: Whereabouts, label: Label
-    ) -> NDArray[np.float64]:
+    def _batteries(self, first: int, rows: Columns, where: Whereabouts, label: Label) -> FloatArray:
         """Follow what is stored from step to step; return what each holds when plugged in [kWh]."""
         fleet = self._fleet
         capacity = fleet["capacity_kwh"]
@@ -229,7 +228,7 @@ class VehicleAudit:
         first: int,
         rows: Columns,
         where: Whereabouts,
-        stored: NDArray[np.float64],
+        stored: FloatArray,
         travel: Travel | None,
         label: Label,
     ) -> None:
@@ -375,7 +374,7 @@ class VehicleAudit:
             counted_so_far = self.counts.setdefault(name, np.zeros(self.present.shape[:2]))
             counted_so_far[here] = values.sum(axis=2)
 
-    def _at(self, values: NDArray[np.float64], s: int) -> NDArray[np.float64]:
+    def _at(self, values: FloatArray, s: int) -> FloatArray:
         """Return a quantity under one strategy; it may be the same under all."""
         s = min(s, values.shape[1] - 1)
         return values[:, s : s + 1]

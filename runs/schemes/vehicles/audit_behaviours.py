@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.reference.stores import AnsweringStores
 from hmesh.runs.audits.reference.vehicle_behaviours import by_thresholds, off_any_threshold
@@ -104,7 +105,7 @@ class BehaviourAudit:
         mine: NDArray[np.intp],
         home: NDArray[np.bool_] | None,
         asked: NDArray[np.bool_],
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return how far each exchange is from what its behaviour remembers [kWh]."""
         off = np.zeros(asked.shape)
         for k in range(len(off)):
@@ -133,7 +134,7 @@ class BehaviourAudit:
         seen: Columns,
         mine: NDArray[np.intp],
         home: NDArray[np.bool_] | None,
-    ) -> NDArray[np.float64] | None:
+    ) -> FloatArray | None:
         """Return how far each exchange is from its behaviour [kWh]; None where that is unknown."""
         given: Any = choice.given
         price, energy = seen["price"], seen["energy_kwh"]

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.reference.batteries import held_after
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
@@ -97,15 +98,13 @@ class DepartureAudit:
 
     def _at(
         self,
-        values: NDArray[np.float64],
+        values: FloatArray,
         step: NDArray[np.int64],
         strategy: NDArray[np.int64],
         vehicle: NDArray[np.int64],
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """Return what each has of a quantity that may be the same under all strategies."""
-        found: NDArray[np.float64] = values[
-            step, np.minimum(strategy, values.shape[1] - 1), vehicle
-        ]
+        found: FloatArray = values[step, np.minimum(strategy, values.shape[1] - 1), vehicle]
         return found
 
     def _departures(
@@ -114,7 +113,7 @@ class DepartureAudit:
         strategy: NDArray[np.int64],
         vehicle: NDArray[np.int64],
         where: Whereabouts,
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    ) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return how far each has driven in the step by then, and whether it has left its plug."""
         seen: dict[tuple[int, int, int], int] = {}
         so_far, after = np.full(len(step), np.nan), np.zeros(len(step), dtype=np.bool_)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.reference.plugging import plugs_in
 from hmesh.runs.audits.reference.whereabouts import Stay, TripMade
@@ -43,7 +44,7 @@ class HabitAudit:
             mine = np.flatnonzero(self._group == number)
             self._number[mine] = np.arange(len(mine))
         self._streams = Streams(inputs.scenario.seed)
-        self._drawn: dict[int, dict[int, NDArray[np.float64]]] = {}
+        self._drawn: dict[int, dict[int, FloatArray]] = {}
         self.plugs_in = np.ones((len(inputs.strategies), inputs.recorded), dtype=np.bool_)
 
     def settle(
@@ -51,7 +52,7 @@ class HabitAudit:
         step: int,
         vehicles: Sequence[int],
         place: NDArray[np.int64],
-        soc: NDArray[np.float64],
+        soc: FloatArray,
     ) -> None:
         """Let vehicles decide that are there as the run begins, or as they join in a step."""
         for vehicle in vehicles:
@@ -67,7 +68,7 @@ class HabitAudit:
         trips: Sequence[TripMade],
         stays: Sequence[Stay],
         span: tuple[int, int],
-        soc: NDArray[np.float64],
+        soc: FloatArray,
     ) -> list[bool]:
         """Return whether a vehicle wants to be plugged in during each of its stays of a step.
 
@@ -115,7 +116,7 @@ class HabitAudit:
             draw=draw,
         )
 
-    def _draws(self, step: int, group: int) -> NDArray[np.float64]:
+    def _draws(self, step: int, group: int) -> FloatArray:
         """Return the draws of a group in a step; those of other steps are forgotten."""
         if step not in self._drawn:
             self._drawn = {step: {}}

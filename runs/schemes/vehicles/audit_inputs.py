@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.event_rows import EventRows
 from hmesh.runs.audits.reference.outages import Span, times_out
@@ -128,7 +129,7 @@ class ChargerOutages:
         rows.compare(self.inputs.steps)
         return rows
 
-    def block(self, first: int, last: int) -> NDArray[np.float64]:
+    def block(self, first: int, last: int) -> FloatArray:
         """Return for which part each is out in the next steps, (last - first, vehicles)."""
         begins = [round(step * self.inputs.step_h * HOUR_MS) for step in range(first, last + 1)]
         out_ms = np.zeros((last - first, len(self.spans)))

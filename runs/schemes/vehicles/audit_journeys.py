@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.reference.journeys import Able, JourneyStep, PlainJourneys
 from hmesh.runs.audits.reference.whereabouts import TripMade
@@ -106,7 +107,7 @@ class JourneyAudit:
         step: int,
         span: tuple[int, int],
         trips: Mapping[int, Sequence[TripMade]],
-        soc: NDArray[np.float64],
+        soc: FloatArray,
         place: NDArray[np.int64],
     ) -> JourneyStep:
         """Follow a step under a strategy; `trips` are those meant that touch it."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.social_network import by_community, given_network, scale_free, small_world
 from hmesh.environment.streams import Streams
 from hmesh.runs.audits.reference.learners import (
@@ -29,7 +30,6 @@ from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
 from hmesh.runs.world.behaving_rows import BehavingRows
 
-type Array = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 _VEHICLE = "electric vehicle"
@@ -58,8 +58,8 @@ class Seen:
 
     step: int
     here: Rows
-    price: Array
-    energy_kwh: Array
+    price: FloatArray
+    energy_kwh: FloatArray
     stores: AnsweringStores
     home: NDArray[np.bool_] | None
     place: Rows
@@ -68,7 +68,7 @@ class Seen:
 class Replay(Protocol):
     """What the vehicles of one choice remember under one strategy."""
 
-    def step(self, seen: Seen) -> Array:
+    def step(self, seen: Seen) -> FloatArray:
         """Take in a step; return how far each exchange is from what is due [kWh]."""
         ...
 
@@ -89,7 +89,7 @@ class _Drawn:
     """
 
     def __init__(
-        self, inputs: VehicleRunInputs, choice: BehavingRows, fleet: Columns, prices: Array
+        self, inputs: VehicleRunInputs, choice: BehavingRows, fleet: Columns, prices: FloatArray
     ) -> None:
         self.prices = prices
         self.inputs, self.given = inputs, cast(Any, choice.given)
@@ -100,12 +100,12 @@ class _Drawn:
         self.setting, self.fleet = setting, fleet
         self._streams = Streams(inputs.scenario.seed)
 
-    def draw(self, purpose: str, step: int) -> Array:
+    def draw(self, purpose: str, step: int) -> FloatArray:
         """Return the draw of each for a purpose in a step."""
-        every: Array = self.setting.groups.draw(self._streams, purpose, _VEHICLE, step)
+        every: FloatArray = self.setting.groups.draw(self._streams, purpose, _VEHICLE, step)
         return every[self.rows]
 
-    def of_fleet(self, name: str) -> Array:
+    def of_fleet(self, name: str) -> FloatArray:
         """Return a quantity that never changes, of each."""
         return np.asarray(self.fleet[name][self.rows], dtype=np.float64)
 
@@ -121,7 +121,7 @@ class _Drawn:
 class _Thresholds(_Drawn):
     """Vehicles that choose one of several thresholds."""
 
-    def due(self, seen: Seen) -> Array:
+    def due(self, seen: Seen) -> FloatArray:
         """Return what each threshold asks of each, shape (n, thresholds) [kWh]."""
         lower, upper = seen.stores.lower_kwh, seen.stores.upper_kwh
         if self.given.at_home:
@@ -138,11 +138,11 @@ class _Thresholds(_Drawn):
         """Return what each chooses."""
         raise NotImplementedError
 
-    def learn(self, seen: Seen, chosen: Rows, due: Array) -> None:
+    def learn(self, seen: Seen, chosen: Rows, due: FloatArray) -> None:
         """Take in what a step brought."""
         raise NotImplementedError
 
-    def step(self, seen: Seen) -> Array:
+    def step(self, seen: Seen) -> FloatArray:
         """Take in a step; return how far each exchange is from that of its threshold [kWh]."""
         due = self.due(seen)
         off = np.abs(seen.energy_kwh[:, None] - due)
@@ -164,7 +164,7 @@ class _RegretReplay(_Thresholds):
         draw = self.draw("regret matching", seen.step)[seen.here]
         return self._regrets.choose(seen.here, draw)
 
-    def learn(self, seen: Seen, chosen: Rows, due: Array) -> None:
+    def learn(self, seen: Seen, chosen: Rows, due: FloatArray) -> None:
         """Regret what other thresholds would have brought."""
         gains = [seen.stores.gain(seen.price, energy) for energy in due.T]
         self._regrets.take(seen.here, chosen, np.stack(gains, axis=1))
@@ -194,7 +194,7 @@ class _ValuesReplay(_Thresholds):
         draw = self.draw("q learning", seen.step)[seen.here]
         return self._values.choose(seen.here, self._state(seen), draw)
 
-    def learn(self, seen: Seen, chosen: Rows, due: Array) -> None:
+    def learn(self, seen: Seen, chosen: Rows, due: FloatArray) -> None:
         """Learn from the play before, and note this one."""
         held, paid = seen.stores.satisfaction(0.0), seen.price * seen.energy_kwh
         self._values.take(seen.here, self._state(seen), chosen, held, paid)
@@ -228,7 +228,7 @@ class _ImitationReplay(_Thresholds):
         chosen = self._choice[seen.here]
         return DrawnChoice(chosen, chosen[:, None] == np.arange(len(self.given.thresholds)))
 
-    def learn(self, seen: Seen, chosen: Rows, due: Array) -> None:
+    def learn(self, seen: Seen, chosen: Rows, due: FloatArray) -> None:
         """Add what the step brought."""
         stores = seen.stores
         held, after = stores.satisfaction(0.0), stores.satisfaction(seen.energy_kwh)
@@ -260,7 +260,7 @@ class _HabitReplay(_Drawn):
         super().__init__(*given)
         self._habits = Habits(np.full((self.count, self.given.day_slots), np.nan))
 
-    def step(self, seen: Seen) -> Array:
+    def step(self, seen: Seen) -> FloatArray:
         """Take in a step; return how far each exchange is from habit or best response [kWh]."""
         hour = self.inputs.calendar.hour_of_day(seen.step)
         slot, here = int(hour / _DAY_H * self.given.day_slots), seen.here
@@ -298,7 +298,7 @@ class _PlanReplay(_Drawn):
         self._rates_kwh = of("power_kw") * inputs.step_h, v2g * inputs.step_h
         self._efficiencies = of("charge_efficiency"), of("discharge_efficiency")
 
-    def step(self, seen: Seen) -> Array:
+    def step(self, seen: Seen) -> FloatArray:
         """Return how far each exchange is from that of its plan [kWh]."""
         here, stores = seen.here, seen.stores
         coming = expected_prices(self._asked[: seen.step], self._steps, *self._terms)[1:]
@@ -320,7 +320,7 @@ class _MembershipReplay(_Drawn):
         self._gains, self._steps = Gains.of(self.count), 0
         self._kind = np.unique(self.starts_in(), return_inverse=True)[1].astype(np.intp)
 
-    def step(self, seen: Seen) -> Array:
+    def step(self, seen: Seen) -> FloatArray:
         """Take in a step; return how far members and others are from what is due [kWh]."""
         stores, here = seen.stores, seen.here
         assert seen.home is not None

@@ -1,8 +1,8 @@
 """The vehicles that prosumers own: what they trade, and could answer, kept for their audit."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.scheme_audit import AnswersDue, MemberFlows
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.scenarios.prosumer_parts import limited_groups, prosumers_of
@@ -38,11 +38,11 @@ class OwnedVehicles:
                 self._rows[group.name] = rows
             if (group.home, group.name) in limited:
                 self.limited[rows] = True
-        self._kept: dict[str, dict[str, list[NDArray[np.float64]]]] = {
+        self._kept: dict[str, dict[str, list[FloatArray]]] = {
             name: {column: [] for column in (*_KEPT, "lower", "upper")} for name in self._rows
         }
 
-    def add(self, rows: Columns, lower: NDArray[np.float64], upper: NDArray[np.float64]) -> None:
+    def add(self, rows: Columns, lower: FloatArray, upper: FloatArray) -> None:
         """Keep the rows of some steps, and the bounds that batteries and plugs set [kWh]."""
         shape = rows["max_kwh"].shape
         bounds = {"lower": np.broadcast_to(lower, shape), "upper": np.broadcast_to(upper, shape)}
@@ -51,7 +51,7 @@ class OwnedVehicles:
                 values = bounds[column] if column in bounds else rows[column]
                 held.append(values[:, :, mine].copy())
 
-    def _of(self, group: str) -> dict[str, NDArray[np.float64]] | str:
+    def _of(self, group: str) -> dict[str, FloatArray] | str:
         if not self.inputs.all_recorded:
             return self.inputs.not_all_recorded
         return {name: np.concatenate(held) for name, held in self._kept[group].items()}

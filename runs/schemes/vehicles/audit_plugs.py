@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.event_rows import EventRows
@@ -104,7 +105,7 @@ class PlugAudit:
         span: tuple[int, int],
         place: NDArray[np.int64],
         stays: Mapping[int, list[Stay]],
-        soc: NDArray[np.float64],
+        soc: FloatArray,
         wants: Mapping[int, Sequence[bool]],
     ) -> tuple[dict[int, PerStay], dict[int, tuple[int, int]]]:
         """Follow a step under a strategy.
@@ -181,9 +182,7 @@ class PlugAudit:
         self._go_on(s, stays, found, outcome, span, wants)
         return found, waiting
 
-    def _leave_when_full(
-        self, s: int, place: NDArray[np.int64], soc: NDArray[np.float64], at: int
-    ) -> None:
+    def _leave_when_full(self, s: int, place: NDArray[np.int64], soc: FloatArray, at: int) -> None:
         capacity, highest = self._fleet["capacity_kwh"], self._fleet["soc_max"]
         for vehicle, kind in list(self._plug[s].items()):
             full = (highest[vehicle] - soc[vehicle]) * capacity[vehicle] <= DUST_KWH
@@ -271,9 +270,7 @@ class PlugAudit:
             self._drawn[s, vehicle] += max(exchange_kwh, 0.0)
             self._sold[s, vehicle] += max(-exchange_kwh, 0.0)
 
-    def exchange(
-        self, s: int, exchange_kwh: NDArray[np.float64], driving: Mapping[int, object]
-    ) -> None:
+    def exchange(self, s: int, exchange_kwh: FloatArray, driving: Mapping[int, object]) -> None:
         """Add what the vehicles exchange that do not drive to their sessions."""
         others = np.ones(len(exchange_kwh), dtype=np.bool_)
         others[list(driving)] = False

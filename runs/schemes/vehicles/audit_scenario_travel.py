@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.clock import Clock
 from hmesh.environment.traffic import Traffic
 from hmesh.runs.audits.table_reader import Columns
@@ -34,7 +35,7 @@ class Travel:
 
     where: NDArray[np.int64]
     finished: NDArray[np.bool_]
-    reserve_kwh: NDArray[np.float64]
+    reserve_kwh: FloatArray
     trips: Columns
     counts: dict[str, NDArray[np.int64]]
 
@@ -69,7 +70,7 @@ class ScenarioTravel:
         travel = Travel(
             np.empty(shape, np.int64), np.empty(shape, np.bool_), np.empty(shape), {}, {}
         )
-        rows: dict[str, list[NDArray[np.float64]]] = {name: [] for name in TRIP}
+        rows: dict[str, list[FloatArray]] = {name: [] for name in TRIP}
         for step in range(first, last):
             self._traffic.clock.run_until(step * self.inputs.step_h)
             travel.where[step - first] = self._fleet["community"][:recorded]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design
 from hmesh.runs.audits.congestion_prices import CongestionAudit
@@ -172,7 +173,7 @@ class VehicleSchemeAudit(SchemeAudit):
         setting = self.inputs.of_scheme("vehicles")
         return None if setting is None else np.asarray(setting.connections)
 
-    def welfare(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    def welfare(self) -> tuple[FloatArray, FloatArray] | None:
         """Return the welfare of every step, and the planner's, where every vehicle is recorded."""
         if self._welfare is None or self.grid is None or self.unknown_answers:
             return None
@@ -184,7 +185,7 @@ class VehicleSchemeAudit(SchemeAudit):
         """Return what the vehicles of a step have to decide, and what is decided."""
         rows, first, hours = self._rows, self._first, self._hours
         parked = np.ones(rows["plugged"].shape[2], dtype=np.bool_)
-        passive_kwh: NDArray[np.float64] = np.zeros(len(self.inputs.communities))
+        passive_kwh: FloatArray = np.zeros(len(self.inputs.communities))
         if self.journeys is not None:
             way = self._where.way_kwh[step - first, strategy]
             parked, passive_kwh = way < 0.0, self.journeys.way_of_community[step, strategy]
@@ -248,7 +249,7 @@ class VehicleSchemeAudit(SchemeAudit):
         kept = self.inputs.scenario.messages.keep != "none"
         return [*checks, *(["answers to offers"] if kept else [])]
 
-    def drawn_kwh(self) -> Mapping[tuple[str, str], NDArray[np.float64]]:
+    def drawn_kwh(self) -> Mapping[tuple[str, str], FloatArray]:
         """Return what vehicles draw where they are plugged in [kWh]."""
         names, drawn = self.inputs.communities, self._hours["ev_kwh"]
         return {(name, CONNECTION): drawn[:, :, m] for m, name in enumerate(names)}
@@ -274,7 +275,7 @@ class VehicleSchemeAudit(SchemeAudit):
         """Return what vehicles with a tariff of their own should pay, and be paid."""
         return self.own.meters.payments() if self.own.tariffs else ()
 
-    def direct_kwh(self) -> NDArray[np.float64]:
+    def direct_kwh(self) -> FloatArray:
         """Return what they settle with the utility [kWh]."""
         return self.own.meters.direct_kwh() if self.own.tariffs else np.zeros(1)
 
@@ -312,7 +313,7 @@ class VehicleSchemeAudit(SchemeAudit):
             return FILE_GONE
         return self.vehicles.owned.due(group)
 
-    def committed_kwh(self, group: str) -> NDArray[np.float64] | str:
+    def committed_kwh(self, group: str) -> FloatArray | str:
         """Return nothing for each vehicle of a group: all that they draw answers to the price."""
         flows = self.member_flows(group)
         return flows if isinstance(flows, str) else np.zeros(flows.paid.shape)
@@ -374,7 +375,7 @@ class VehicleSchemeAudit(SchemeAudit):
                 by_step[f"ev_bill@{group.name}"] = bill
         return by_step, of_run | invests
 
-    def _of_chargers(self, asked: NDArray[np.float64]) -> tuple[Figures, Figures]:
+    def _of_chargers(self, asked: FloatArray) -> tuple[Figures, Figures]:
         """Return what vehicles pay and by wear, and what chargers for both directions cost."""
         inputs, economics = self.inputs, self.inputs.scenario.vehicles.economics
         if economics is None or not inputs.all_recorded:

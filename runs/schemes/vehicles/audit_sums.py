@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally, off_balance
 from hmesh.runs.audits.run_inputs import EXACT
 from hmesh.runs.audits.table_reader import Columns
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from hmesh.runs.schemes.vehicles.audit import VehicleAudit
 
 
-def by_community(count: int, rows: Columns, values: NDArray[np.float64] | None) -> NDArray[Any]:
+def by_community(count: int, rows: Columns, values: FloatArray | None) -> NDArray[Any]:
     """Add up values of plugged vehicles, or their number, (steps, strategies, communities)."""
     steps, strategies, _ = rows["community"].shape
     plugged = (rows["plugged"] == 1) & (rows["community"] >= 0)
@@ -32,7 +33,7 @@ def figures_of_groups(
     first: int,
     rows: Columns,
     where: Whereabouts,
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, FloatArray]:
     """Return what each vehicle adds to the figures of its group, in steps from the ``first`` on."""
     energy = rows["energy_kwh"]
     trips = np.zeros(energy.shape)

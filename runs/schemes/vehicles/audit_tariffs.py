@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.metered_groups import MetersAudit, ReadMeters
 from hmesh.runs.audits.reference.known_tariff import wrong_under_tariff
@@ -13,8 +14,6 @@ from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns
 from hmesh.runs.results.run_reader import Run
 from hmesh.runs.schemes.vehicles.audit_inputs import VehicleRunInputs
-
-type Values = NDArray[np.float64]
 
 _WHO = "vehicles with a tariff: "
 _KEPT = (
@@ -52,10 +51,10 @@ class TariffVehicleAudit:
                 self.own[rows] = True
         self.tariffs = list(given.values())
         self._mine = np.flatnonzero(self.own)
-        self._kept: dict[str, list[Values]] = {name: [] for name in (*_KEPT, "stops")}
+        self._kept: dict[str, list[FloatArray]] = {name: [] for name in (*_KEPT, "stops")}
         self._meters: MetersAudit | None = None
 
-    def add(self, rows: Columns, way_kwh: Values) -> None:
+    def add(self, rows: Columns, way_kwh: FloatArray) -> None:
         """Keep the rows of some steps."""
         if not self._rows:
             return
@@ -103,7 +102,7 @@ class TariffVehicleAudit:
             )
         return found
 
-    def bills(self) -> Mapping[str, tuple[NDArray[np.intp], dict[str, Values]]] | None:
+    def bills(self) -> Mapping[str, tuple[NDArray[np.intp], dict[str, FloatArray]]] | None:
         """Return by group which vehicles it has, and the sums of their accounts."""
         groups = self.meters.groups
         if groups is None:
@@ -141,14 +140,14 @@ class TariffVehicleAudit:
                 )
         yield best.check()
 
-    def _off(self, group: ReadMeters, s: int, mine: slice) -> Values:
+    def _off(self, group: ReadMeters, s: int, mine: slice) -> FloatArray:
         """Return how far each exchange is from the best one, shape (steps, vehicles) [kWh]."""
         kept = {name: values[:, s, mine] for name, values in self._all.items()}
         fleet = {name: values[group.rows] for name, values in self._fleet.items()}
         driven = kept["driven_km"] * fleet["consumption_kwh_per_km"]
         plugged_h = kept["plugged_part"] * self.inputs.step_h * fleet["charge_efficiency"]
 
-        def before(values: Values) -> Values:
+        def before(values: FloatArray) -> FloatArray:
             return np.concatenate((np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)[:-1]))
 
         hours = before(plugged_h)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -34,7 +35,7 @@ class TripRows:
         self,
         inputs: VehicleRunInputs,
         reader: TableReader,
-        consumption_kwh_per_km: NDArray[np.float64],
+        consumption_kwh_per_km: FloatArray,
     ) -> None:
         self.inputs = inputs
         self._reader = reader
@@ -103,9 +104,7 @@ def firsts(trips: Columns) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
     return vehicles, order[row]
 
 
-def _unlike(
-    rows: Columns, expected: Columns, inputs: VehicleRunInputs
-) -> tuple[NDArray[np.float64], Label]:
+def _unlike(rows: Columns, expected: Columns, inputs: VehicleRunInputs) -> tuple[FloatArray, Label]:
     """Return how far trips are from those expected, 1 or more where one is missing or new."""
     found, wanted = (
         np.stack([table[name].astype(np.float64) for name in TRIP], axis=1)[

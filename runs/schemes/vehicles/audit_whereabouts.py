@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
+
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
@@ -34,15 +36,15 @@ class Whereabouts:
     """
 
     community: NDArray[np.int64]
-    plugged: NDArray[np.float64]
-    km: NDArray[np.float64]
-    km_before: NDArray[np.float64]
+    plugged: FloatArray
+    km: FloatArray
+    km_before: FloatArray
     as_parked: NDArray[np.bool_]
-    plug_kw: NDArray[np.float64]
-    plug_v2g_kw: NDArray[np.float64]
+    plug_kw: FloatArray
+    plug_v2g_kw: FloatArray
     departures: dict[tuple[int, int, int], list[tuple[float, bool]]]
-    way_kwh: NDArray[np.float64]
-    kept_km: NDArray[np.float64]
+    way_kwh: FloatArray
+    kept_km: FloatArray
 
     @classmethod
     def blank(cls, shape: tuple[int, int, int]) -> "Whereabouts":

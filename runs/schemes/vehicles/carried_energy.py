@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.energy_origin import shares_after_charging
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class CarriedEnergy:
         worth = communities > 1 and vehicles * communities <= MOST_CELLS
         return cls(vehicles, communities) if worth else None
 
-    def read(self, scheme: "VehicleSharing") -> NDArray[np.float64]:
+    def read(self, scheme: "VehicleSharing") -> FloatArray:
         """Return the energy brought from each community to each other in a step [kWh].
 
         It must follow every step, once the exchange is known and before batteries move.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import charged
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 # Less than this is no energy that anybody misses [kWh].
 NOTHING = 1e-9
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,11 +30,11 @@ class Departing:
     """
 
     vehicles: NDArray[np.intp]
-    wanted_kwh: Array
-    held_kwh: Array
+    wanted_kwh: FloatArray
+    held_kwh: FloatArray
 
     @property
-    def short_kwh(self) -> Array:
+    def short_kwh(self) -> FloatArray:
         """What each lacks [kWh], shape (n,)."""
         return np.maximum(self.wanted_kwh - self.held_kwh, 0.0)
 

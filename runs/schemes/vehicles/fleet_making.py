@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.electric_vehicle import ElectricVehicle
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.group_rows import GroupRows, of_group
 from hmesh.environment.population import Population
@@ -24,8 +25,6 @@ from hmesh.runs.world.travel import AGENT_TYPE
 _PURPOSES = {"lam": "satisfaction", "theta": "slope of marginal utility"}
 _OF_DEPARTURE = {"departure_soc": 0.0, "departure_weight": 0.0}
 
-type Array = NDArray[np.float64]
-
 
 def make_fleet(
     scenario: Scenario, streams: Streams, groups: GroupRows
@@ -41,7 +40,7 @@ def make_fleet(
         If a file cannot be used, or what is drawn from it does not fit together.
     """
     vehicles: Vehicles = scenario.vehicles
-    columns: dict[str, Array] = {}
+    columns: dict[str, FloatArray] = {}
     rows_of_models = np.full(len(groups), -1, dtype=np.int16)
     curves = np.full(len(groups), -1, dtype=np.int16)
     reserve = np.zeros(len(groups), dtype=np.bool_)
@@ -100,9 +99,9 @@ def make_fleet(
 
 def _drawn(
     scenario: Scenario, streams: Streams, group: VehicleGroup, size: int
-) -> dict[str, Array]:
+) -> dict[str, FloatArray]:
     """Return what each vehicle of a group has of every key, shape (size,) each."""
-    found: dict[str, Array] = {}
+    found: dict[str, FloatArray] = {}
     problems: list[Problem] = []
     for key, (above, most) in BOUNDS.items():
         given: Any = getattr(group, key)
@@ -142,7 +141,7 @@ def _models(
     return models.drawn(stream.random(size)), models
 
 
-def _unfit(group: VehicleGroup, found: dict[str, Array]) -> Iterator[Problem]:
+def _unfit(group: VehicleGroup, found: dict[str, FloatArray]) -> Iterator[Problem]:
     """Yield what of the values drawn does not fit together; files alone can bring that about."""
     place = f"vehicles group {group.name!r}" if group.name else "vehicles"
     for wrong, message in (

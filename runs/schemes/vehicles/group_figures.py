@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.group_kernel import add_to_groups
 from hmesh.environment.row_blocks import added, row_blocks
@@ -12,7 +13,6 @@ from hmesh.environment.row_blocks import added, row_blocks
 if TYPE_CHECKING:
     from hmesh.runs.schemes.vehicles.step import VehicleSharing
 
-type Each = NDArray[np.float64]
 
 # Figures of a group are called as those of all vehicles, with its name after an @.
 BY_GROUP = (
@@ -30,7 +30,7 @@ def group_sums(sharing: "VehicleSharing") -> dict[str, float]:
     }
 
 
-def group_values(sharing: "VehicleSharing") -> dict[str, Each | NDArray[np.intp]]:
+def group_values(sharing: "VehicleSharing") -> dict[str, FloatArray | NDArray[np.intp]]:
     """Return the figures of `group_sums`, shape (groups,) each, block by block of the fleet."""
     groups = sharing.vehicles.groups
     if not groups.names[0]:
@@ -43,8 +43,8 @@ def group_values(sharing: "VehicleSharing") -> dict[str, Each | NDArray[np.intp]
 
 
 def _of_block(
-    sharing: "VehicleSharing", exchange: Each, block: slice, count: int
-) -> dict[str, Each | NDArray[np.intp]]:
+    sharing: "VehicleSharing", exchange: FloatArray, block: slice, count: int
+) -> dict[str, FloatArray | NDArray[np.intp]]:
     """Return the figures of the groups for the vehicles of one block of rows."""
     group, fleet = sharing.vehicles.groups.group, sharing.fleet.population
     mine = slice(*np.searchsorted(sharing.drivers, [block.start, block.stop]))
@@ -58,8 +58,8 @@ def _of_block(
 
 
 def _exchanged(
-    sharing: "VehicleSharing", exchange: Each, block: slice, count: int
-) -> tuple[Each, Each, Each]:
+    sharing: "VehicleSharing", exchange: FloatArray, block: slice, count: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what each group charges, discharges and pays for it."""
     group = sharing.vehicles.groups.group[block]
     community = sharing.fleet.population["community"][block]

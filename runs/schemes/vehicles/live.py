@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.journey_records import AT_STOP
 from hmesh.environment.journeys import Journeys
 from hmesh.environment.moments import step_moment
@@ -12,7 +13,7 @@ from hmesh.environment.traffic import ABSENT
 from hmesh.environment.trips import TripBatch
 from hmesh.runs.live.chart_style import amount
 from hmesh.runs.live.readings import Reading, Roads, SchemeLive
-from hmesh.runs.live.roadmap import OnTheRoad, Points, geometry
+from hmesh.runs.live.roadmap import OnTheRoad, geometry
 from hmesh.runs.schemes.vehicles.carried_energy import CarriedEnergy
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
 from hmesh.runs.world.setting import Setting
@@ -105,7 +106,7 @@ class VehicleRoads(Roads):
 
     def _as_they_go(
         self,
-        here: Points,
+        here: FloatArray,
         scheme: VehicleSharing,
         journeys: Journeys,
         span: tuple[int, int],
@@ -127,7 +128,7 @@ class VehicleRoads(Roads):
             ends = np.array([trip.origin]), np.array([trip.destination])
             here[vehicle] = self._along(*ends, share)[0]
 
-    def _along(self, origin: Any, destination: Any, done: Any) -> Points:
+    def _along(self, origin: Any, destination: Any, done: Any) -> FloatArray:
         """Return places after shares of ways, in the lane to the right, shape (vehicles, 2)."""
         at = np.empty((len(done), 2))
         pairs = np.column_stack((origin, destination))
@@ -142,9 +143,9 @@ class VehicleRoads(Roads):
         return at
 
 
-def _to_the_right(way: Points) -> Points:
+def _to_the_right(way: FloatArray) -> FloatArray:
     """Return the direction to the right of each way, of length 1; none for a way to nowhere."""
     length = np.hypot(way[:, 0], way[:, 1])[:, np.newaxis]
     across = np.column_stack((way[:, 1], -way[:, 0]))
-    right: Points = np.divide(across, length, out=np.zeros_like(across), where=length > 0)
+    right: FloatArray = np.divide(across, length, out=np.zeros_like(across), where=length > 0)
     return right

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hmesh.agents.known_tariffs import KnownTariffs
 from hmesh.agents.parked_vehicles import ParkedVehicles
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.tariff_response import best_under_tariff
 from hmesh.runs.schemes.vehicles.setting import PAYERS
 from hmesh.runs.world.member_payments import MemberPayments
@@ -16,7 +17,6 @@ from hmesh.runs.world.tariff_meters import MeterGroup, TariffMeters
 if TYPE_CHECKING:
     from hmesh.runs.schemes.vehicles.step import VehicleSharing
 
-type Each = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 
@@ -55,19 +55,19 @@ class VehicleTariffs:
         rows = self.meters.rows
         self._last_place = np.maximum(fleet["community"][rows].astype(np.intp), 0)
         self._driven_kwh, self._plugged_h = np.zeros((2, len(rows)))
-        self._response: list[tuple[Rows, Rows, Each]] = []
+        self._response: list[tuple[Rows, Rows, FloatArray]] = []
 
     def others(self, parked: Sequence[ParkedVehicles]) -> list[ParkedVehicles]:
         """Return those parked in each community that pay its price."""
         return [here.some(np.flatnonzero(self.meter_of[here.rows] < 0)) for here in parked]
 
     @property
-    def need_kw(self) -> Each:
+    def need_kw(self) -> FloatArray:
         """The power at which each could charge what it has driven, while it was plugged in [kW]."""
         rows = self.meters.rows
         into = np.broadcast_to(self.sharing.fleet.each("charge_efficiency", rows), len(rows))
         hours = self._plugged_h * into
-        need: Each = np.zeros_like(hours)
+        need: FloatArray = np.zeros_like(hours)
         np.divide(self._driven_kwh, hours, out=need, where=hours > 0.0)
         return need
 
@@ -114,7 +114,7 @@ class VehicleTariffs:
         self.discharged_kwh = np.bincount(place, sold, places)
         self.drawn_kwh = np.array([energy.sum() for *_, energy in self._response])
 
-    def together(self, exchange_kwh: Sequence[Each]) -> list[Each]:
+    def together(self, exchange_kwh: Sequence[FloatArray]) -> list[FloatArray]:
         """Return what all those parked in each community exchange, others and these [kWh]."""
         found = []
         for (mine, others, energy), of_others in zip(self._response, exchange_kwh, strict=True):
@@ -123,7 +123,7 @@ class VehicleTariffs:
             found.append(both)
         return found
 
-    def of_others(self, community: int, energy_kwh: Each) -> Each:
+    def of_others(self, community: int, energy_kwh: FloatArray) -> FloatArray:
         """Return what those exchange that pay the price of a community, of all there [kWh]."""
         return energy_kwh[self._response[community][1]]
 
@@ -131,7 +131,7 @@ class VehicleTariffs:
         """Return what each of them pays and is paid in the step."""
         return self.meters.payments()
 
-    def bills_of_groups(self, group: NDArray[np.signedinteger[Any]], count: int) -> Each:
+    def bills_of_groups(self, group: NDArray[np.signedinteger[Any]], count: int) -> FloatArray:
         """Return what all of them pay less what they are paid by group of vehicles [money]."""
         bill = self.meters.paid - self.meters.received
         return np.bincount(group[self.meters.rows], bill, count)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.moments import step_moment
 from hmesh.environment.outages import Outages
 from hmesh.runs.schemes.vehicles.records import recorded_vehicles
@@ -28,7 +29,7 @@ class PlugSupply:
         self.setting = vehicles.setting
         self.fleet = vehicles.fleet.population
         self.charger_outages = self._outages_of_chargers()
-        self._cut_short: NDArray[np.float64] | None = None
+        self._cut_short: FloatArray | None = None
 
     def _outages_of_chargers(self) -> Outages | None:
         """Return the failures that chance brings to chargers; None where it brings none."""
@@ -60,7 +61,7 @@ class PlugSupply:
             unsupplied = chance.feeder_out[np.maximum(where, 0)]
             fleet["cut_off"][:] = (where >= 0) & (fleet["charger_out"] | unsupplied)
 
-    def _cut(self, part: NDArray[np.float64]) -> None:
+    def _cut(self, part: FloatArray) -> None:
         """Let vehicles be plugged in for a part of the time for which they would be."""
         fleet = self.fleet
         if self._cut_short is None:
@@ -68,7 +69,7 @@ class PlugSupply:
             self._cut_short = fleet["plugged_part"].copy()
         fleet["plugged_part"][:] *= part
 
-    def _chargers_out(self, outages: Outages) -> NDArray[np.float64]:
+    def _chargers_out(self, outages: Outages) -> FloatArray:
         """Return for which part of the step the charger of each vehicle is out."""
         simulation = self.simulation
         step, step_h = simulation.step_index, simulation.step_h

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.battery import usable_kwh
 from hmesh.environment.moments import MS_PER_H
 from hmesh.environment.trips import Whole
@@ -82,7 +83,7 @@ def write_step(writer: RowWriter, vehicles: "VehicleSharing") -> None:
     fleet = vehicles.fleet.population
     where: NDArray[np.int16] = fleet["community"][rows]
     prices = np.append(simulation.market.decision.community_price, np.nan)
-    energy: NDArray[np.float64] = vehicles.fleet.energy_at_plug_kwh(rows)
+    energy: FloatArray = vehicles.fleet.energy_at_plug_kwh(rows)
     part = vehicles.fleet.plugged_part[rows]
     plugged = part > 0
     lower, upper = vehicles.fleet.exchange_bounds(rows, energy, part)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.charging_curve import ChargingCurves
 from hmesh.environment.day_plans import DayPlans
@@ -95,7 +96,7 @@ class VehicleSetting:
     ability: Ability | None
     ways: WaysPastChargers
     fast_plugs: Mapping[int, Sequence[FastPlugs]]
-    tariff: NDArray[np.float64] | None = None
+    tariff: FloatArray | None = None
     own_tariffs: tuple[MeterGroup, ...] = ()
     first: int = 0
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.answering import Answering
 from hmesh.agents.fleet import VEHICLES
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.ask_and_answer import Heard, Who
 from hmesh.environment.curve_messages import CurveBid, CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
@@ -256,7 +256,7 @@ class SpreadVehicles(VehicleSharing):
         """Yield nothing: no vehicle has an account of its own."""
         return ()
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what the battery of each vehicle holds [kWh]."""
         return {VEHICLES: np.concatenate(self.pool.ask(self.world, "stored_kwh"))}
 

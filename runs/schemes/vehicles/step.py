@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hmesh.agents.fleet import Fleet
 from hmesh.agents.fleet_learning import let_learn
 from hmesh.agents.parked_vehicles import ParkedVehicles
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.compiled import compiled_for
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.parked_kernel import exchange_of_some
@@ -83,9 +84,9 @@ class VehicleSharing(Scheme):
     parked: list[ParkedVehicles]
     pay_price: list[ParkedVehicles]
     departing: Departing | None
-    response_kwh: list[NDArray[np.float64]]
+    response_kwh: list[FloatArray]
     at_stops: NDArray[np.intp]
-    way_kwh: NDArray[np.float64]
+    way_kwh: FloatArray
 
     def __init__(self, simulation: "Simulation") -> None:
         setting = simulation.setting
@@ -186,11 +187,11 @@ class VehicleSharing(Scheme):
             self.own_tariffs.look_around()
             self.own_tariffs.act()
 
-    def unpriced_kwh(self) -> list[NDArray[np.float64]]:
+    def unpriced_kwh(self) -> list[FloatArray]:
         """Let the vehicles charge until full whose night at home has begun."""
         return typical_charging(self)
 
-    def take_response(self, exchange_kwh: list[NDArray[np.float64]]) -> None:
+    def take_response(self, exchange_kwh: list[FloatArray]) -> None:
         """Take over what the vehicles exchange."""
         own = self.own_tariffs
         self.response_kwh = exchange_kwh if own is None else own.together(exchange_kwh)
@@ -220,7 +221,7 @@ class VehicleSharing(Scheme):
             self.vehicle_kwh = self.vehicle_kwh + self.way_kwh
             self.charged_kwh = self.charged_kwh + self.way_kwh
 
-    def exchange_kwh(self) -> NDArray[np.float64]:
+    def exchange_kwh(self) -> FloatArray:
         """Return what every vehicle of the fleet exchanges in this step [kWh]."""
         exchange = np.zeros(len(self.fleet))
         for parked, energy in zip(self.parked, self.response_kwh, strict=True):
@@ -229,7 +230,7 @@ class VehicleSharing(Scheme):
             exchange[self.at_stops] = self.fleet.population["way_kwh"][self.at_stops]
         return exchange
 
-    def _exchange_of(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    def _exchange_of(self, rows: NDArray[np.intp]) -> FloatArray:
         """Return what some vehicles exchange in this step, their rows ascending [kWh]."""
         if len(self.at_stops) or not compiled_for(len(rows)):
             return self.exchange_kwh()[rows]
@@ -238,7 +239,7 @@ class VehicleSharing(Scheme):
             over_rows(partial(exchange_of_some, parked.rows, energy), rows, exchange)
         return exchange
 
-    def session_kwh(self) -> NDArray[np.float64]:
+    def session_kwh(self) -> FloatArray:
         """Return what of it every vehicle exchanges where it is parked [kWh]."""
         exchange = self.exchange_kwh()
         if self.journeys is not None:
@@ -249,7 +250,7 @@ class VehicleSharing(Scheme):
         """Let vehicles pay for what they charge and be paid for what they discharge."""
         enter_payments(self)
 
-    def traded_kwh(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def traded_kwh(self) -> tuple[FloatArray, FloatArray]:
         """Return what vehicles charge and discharge at the price of each community [kWh]."""
         own = self.own_tariffs
         if own is None:
@@ -286,7 +287,7 @@ class VehicleSharing(Scheme):
             np.concatenate([parked.upper_kwh for parked in self.parked]),
         )
 
-    def narrow(self, lower_kwh: NDArray[np.float64], upper_kwh: NDArray[np.float64]) -> None:
+    def narrow(self, lower_kwh: FloatArray, upper_kwh: FloatArray) -> None:
         """Let vehicles answer within narrower bounds."""
         ends = np.cumsum([len(parked) for parked in self.parked])[:-1]
         bounds = zip(np.split(lower_kwh, ends), np.split(upper_kwh, ends), strict=True)
@@ -301,7 +302,7 @@ class VehicleSharing(Scheme):
         """Yield what each vehicle pays for charging and is paid for discharging."""
         return payments_of_each(self)
 
-    def stored_kwh(self) -> Mapping[str, NDArray[np.float64]]:
+    def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what the battery of each vehicle holds [kWh]."""
         return {"vehicles": self.fleet.population["energy_kwh"]}
 

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.messages import PlugIn
 from hmesh.environment.row_blocks import added
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hmesh.runs.schemes.vehicles.step import VehicleSharing
 
 
-def typical_charging(vehicles: "VehicleSharing") -> list[NDArray[np.float64]]:
+def typical_charging(vehicles: "VehicleSharing") -> list[FloatArray]:
     """Let vehicles charge until full whose night at home has begun.
 
     For day workers that is after the last trip of the day, as in the source; for night
@@ -26,7 +26,7 @@ def typical_charging(vehicles: "VehicleSharing") -> list[NDArray[np.float64]]:
     return exchange
 
 
-def until_full(vehicles: "VehicleSharing") -> tuple[list[NDArray[np.float64]], int]:
+def until_full(vehicles: "VehicleSharing") -> tuple[list[FloatArray], int]:
     """Return what vehicles charge in their night at home, and how many are in it."""
     finished = vehicles.fleet.population["day_finished"]
     vehicles.fleet.population.heard["unpriced"] = True

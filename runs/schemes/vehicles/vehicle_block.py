@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import PendingEvent
 from hmesh.environment.message_bus import MessageBus
@@ -29,8 +30,6 @@ from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
 from hmesh.runs.schemes.vehicles.typical_charging import until_full
 from hmesh.runs.schemes.vehicles.vehicle_sums import VehicleSums
-
-type Prices = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +70,10 @@ class BlockOptions:
     """
 
     present: NDArray[np.intp]
-    least_kwh: NDArray[np.float64]
+    least_kwh: FloatArray
     in_their_night: int
-    night_kwh: NDArray[np.float64]
-    saturated_kwh: NDArray[np.float64]
+    night_kwh: FloatArray
+    saturated_kwh: FloatArray
     bends: tuple[Bends, ...]
 
 
@@ -141,9 +140,9 @@ class BlockWorld(World):
     def draw(self, *about: Any, **more: Any) -> None:
         """Draw nothing: what the vehicles of all blocks draw is drawn where they are added up."""
 
-    def paid_price(self) -> Prices:
+    def paid_price(self) -> FloatArray:
         """Return what every community pays [money/kWh], 0 where nothing can be exchanged."""
-        price: Prices = self.market.decision.community_price
+        price: FloatArray = self.market.decision.community_price
         return np.where(self.chance.feeder_out, 0.0, price)
 
 
@@ -173,7 +172,7 @@ class VehicleBlock:
         self,
         step: int,
         feeder_out: NDArray[np.bool_],
-        lost_part: Prices,
+        lost_part: FloatArray,
         curves: bool,
         unpriced: bool,
     ) -> BlockOptions:
@@ -195,7 +194,7 @@ class VehicleBlock:
         world.turn()
         sharing.begin_step()
         sharing.look_around()
-        self._unpriced: list[NDArray[np.float64]] | None = None
+        self._unpriced: list[FloatArray] | None = None
         nothing = np.zeros(len(sharing.parked))
         night, count, saturated, bends = nothing, 0, nothing, tuple[Bends, ...]()
         if curves:
@@ -213,9 +212,7 @@ class VehicleBlock:
         least = np.array([parked.least_kwh() for parked in sharing.parked])
         return BlockOptions(sharing.present, least, count, night, saturated, bends)
 
-    def worth(
-        self, asked: Sequence[tuple[int, float | None]]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def worth(self, asked: Sequence[tuple[int, float | None]]) -> tuple[FloatArray, FloatArray]:
         """Return what vehicles of communities exchange at prices, and value after it.
 
         Parameters
@@ -236,7 +233,7 @@ class VehicleBlock:
         energy, worth = np.array(values, dtype=np.float64).reshape(-1, 2).T
         return energy, worth
 
-    def settle(self, community_price: Prices, prices: Sequence[float | None]) -> BlockOutcome:
+    def settle(self, community_price: FloatArray, prices: Sequence[float | None]) -> BlockOutcome:
         """Let the vehicles exchange what they do at prices; batteries move before the next step.
 
         Parameters
@@ -256,7 +253,7 @@ class VehicleBlock:
         self._to_move = True
         return BlockOutcome(sharing.vehicle_sums, rows.held)
 
-    def _exchange(self, community: int, price: float | None) -> NDArray[np.float64]:
+    def _exchange(self, community: int, price: float | None) -> FloatArray:
         """Return what each vehicle of a community exchanges at a price [kWh]."""
         parked = self.sharing.parked[community]
         if price is None:
@@ -270,10 +267,10 @@ class VehicleBlock:
             self.sharing.move()
             self._to_move, self._steps_done = False, self.world.step_index + 1
 
-    def stored_kwh(self) -> NDArray[np.float64]:
+    def stored_kwh(self) -> FloatArray:
         """Return what the battery of each vehicle holds, the step before over [kWh]."""
         self._move()
-        held: NDArray[np.float64] = self.sharing.fleet.population["energy_kwh"]
+        held: FloatArray = self.sharing.fleet.population["energy_kwh"]
         return held
 
     def state(self) -> dict[str, Any]:

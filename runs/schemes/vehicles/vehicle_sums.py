@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.row_blocks import added, sum_by_blocks
 from hmesh.runs.schemes.vehicles.group_figures import group_values
 
@@ -39,7 +40,7 @@ class VehicleSums:
         Figures of the groups; none where vehicles are all alike.
     """
 
-    exchanged_kwh: NDArray[np.float64]
+    exchanged_kwh: FloatArray
     driven_km: float
     unmet_kwh: float
     departure_short_kwh: float

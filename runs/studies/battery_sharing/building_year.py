@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.commercial_buildings import CommercialBuildings
 from hmesh.environment.errors import InputError, Problem
@@ -58,13 +59,13 @@ class BuildingYear:
 
     name: str
     names: tuple[str, ...]
-    load_kwh: NDArray[np.float64]
+    load_kwh: FloatArray
     dates: tuple[date, ...]
     closed: NDArray[np.bool_]
     filled_share: float = 0.0
 
     @property
-    def total_kwh(self) -> NDArray[np.float64]:
+    def total_kwh(self) -> FloatArray:
         """Load of all buildings together [kWh], shape (days, 24)."""
         return np.asarray(self.load_kwh.sum(axis=0))
 
@@ -182,7 +183,7 @@ def _dates(calendar: Calendar, days: int) -> tuple[date, ...]:
 
 
 def closed_weekdays(
-    load_kwh: NDArray[np.float64], weekday: NDArray[np.intp], holiday: NDArray[np.bool_]
+    load_kwh: FloatArray, weekday: NDArray[np.intp], holiday: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return on which weekdays buildings are closed, stated by their meters.
 
@@ -231,9 +232,9 @@ class Design:
     cycle: Cycle
     measure: Measure
     shared_kwh: float
-    own_kwh: NDArray[np.float64]
-    shared_net_kwh: NDArray[np.float64]
-    own_net_kwh: NDArray[np.float64]
+    own_kwh: FloatArray
+    shared_net_kwh: FloatArray
+    own_net_kwh: FloatArray
 
     @property
     def saved(self) -> float:
@@ -326,11 +327,11 @@ class BatteryStudy:
         return allocate_capacity(discharge, self.design("full").shared_kwh, hardest_days(discharge))
 
     @cached_property
-    def rule_kwh(self) -> NDArray[np.float64]:
+    def rule_kwh(self) -> FloatArray:
         """The largest capacities with which no building ever gives anything away [kWh]."""
         return capacity_rule_kwh(self.full_discharge)
 
-    def spread_kwh(self, scenario: str) -> NDArray[np.float64]:
+    def spread_kwh(self, scenario: str) -> FloatArray:
         """Return the capacities of scenario a (least exchange), b (mean load) or c (equal)."""
         if scenario == "a":
             return self.allocation.capacity_kwh
@@ -355,7 +356,7 @@ class BatteryStudy:
             self._exchanged[scenario, alike] = float(away.sum())
         return self._exchanged[scenario, alike]
 
-    def _given_kwh(self, scenario: str, alike: bool) -> NDArray[np.float64]:
+    def _given_kwh(self, scenario: str, alike: bool) -> FloatArray:
         """Return what every battery gives, shape (buildings, days, steps) [kWh]."""
         discharge, capacity = self.full_discharge, self.spread_kwh(scenario)
         if alike:

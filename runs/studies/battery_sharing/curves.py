@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.streams import Streams
 from hmesh.markets.battery_sizing import range_of_deviation_kwh
 from hmesh.markets.genetic_sizing import genetic_minimum
@@ -115,7 +115,7 @@ def searches(study: BatteryStudy) -> ReportSection:
     total, sizing = study.year.total_kwh, study.sizing("full")
     tried = 0
 
-    def deviation(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def deviation(points: FloatArray) -> FloatArray:
         nonlocal tried
         tried += len(points)
         return sizing.deviation_kwh(np.repeat(total[None], len(points), axis=0), points[:, 0])

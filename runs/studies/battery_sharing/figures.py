@@ -7,8 +7,8 @@ calls its four buildings, for which those stand here that are closed on none, on
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.battery_exchange import LINE_LOSS_RATE
 from hmesh.runs.studies.source_figures import HOUR, draw_bars, draw_lines
 from hmesh.runs.studies.study_parts import SourceFigure
@@ -71,7 +71,7 @@ def _capacity(shared: "SharingStudy", figure: "Figure") -> None:
     other.set_ylabel("lost in batteries in a year [GWh], red")
 
 
-def _daytime(shared: "SharingStudy") -> NDArray[np.float64]:
+def _daytime(shared: "SharingStudy") -> FloatArray:
     """Return what every building uses in the discharge window of each day [kWh]."""
     study = shared.study
     return np.asarray(study.year.load_kwh[:, :, study.windows.discharge].sum(axis=2))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.battery_sizing import Measure
 from hmesh.markets.load_deviation import load_deviation
 from hmesh.markets.load_levelling import Cycle, Equipment, Windows
@@ -99,7 +100,7 @@ def found_by(
     some = year.on(chosen_days(year, reading.days), reading.days)
     design = BatteryStudy(some, reading.equipment, windows).design(reading.cycle, reading.measure)
 
-    def deviation(net_kwh: NDArray[np.float64]) -> float:
+    def deviation(net_kwh: FloatArray) -> float:
         found = load_deviation(net_kwh)
         return found.annual_kwh if reading.measure == "annual" else found.daily_rms_kwh
 

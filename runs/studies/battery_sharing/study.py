@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.battery_exchange import LINE_LOSS_RATE
 from hmesh.markets.battery_sizing import Measure
 from hmesh.markets.load_levelling import Cycle, Equipment, Windows
@@ -163,14 +163,14 @@ def _closing_points(study: BatteryStudy) -> float:
     return 100.0 * (shares[2] - shares[1])
 
 
-def _deviation(design: Design, net_kwh: NDArray[np.float64]) -> float:
+def _deviation(design: Design, net_kwh: FloatArray) -> float:
     """Return the standard deviation that the batteries were sized for [kWh]."""
     if design.measure == "annual":
         return float(net_kwh.std())
     return float(np.sqrt(net_kwh.var(axis=1).mean()))
 
 
-def peak_cut(before_kwh: NDArray[np.float64], after_kwh: NDArray[np.float64]) -> float:
+def peak_cut(before_kwh: FloatArray, after_kwh: FloatArray) -> float:
     """Return by how much the highest hour is lower [-]."""
     return 1.0 - float(after_kwh.max()) / float(before_kwh.max())
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.day_slots import slots_by_clock
 from hmesh.environment.forecast_errors import forecast_errors
 from hmesh.environment.forecasters import (
@@ -54,7 +54,7 @@ def _day(setting: Setting) -> int:
     return slots_by_clock(setting.calendar.step_h)
 
 
-def _history(setting: Setting) -> NDArray[np.float64]:
+def _history(setting: Setting) -> FloatArray:
     shared: CommunityStorageSetting = setting.schemes["community_storage"]
     return shared.demand_history_kwh
 
@@ -70,7 +70,7 @@ def _noisy(sigma: float) -> Made:
 
 def _outcomes(
     settings: list[Setting], forecasters: dict[str, Made]
-) -> Iterator[tuple[str, float, NDArray[np.float64], NDArray[np.float64]]]:
+) -> Iterator[tuple[str, float, FloatArray, FloatArray]]:
     """Return forecaster, its MAPE, and demand and energy of all households in optimal operation."""
     for name, made in forecasters.items():
         errors, demand, energy = [], [], []
@@ -86,7 +86,7 @@ def _mape(case: StorageCase) -> float:
     return forecast_errors(case.ahead.forecast_kwh, case.ahead.demand_kwh).mape
 
 
-def moved_share(energy_kwh: NDArray[np.float64], perfect_kwh: NDArray[np.float64]) -> float:
+def moved_share(energy_kwh: FloatArray, perfect_kwh: FloatArray) -> float:
     """Return the share of all energy that other households get than with a perfect forecast [1].
 
     Parameters
@@ -99,7 +99,7 @@ def moved_share(energy_kwh: NDArray[np.float64], perfect_kwh: NDArray[np.float64
     return float(np.abs(shares - right).sum(axis=1).mean() / 2)
 
 
-def _top_third(demand_kwh: NDArray[np.float64], energy_kwh: NDArray[np.float64]) -> float:
+def _top_third(demand_kwh: FloatArray, energy_kwh: FloatArray) -> float:
     """Return the share of the energy that the third of households of most demand get [1]."""
     count = demand_kwh.shape[1] // 3
     rows = np.argsort(-demand_kwh, axis=1, kind="stable")[:, :count]
@@ -110,7 +110,7 @@ def _top_third(demand_kwh: NDArray[np.float64], energy_kwh: NDArray[np.float64])
 def _three_households() -> ReportSection:
     settings = [_setting(seed, 3, 1) for seed in SEEDS]
     rows: list[tuple[Cell, ...]] = []
-    perfect: NDArray[np.float64] | None = None
+    perfect: FloatArray | None = None
     for name, error, demand, energy in _outcomes(settings, _forecasters(3)):
         perfect = energy if perfect is None else perfect
         rows.append(
@@ -168,7 +168,7 @@ def _many_households() -> list[ReportSection]:
     for size in SIZES:
         seeds = SEEDS if size[0] <= FEW_HOUSEHOLDS else FEW_SEEDS
         settings = [_setting(seed, *size) for seed in seeds]
-        perfect: NDArray[np.float64] | None = None
+        perfect: FloatArray | None = None
         made = _forecasters(size[0])
         chosen = {name: made[name] for name in (PERFECT, *wanted)}
         for name, error, demand, energy in _outcomes(settings, chosen):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.agents.storage_controllers import ratings_of
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.day_slots import slot_by_clock
 from hmesh.environment.forecasters import Forecaster
 from hmesh.markets.allowance_iteration import (
@@ -51,8 +52,8 @@ class StorageCase:
     """
 
     ahead: Ahead
-    least_kwh: NDArray[np.float64]
-    most_kwh: NDArray[np.float64]
+    least_kwh: FloatArray
+    most_kwh: FloatArray
     ratings: StorageRatings
     stored_kwh: float
     dischargers: int
@@ -60,7 +61,7 @@ class StorageCase:
     step_h: float
 
     @property
-    def generation_kwh(self) -> NDArray[np.float64]:
+    def generation_kwh(self) -> FloatArray:
         """What the plant generates, shape (steps,) [kWh]."""
         return self.ahead.generation_kwh[:, 0]
 
@@ -69,7 +70,7 @@ class StorageCase:
         """Whether that is enough to charge, shape (steps,)."""
         return self.generation_kwh >= self.charge_above_kwh
 
-    def averages(self, *, static: bool = False) -> NDArray[np.float64]:
+    def averages(self, *, static: bool = False) -> FloatArray:
         """Return what households state of the rest of each day, shape (steps, households) [kWh]."""
         return averages_ahead(self.ahead, static=static)
 
@@ -90,7 +91,7 @@ class StorageCase:
             self.most_kwh, self.step_h,
         )  # fmt: skip
 
-    def normal(self, sharing: Sharing = "priority", *, static: bool = False) -> NDArray[np.float64]:
+    def normal(self, sharing: Sharing = "priority", *, static: bool = False) -> FloatArray:
         """Return what each household gets with alpha = 1, shape (households,) [kWh]."""
         return self._each(self.horizon(static=static), np.ones(1), sharing)
 
@@ -101,23 +102,21 @@ class StorageCase:
         served: NDArray[np.intp] | None = None,
         *,
         static: bool = False,
-    ) -> tuple[NDArray[np.float64], Iterations]:
+    ) -> tuple[FloatArray, Iterations]:
         """Return what each household gets with the last alpha, and the outcome of every alpha."""
         horizon = self.horizon(served, static=static)
         found = iterate_allowance(horizon, self.stored_kwh, self.ratings, sharing, stop_when)
         return self._each(horizon, 1.0 / np.array([found.chosen]), sharing), found
 
-    def served_with(
-        self, served: NDArray[np.intp] | None, weights: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def served_with(self, served: NDArray[np.intp] | None, weights: FloatArray) -> FloatArray:
         """Return what each household gets with a weight of the least demand [kWh]."""
         return self._each(self.horizon(served), weights, "priority")
 
-    def course(self, weights: NDArray[np.float64]) -> Course:
+    def course(self, weights: FloatArray) -> Course:
         """Return what the storage does with each of some weights."""
         return simulate_horizon(self.horizon(), self.stored_kwh, self.ratings, weights)
 
-    def scaled(self, factors: NDArray[np.float64]) -> "StorageCase":
+    def scaled(self, factors: FloatArray) -> "StorageCase":
         """Return the case with the demand of each household times a factor."""
         ahead = replace(
             self.ahead,
@@ -129,11 +128,9 @@ class StorageCase:
             self, ahead=ahead, least_kwh=self.least_kwh * factors, most_kwh=self.most_kwh * factors
         )
 
-    def _each(
-        self, horizon: Horizon, weights: NDArray[np.float64], sharing: Sharing
-    ) -> NDArray[np.float64]:
+    def _each(self, horizon: Horizon, weights: FloatArray, sharing: Sharing) -> FloatArray:
         course = simulate_horizon(horizon, self.stored_kwh, self.ratings, weights, sharing)
-        each: NDArray[np.float64] = course.of_households(horizon)[:, 0].sum(axis=0)
+        each: FloatArray = course.of_households(horizon)[:, 0].sum(axis=0)
         return each
 
 
@@ -170,10 +167,10 @@ def _case(
     shared: CommunityStorageSetting,
     row: int,
     days: list[range],
-    demand: NDArray[np.float64],
-    forecast: NDArray[np.float64],
-    generation: NDArray[np.float64],
-    least: NDArray[np.float64],
+    demand: FloatArray,
+    forecast: FloatArray,
+    generation: FloatArray,
+    least: FloatArray,
 ) -> StorageCase:
     own = np.flatnonzero(shared.households["storage"] == row)
     lengths = tuple(len(day) for day in days)

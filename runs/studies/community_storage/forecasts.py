@@ -1,8 +1,8 @@
 """Table 2 of the community storage study: the errors that were printed, and ours."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.day_slots import slots_by_clock
 from hmesh.environment.forecast_errors import ForecastErrors, forecast_errors, least_largest_error
 from hmesh.environment.forecasters import (
@@ -107,9 +107,7 @@ def errors_of_forecasters(
         learned = readings[: -TEST_DAYS * day]
         sigma = getattr(shared.rules.forecaster, "sigma", 0.0)
 
-        def actual(
-            first: int, last: int, readings: NDArray[np.float64] = readings
-        ) -> NDArray[np.float64]:
+        def actual(first: int, last: int, readings: FloatArray = readings) -> FloatArray:
             return readings[first:last]
 
         forecasters: dict[str, Forecaster] = {
@@ -123,7 +121,7 @@ def errors_of_forecasters(
     return sorted(found, key=lambda entry: list(forecasters).index(entry[0]))
 
 
-def _day_ahead(forecaster: Forecaster, readings: NDArray[np.float64], day: int) -> ForecastErrors:
+def _day_ahead(forecaster: Forecaster, readings: FloatArray, day: int) -> ForecastErrors:
     """Return the errors of the last days, each predicted at its beginning."""
     begins = range(len(readings) - TEST_DAYS * day, len(readings), day)
     lines = [forecaster.forecast(readings[:begin], day, begin) for begin in begins]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.day_slots import slots_by_clock
 from hmesh.environment.errors import InputError, Problem, refuse_all
@@ -24,7 +24,7 @@ MOST_SERIES = 4
 MOST_READINGS = 180 * 96 + 96
 
 
-def measured_series(folder: Path) -> tuple[dict[str, NDArray[np.float64]], int]:
+def measured_series(folder: Path) -> tuple[dict[str, FloatArray], int]:
     """Return some series of a dataset and the slots of a day.
 
     Returns
@@ -142,9 +142,7 @@ def network_section(
     )  # fmt: skip
 
 
-def _naive(
-    series: NDArray[np.float64], window: int, known: int, day: int
-) -> dict[str, ForecastErrors]:
+def _naive(series: FloatArray, window: int, known: int, day: int) -> dict[str, ForecastErrors]:
     """Return the errors of naive forecasts on the windows that test the network."""
     both = np.lib.stride_tricks.sliding_window_view(series, window + 1)
     ends = np.flatnonzero(~np.isnan(both).any(axis=1))[known:] + window

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.runs.studies.community_storage.case import StorageCase
 from hmesh.runs.studies.community_storage.openings import FITTED_DAYS, ORDINARY_SKY
 from hmesh.runs.studies.community_storage.storage_study import HOUSES, SEEDS, StorageStudy
@@ -69,7 +69,7 @@ def compared(
     }
     rows: list[tuple[Cell, ...]] = []
     shares: list[tuple[Cell, ...]] = []
-    totals: dict[str, tuple[float, NDArray[np.float64]]] = {}
+    totals: dict[str, tuple[float, FloatArray]] = {}
     for mode, energy in ours.items():
         metric = f"from community storage, {mode}"
         published = [figures["Table 3", house, metric].value for house in HOUSES]
@@ -117,12 +117,12 @@ def _columns(form: str) -> tuple[Column, ...]:
     )
 
 
-def _row(house: str, mode: str, value: float, found: NDArray[np.float64]) -> tuple[Cell, ...]:
+def _row(house: str, mode: str, value: float, found: FloatArray) -> tuple[Cell, ...]:
     lowest, highest = float(found.min()), float(found.max())
     return house, mode, value, float(found.mean()), lowest, highest, lowest <= value <= highest
 
 
-def _apart(mode: str, value: float, found: NDArray[np.float64]) -> str:
+def _apart(mode: str, value: float, found: FloatArray) -> str:
     """Say how far a total is off what was published."""
     mean = float(found.mean())
     return (

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.retail_tariff import feed_in_years
 from hmesh.markets.house_dispatch import running_cost
 from hmesh.runs.studies.composite_storage.cases import CASES, JPY_PER_USD, STORAGES, paybacks
@@ -38,7 +38,7 @@ def composite_storage_figures() -> tuple[SourceFigure, ...]:
     )
 
 
-def monthly(setting: "CompositeStorageSetting", values: NDArray[np.float64]) -> list[float]:
+def monthly(setting: "CompositeStorageSetting", values: FloatArray) -> list[float]:
     """Return sums by month, from April on."""
     months = setting.months
     return [float(values[months == month].sum()) for month in (*range(4, 13), 1, 2, 3)]
@@ -58,7 +58,7 @@ def _sun(shared: "HouseStudy", figure: "Figure") -> None:
     draw_bars(figure, MONTHS, bars, "month", "generation [kWh]")
 
 
-def _of_cases(up: str, worth: Callable[..., NDArray[np.float64]]) -> Draw:
+def _of_cases(up: str, worth: Callable[..., FloatArray]) -> Draw:
     def draw(shared: "HouseStudy", figure: "Figure") -> None:
         setting = shared.setting
         prices = priced(setting, LOW_JPY)

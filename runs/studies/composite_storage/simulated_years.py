@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hmesh.agents.house_populations import KINDS, HousePopulations
 from hmesh.agents.storage_houses import StorageHouses
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.streams import Streams
@@ -105,7 +105,7 @@ def simulate_by_rules(
     setting: CompositeStorageSetting,
     columns: HousePopulations,
     prices: HousePrices,
-    needs: Sequence[NDArray[np.float64]] | None = None,
+    needs: Sequence[FloatArray] | None = None,
 ) -> HouseFlows:
     """Let houses be managed step by step, and return what they did, shape (steps, houses).
 

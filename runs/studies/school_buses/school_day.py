@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.critical_hours import required_demand
 from hmesh.markets.generation_cost import GenerationCost
 from hmesh.markets.incentive_game import IncentiveGame, IncentiveTerms, solve_exact
@@ -41,13 +41,13 @@ AFTER_ROUNDS = {8: 60.0, 9: 10.0, 17: 60.0, 18: 10.0}
 STRATEGIES = ("CAU", "G2V", "CEN", "OEP")
 
 
-def schools_lam(schools: int = SCHOOLS) -> NDArray[np.float64]:
+def schools_lam(schools: int = SCHOOLS) -> FloatArray:
     """Return what schools value their first kWh at: even quantiles of the published range."""
     low, high = LAM
     return np.asarray(low + (high - low) * (np.arange(schools) + 0.5) / schools)
 
 
-def season_load(season: str) -> NDArray[np.float64]:
+def season_load(season: str) -> FloatArray:
     """Return the demand of each hour of a day of a season, without school buses [kWh]."""
     points = SEASONS[season]
     return np.interp(np.arange(24), list(points), np.array(list(points.values())) * 1e3, period=24)
@@ -116,10 +116,10 @@ class PublishedDay:
         What a kWh that was charged cost [USD/kWh].
     """
 
-    demand_kwh: NDArray[np.float64]
-    charged_kwh: NDArray[np.float64]
-    sold_kwh: NDArray[np.float64]
-    price: NDArray[np.float64]
+    demand_kwh: FloatArray
+    charged_kwh: FloatArray
+    sold_kwh: FloatArray
+    price: FloatArray
     average_price: float
 
     @property
@@ -166,7 +166,7 @@ class PublishedDay:
         return float(price @ (self.charged_kwh + again)) - self.incentives
 
 
-def published_day(load_kwh: NDArray[np.float64], strategy: str) -> PublishedDay:
+def published_day(load_kwh: FloatArray, strategy: str) -> PublishedDay:
     """Return a day of a strategy by the source's accounting.
 
     Parameters
@@ -195,7 +195,7 @@ def published_day(load_kwh: NDArray[np.float64], strategy: str) -> PublishedDay:
     return PublishedDay(demand - sold, charged, sold, np.where(sold > 0, price, 0.0), average)
 
 
-def _filled(load_kwh: NDArray[np.float64], need_kwh: float) -> NDArray[np.float64]:
+def _filled(load_kwh: FloatArray, need_kwh: float) -> FloatArray:
     """Return what the valley of a night takes if every bus needs an energy [kWh]."""
     hours, buses = np.array(NIGHT), SCHOOLS * BUSES
     within = _within(need_kwh, buses, len(hours))
@@ -204,12 +204,12 @@ def _filled(load_kwh: NDArray[np.float64], need_kwh: float) -> NDArray[np.float6
     return filled
 
 
-def _within(need_kwh: float, buses: int, hours: int) -> NDArray[np.float64]:
+def _within(need_kwh: float, buses: int, hours: int) -> FloatArray:
     full = np.ones(buses)
     return within_steps(need_kwh * full, POWER_KW * full, np.zeros(buses, dtype=np.intp), 1, hours)
 
 
-def _centralised_sales(load_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
+def _centralised_sales(load_kwh: FloatArray) -> FloatArray:
     """Return what is taken of the buses where all they hold after one round shaves the peak."""
     critical = np.flatnonzero(required_demand(load_kwh, BASE_KWH))
     spare = (SOC_MAX - SOC_MIN) * BATTERY_KWH - ROUND_KM * KWH_PER_KM
@@ -219,9 +219,7 @@ def _centralised_sales(load_kwh: NDArray[np.float64]) -> NDArray[np.float64]:
     return sold
 
 
-def _optimal_sales(
-    load_kwh: NDArray[np.float64], average_price: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _optimal_sales(load_kwh: FloatArray, average_price: float) -> tuple[FloatArray, FloatArray]:
     """Return what is sold in each critical hour, one after another, and at which price."""
     required = required_demand(load_kwh, BASE_KWH)
     sold, price = np.zeros(24), np.zeros(24)

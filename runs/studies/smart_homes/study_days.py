@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.home_layout import Assignment, HomeLayout
 from hmesh.markets.storage_capacity import (
     published_capacity,
@@ -53,9 +53,9 @@ class StudyDay:
 
     assignment: Assignment
     layout: HomeLayout
-    generation_kwh: NDArray[np.float64]
-    wanted_kwh: NDArray[np.float64]
-    used_kwh: NDArray[np.float64]
+    generation_kwh: FloatArray
+    wanted_kwh: FloatArray
+    used_kwh: FloatArray
     losses_kwh: float
 
     def capacity_kwh(self, window: int = 2) -> float:
@@ -63,12 +63,12 @@ class StudyDay:
         return float(published_capacity(*self.served, window=window).sum())
 
     @property
-    def served(self) -> tuple[Assignment, HomeLayout, NDArray[np.float64], NDArray[np.float64]]:
+    def served(self) -> tuple[Assignment, HomeLayout, FloatArray, FloatArray]:
         """What the capacity it needs depends on."""
         return self.assignment, self.layout, self.generation_kwh, self.used_kwh
 
     @property
-    def demanded(self) -> tuple[Assignment, HomeLayout, NDArray[np.float64], NDArray[np.float64]]:
+    def demanded(self) -> tuple[Assignment, HomeLayout, FloatArray, FloatArray]:
         """The same if every load wanted were met."""
         return self.assignment, self.layout, self.generation_kwh, self.wanted_kwh
 

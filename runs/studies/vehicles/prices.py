@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.markets.price_game import Game, Outcome
 from hmesh.markets.three_level_game import solve_exact, solve_grid
 from hmesh.runs.schemes.vehicles.step import vehicles_of
@@ -135,7 +136,7 @@ def _par(simulation: Simulation) -> float:
 def price_levels() -> ReportSection:
     """Ask which community is cheapest under 3OEP, by the rule for those without vehicles."""
     rows: list[tuple[Cell, ...]] = []
-    means: dict[str, NDArray[np.float64]] = {}
+    means: dict[str, FloatArray] = {}
     names: tuple[str, ...] = ()
     for rule in ("pass_through", "profit_max"):
         price, present = _prices(rule)
@@ -174,9 +175,9 @@ def price_levels() -> ReportSection:
     )
 
 
-def _prices(rule: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _prices(rule: str) -> tuple[FloatArray, NDArray[np.int64]]:
     """Return prices and vehicles of every hour and community under 3OEP."""
-    prices: list[NDArray[np.float64]] = []
+    prices: list[FloatArray] = []
     present: list[NDArray[np.int64]] = []
 
     def record(hour: Simulation) -> None:
@@ -188,7 +189,7 @@ def _prices(rule: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 def _about_levels(
-    rows: list[tuple[Cell, ...]], names: tuple[str, ...], means: dict[str, NDArray[np.float64]]
+    rows: list[tuple[Cell, ...]], names: tuple[str, ...], means: dict[str, FloatArray]
 ) -> str:
     lines = [f"Published: community 1 ({names[0]}) is generally the cheapest."]
     for (rule, mean), row in zip(means.items(), (rows[0], rows[len(names)]), strict=True):
