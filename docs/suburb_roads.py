@@ -13,8 +13,8 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from hmesh.environment.arrays import FloatArray
 
+from hmesh.environment.arrays import FloatArray
 from hmesh.environment.geography import Plane
 
 FILE = Path(__file__).parents[1] / "runs" / "scenarios" / "built_in" / "suburbs-roads.geojson"
