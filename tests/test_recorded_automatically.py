@@ -6,9 +6,17 @@ from hmesh.environment.errors import InputError
 from hmesh.runs.results.size_notes import size_note
 from hmesh.runs.scenarios.record_section import MANY_ROWS, Record
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.scenarios.scenario_files import BUILT_IN, content_of
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 
 STRATEGIES = "strategies=[typical, three_level]"
+
+
+def recording(record: object) -> Record:
+    """Return what the built-in scenario records with another section in its file."""
+    path = BUILT_IN / "three-communities.yaml"
+    content = dict(content_of(path.read_text(encoding="utf-8"), path.name)) | {"record": record}
+    return Scenario.model_validate(content).record
 
 
 def read(*changes: str) -> Scenario:
@@ -37,13 +45,20 @@ def test_somebody_is_written_however_long_a_run_is() -> None:
     assert read("hours=1000000", step, "record=auto").record.homes == 1
 
 
-def test_one_word_stands_for_every_kind_and_no_other_key() -> None:
-    record = read("record=auto").record
-    limited = {kind: getattr(record, kind) for kind in Record.kinds}
-    assert set(limited.values()) == {416_666}
-    assert record.model_dump(exclude=set(Record.kinds)) == Record().model_dump(
-        exclude=set(Record.kinds)
-    )
+def test_one_word_stands_for_every_kind_of_a_file() -> None:
+    stated, plain = recording("auto"), recording({})
+    others = set(Record.kinds)
+    assert {getattr(stated, kind) for kind in Record.kinds} == {277_777}
+    assert stated.model_dump(exclude=others) == plain.model_dump(exclude=others)
+
+
+def test_one_word_leaves_what_else_a_file_records() -> None:
+    file = load_scenario("one-city").record
+    record = load_scenario("one-city", ["record=auto"]).record
+    assert file.accounts == "all"
+    others = set(Record.kinds)
+    assert record.model_dump(exclude=others) == file.model_dump(exclude=others)
+    assert len({getattr(record, kind) for kind in Record.kinds}) == 1
 
 
 def test_every_number_of_members_is_a_kind() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hmesh.environment.errors import InputError, Problem, refuse_all
+from hmesh.runs.scenarios.record_section import auto_beside
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml
 
 SOURCE = "--set"
@@ -84,6 +85,8 @@ def override(
             continue
         try:
             value = read_yaml(text.strip(), place(SOURCE, keys))
+            if keys == ("record",):
+                value = auto_beside(given.get("record"), value)
             changed.append(_put(given, keys, value))
         except InputError as error:
             problems += error.problems

@@ -129,6 +129,13 @@ def _of_every_kind(record: Any) -> Any:
     return dict.fromkeys(Record.kinds, AUTO) if record == AUTO else record
 
 
+def auto_beside(held: Any, record: Any) -> Any:
+    """Return what a section becomes where it is changed: one word leaves other keys as they are."""
+    if record == AUTO and isinstance(held, dict):
+        return held | _of_every_kind(record)
+    return record
+
+
 RecordOrAuto = Annotated[Record, BeforeValidator(_of_every_kind)]
 
 
