@@ -27,10 +27,11 @@ def test_each_second_implementation_is_compared_with_the_first() -> None:
         # By examples that are drawn, not by some that were chosen.
         if "@given(" in text and any(name.startswith(rooms) for name in names):
             compared |= {".".join(name.split(".")[:5]) for name in names if ".reference." in name}
+    # What defines no function states no rule: the type of its arrays.
     there = {
         f"hmesh.runs.audits.reference.{path.stem}"
         for path in REFERENCE.glob("*.py")
-        if not path.stem.startswith("__")
+        if not path.stem.startswith("__") and re.search(r"^ *def ", path.read_text(), re.MULTILINE)
     }
     assert there - compared == set()
     assert len(there) > 30
