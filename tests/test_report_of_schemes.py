@@ -46,7 +46,9 @@ OPENED = """
 """
 
 
-@pytest.mark.parametrize("scenario", SCHEMES)
+# The quick test of `test_report_page` looks at all parts of one page.
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", [*SHORT, *LARGER])
 def test_every_part_meets_the_guidelines_of_accessibility(browser: Browser, scenario: str) -> None:
     path = report_of(scenario)
     assert path.stat().st_size < A_DAY

@@ -654,7 +654,7 @@ def test_tables_and_charts_can_be_taken_from_the_page(visit: Visit) -> None:
     assert finding.split(",")[0][:30].encode() in drawing
 
 
-# The tests of the reports of all schemes look at light pages.
+# The slow tests of the reports of all schemes look at light pages, as wide as a phone.
 @pytest.mark.parametrize("scheme", quick({"dark"}, ["light", "dark"]))
 def test_the_page_meets_the_guidelines_of_accessibility(visit: Visit, scheme: str) -> None:
     visit.show("all")
