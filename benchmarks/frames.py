@@ -16,20 +16,17 @@ mesa-frames is no part of hMESH's environment, as it asks for an earlier NumPy. 
 With ``--json FILE`` it writes the figures.
 """
 
-import argparse
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from plain_mesa import AGREES, HOURS, PLANS, Place, schedule_of
+from plain_mesa import AGREES, PLANS, Place, asked, schedule_of
 from report import write_figures
 from rich.console import Console
 from rich.table import Table
 from vehicle_study import simulation_of
 
-from hmesh.environment import compiled
 from hmesh.markets.answers import Answers
 from hmesh.markets.price_game import Game
 from hmesh.markets.three_level_game import solve_exact
@@ -162,8 +159,8 @@ def measure(vehicles: int, hours: int) -> dict[str, Any]:
         market = world.market
         passive = market.passive_kwh.tolist()
         prices = timed("frames", lambda passive=passive: frames.play(passive))
-        asked = np.array([market.decision.utility_price, *market.decision.community_price])
-        apart = max(apart, float(np.abs(asked - prices).max()))
+        decided = np.array([market.decision.utility_price, *market.decision.community_price])
+        apart = max(apart, float(np.abs(decided - prices).max()))
     stored = world.schemes["vehicles"].fleet.population["energy_kwh"]
     apart = max(apart, float(np.abs(frames.energy_kwh - stored).max()))
     clock, worked = (
@@ -182,16 +179,9 @@ def measure(vehicles: int, hours: int) -> dict[str, Any]:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    parser.add_argument("--smoke", action="store_true", help="the smallest size and two hours")
-    parser.add_argument("--most", type=int, default=SIZES[-1], help="no more vehicles than this")
-    given = parser.parse_args()
-    # Kernels are loaded in the first hour, as in a long run.
-    compiled.LOADED_AFTER = 0
-    sizes = SIZES[:1] if given.smoke else [size for size in SIZES if size <= given.most]
+    given, hours, sizes = asked(__doc__, SIZES)
     table = Table("vehicles", "mesa-frames [ms/h]", "hMESH [ms/h]", "ratio", "of processor time")
-    rows = [measure(size, 2 if given.smoke else HOURS) for size in sizes]
+    rows = [measure(size, hours) for size in sizes]
     for row in rows:
         took = row["ms_per_hour"]
         table.add_row(

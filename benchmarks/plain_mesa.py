@@ -165,8 +165,8 @@ def measure(vehicles: int, hours: int) -> dict[str, Any]:
         began = time.process_time()
         prices = plain.play(passive)
         spent["plain"].append(time.process_time() - began)
-        asked = np.array([market.decision.utility_price, *market.decision.community_price])
-        apart = max(apart, float(np.abs(asked - prices).max()))
+        decided = np.array([market.decision.utility_price, *market.decision.community_price])
+        apart = max(apart, float(np.abs(decided - prices).max()))
     held = np.array([vehicle.energy_kwh for vehicle in plain.agents])
     stored = world.schemes["vehicles"].fleet.population["energy_kwh"]
     apart = max(apart, float(np.abs(held - stored).max()))
@@ -178,20 +178,29 @@ def measure(vehicles: int, hours: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def asked(description: str | None, sizes: tuple[int, ...]) -> tuple[argparse.Namespace, int, Any]:
+    """Return what a command line asks for: its words, how many hours, and which of the sizes.
+
+    Kernels are loaded in the first hour then, as in a long run.
+    """
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument(
         "--smoke", action="store_true", help="the smallest size and two hours alone"
     )
-    parser.add_argument("--most", type=int, default=SIZES[-1], help="no more vehicles than this")
+    parser.add_argument("--most", type=int, default=sizes[-1], help="no more vehicles than this")
     given = parser.parse_args()
-    # Kernels are loaded in the first hour, as in a long run.
     compiled.LOADED_AFTER = 0
-    sizes = SIZES[:1] if given.smoke else [size for size in SIZES if size <= given.most]
+    if given.smoke:
+        return given, 2, sizes[:1]
+    return given, HOURS, tuple(size for size in sizes if size <= given.most)
+
+
+def main() -> int:
+    """Measure and print."""
+    given, hours, sizes = asked(__doc__, SIZES)
     table = Table("vehicles", "plain Mesa [ms/h]", "hMESH [ms/h]", "ratio", "apart")
-    rows = [measure(size, 2 if given.smoke else HOURS) for size in sizes]
+    rows = [measure(size, hours) for size in sizes]
     for row in rows:
         table.add_row(
             f"{row['vehicles']:,}", f"{row['plain_ms_per_hour']:.1f}",
