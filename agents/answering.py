@@ -49,6 +49,11 @@ class Answering(Protocol):
         """What each can exchange in this step at least, below 0 delivered [kWh]."""
         ...
 
+    @property
+    def blocks(self) -> Sequence[slice]:
+        """The places of those of each fixed block of rows (`hmesh.environment.row_blocks`)."""
+        ...
+
     def __len__(self) -> int: ...
 
     def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
@@ -122,6 +127,11 @@ class AnsweringStores:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def blocks(self) -> Sequence[slice]:
+        """The places of those of each fixed block of rows: they are one block."""
+        return (slice(0, len(self)),)
 
     def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
         """Answer an offer with the energies of those that hear it."""

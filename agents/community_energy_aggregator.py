@@ -1,8 +1,7 @@
 """The aggregator of a community: buys from the utility and sells to its members, by messages."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,10 +13,19 @@ from hmesh.environment.light_mesa import mesa
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.markets.aggregator_response import ResponseMap, best_price, response_map
-from hmesh.markets.answer_curves import COLUMNS, SATURATED, sum_of_curves
+from hmesh.markets.answer_curves import COLUMNS, SATURATED
 from hmesh.markets.demand_curve import demand_curve
-from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice
-from hmesh.markets.learned_demand import LearnedDemand, learn_demand
+from hmesh.markets.learned_blocks import (
+    CurvesElsewhere,
+    GroupAnswer,
+    LearnedByBlocks,
+    curves_by_blocks,
+    joined,
+    learn_by_blocks,
+    learned_of_curves,
+)
+from hmesh.markets.learned_demand import learn_demand
+from hmesh.markets.learned_lines import LearnedDemand
 from hmesh.markets.price_game import PriceBounds
 from hmesh.markets.price_limits import price_limits, prices_within
 from hmesh.markets.response_of_many import many, response_of_many
@@ -70,9 +78,9 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._groups: list[Answering]
         # Those of its community that answer to its price, as it addresses them.
         self.parties: list[Party[PriceOffer, EnergyBid]]
-        self._parts: dict[str, slice]
+        self._places: dict[str, int]
         self._fixed_kwh = 0.0
-        self._learned: LearnedDemand | None = None
+        self._learned: LearnedDemand | LearnedByBlocks | None = None
         self._answers: ResponseMap | ResponseOnDemand | None = None
         self._limits_kwh: tuple[float, float] | None = None
         self._held = False
@@ -103,7 +111,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._learned = self._answers = None
         if self._count:
             learned = self._hear_curves() if self.bids == "curves" else self._probe()
-            self.unexplained = int(learned.unexplained.sum())
+            self.unexplained = learned.unexplained_count
             self.questions = learned.probes
             self._understand(learned)
 
@@ -111,69 +119,94 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         # Asking leaves time for the utility to ask, and for both to announce.
         self._talk = Conversation(self.bus, self.name, step, keeps_waits=6)
         self._groups = [group for group in answering if len(group)]
-        self._parts, self._count = {}, 0
-        for group in self._groups:
-            self._parts[self._address(group)] = slice(self._count, self._count + len(group))
-            self._count += len(group)
+        self._places = {self._address(group): k for k, group in enumerate(self._groups)}
+        self._count = sum(map(len, self._groups))
         self.parties = [Party(self._address(each), len(each), each.hear) for each in self._groups]
         self.unexplained = self.fallbacks = self.questions = 0
 
-    def _probe(self) -> LearnedDemand:
+    def _probe(self) -> LearnedDemand | LearnedByBlocks:
         """Learn what everybody wants from what they answer to some prices."""
-        bounds, groups = self.bounds, self._groups
+        lowest, highest = self.bounds.aggregator_lower, self.bounds.aggregator_upper
+        groups, blocks = self._groups, self._blocks
+        if blocks is not None:
+            plugs = [(group.charge_efficiency, group.discharge_efficiency) for group in groups]
+            return learn_by_blocks(self._ask, self._fixed_kwh, lowest, highest, blocks, plugs)
         return learn_demand(
-            self._ask, self._fixed_kwh, bounds.aggregator_lower, bounds.aggregator_upper,
+            lambda price: joined(self._ask(price)), self._fixed_kwh, lowest, highest,
             charge_efficiency=stated_efficiency(groups, "charge_efficiency"),
             discharge_efficiency=stated_efficiency(groups, "discharge_efficiency"),
         )  # fmt: skip
 
-    def _hear_curves(self) -> LearnedDemand:
+    @property
+    def _blocks(self) -> list[Sequence[slice]] | None:
+        """The blocks of each group; None where each is one block, so that all are learned as one.
+
+        Those of a population of several blocks are learned by block, whoever holds it.
+        """
+        blocks = [group.blocks for group in self._groups]
+        return blocks if any(len(each) > 1 for each in blocks) else None
+
+    def _hear_curves(self) -> LearnedDemand | LearnedByBlocks:
         """Let everybody state what they would take at every price.
 
         Those that are not heard, or cannot state it so, are asked what they take at one price.
         """
-        bounds, count = self.bounds, self._count
-        lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
-        curves = np.full((count, len(COLUMNS)), np.nan)
+        lowest, highest = self.bounds.aggregator_lower, self.bounds.aggregator_upper
+        heard: list[FloatArray | CurvesElsewhere] = [
+            np.full((len(group), len(COLUMNS)), np.nan) for group in self._groups
+        ]
 
         def hear(answer: Heard[CurveBid]) -> None:
-            answer.write(curves[self._parts[answer.message.sender]], answer.message.curves)
+            place = self._places[answer.message.sender]
+            curves: Any = answer.message.curves
+            if isinstance(curves, np.ndarray):
+                of_group = heard[place]
+                assert isinstance(of_group, np.ndarray)
+                answer.write(of_group, curves)
+            else:
+                heard[place] = curves
 
         self._talk.ask(
             [Party(self._address(each), len(each), each.hear_curves) for each in self._groups],
             lambda about: CurveRequest(lowest_price=lowest, highest_price=highest, **about),
             hear,
         )
-        unexplained = np.isnan(curves[:, SATURATED])
-        inelastic = np.zeros(count)
-        if unexplained.any():
-            taken = np.nan_to_num(np.asarray(self._ask(0.5 * (lowest + highest))))
-            inelastic = np.where(unexplained, taken, 0.0)
-        fixed = self._fixed_kwh + float(inelastic.sum())
-        answers = sum_of_curves(fixed, curves[~unexplained])
-        return LearnedDemand(answers, unexplained, inelastic, 1 + int(unexplained.any()))
+        stated = [each for each in heard if isinstance(each, np.ndarray)]
+        unstated = any(bool(np.isnan(each[:, SATURATED]).any()) for each in stated)
+        taken = self._ask(0.5 * (lowest + highest)) if unstated else None
+        probes, blocks = 1 + int(unstated), self._blocks
+        if blocks is None:
+            taken_kwh = None if taken is None else np.asarray(joined(taken))
+            return learned_of_curves(self._fixed_kwh, np.concatenate(stated), taken_kwh, probes)
+        groups = tuple(
+            curves_by_blocks(curves, places, None if taken is None else taken[k], probes)
+            if isinstance(curves, np.ndarray)
+            else curves.learned()
+            for k, (curves, places) in enumerate(zip(heard, blocks, strict=True))
+        )
+        return LearnedByBlocks(self._fixed_kwh, groups, probes)
 
-    def _understand(self, learned: LearnedDemand) -> None:
-        bounds = self.bounds
+    def _understand(self, learned: LearnedDemand | LearnedByBlocks) -> None:
+        bounds, kinks = self.bounds, learned.kinks
         self._learned = learned
         self._held = False
-        if self.bids == "prices" and many(learned.kinks):
+        if self.bids == "prices" and many(kinks):
             lowest, highest = bounds.aggregator_lower, bounds.aggregator_upper
             asked = lowest, highest
             if self._limits_kwh is not None:
-                asked = prices_within(learned.kinks, lowest, highest, *self._limits_kwh)
+                asked = prices_within(kinks, lowest, highest, *self._limits_kwh)
             self._held = asked != (lowest, highest)
-            self._answers = response_of_many(learned.kinks, *asked)
+            self._answers = response_of_many(kinks, *asked)
             return
-        curve = demand_curve(learned.kinks, bounds.aggregator_lower, bounds.aggregator_upper)
+        curve = demand_curve(kinks, bounds.aggregator_lower, bounds.aggregator_upper)
         if self._limits_kwh is not None:
             floor, ceiling = price_limits(curve, *self._limits_kwh)
             self._held = (floor, ceiling) != (bounds.aggregator_lower, bounds.aggregator_upper)
             if self._held:
-                curve = demand_curve(learned.kinks, floor, ceiling)
+                curve = demand_curve(kinks, floor, ceiling)
         # Losses give a demand several times as many pieces, too many for the prices asked. Without
         # them the map keeps the last digits of published results.
-        if self.bids == "prices" and learned.kinks.dead_bands:
+        if self.bids == "prices" and kinks.dead_bands:
             self._answers = ResponseOnDemand(curve)
         else:
             self._answers = response_map(curve, bounds.utility_lower, bounds.utility_upper)
@@ -195,28 +228,27 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         """Itself, as the utility addresses it."""
         return Party(self.name, 1, self.hear)
 
-    def _ask(self, price: float) -> Answer:
+    def _ask(self, price: float) -> list[GroupAnswer]:
         """Ask everybody until they have answered; NaN for those that stay silent."""
-        heard: Answer = np.empty(0)
+        heard: list[GroupAnswer | None] = [None] * len(self._groups)
 
         def hear(answer: Heard[EnergyBid]) -> None:
-            nonlocal heard
-            energy: object = answer.message.energy_kwh
-            if answer.who is True and answer.rows is True and self._from_all(energy):
-                heard = energy
+            place = self._places[answer.message.sender]
+            energy: Any = answer.message.energy_kwh
+            if answer.who is True and answer.rows is True:
+                heard[place] = energy
                 return
-            if len(heard) < self._count:
-                heard = np.full(self._count, np.nan)
-            assert isinstance(heard, np.ndarray)
-            part = self._parts[answer.message.sender]
-            answer.write(heard[part], np.asarray(energy))
+            of_group = heard[place]
+            if of_group is None:
+                of_group = heard[place] = np.full(len(self._groups[place]), np.nan)
+            assert isinstance(of_group, np.ndarray)
+            answer.write(of_group, np.asarray(energy))
 
         self._talk.ask(self.parties, lambda about: PriceOffer(price=price, **about), hear)
-        return heard if len(heard) == self._count else np.full(self._count, np.nan)
-
-    def _from_all(self, energy: object) -> TypeGuard[Answer]:
-        """Return whether energies are those of everybody, so that nothing needs to be joined."""
-        return isinstance(energy, np.ndarray | EnergyAtPrice) and len(energy) == self._count
+        return [
+            np.full(len(group), np.nan) if energy is None else energy
+            for group, energy in zip(self._groups, heard, strict=True)
+        ]
 
     def hear(self, offer: PriceOffer, who: Who = True) -> EnergyBid:
         """Answer the utility's offer with the energy the community would take."""
@@ -303,7 +335,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         """
         price = self.best_price(utility_price)
         for _ in range(MOST_REVISIONS if self.unexplained else 0):
-            self._revise(np.asarray(self._ask(price)))
+            self._revise(self._ask(price))
             revised = self.best_price(utility_price)
             if revised == price:
                 break
@@ -318,14 +350,13 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
         self._open(step, answering)
         return self._settle(price)
 
-    def _revise(self, energy: FloatArray) -> None:
+    def _revise(self, answer: Sequence[GroupAnswer]) -> None:
         learned = self._learned
-        assert learned is not None
-        inelastic = np.where(learned.unexplained, np.nan_to_num(energy), 0.0)
-        kinks = learned.kinks
-        saturated = kinks.saturated_kwh + float((inelastic - learned.inelastic_kwh).sum())
-        revised = replace(kinks, saturated_kwh=saturated)
-        self._understand(LearnedDemand(revised, learned.unexplained, inelastic, learned.probes))
+        if isinstance(learned, LearnedByBlocks):
+            self._understand(learned.revised(answer))
+        else:
+            assert learned is not None
+            self._understand(learned.revised(joined(answer)))
 
     def _settle(self, price: float) -> dict[str, FloatArray]:
         talk, energies = self._talk, dict[str, FloatArray]()

@@ -26,7 +26,7 @@ from hmesh.markets.departure_value import (
     curves_before_departure,
     worth_before_departure,
 )
-from hmesh.markets.energy_at_prices import EnergyAtPrice
+from hmesh.markets.energy_at_prices import Answer, EnergyAtPrice
 from hmesh.markets.exchanged import sums_of_exchange
 
 if TYPE_CHECKING:
@@ -64,12 +64,22 @@ class ParkedVehicles(AnsweringStores):
 
     def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
         """Answer an offer with the energies of those that hear it; those of many when read."""
-        if who is not True or len(self) < MANY or self.behaving or self.departure is not None:
+        if who is not True:
             return AnsweringStores.hear(self, offer, who)
-        if not self.fleet.model.bus.transparent:
-            return AnsweringStores.hear(self, offer, who)
-        later: Any = EnergyAtPrice(offer.price, self._columns, len(self))
-        return EnergyBid(energy_kwh=later, **reply_to(offer, len(self)))
+        energy: Any = self.answer_to(offer.price)
+        return EnergyBid(energy_kwh=energy, **reply_to(offer, len(self)))
+
+    @property
+    def blocks(self) -> Sequence[slice]:
+        """The places of those of each fixed block of the fleet's rows."""
+        return parts_by_block(self.rows, len(self.fleet))
+
+    def answer_to(self, price: float) -> Answer:
+        """Return what all of them answer to a price [kWh]; of many, worked out when read."""
+        later = len(self) >= MANY and not self.behaving and self.departure is None
+        if not later or not self.fleet.model.bus.transparent:
+            return self.respond(price)
+        return EnergyAtPrice(price, self._columns, len(self))
 
     def within(self, lower_kwh: FloatArray, upper_kwh: FloatArray) -> "ParkedVehicles":
         """Return the same vehicles within narrower bounds [kWh]."""
@@ -82,7 +92,7 @@ class ParkedVehicles(AnsweringStores):
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, plus an inelastic load [kWh]."""
-        blocks = parts_by_block(self.rows, len(self.fleet))
+        blocks = self.blocks
         if len(blocks) == 1:
             return self._answers(fixed_kwh)
         if not len(self):

@@ -82,8 +82,8 @@ from .incentive_game import IncentiveGame as IncentiveGame
 from .incentive_game import IncentiveOutcome as IncentiveOutcome
 from .incentive_game import IncentiveTerms as IncentiveTerms
 from .incentive_game import search_incentive as search_incentive
-from .learned_demand import LearnedDemand as LearnedDemand
 from .learned_demand import learn_demand as learn_demand
+from .learned_lines import LearnedDemand as LearnedDemand
 from .line_tree import Places as Places
 from .line_tree import Tree as Tree
 from .line_tree import places_of as places_of

@@ -7,7 +7,7 @@ answers of all its members.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,8 @@ class Answers:
     parts : tuple of Answers, or of Bends
         The same lines and jumps block by block, of batteries whose rows are in several fixed
         blocks (`hmesh.environment.row_blocks`): demand curves are made of them, whichever process
-        holds a block. Empty where they are in one.
+        holds a block. Empty where they are in one. Lines that the parts list may be left out of
+        the columns above (`with_lines`).
     curves : dict
         Demand curves that were computed of them, by the ends of each.
     limits : dict
@@ -72,6 +73,11 @@ class Answers:
     )
 
     @property
+    def lines(self) -> int:
+        """How many lines there are, in all blocks."""
+        return sum(part.lines for part in self.parts) if self.parts else len(self.slope)
+
+    @property
     def answering(self) -> bool:
         """Whether anybody answers, even if the bounds of all allow one energy only."""
         return bool(self.parts) or len(self.slope) > 0 or len(self.jump_price) > 0
@@ -89,7 +95,7 @@ def demand_at(answers: Answers, price: float) -> float:
     price : float
         Price [money/kWh].
     """
-    _refuse_unknown_lines(answers)
+    answers = with_lines(answers)
     fallen = np.clip(price, answers.full_price, answers.empty_price)
     fallen -= answers.full_price
     demand = answers.saturated_kwh - float(np.einsum("i,i->", fallen, answers.slope))
@@ -114,7 +120,7 @@ def unbounded_line(answers: Answers, price: float) -> tuple[float, float]:
     intercept_kwh, slope : float
         The answers amount to ``intercept_kwh - slope * p`` [kWh, kWh^2/money].
     """
-    _refuse_unknown_lines(answers)
+    answers = with_lines(answers)
     bands, slope, full = answers.dead_bands, answers.slope, answers.full_price
     intercepts = slope * full
     if bands:
@@ -214,10 +220,20 @@ def sum_of_answers(parts: Sequence[Answers]) -> Answers:
     )
 
 
-def _refuse_unknown_lines(answers: Answers) -> None:
-    """Refuse answers of which some lines are known as a curve alone."""
+def with_lines(answers: Answers) -> Answers:
+    """Return answers with all of their lines, of which the parts may list some alone.
+
+    Raises
+    ------
+    NotImplementedError
+        When some lines are known as a curve alone.
+    """
     if not all(isinstance(part, Answers) for part in answers.parts):
         raise NotImplementedError("single lines are unknown of batteries that workers hold")
+    if not answers.parts or len(answers.slope) or len(answers.jump_price):
+        return answers
+    whole = sum_of_answers(answers.parts)
+    return replace(whole, saturated_kwh=answers.saturated_kwh, parts=answers.parts)
 
 
 def _rows(column: FloatOrArray, chosen: NDArray[np.bool_]) -> FloatArray:

@@ -74,6 +74,11 @@ class Bends:
     ends_count: Counts | None = None
 
     @property
+    def lines(self) -> int:
+        """How many lines begin at the kinks listed."""
+        return len(self.starts) if self.starts_count is None else int(self.starts_count.sum())
+
+    @property
     def kinks(self) -> int:
         """How many kinks and jumps are listed."""
         return len(self.starts) + len(self.ends) + len(self.jump_price)
@@ -223,7 +228,10 @@ def merged(bends: Bends) -> Bends:
     """Return the same with one kink for all at a price, where many come together.
 
     After trade many batteries value what they hold alike, so that their kinks are at few prices.
+    Those of blocks that have been merged stay as they are.
     """
+    if bends.starts_count is not None or bends.ends_count is not None:
+        return bends
     starts = _merged(bends.starts, bends.starts_slope)
     ends = _merged(bends.ends, bends.ends_slope)
     if starts is None and ends is None:

@@ -1,6 +1,6 @@
 """The kernel of an aggregator that learns what vehicles want from what they answer.
 
-It gives what `hmesh.markets.learned_demand` says of vehicles that all answered, bit for bit.
+It gives what `hmesh.markets.learned_lines` says of vehicles that all answered, bit for bit.
 """
 
 import numpy as np

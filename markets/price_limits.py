@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hmesh.markets.answers import Answers, demand_at
+from hmesh.markets.answers import Answers, demand_at, with_lines
 from hmesh.markets.demand_curve import DemandCurve, demand_curve
 
 ROUNDING = 1e-12
@@ -46,6 +46,7 @@ def _within(
     answers: Answers, lowest_price: float, highest_price: float, least_kwh: float, most_kwh: float
 ) -> tuple[float, float]:
     """Return between which prices the sum of answers stays within limits."""
+    answers = with_lines(answers)
 
     def fits(low: float, high: float) -> tuple[float, float]:
         return price_limits(demand_curve(answers, low, high), least_kwh, most_kwh)
@@ -62,7 +63,7 @@ def _within(
     delivers = demand_at(answers, highest_price) < least_kwh
     if not draws and not delivers:
         return lowest_price, highest_price
-    if len(answers.slope) <= MANY_LINES:
+    if answers.lines <= MANY_LINES:
         return fits(lowest_price, highest_price)
     floor, ceiling = lowest_price, highest_price
     if draws:

@@ -16,7 +16,7 @@ MANY_LINES = 2**15
 
 def many(answers: Answers) -> bool:
     """Return whether an aggregator answers single prices instead of mapping all."""
-    return len(answers.slope) > MANY_LINES
+    return answers.lines > MANY_LINES
 
 
 def response_of_many(

@@ -11,7 +11,7 @@ import pytest
 from hmesh.agents import parked_vehicles
 from hmesh.environment import compiled
 from hmesh.environment.compiled import compiled_for, kernel
-from hmesh.markets import learned_demand, price_windows
+from hmesh.markets import learned_lines, price_windows
 from hmesh.markets.answer_curves import energy_of_curves
 from hmesh.markets.answer_kernels import bounded
 from hmesh.markets.answers import Answers, battery_answers, demand_at
@@ -378,7 +378,7 @@ def test_answers_looked_at_later_are_those_of_all_at_once(
     for many, on in ((10**9, False), (0, False), (0, True)):
         monkeypatch.setattr(parked_vehicles, "MANY", many)
         # Some at a time, and not all parts of the same size.
-        monkeypatch.setattr(learned_demand, "LOOKED_AT", 7)
+        monkeypatch.setattr(learned_lines, "LOOKED_AT", 7)
         kernels(on=on)
         found.append(followed(changes))
     assert found[0] == found[1] == found[2]
