@@ -195,7 +195,7 @@ class LearnedByBlocks:
     groups : tuple of GroupDemand
         What is learned of each group.
     probes : int
-        Prices asked.
+        Prices asked that were answered.
     """
 
     fixed_kwh: float
@@ -254,11 +254,12 @@ def learn_by_blocks(
     order = np.argsort(prices)
     prices, answers = prices[order], [answers[k] for k in order]
     learning = _LearningOfGroups(prices, answers, places, plugs)
-    further = ask_further(
+    heard = sum(not _all_silent(answer) for answer in answers)
+    heard += ask_further(
         learning, ask, _all_silent, highest_price - lowest_price, most_probes - len(prices)
     )
     groups = tuple(group.learned() for group in learning.groups)
-    return LearnedByBlocks(fixed_kwh, groups, len(prices) + further)
+    return LearnedByBlocks(fixed_kwh, groups, heard)
 
 
 class _LearningOfGroups:

@@ -111,7 +111,7 @@ def ask_further[A](
     Returns
     -------
     int
-        Prices asked.
+        Prices asked that were answered.
     """
     probes = 0
     while probes < most_probes:
@@ -122,9 +122,9 @@ def ask_further[A](
         answer = ask(price)
         unheard = silent(answer)
         learner.hear(price, answer, silent=unheard)
-        probes += 1
         if unheard:
             break
+        probes += 1
     return probes
 
 

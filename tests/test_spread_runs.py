@@ -14,6 +14,7 @@ import pytest
 
 from hmesh.environment import row_blocks
 from hmesh.environment.errors import InputError
+from hmesh.markets import learned_lines
 from hmesh.runs.run import resume_run, start_run
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.spread import holder
@@ -121,6 +122,33 @@ def test_lost_blocks_are_built_again_and_nothing_changes(tmp_path: Path) -> None
     assert pool.traffic.replayed > 0
 
 
+def negotiated(bids: str = "prices") -> dict[str, Any]:
+    """Return a small game that is settled by messages."""
+    return {
+        "strategies": ["two_level", "three_level"], "hours": 4, "vehicles.count": 40,
+        "game.solver": "negotiate", "game.bids": bids,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("bids", ["prices", "curves"])
+def test_vehicles_that_workers_hold_negotiate_to_the_same_bits(bids: str, tmp_path: Path) -> None:
+    alone = run(tmp_path / "alone", negotiated(bids))
+    pool = Places("abcd", {7: "a", 30: "B"})
+    assert run(tmp_path / "spread", negotiated(bids), scheduler=pool) == alone
+    assert pool.names == ["c", "d"]
+
+
+def test_what_nothing_explains_is_revised_where_vehicles_are_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No answer is close enough to any line.
+    monkeypatch.setattr(learned_lines, "AGREEMENT", -1.0)
+    alone = run(tmp_path / "alone", negotiated())
+    summary = json.loads((tmp_path / "alone" / "summary.json").read_text())
+    assert all(figures["counts"]["unexplained_vehicles"] > 0 for figures in summary.values())
+    assert run(tmp_path / "spread", negotiated(), scheduler=Places("ab", {25: "a"})) == alone
+
+
 def test_a_fleet_of_one_block_stays_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +195,26 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+# Departures are wanted with curves alone, and a grid is no negotiation.
+NEGOTIATED = [name for name in CASES if name not in ("groups, departures", "a grid of prices")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "bids"),
+    [(name, "prices") for name in NEGOTIATED]
+    + [(name, "curves") for name in (*NEGOTIATED, "groups, departures")],
+)
+def test_whatever_may_be_spread_is_negotiated_to_the_same_bits(
+    name: str, bids: str, tmp_path: Path
+) -> None:
+    changes = {**CASES[name], "game.solver": "negotiate", "game.bids": bids}
+    alone = run(tmp_path / "alone", changes)
+    pool = Places("ab", {20: "a"})
+    assert run(tmp_path / "spread", changes, scheduler=pool) == alone
+    assert pool.traffic.rebuilt
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_whatever_may_be_spread_gives_the_same_bits(name: str, tmp_path: Path) -> None:
@@ -178,7 +226,8 @@ def test_whatever_may_be_spread_gives_the_same_bits(name: str, tmp_path: Path) -
 
 def test_all_that_cannot_be_spread_is_named_at_once() -> None:
     changes = {
-        "game.solver": "negotiate", "messages": {"loss_rate": 0.1, "latency_h": 0.1, "keep": "all"},
+        "game.solver": "closed_form",
+        "messages": {"loss_rate": 0.1, "latency_h": 0.1, "keep": "all"},
         "record": {"sessions": True, "events": True, "accounts": "all"},
         "chance.charger_outages": {"mean_time_between_failures_h": 9, "mean_time_to_repair_h": 3},
         "communities.offices.chargers": {"count": 5}, "vehicles.plug_in": "at_home",
@@ -240,12 +289,13 @@ def test_a_scheduler_that_nobody_answers_for_leaves_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("solver", ["exact", "negotiate"])
 def test_a_worker_killed_in_mid_run_changes_no_bit_and_the_audit_passes(
-    cluster: Any, tmp_path: Path
+    cluster: Any, tmp_path: Path, solver: str
 ) -> None:
     from hmesh.runs.audits.run_audit import audit_run
 
-    changes = {"hours": 30, "record.welfare": True}
+    changes = {"hours": 30, "record.welfare": True, "game.solver": solver}
     alone = run(tmp_path / "alone", changes)
     pool = DaskPool(cluster.scheduler_address)
     killed = []

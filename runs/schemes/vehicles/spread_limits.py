@@ -10,7 +10,7 @@ from hmesh.runs.world.setting import Setting
 
 # Rules of prices that go by sums and curves alone.
 BY_CURVES = (RETAIL, TWO_LEVEL, THREE_LEVEL, PLANNER)
-SOLVERS = ("exact", "grid")
+SOLVERS = ("negotiate", "exact", "grid")
 
 
 def problems(setting: Setting) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ adds up the sums of blocks in their order, as it does where it holds all vehicle
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +14,15 @@ import numpy as np
 from hmesh.agents.answering import Answering
 from hmesh.agents.fleet import VEHICLES
 from hmesh.environment.arrays import FloatArray
-from hmesh.environment.ask_and_answer import Heard, Who
+from hmesh.environment.ask_and_answer import Heard, Who, reply_to
 from hmesh.environment.curve_messages import CurveBid, CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.environment.row_blocks import added, row_blocks
 from hmesh.markets.answers import Answers, inelastic_answer
 from hmesh.runs.results.buffer import Coded
-from hmesh.runs.schemes.descriptor import RETAIL
+from hmesh.runs.schemes.descriptor import RETAIL, THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
+from hmesh.runs.schemes.vehicles.learned_elsewhere import CurvesElsewhere, EnergyElsewhere
 from hmesh.runs.schemes.vehicles.records import recorded_vehicles, write_trips
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
@@ -48,26 +50,6 @@ UNPRICED = None
 IDLE = float("nan")
 
 
-class EnergyElsewhere:
-    """What the vehicles of a community exchange at a price, which only their blocks know.
-
-    Parameters
-    ----------
-    count : int
-        How many vehicles they are.
-    price : float or None
-        The price they act on: `UNPRICED`, or `IDLE` [money/kWh].
-    """
-
-    __slots__ = ("count", "price")
-
-    def __init__(self, count: int, price: float | None) -> None:
-        self.count, self.price = count, price
-
-    def __len__(self) -> int:
-        return self.count
-
-
 class VehiclesElsewhere:
     """The vehicles of a community as its aggregator addresses them, held in blocks by workers.
 
@@ -80,12 +62,20 @@ class VehiclesElsewhere:
     """
 
     name = VEHICLES
+    # What plugs lose is known where vehicles are held, and learned with there.
+    charge_efficiency = discharge_efficiency = float("nan")
 
     def __init__(self, sharing: "SpreadVehicles", community: int) -> None:
         self.sharing, self.community = sharing, community
 
     def __len__(self) -> int:
         return int(self.sharing.present[self.community])
+
+    @property
+    def blocks(self) -> list[slice]:
+        """The places of those of each block."""
+        ends = np.cumsum([each.present[self.community] for each in self.sharing.seen]).tolist()
+        return [slice(begin, end) for begin, end in pairwise([0, *ends])]
 
     def answers(self, fixed_kwh: float) -> Answers:
         """Return what they would exchange at every price, plus an inelastic load [kWh]."""
@@ -99,12 +89,16 @@ class VehiclesElsewhere:
         )  # fmt: skip
 
     def hear(self, offer: PriceOffer, who: Who) -> EnergyBid:
-        """Refuse to answer one by one: nobody asks them so in a run that is spread."""
-        raise NotImplementedError("workers hold these vehicles, which answer by curves")
+        """Answer an offer with energies that workers work out, and nobody else."""
+        assert who is True
+        energy: Any = EnergyElsewhere(self.sharing, self.community, offer.price)
+        return EnergyBid(energy_kwh=energy, **reply_to(offer, len(self)))
 
     def hear_curves(self, request: CurveRequest, who: Who) -> CurveBid:
-        """Refuse to answer one by one, as `hear` does."""
-        raise NotImplementedError("workers hold these vehicles, which answer together")
+        """Answer a request with curves that workers add up, and nobody else."""
+        assert who is True
+        curves: Any = CurvesElsewhere(self.sharing, self.community, request)
+        return CurveBid(curves=curves, **reply_to(request, len(self)))
 
     def follow(self, announcement: Heard[PriceAnnouncement]) -> Any:
         """Return what they exchange at the price announced, which all hear."""
@@ -114,7 +108,7 @@ class VehiclesElsewhere:
     def respond(self, price: float) -> Any:
         """Return what they exchange at ``price``."""
         self.sharing.may_be_asked.append((self.community, price))
-        return EnergyElsewhere(len(self), price)
+        return EnergyElsewhere(self.sharing, self.community, price)
 
     def best_kwh(self, price: float) -> Any:
         """Return what they value most at ``price``, which is how they respond."""
@@ -154,6 +148,8 @@ class SpreadVehicles(VehicleSharing):
         if not self.pool.begun:
             begin_blocks(self.pool, simulation.setting)
         self._worths: dict[tuple[int, float | None], tuple[float, float]] = {}
+        self._gaps: dict[tuple[float, ...], list[Any]] = {}
+        self._curves: list[Any] | None = None
         self.may_be_asked: list[tuple[int, float | None]] = []
         self._kept_at = 0
         super().__init__(simulation)
@@ -182,18 +178,45 @@ class SpreadVehicles(VehicleSharing):
             return
         simulation, chance = self.simulation, self.simulation.chance
         unpriced = pricing_of(simulation.strategy) == RETAIL
-        curves = not unpriced or simulation.setting.scenario.welfare_recorded
+        curves = simulation.setting.scenario.welfare_recorded or not (unpriced or self._by_messages)
         about = simulation.step_index, chance.feeder_out, chance.lost_part
-        self.seen = self.pool.ask(self.world, "look", *about, curves, unpriced)
+        self.seen = self.ask("look", *about, curves, unpriced)
         self.present = added(each.present for each in self.seen)
         self.night_kwh = added(each.night_kwh for each in self.seen)
         self._worths, self.may_be_asked = {}, []
+        self._gaps, self._curves = {}, None
+
+    @property
+    def _by_messages(self) -> bool:
+        """Whether aggregators ask vehicles instead of computing from their parameters."""
+        solver = self.simulation.setting.scenario.game.solver
+        return solver == "negotiate" and pricing_of(self.world) in (TWO_LEVEL, THREE_LEVEL)
+
+    def ask(self, method: str, *given: Any) -> list[Any]:
+        """Return what all blocks answer, the first block first."""
+        return self.pool.ask(self.world, method, *given)
+
+    def learn(self, prices: FloatArray) -> list[Any]:
+        """Return the widest gaps in what each block has learned of every community by prices.
+
+        Communities are asked the same prices first, so that one question serves all.
+        """
+        asked = tuple(prices.tolist())
+        if asked not in self._gaps:
+            self._gaps[asked] = self.ask("learn", prices)
+        return self._gaps[asked]
+
+    def curves(self, request: CurveRequest) -> list[Any]:
+        """Return what the curves of each block and community say, asked once in a step."""
+        if self._curves is None:
+            self._curves = self.ask("curves", request)
+        return self._curves
 
     def unpriced_kwh(self) -> list[Any]:
         """Let the vehicles charge until full whose night at home has begun."""
         count = sum(each.in_their_night for each in self.seen)
         plug_in(self, count, added(self.night_kwh.tolist()))
-        return [EnergyElsewhere(len(group), UNPRICED) for group in self.groups]
+        return [EnergyElsewhere(self, m, UNPRICED) for m in range(len(self.groups))]
 
     def take_response(self, exchange_kwh: list[Any]) -> None:
         """Take over at which prices the vehicles exchange."""
@@ -215,7 +238,7 @@ class SpreadVehicles(VehicleSharing):
 
     def _ask_worths(self, wanted: Sequence[tuple[int, float | None]]) -> None:
         new = [each for each in dict.fromkeys(wanted) if each not in self._worths]
-        answers = self.pool.ask(self.world, "worth", new)
+        answers = self.ask("worth", new)
         energy, worth = (added(each[k] for each in answers) for k in (0, 1))
         self._worths.update(
             zip(new, zip(energy.tolist(), worth.tolist(), strict=True), strict=True)
@@ -225,7 +248,7 @@ class SpreadVehicles(VehicleSharing):
     def act(self) -> None:
         """Let the vehicles of all blocks exchange what they do at the prices of the step."""
         price = self.simulation.market.decision.community_price
-        done: list[BlockOutcome] = self.pool.ask(self.world, "settle", price, self.prices)
+        done: list[BlockOutcome] = self.ask("settle", price, self.prices)
         self.rows = [each.rows for each in done]
         self.vehicle_sums = VehicleSums.added(each.vehicle_sums for each in done)
         self.departing = None
@@ -258,7 +281,7 @@ class SpreadVehicles(VehicleSharing):
 
     def stored_kwh(self) -> Mapping[str, FloatArray]:
         """Return what the battery of each vehicle holds [kWh]."""
-        return {VEHICLES: np.concatenate(self.pool.ask(self.world, "stored_kwh"))}
+        return {VEHICLES: np.concatenate(self.ask("stored_kwh"))}
 
     def state(self) -> dict[str, Any]:
         """Return the state that a world has which holds all vehicles itself."""

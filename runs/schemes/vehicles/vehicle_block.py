@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.calendar import Calendar
 from hmesh.environment.clock import PendingEvent
+from hmesh.environment.curve_messages import CurveRequest
 from hmesh.environment.message_bus import MessageBus
 from hmesh.environment.moments import MS_PER_H, step_moment
 from hmesh.environment.rows_of_trips import RowsOfTrips
@@ -24,7 +25,11 @@ from hmesh.environment.traffic import AFTER_DAY
 from hmesh.environment.trips import TripSource
 from hmesh.environment.world import World
 from hmesh.markets.demand_curve import Bends, bends_of_block
+from hmesh.markets.learned_blocks import learned_of_curves
+from hmesh.markets.learned_demand import Learning
+from hmesh.markets.learned_lines import LearnedDemand
 from hmesh.runs.scenarios.scenario import Scenario
+from hmesh.runs.schemes.vehicles.learned_elsewhere import BlockDemand
 from hmesh.runs.schemes.vehicles.records import write_departures, write_step
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
@@ -167,6 +172,8 @@ class VehicleBlock:
         world: Any = BlockWorld(shared, part, strategy)
         self.world, self.sharing = world, VehicleSharing(world)
         self._to_move, self._steps_done = False, 0
+        self._learning: list[Learning] = []
+        self._demand: dict[int, LearnedDemand] = {}
 
     def look(
         self,
@@ -211,6 +218,57 @@ class VehicleBlock:
             )
         least = np.array([parked.least_kwh() for parked in sharing.parked])
         return BlockOptions(sharing.present, least, count, night, saturated, bends)
+
+    def learn(self, prices: FloatArray) -> list[tuple[float, float]]:
+        """Learn what the vehicles of every community want from what they answer to prices.
+
+        Parameters
+        ----------
+        prices : array, shape (prices,)
+            Ascending [money/kWh].
+
+        Returns
+        -------
+        list of tuple
+            For each community the prices between which the widest gap is in what is known of one
+            [money/kWh].
+        """
+        self._learning = []
+        for parked in self.sharing.parked:
+            plugs = parked.charge_efficiency, parked.discharge_efficiency
+            answers = [parked.answer_to(price) for price in prices.tolist()]
+            self._learning.append(Learning(prices, answers, plugs, 0.0))
+        return [each.gap for each in self._learning]
+
+    def learn_further(self, community: int, price: float) -> tuple[float, float]:
+        """Learn from what the vehicles of a community answer to one more price [money/kWh]."""
+        learning = self._learning[community]
+        learning.hear(price, self.sharing.parked[community].answer_to(price))
+        return learning.gap
+
+    def learned(self, community: int) -> BlockDemand:
+        """Return what is learned of the vehicles of a community."""
+        self._demand[community] = self._learning[community].learned()
+        return _summed(self._demand[community])
+
+    def revise(self, community: int, price: float) -> float:
+        """Return what the vehicles of a community exchange at the lowest of prices [kWh].
+
+        Those that nothing explains are taken to exchange at any price what they do at this one
+        [money/kWh].
+        """
+        energy = self.sharing.parked[community].respond(price)
+        self._demand[community] = self._demand[community].revised(energy)
+        return self._demand[community].kinks.saturated_kwh
+
+    def curves(self, request: CurveRequest) -> list[BlockDemand]:
+        """Return what the curves say together that vehicles state, for every community."""
+        found = []
+        for parked in self.sharing.parked:
+            # Whoever has no behaviour states a curve.
+            assert not parked.behaving
+            found.append(_summed(learned_of_curves(0.0, parked.curves(request), None, 1)))
+        return found
 
     def worth(self, asked: Sequence[tuple[int, float | None]]) -> tuple[FloatArray, FloatArray]:
         """Return what vehicles of communities exchange at prices, and value after it.
@@ -297,3 +355,9 @@ class VehicleBlock:
             ),
         )
         world.step_index = step - 1
+
+
+def _summed(learned: LearnedDemand) -> BlockDemand:
+    """Return what others need of what is learned of a block."""
+    kinks = learned.kinks
+    return BlockDemand(kinks.saturated_kwh, bends_of_block(kinks), learned.unexplained_count)
