@@ -98,7 +98,7 @@ class LearnerElsewhere:
 
     def learned(self) -> DemandElsewhere:
         """Return what all answers say together."""
-        blocks = self.sharing.ask("learned", self.community)
+        blocks = self.sharing.learned(self.community)
         return DemandElsewhere(self.sharing, self.community, blocks)
 
 

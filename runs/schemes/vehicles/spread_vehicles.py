@@ -19,10 +19,15 @@ from hmesh.environment.curve_messages import CurveBid, CurveRequest
 from hmesh.environment.messages import EnergyBid, PriceAnnouncement, PriceOffer
 from hmesh.environment.row_blocks import added, row_blocks
 from hmesh.markets.answers import Answers, inelastic_answer
+from hmesh.markets.learned_blocks import widest
 from hmesh.runs.results.buffer import Coded
 from hmesh.runs.schemes.descriptor import RETAIL, THREE_LEVEL, TWO_LEVEL
 from hmesh.runs.schemes.scheme_step import AnswerBounds, RowWriter
-from hmesh.runs.schemes.vehicles.learned_elsewhere import CurvesElsewhere, EnergyElsewhere
+from hmesh.runs.schemes.vehicles.learned_elsewhere import (
+    BlockDemand,
+    CurvesElsewhere,
+    EnergyElsewhere,
+)
 from hmesh.runs.schemes.vehicles.records import recorded_vehicles, write_trips
 from hmesh.runs.schemes.vehicles.setting import VehicleSetting
 from hmesh.runs.schemes.vehicles.step import VehicleSharing
@@ -148,7 +153,9 @@ class SpreadVehicles(VehicleSharing):
         if not self.pool.begun:
             begin_blocks(self.pool, simulation.setting)
         self._worths: dict[tuple[int, float | None], tuple[float, float]] = {}
-        self._gaps: dict[tuple[float, ...], list[Any]] = {}
+        self._first_prices: FloatArray = np.empty(0)
+        self._gaps: list[Any] = []
+        self._learned: dict[int, list[BlockDemand]] = {}
         self._curves: list[Any] | None = None
         self.may_be_asked: list[tuple[int, float | None]] = []
         self._kept_at = 0
@@ -184,7 +191,7 @@ class SpreadVehicles(VehicleSharing):
         self.present = added(each.present for each in self.seen)
         self.night_kwh = added(each.night_kwh for each in self.seen)
         self._worths, self.may_be_asked = {}, []
-        self._gaps, self._curves = {}, None
+        self._first_prices, self._curves = np.empty(0), None
 
     @property
     def _by_messages(self) -> bool:
@@ -201,10 +208,27 @@ class SpreadVehicles(VehicleSharing):
 
         Communities are asked the same prices first, so that one question serves all.
         """
-        asked = tuple(prices.tolist())
-        if asked not in self._gaps:
-            self._gaps[asked] = self.ask("learn", prices)
-        return self._gaps[asked]
+        if not np.array_equal(prices, self._first_prices):
+            self._first_prices, self._learned = prices, {}
+            self._gaps = self.ask("learn", prices)
+        return self._gaps
+
+    def learned(self, community: int) -> list[BlockDemand]:
+        """Return what each block has learned of a community.
+
+        With the first of those all are asked for of which nothing is hidden, and so no further
+        price is asked.
+        """
+        if community not in self._learned:
+            whole = [m for m in range(len(self.groups)) if self._hides_nothing(m)]
+            asked = whole if community in whole else [community]
+            found = self.ask("learned", asked)
+            self._learned |= {m: [each[k] for each in found] for k, m in enumerate(asked)}
+        return self._learned[community]
+
+    def _hides_nothing(self, community: int) -> bool:
+        below, above = widest(each[community] for each in self._gaps)
+        return below == above
 
     def curves(self, request: CurveRequest) -> list[Any]:
         """Return what the curves of each block and community say, asked once in a step."""

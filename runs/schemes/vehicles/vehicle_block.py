@@ -246,10 +246,10 @@ class VehicleBlock:
         learning.hear(price, self.sharing.parked[community].answer_to(price))
         return learning.gap
 
-    def learned(self, community: int) -> BlockDemand:
-        """Return what is learned of the vehicles of a community."""
-        self._demand[community] = self._learning[community].learned()
-        return _summed(self._demand[community])
+    def learned(self, communities: Sequence[int]) -> list[BlockDemand]:
+        """Return what is learned of the vehicles of some communities."""
+        self._demand |= {m: self._learning[m].learned() for m in communities}
+        return [_summed(self._demand[m]) for m in communities]
 
     def revise(self, community: int, price: float) -> float:
         """Return what the vehicles of a community exchange at the lowest of prices [kWh].
