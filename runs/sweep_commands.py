@@ -40,9 +40,13 @@ def sweep(
         str | None, typer.Option("--scheduler", metavar="ADDRESS", help="A Dask cluster instead.")
     ] = None,
     spread: Annotated[
-        bool,
-        typer.Option("--spread", help="Spread one run after another over the whole cluster."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--spread/--no-spread",
+            help="Spread one run after another over the whole cluster, or make runs side by side. "
+            "\\[default: what keeps more of it busy]",
+        ),
+    ] = None,
     no_progress: NoProgress = False,
 ) -> None:
     """Run a scenario with many values and seeds; given again, go on with what is missing."""

@@ -21,7 +21,9 @@ from hmesh.runs.spread import holder
 from hmesh.runs.spread.dask_pool import DaskPool
 from hmesh.runs.spread.row_pool import HerePool, RowPool
 from hmesh.runs.spread.spreading import spread_over
+from hmesh.runs.sweeps.cluster_use import spreads
 from hmesh.runs.sweeps.sweep import run_sweep
+from hmesh.runs.sweeps.sweep_plan import make_plan
 from hmesh.runs.world.setting import make_setting
 from tests.test_elastic_loads import ELASTICITY
 from tests.test_kernels import TRAVEL, WORLDS
@@ -322,13 +324,40 @@ def test_a_worker_killed_in_mid_run_changes_no_bit_and_the_audit_passes(
 def test_runs_of_a_sweep_spread_one_by_one_are_those_side_by_side(
     cluster: Any, tmp_path: Path
 ) -> None:
-    def swept(name: str, **options: Any) -> bytes:
-        changes = BASE | {"hours": 3}
-        run_sweep("three-communities", {}, tmp_path / name, seeds=2, changes=changes, **options)
-        return (tmp_path / name / "runs.csv").read_bytes()
+    def swept(name: str, seeds: int, **options: Any) -> tuple[bool, bytes]:
+        changes, directory = BASE | {"hours": 3}, tmp_path / name
+        made = run_sweep(
+            "three-communities", {}, directory, seeds=seeds, changes=changes, **options
+        )
+        return made.spread, (directory / "runs.csv").read_bytes()
 
-    spread = swept("spread", scheduler=cluster.scheduler_address, spread=True)
-    assert spread == swept("plain", workers=1)
+    address = cluster.scheduler_address
+    alone = swept("plain", 2, workers=1)
+    assert swept("spread", 2, scheduler=address, spread=True) == (True, alone[1])
+    # Two runs keep two workers busy side by side, one run of several blocks does so spread.
+    assert not swept("beside", 2, scheduler=address)[0]
+    assert swept("one", 1, scheduler=address)[0]
+    assert not swept("one beside", 1, scheduler=address, spread=False)[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "runs", "processes", "spread"),
+    [
+        # Five blocks of sixty vehicles.
+        ({}, 2, 8, True),
+        ({}, 5, 8, False),
+        ({}, 4, 4, False),
+        ({}, 1, 1, False),
+        ({"vehicles.count": 12}, 1, 8, False),
+        ({"messages.latency_h": 0.1, "game.solver": "negotiate"}, 2, 8, False),
+    ],
+)
+def test_runs_are_spread_where_that_keeps_more_of_a_cluster_busy(
+    changes: dict[str, Any], runs: int, processes: int, spread: bool
+) -> None:
+    given = [f"{key}={value}" for key, value in (BASE | changes).items()]
+    plan = make_plan("three-communities", [], runs, given, "grid", None, [])
+    assert spreads(plan.runs, processes) == spread
 
 
 def _own_pid() -> int:

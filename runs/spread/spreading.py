@@ -41,6 +41,16 @@ def rows_held_by(scheduler: Scheduler) -> "Iterator[RowPool | None]":
         pool.close()
 
 
+def spread_problems(setting: "Setting") -> list[Problem]:
+    """Return everything that keeps the rows of a run from being held elsewhere."""
+    able = [name for name in setting.scenario.schemes if scheme(name).spread]
+    if not able:
+        named = ", ".join(name for name, each in schemes().items() if each.spread)
+        message = "a run with --scheduler has nobody whose rows workers can hold"
+        return [Problem("--scheduler", message, f"a scenario with {named}")]
+    return [problem for name in able for problem in scheme(name).part("spread")(setting)]
+
+
 def spread_over(setting: "Setting", pool: "RowPool") -> "Setting":
     """Return the setting of a run whose rows a pool holds.
 
@@ -49,12 +59,6 @@ def spread_over(setting: "Setting", pool: "RowPool") -> "Setting":
     InputError
         With everything that keeps its rows from being held elsewhere.
     """
-    able = [name for name in setting.scenario.schemes if scheme(name).spread]
-    if not able:
-        named = ", ".join(name for name, each in schemes().items() if each.spread)
-        message = "a run with --scheduler has nobody whose rows workers can hold"
-        raise InputError([Problem("--scheduler", message, f"a scenario with {named}")])
-    problems = [problem for name in able for problem in scheme(name).part("spread")(setting)]
-    if problems:
+    if problems := spread_problems(setting):
         raise InputError(problems)
     return replace(setting, spread=pool)

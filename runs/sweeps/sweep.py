@@ -21,6 +21,7 @@ from hmesh.environment.safe_files import (
 )
 from hmesh.runs.dask_cluster import connected
 from hmesh.runs.scenarios.overrides import Changes
+from hmesh.runs.sweeps.cluster_use import spreads
 from hmesh.runs.sweeps.growth import grown
 from hmesh.runs.sweeps.plan_differences import plan_differences
 from hmesh.runs.sweeps.sweep_plan import (
@@ -77,6 +78,8 @@ class Sweep:
         The numbers of all runs.
     plots : tuple of SweepPlot
         The figures, one for each varied key.
+    spread : bool
+        Whether each run that was made was spread over a cluster.
     """
 
     directory: Path
@@ -85,6 +88,7 @@ class Sweep:
     failures: tuple[Failure, ...]
     ensemble: "Ensemble"
     plots: "tuple[SweepPlot, ...]"
+    spread: bool = False
 
 
 def run_sweep(
@@ -98,7 +102,7 @@ def run_sweep(
     points: int | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
-    spread: bool = False,
+    spread: bool | None = None,
     plugins: Sequence[str] = (),
     progress: Progress = lambda done, total: None,
 ) -> Sweep:
@@ -132,7 +136,7 @@ def run_sweep(
         Address of a Dask scheduler, in place of processes of this machine.
     spread : bool, optional
         Whether its workers hold the rows of one run after another, instead of making runs side by
-        side.
+        side; None for what keeps more of them busy.
     plugins : sequence of str, optional
         Files and modules loaded beside those that the scenario names.
     progress : callable, optional
@@ -166,7 +170,8 @@ def run_sweep(
                 tasks = {run.name: _task(directory, run, permit) for run in missing}
                 failures = _make(pool, tasks, lambda n: progress(found + n, len(plan.runs)))
         ensemble, plots = _put_together(directory, plan, failures)
-    return Sweep(directory, plan, found, tuple(failures), ensemble, plots)
+    spread = isinstance(cluster, HereWorkers)
+    return Sweep(directory, plan, found, tuple(failures), ensemble, plots, spread)
 
 
 def _make(
@@ -233,10 +238,11 @@ def _is_there(directory: Path, run: PlannedRun) -> bool:
     return is_finished(directory / "runs" / run.name, _digest(run))
 
 
-def _check_workers(workers: int | None, scheduler: str | None, spread: bool) -> None:
-    if spread and scheduler is None:
+def _check_workers(workers: int | None, scheduler: str | None, spread: bool | None) -> None:
+    if spread is not None and scheduler is None:
         message = "there is no cluster over whose workers runs could be spread"
-        raise InputError([Problem("--spread", message, "--scheduler ADDRESS")])
+        place = "--spread" if spread else "--no-spread"
+        raise InputError([Problem(place, message, "--scheduler ADDRESS")])
     if workers is not None and workers < 1:
         message = f"{workers} workers do nothing"
         raise InputError([Problem("--workers", message, "a whole number of at least 1")])
@@ -310,14 +316,17 @@ def _grown(directory: Path, plan: SweepPlan) -> SweepPlan:
 
 @contextmanager
 def _cluster(
-    directory: Path, plan: SweepPlan, scheduler: str | None, spread: bool
+    directory: Path, plan: SweepPlan, scheduler: str | None, spread: bool | None
 ) -> Iterator[DaskWorkers | HereWorkers | None]:
     """Have the workers of a cluster where one is named and needed, before anything is written."""
-    if scheduler is None or all(_is_there(directory, run) for run in plan.runs):
+    missing = [run for run in plan.runs if not _is_there(directory, run)]
+    if scheduler is None or not missing:
         yield None
         return
-    if spread:
-        connected(scheduler).close()
+    client = connected(scheduler)
+    processes = sum(client.nthreads().values())
+    client.close()
+    if spreads(missing, processes) if spread is None else spread:
         yield HereWorkers(scheduler)
         return
     cluster = DaskWorkers(scheduler)

@@ -70,6 +70,8 @@ def sweep_lines(sweep: "Sweep") -> Iterator[str]:
     runs, failed = len(sweep.plan.runs), len(sweep.failures)
     there = f", {sweep.found:,} of them were there before" if sweep.found else ""
     yield f"{runs - failed:,} of {runs:,} runs are finished{there}"
+    if sweep.spread:
+        yield "each was spread over the whole cluster, one after another"
     for failure in sweep.failures[:MOST_FAILURES]:
         yield f"failed: {failure.name}: {failure.error}"
     if failed > MOST_FAILURES:
