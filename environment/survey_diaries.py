@@ -12,6 +12,7 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.diaries import Diaries, diaries_of, kind_of
 from hmesh.environment.diary_sequence import DiaryRows
 from hmesh.environment.errors import InputError, Problem, nearest
+from hmesh.environment.number_words import counted
 
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HOME = "home"
@@ -181,7 +182,7 @@ def _communities(
     problems = [
         Problem(
             place,
-            f"the place {name!r} of {trips:,} trips is no community",
+            f"the place {name!r} of {counted(trips, 'trip')} is no community",
             f"{', '.join(places.communities)}; travel.places, or travel.elsewhere",
             nearest(str(name), places.communities),
         )

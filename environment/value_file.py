@@ -7,6 +7,7 @@ import numpy as np
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, missing_columns, missing_file, shortened
+from hmesh.environment.number_words import counted
 from hmesh.environment.table_file import LARGEST
 
 
@@ -71,7 +72,7 @@ def read_values(
     )
     if len(values) < least_rows:
         needed = f"at least {least_rows:,}"
-        problems.append(Problem(str(path), f"has {len(values):,} rows of values", needed))
+        problems.append(Problem(str(path), f"has {counted(len(values), 'row')} of values", needed))
     if problems:
         raise InputError(problems)
     return values

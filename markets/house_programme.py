@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem
+from hmesh.environment.number_words import counted
 from hmesh.environment.thermal_tank import kept_share
 from hmesh.markets.house_dispatch import HouseDemand, HouseDevices, HouseFlows, HousePrices
 from hmesh.markets.house_modes import HouseModes
@@ -372,7 +373,7 @@ class HouseProgramme(MixedIntegerProgramme):
         problem = Problem(
             f"heat_kwh, step {worst}",
             f"{demand.heat_kwh[worst]:.3g} kWh of heat are needed, and in "
-            f"{int(lacking.sum()):,} steps more than the heat pump makes; the tank of "
+            f"{counted(int(lacking.sum()), 'step')} more than the heat pump makes; the tank of "
             f"{devices.tank_kwh:g} kWh of heat cannot give the rest",
             f"at most {most_kwh:.3g} kWh in a step, or a larger heat pump or tank",
         )

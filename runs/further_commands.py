@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hmesh.environment.number_words import counted
 from hmesh.runs.command_options import NoProgress, RunFolder, Scheduler
 from hmesh.runs.exit_status import resumable
 
@@ -98,4 +99,4 @@ def _report_steps(steps_done: int, why: str) -> None:
     if why:
         typer.echo(f"all steps are made again: {why}", err=True)
     else:
-        typer.echo(f"{steps_done:,} steps are taken over", err=True)
+        typer.echo(f"{counted(steps_done, 'step is', 'steps are')} taken over", err=True)

@@ -7,6 +7,7 @@ from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_files.line_table import write_line_table
 from hmesh.environment.grid_files.network import GridReading
 from hmesh.environment.grid_files.read_grid import read_grid
+from hmesh.environment.number_words import counted
 
 
 def import_grid(
@@ -59,7 +60,7 @@ def grid_report(reading: GridReading) -> Iterator[str]:
     """Report how large a grid is, and what of its file is left out."""
     kinds = [node.kind for node in reading.plan.nodes.values() if node.kind != "utility"]
     counts = (f"{kinds.count(kind):,} {kind.replace('_', ' ')}" for kind in dict.fromkeys(kinds))
-    yield f"{len(reading.plan.lines):,} lines, nodes: {', '.join(counts)}"
+    yield f"{counted(len(reading.plan.lines), 'line')}, nodes: {', '.join(counts)}"
     yield from (f"left out: {text}" for text in reading.left_out)
 
 

@@ -18,6 +18,7 @@ from hmesh.environment.errors import (
     refuse_all,
     shortened,
 )
+from hmesh.environment.number_words import counted
 from hmesh.environment.road_files.read_roads import read_road_file
 from hmesh.environment.road_map import RoadMap
 from hmesh.environment.safe_files import beside
@@ -116,7 +117,7 @@ def import_places(
     except OSError as error:
         raise InputError([Problem(str(out), f"cannot be written: {error.strerror}")]) from None
     load_scenario(str(out))  # refuses names that no community can have
-    yield f"{len(points.at):,} places"
+    yield counted(len(points.at), "place")
     if found is not None:
         yield from _ways(found)
     yield f"scenario: {out}"

@@ -80,11 +80,6 @@ def same(value: float, other: float) -> bool:
     return abs(value - other) <= SAME * max(abs(value), abs(other))
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Return a number with its noun: "1 step", "2 steps"."""
-    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
-
-
 def times(number: int) -> str:
     """Return how often something happened: once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(number, f"{number:,} times")

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from hmesh.environment.last_digits import anything, settled
-from hmesh.runs.number_text import counted, times
+from hmesh.environment.number_words import counted
+from hmesh.runs.number_text import times
 from hmesh.runs.schemes.descriptor import PLANNER, RETAIL, Note
 from hmesh.runs.schemes.registry import FromSchemes, schemes
 from hmesh.runs.strategy_names import capital, pricing_of, strategy_name

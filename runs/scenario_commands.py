@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hmesh.environment.number_words import counted
 from hmesh.runs.command_options import Changes, Plugins, Seed
 
 
@@ -72,8 +73,9 @@ def check(
     for warning in scenario_warnings(checked):
         say(f"warning: {warning}")
     typer.echo(
-        f"{checked.name} is fine: {checked.steps:,} steps of {checked.step_h:g} h, "
-        f"communities {', '.join(checked.communities)}, {checked.vehicles.count:,} vehicles, "
+        f"{checked.name} is fine: {counted(checked.steps, 'step')} of {checked.step_h:g} h, "
+        f"communities {', '.join(checked.communities)}, "
+        f"{counted(checked.vehicles.count, 'vehicle')}, "
         f"strategies {', '.join(checked.strategies)}"
     )
     if note := size_note(checked):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hmesh.runs.number_text import change, counted, fixed, same, texts_apart, times
+from hmesh.environment.number_words import counted
+from hmesh.runs.number_text import change, fixed, same, texts_apart, times
 
 ANY = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -11,6 +11,7 @@ from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import Problem, shortened
 from hmesh.environment.exchange_rates import UNITS_PER_USD, exchange_rate
 from hmesh.environment.local_times import HOUR_US, shown
+from hmesh.environment.number_words import counted
 from hmesh.environment.table_file import SHOWN
 
 # A value so many times the highest of all others is rather a wrong decimal point or unit.
@@ -206,7 +207,8 @@ def other_consumption(readings: Readings, stated_kwh: FloatArray) -> Iterator[Pr
     unit = "; perhaps they are in Wh" if 250 < annual[first] / stated_kwh[first] < 4000 else ""
     yield Problem(
         readings.place,
-        f"the profiles of {which.size:,} members amount to another consumption than annual_kwh: "
+        f"the profiles of {counted(which.size, 'member')} amount to another consumption than "
+        f"annual_kwh: "
         f"{readings.whose(first)} to {annual[first]:,.0f} kWh in a year, not "
         f"{stated_kwh[first]:,.0f}{unit}",
     )

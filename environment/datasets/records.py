@@ -15,6 +15,7 @@ from hmesh.environment.datasets.schema import TABLES, Attribute
 from hmesh.environment.datasets.swapped_dates import warn_swapped
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.local_times import microseconds, read_times
+from hmesh.environment.number_words import counted
 from hmesh.environment.table_file import SHOWN
 
 # The tables that name something, by their first column, each thing once.
@@ -202,8 +203,8 @@ def _warn_overlaps(file: DataFile, columns: Mapping[str, NDArray[Any]], findings
         rows = order[1:][over]
         row = int(rows.min())
         message = (
-            f"{rows.size:,} trips begin before the vehicle's last one has ended, "
-            f"first that of '{columns['vehicle'][row]}'"
+            f"{counted(rows.size, 'trip begins', 'trips begin')} before the vehicle's last one has "
+            f"ended, first that of '{columns['vehicle'][row]}'"
         )
         findings.warnings.append(Problem(file.place(row, "departs"), message))
 
@@ -214,7 +215,7 @@ def _warn_outside(
     begin, end = (microseconds(time) for time in description.period())
     outside = np.flatnonzero((time_us < begin) | (time_us >= end))
     if outside.size:
-        message = f"{outside.size:,} rows begin outside start to end"
+        message = f"{counted(outside.size, 'row begins', 'rows begin')} outside start to end"
         place = file.place(int(outside[0]), "plug_in")
         findings.warnings.append(Problem(place, message))
 

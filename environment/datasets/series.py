@@ -26,6 +26,7 @@ from hmesh.environment.local_times import (
     read_times,
     shown,
 )
+from hmesh.environment.number_words import counted
 from hmesh.environment.table_file import SHOWN, names
 
 _MINUTE_US = 60_000_000
@@ -225,7 +226,9 @@ class _Reading:
         times = read_times(file.column("time"), key, self.zone)
         file.report(np.flatnonzero(~times.timed & ~times.skipped), "time", times.reason, TIMES)
         if skipped := int(np.count_nonzero(times.skipped)):
-            message = f"{skipped:,} rows at times that the clocks of {self.zone} skip are not used"
+            message = (
+                f"not used: {counted(skipped, 'row')} at times that the clocks of {self.zone} skip"
+            )
             self.findings.warnings.append(Problem(str(file.path), message))
         start_us = times.time_us - (self.interval_us if self.at_end else 0)
         place = f"{file.path}, column time"
@@ -381,5 +384,7 @@ class _Reading:
     ) -> None:
         if rows.size:
             example = shown(int(start_us[rows[0]]), self.zone)
-            message = f"{rows.size:,} rows outside start to end are not used, such as {example}"
+            message = (
+                f"not used: {counted(rows.size, 'row')} outside start to end, such as {example}"
+            )
             self.findings.warnings.append(Problem(str(file.path), message))

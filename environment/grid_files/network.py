@@ -14,6 +14,7 @@ from hmesh.environment.grid_plan import (
     PlannedNode,
     kind_of_voltage,
 )
+from hmesh.environment.number_words import counted
 
 MOST_NAMED = 6
 
@@ -162,7 +163,7 @@ def radial(
     left_out = [*network.left_out]
     cut_off = [bus for bus in network.voltage_kv if bus not in parent]
     if cut_off:
-        left_out.append(f"{len(cut_off)} buses without supply: {_some(cut_off)}")
+        left_out.append(f"{counted(len(cut_off), 'bus', 'buses')} without supply: {_some(cut_off)}")
     flows = _flows(network, parent, order)
     names = _names(order, top)
     lines = []
@@ -186,7 +187,7 @@ def radial(
         lines.append(replace(line, start=names[start], end=names[bus], loss_rate=min(rate, 1.0)))
     unloaded = [names[bus] for bus in order[1:] if flows[bus] == 0]
     if loss_at == "loads" and unloaded:
-        text = f"{len(unloaded)} lines carry none of its loads and lose nothing: to "
+        text = "lines that carry none of its loads and lose nothing: to "
         left_out.append(text + _some(unloaded))
     if problems:
         raise InputError(problems)
@@ -194,7 +195,7 @@ def radial(
         total = sum(network.loads.values())
         left_out.insert(
             0,
-            f"{len(network.loads)} buses with loads of {total.real:,.6g} kW and "
+            f"{counted(len(network.loads), 'bus', 'buses')} with loads of {total.real:,.6g} kW and "
             f"{total.imag:,.6g} kvar in all: members of a scenario take their place",
         )
     nodes = {

@@ -9,6 +9,7 @@ from typing import Any
 
 from hmesh.environment.errors import InputError, Problem, missing_file
 from hmesh.environment.grid_files.network import Branch, BusNetwork
+from hmesh.environment.number_words import counted
 
 type Row = Mapping[str, Any]
 
@@ -123,7 +124,7 @@ def _bus_names(tables: Mapping[str, list[tuple[int, Row]]], network: BusNetwork)
     }
     off = [index for index, row in tables["bus"] if not _in_service(row)]
     if off:
-        network.left_out.append(f"{len(off)} buses out of service")
+        network.left_out.append(f"{counted(len(off), 'bus', 'buses')} out of service")
     return names
 
 
@@ -257,7 +258,7 @@ def _add_others(network: BusNetwork, tables: Mapping[str, list[tuple[int, Row]]]
     known = (*SILENT, *INJECTIONS, *OTHER_BRANCHES)
     for table, rows in tables.items():
         if rows and table not in known and not table.startswith("_"):
-            network.left_out.append(f"{len(rows)} rows of the table {table}")
+            network.left_out.append(f"{counted(len(rows), 'row')} of the table {table}")
 
 
 def _add_injections(

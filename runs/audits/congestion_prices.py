@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from hmesh.environment.arrays import FloatArray
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.aggregator import best_prices, earned
@@ -92,8 +93,9 @@ class CongestionAudit:
             self._prices.note(self.unknown)
         check = self._prices.check()
         if check.passed is False and not self.inputs.reliable:
-            note = f"off in {len(check.failed_steps)} steps; not required where messages may be "
-            return [replace(check, passed=None, note=f"{note}lost or late")]
+            steps = counted(len(check.failed_steps), "step")
+            note = f"off in {steps}; not required where messages may be lost or late"
+            return [replace(check, passed=None, note=note)]
         return [check]
 
 

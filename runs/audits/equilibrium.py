@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from hmesh.environment.arrays import FloatArray
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import Check, Label, Tally
 from hmesh.runs.audits.game_step import GameStep
 from hmesh.runs.audits.reference.aggregator import best_prices, earned
@@ -143,7 +144,7 @@ class EquilibriumAudit:
                 steps = self._as_good.get(tally.name, [])
                 if steps:
                     tally.note(
-                        f"equally good at another price in {len(steps)} steps, "
+                        f"equally good at another price in {counted(len(steps), 'step')}, "
                         f"first {self.inputs.places.step(steps[0])}"
                     )
                 if self.inputs.played:
@@ -236,7 +237,9 @@ class EquilibriumAudit:
             return check
         count = len(check.failed_steps)
         if not self.inputs.reliable:
-            note = f"off in {count} steps; not required where messages may be lost or late"
+            note = (
+                f"off in {counted(count, 'step')}; not required where messages may be lost or late"
+            )
             return replace(check, passed=None, note=_joined(note, check.note))
         if self.inputs.scenario.game.solver == "closed_form":
             bound = len(self._bound[strategy].intersection(check.failed_steps))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import Check, Tally
 from hmesh.runs.audits.run_inputs import EXACT, FILE_GONE, RunInputs
 from hmesh.runs.audits.table_reader import Columns
@@ -58,7 +59,7 @@ def check_leaders(
             tally.add(off[:, None, None], places)
             above = int((asked[:, 0] - due > EXACT * np.maximum(np.abs(due), 1.0)).sum())
             if above:
-                tally.note(f"above it in {above} steps, in which demand jumps")
+                tally.note(f"above it in {counted(above, 'step')}, in which demand jumps")
         yield tally.check()
     if given.aggregators.rule == "fixed_markup":
         tally = Tally("leaders: aggregators add their markup", EXACT, "money/kWh")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError
+from hmesh.environment.number_words import counted
 from hmesh.runs.results.columns import ResultColumn
 from hmesh.runs.results.result_tables import TABLES, arrow_schema, columns_since
 from hmesh.runs.results.run_reader import Run
@@ -146,7 +147,7 @@ class TableReader:
             raise DamagedTableError(self.table, error.problems[0].message) from None
         most = most_rows(self.table, run.info)
         if described.num_rows > most:
-            message = f"{described.num_rows:,} rows, {most:,} at most belong there"
+            message = f"{counted(described.num_rows, 'row')}, {most:,} at most belong there"
             raise DamagedTableError(self.table, message)
         present, schema = file.schema_arrow, run.info["schema"]
         of_its_schema = {column.name for column in columns_since(self.table, schema)}
@@ -281,7 +282,7 @@ def framed(
         reported = ", ".join(f"{key} {held[int(i)]}" for (key, held), i in place)
         right = np.broadcast_to(due, len(times))[wrong]
         raise DamagedTableError(
-            table, f"{times[wrong]} rows in place of {int(right)} for {reported}"
+            table, f"{counted(int(times[wrong]), 'row')} in place of {int(right)} for {reported}"
         )
     rest = int(np.prod(sizes[ascending:])) if ascending is not None else 1
     refuse_disorder(table, position // rest)

@@ -7,6 +7,7 @@ import numpy as np
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.grid import Grid
+from hmesh.environment.number_words import counted
 from hmesh.runs.live.chart_style import SCALE, Look, Option, amount, line_colour, pointed_at
 from hmesh.runs.live.grid_tree import DrawnLine, DrawnTree, drawn_tree
 from hmesh.runs.live.map_flows import flow_legend, flow_series, map_top_px
@@ -243,7 +244,7 @@ def _dots(road: OnTheRoad | None, look: Look) -> tuple[list[Option], str]:
         for (x, y), soc in zip(road.at, road.soc, strict=True)
     ]
     each = f", a dot for every {road.each}" if road.each > 1 else ""
-    return dots, f"{road.vehicles:,} vehicles on the road{each}"
+    return dots, f"{counted(road.vehicles, 'vehicle')} on the road{each}"
 
 
 def _store_dots(world: LiveWorld) -> list[Option]:
@@ -286,7 +287,7 @@ def grid_chart(world: LiveWorld, look: Look) -> Option:
     links = [_link(grid, line, loading, tree, look) for line in tree.lines]
     worst = float(loading.max()) if len(loading) else 0.0
     hidden = {"show": False, "type": "value"}
-    left_out = f" · {tree.left_out} lines not drawn" if tree.left_out else ""
+    left_out = f" · {counted(tree.left_out, 'line')} not drawn" if tree.left_out else ""
     subtitle = f"the fullest line carries {worst:.0%} of its rating{left_out}"
     levels, heights = zip(*tree.places.values(), strict=True)
     return look.chart("Grid", subtitle) | {

@@ -167,6 +167,7 @@ def sheet(
     right_in: float = 0.4,
     gap_in: float = 0.42,
     heading_in: float = 0.32,
+    bottom_in: float | None = None,
     note: str = "",
     titles: Sequence[str] = (),
     **shared: Any,
@@ -185,6 +186,8 @@ def sheet(
         What the legend, which stands under the title, explains.
     left_in, right_in, gap_in, heading_in : float, optional
         Room beside the panels, between their rows and above the first row [in].
+    bottom_in : float, optional
+        Room below the last row [in]; by default that of the title of an axis.
     note : str, optional
         What a reader must know beside the title.
     titles : sequence of str, optional
@@ -202,7 +205,8 @@ def sheet(
     rows, columns = panels
     size_in = asked_size_in()
     width = WIDTH_IN if size_in is None else size_in[0]
-    bottom_in = NARROW_BOTTOM_IN if width < NARROW_IN else BOTTOM_IN
+    if bottom_in is None:
+        bottom_in = NARROW_BOTTOM_IN if width < NARROW_IN else BOTTOM_IN
     lines, legend = title_lines(finding, width), legend_rows(entries, width)
     notes = lines_within(note, width - 2 * EDGE_IN, NOTE_PT)
     if stacked(size_in, panels, left_in + right_in):

@@ -6,7 +6,7 @@ import numpy as np
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import descending, first_highest
-from hmesh.runs.number_text import counted
+from hmesh.environment.number_words import counted
 from hmesh.runs.pictures.chart import ALL, Chart, Series, of_strategies
 from hmesh.runs.pictures.chart_figure import titled
 from hmesh.runs.pictures.figure_layout import (
@@ -32,6 +32,8 @@ MOST_LETTERS = 46
 # Room for the highest loading at the right, beside names, and of a letter of them [in].
 _RIGHT_IN, _NAMES_IN, _LETTER_IN = 0.75, 0.35, 0.078
 OVERLOAD = 1.0 + 1e-9
+# Loadings at which the scale of colours may end [-].
+SCALE_ENDS = (0.05, 0.1, 0.25, 0.5)
 
 
 def loading_chart(data: RunData) -> Chart | Drawing:
@@ -74,7 +76,10 @@ def draw_line_loading(data: RunData) -> Drawing:
     panel_of: dict[str, list[str]] = {}
     for strategy, same in chart.alike.items():
         panel_of.setdefault(same, []).extend([strategy] if strategy != same else [])
-    overloaded = any(s.values.max() > OVERLOAD for s in chart.all_series)
+    highest = max(float(s.values.max()) for s in chart.all_series)
+    overloaded = highest > OVERLOAD
+    # Where all lines are hardly loaded a scale up to the rating would show nothing.
+    top = next((end for end in SCALE_ENDS if highest <= end), 1.0)
     entries = [legend_area("overloaded: above the rating", ALARM)] if overloaded else []
     size_in = asked_size_in()
     letters = MOST_LETTERS
@@ -95,7 +100,7 @@ def draw_line_loading(data: RunData) -> Drawing:
         (series,), axes = chart.series[strategy], panels[row, 0]
         picture = axes.pcolorfast(
             data.timeline.edges_h, np.arange(count + 1.0), data.timeline.highest(series.values),
-            cmap=colours, norm=Normalize(0.0, OVERLOAD),
+            cmap=colours, norm=Normalize(0.0, top if top < 1.0 else OVERLOAD),
         )  # fmt: skip
         axes.set_ylim(count, 0)
         axes.set_yticks(np.arange(count) + 0.5, names)
@@ -113,7 +118,7 @@ def draw_line_loading(data: RunData) -> Drawing:
         data.timeline.dress(axes, 11, lowest=row == len(panel_of) - 1)
     above_in = 0.5 if narrow else 0.4
     above_in += PANEL_TITLE_IN * panels[0, 0].get_title("left").count("\n")
-    _draw_scale(figure, picture, panels[0, 0], above_in, overloaded=overloaded)
+    _draw_scale(figure, picture, panels[0, 0], above_in, top, overloaded=overloaded)
     return Drawing(finding, figure)
 
 
@@ -122,6 +127,7 @@ def _draw_scale(
     picture: "ScalarMappable",
     below: "Axes",
     above_in: float,
+    top: float,
     *,
     overloaded: bool,
 ) -> None:
@@ -135,8 +141,8 @@ def _draw_scale(
     )
     bar = figure.colorbar(
         picture, cax=figure.add_axes(place), orientation="horizontal",
-        extend="max" if overloaded else "neither", ticks=[0, 0.5, 1],
-        format=lambda share, _: f"{share * 100:.0f} %",
+        extend="max" if overloaded else "neither", ticks=[0, top / 2, top],
+        format=lambda share, _: f"{share * 100:g} %",
     )  # fmt: skip
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8.5, length=2, pad=2)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hmesh.environment.last_digits import anything
+from hmesh.environment.number_words import counted
 from hmesh.runs.local_exchange_words import local_sentence
-from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.quantity_text import change, power_text
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.scheme_headlines import of_schemes

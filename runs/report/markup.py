@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import AuditReport
-from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.run_data import RunData
 from hmesh.runs.report.headlines import headline, in_full
 from hmesh.runs.report.sentence import Figure

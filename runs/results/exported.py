@@ -10,6 +10,7 @@ import numpy as np
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
+from hmesh.environment.number_words import counted
 from hmesh.environment.safe_files import beside
 from hmesh.runs.results.exported_pandapower import refuse_unknown_impedances, write_pandapower
 from hmesh.runs.results.hours_of_run import cubes
@@ -296,7 +297,13 @@ def _to_pypsa(run: Run, out: Path, _: Sequence[str], strategy: str) -> list[str]
         ("generators-marginal_cost", prices),
     ):  # fmt: skip
         _write_rows(out / f"{name}.csv", rows)
-    many = f"{len(grid.nodes)} buses, {len(links) - 1} links, {len(ends)} loads"
+    many = ", ".join(
+        (
+            counted(len(grid.nodes), "bus", "buses"),
+            counted(len(links) - 1, "link"),
+            counted(len(ends), "load"),
+        )
+    )
     return [
         f"{out}: {many} of {strategy}, snapshots in UTC",
         "left out: devices and rules; loads hold what each connection really took",

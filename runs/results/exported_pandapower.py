@@ -10,6 +10,7 @@ from typing import Any
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.errors import InputError, Problem, refuse_all
 from hmesh.environment.grid_plan import UTILITY, GridPlan, PlannedLine
+from hmesh.environment.number_words import counted
 from hmesh.environment.safe_files import beside
 
 FREQUENCY_HZ = 50.0
@@ -207,8 +208,9 @@ def write_pandapower(
         csv.writer(file).writerows(rows)
     lines = len(plan.lines)
     return [
-        f"{out}: network.json with {len(plan.nodes)} buses, {lines} lines and transformers and "
-        f"{len(loads)} loads of the step from {times[peak]}, the highest; loads.csv with p_mw of "
-        "every step, in UTC",
+        f"{out}: network.json with {counted(len(plan.nodes), 'bus', 'buses')}, "
+        f"{counted(lines, 'line or transformer', 'lines and transformers')} and "
+        f"{counted(len(loads), 'load')} of the step from {times[peak]}, the highest; loads.csv "
+        "with p_mw of every step, in UTC",
         "left out: reactive power, which hMESH has not; devices and rules",
     ]

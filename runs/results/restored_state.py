@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hmesh.environment.errors import InputError
+from hmesh.environment.number_words import counted
 from hmesh.runs.results.buffer import TableBuffer
 from hmesh.runs.results.checkpoint import not_resumable
 from hmesh.runs.results.result_tables import TABLES
@@ -47,7 +48,9 @@ class _Totals(_Part):
     @model_validator(mode="after")
     def _peak(self) -> Self:
         if self.steps and not isfinite(self.peak_kwh):
-            raise ValueError(f"{self.steps:,} steps have the peak {self.peak_kwh}")
+            raise ValueError(
+                f"{counted(self.steps, 'step has', 'steps have')} the peak {self.peak_kwh}"
+            )
         return self
 
 
@@ -128,7 +131,10 @@ def take_over(writer: "ResultsWriter", steps_done: int, state: Mapping[str, Any]
     writer.take_over(held.writer)
     due = steps_done * len(scenario.strategies) * len(scenario.communities)
     if (rows := writer.rows("hours")) != due:
-        raise not_resumable(place, f"{steps_done:,} steps have {due:,} rows of hours, not {rows:,}")
+        raise not_resumable(
+            place,
+            f"{counted(steps_done, 'step has', 'steps have')} {due:,} rows of hours, not {rows:,}",
+        )
 
 
 def restore_simulation(
@@ -174,9 +180,10 @@ def restore_simulation(
 
 def _contradictions(world: _World, steps_done: int) -> Iterator[str]:
     """Yield what cannot be true after so many steps."""
-    counted = {world.step_index, world.totals.steps} | world.calendar_totals.steps()
-    if counted != {steps_done}:
-        yield f"{steps_done:,} steps are done, but {sorted(counted)} are counted"
+    reported = {world.step_index, world.totals.steps} | world.calendar_totals.steps()
+    if reported != {steps_done}:
+        done = counted(steps_done, "step is", "steps are")
+        yield f"{done} done, but {sorted(reported)} are counted"
     if sum(int(money, 16) for money in world.ledger.money.values()):
         yield "money paid and money received differ"
     for at_h, _, _, kind, subject in world.pending:

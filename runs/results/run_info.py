@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hmesh.environment.errors import InputError, Problem, shortened
+from hmesh.environment.number_words import counted
 from hmesh.environment.safe_files import read_json
 from hmesh.runs.results.contract import refuse_other_schema
 from hmesh.runs.scenarios.problems import problems_of
@@ -70,10 +71,12 @@ class RunInfo(_Part):
     def _steps(self) -> Self:
         if self.steps_done > self.steps_total:
             raise _wrong(
-                "steps_done", f"{self.steps_done:,} steps are done", f"0 to {self.steps_total:,}"
+                "steps_done",
+                f"{counted(self.steps_done, 'step is', 'steps are')} done",
+                f"0 to {self.steps_total:,}",
             )
         if self.status == "complete" and self.steps_done < self.steps_total:
-            message = f"the run is complete with {self.steps_done:,} steps"
+            message = f"the run is complete with {counted(self.steps_done, 'step')}"
             raise _wrong("steps_done", message, f"{self.steps_total:,}")
         if self.status == "complete" and self.sha256 is None:
             raise _wrong("sha256", "is missing", "the digest of every file of a complete run")

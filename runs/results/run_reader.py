@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
+from hmesh.environment.number_words import counted
 from hmesh.environment.safe_files import read_json, refuse_unbounded, sha256
 from hmesh.runs.results.result_tables import TABLES, arrow_schema, columns_since
 from hmesh.runs.results.run_folder import RunFolder, read_folder
@@ -136,7 +137,7 @@ class Run(RunFolder):
         self._check_columns(path, name, checked, described.schema.to_arrow_schema())
         most = most_rows(name, self.info)
         if described.num_rows > most:
-            message = f"holds {described.num_rows:,} rows"
+            message = f"holds {counted(described.num_rows, 'row')}"
             raise InputError([Problem(str(path), message, f"at most {most:,}")])
         refuse_large(path, described, read, whole=whole)
 

@@ -12,6 +12,7 @@ from hmesh.environment.datasets.description import Description
 from hmesh.environment.datasets.schema import TABLES
 from hmesh.environment.errors import InputError, Problem, impossible_path, nearest
 from hmesh.environment.local_times import shown
+from hmesh.environment.number_words import counted
 from hmesh.runs.plugins.registered import READERS, REGISTER, Registered
 from hmesh.runs.scenarios.problems import problems_of
 from hmesh.runs.scenarios.yaml_reader import place, read_yaml, with_lines
@@ -179,11 +180,13 @@ def dataset_report(dataset: Dataset) -> list[str]:
     for name in (name for name in TABLES if name in description.tables):
         if name in dataset.series:
             series = dataset.series[name]
-            whose = f"{len(series.keys):,} {series.table.key}s, " if series.keys != ("",) else ""
+            whose = (
+                f"{counted(len(series.keys), series.table.key)}, " if series.keys != ("",) else ""
+            )
             lines.append(f"{name}: {whose}{', '.join(series.values)}")
         else:
             records = dataset.records[name]
-            lines.append(f"{name}: {len(records):,} rows of {', '.join(records.columns)}")
+            lines.append(f"{name}: {counted(len(records), 'row')} of {', '.join(records.columns)}")
     for name in (name for name in TABLES if name in dataset.series):
         lines += _filled_lines(dataset, name)
     return lines

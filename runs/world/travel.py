@@ -13,6 +13,7 @@ from hmesh.environment.diary_trips import DiaryTrips
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.group_rows import of_group
 from hmesh.environment.growth import Growth
+from hmesh.environment.number_words import counted
 from hmesh.environment.road_map import RoadMap
 from hmesh.environment.roads import RoadNetwork, Ways
 from hmesh.environment.streams import Streams
@@ -201,11 +202,13 @@ def travel_warnings(scenario: Scenario) -> Iterator[Problem]:
         if isinstance(who.travel, SessionTravel):
             stays = stays_for(scenario, who.travel, calendar)
             if stays.left_out:
-                message = f"{stays.left_out:,} sessions are left out: they overlap another of the"
-                message += " same vehicle, or last no second"
+                some = counted(stays.left_out, "session is", "sessions are")
+                message = f"{some} left out, for overlapping another of the same vehicle or "
+                message += "lasting no second"
                 yield Problem(f"{who.place}.dataset", message)
             if (count := _count_of(scenario, who)) != stays.vehicles:
-                message = f"{count:,} vehicles follow the sessions of {stays.vehicles:,}"
+                some = counted(count, "vehicle follows", "vehicles follow")
+                message = f"{some} the sessions of {stays.vehicles:,}"
                 yield Problem(who.place, message, f"vehicles.count: {stays.vehicles}")
 
 

@@ -17,6 +17,7 @@ from hmesh.environment.datasets.readers.foreign import (
 )
 from hmesh.environment.errors import InputError, Problem, nearest
 from hmesh.environment.geography import great_circle_km
+from hmesh.environment.number_words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,7 @@ def read_gtfs(source: Path, options: ImportOptions) -> Foreign:
         end=end,
         resolution=60,
         tables=tables,
-        notes=(f"{len(blocks):,} blocks of {len(trips):,} trips.",),
+        notes=(f"{counted(len(blocks), 'block')} of {counted(len(trips), 'trip')}.",),
         warnings=tuple(warnings),
     )
 

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from hmesh.environment.datasets.readers.foreign import UNKNOWN_LICENCE, Foreign, ImportOptions
 from hmesh.environment.errors import InputError, Problem, missing_file
+from hmesh.environment.number_words import counted
 from hmesh.environment.road_files.matsim_network import read_matsim_network, read_xml
 
 _M_PER_KM = 1000.0
@@ -148,7 +149,8 @@ def read_matsim(source: Path, options: ImportOptions) -> Foreign:
         trips[column] = trips[column].map(_clock)
     warnings = [Problem(str(source), f"left out: {reason}") for reason in _reasons(found)]
     if found.straight:
-        message = f"{found.straight:,} trips have the straight distance between their activities"
+        some = counted(found.straight, "trip has", "trips have")
+        message = f"{some} the straight distance between their activities"
         warnings.append(Problem(str(source), message, "routes, or --roads with their network"))
     name = source.name.removesuffix(".gz").removesuffix(".xml")
     return Foreign(
@@ -162,14 +164,14 @@ def read_matsim(source: Path, options: ImportOptions) -> Foreign:
         end=start + timedelta(days=days),
         resolution=60,
         tables={"vehicles": trips[["vehicle"]].drop_duplicates(), "trips": trips},
-        notes=(f"{len(trips):,} trips by car of {kind} of MATSim.",),
+        notes=(f"{counted(len(trips), 'trip')} by car of {kind} of MATSim.",),
         warnings=tuple(warnings),
     )
 
 
 def _reasons(found: _Found) -> Iterator[str]:
     for reason, count in found.left_out.items():
-        yield f"{count:,} trips {reason}"
+        yield f"{counted(count, 'trip')} {reason}"
 
 
 def _kind(source: Path) -> str:

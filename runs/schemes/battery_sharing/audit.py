@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from hmesh.environment.arrays import FloatArray
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.answers_of_stores import AnswerNames, AnswersOfStores
 from hmesh.runs.audits.audit_report import Check
 from hmesh.runs.audits.behaviour_checks import behaviours_of, by_design, rules_by_design
@@ -233,7 +234,7 @@ class BatteryAudit(SchemeAudit):
         reader = TableReader(run, "buildings", {"strategy": inputs.strategies}, inputs.start_ms)
         rows = reader.rest()
         if len(rows["step"]) != int(np.prod(shape)):
-            message = f"there are {len(rows['step']):,} rows, not {int(np.prod(shape)):,}"
+            message = f"it has {counted(len(rows['step']), 'row')}, not {int(np.prod(shape)):,}"
             raise DamagedTableError("buildings", message)
         columns = {name: values.reshape(shape) for name, values in rows.items()}
         for name, expected in zip(("step", "strategy", "building"), np.indices(shape), strict=True):

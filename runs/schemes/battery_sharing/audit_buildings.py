@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hmesh.environment.arrays import FloatArray
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import relative
 from hmesh.runs.audits.hours import supplied
 from hmesh.runs.audits.table_reader import Columns, DamagedTableError, TableReader
@@ -38,7 +39,7 @@ def check_capacities(audit: "BatteryAudit", run: Run) -> None:
         ("own_capacity_kwh", setting.own_kwh if alone else nothing),
     ):
         if len(rows[name]) != len(size):
-            raise DamagedTableError("batteries", f"there are {len(rows[name]):,} rows")
+            raise DamagedTableError("batteries", f"it has {counted(len(rows[name]), 'row')}")
         off = relative(rows[name], size)
         audit.tallies.capacity.add(off, lambda place: setting.names[place[0]], None)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import anything, descending, first_highest
-from hmesh.runs.number_text import counted
+from hmesh.environment.number_words import counted
 from hmesh.runs.pictures.chart import QUIET, Chart, Series, balance, compared, heat, of_strategies
 from hmesh.runs.pictures.figure_layout import Part
 from hmesh.runs.pictures.quantity_text import energy_text, power_text

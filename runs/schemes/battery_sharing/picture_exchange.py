@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import descending, highest
-from hmesh.runs.number_text import counted
+from hmesh.environment.number_words import counted
 from hmesh.runs.pictures.figure_layout import (
     FIXED,
     INK,

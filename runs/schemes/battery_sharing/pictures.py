@@ -3,10 +3,10 @@
 import numpy as np
 
 from hmesh.environment.last_digits import DUST_KWH, anything, descending, lowest, settled
+from hmesh.environment.number_words import counted
 from hmesh.environment.streams import Streams
 from hmesh.markets.battery_sizing import Sizing
 from hmesh.markets.representative_days import representative_days
-from hmesh.runs.number_text import counted
 from hmesh.runs.pictures.figure_layout import (
     INK,
     Drawing,

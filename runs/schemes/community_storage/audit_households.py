@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.day_slots import slot_by_clock, steps_of_day
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import Check, Tally, relative
 from hmesh.runs.audits.reference.shared_storage import (
     AllowancePlan,
@@ -119,7 +120,7 @@ class HouseholdChecks:
         count = rows["demand_kwh"].shape[2]
         if count != len(self.storage_of):
             wrong = np.array([float(abs(count - len(self.storage_of)))])
-            tally.add(wrong, lambda at: f"{count} households", None)
+            tally.add(wrong, lambda at: counted(count, "household"), None)
         return bool(count == len(self.storage_of))
 
     def _expected(self) -> Check:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import Tally, relative
 from hmesh.runs.audits.reference.shared_storage import AllowancePlan
 from hmesh.runs.audits.table_reader import Columns
@@ -49,7 +50,9 @@ def _compare(
     wanted = np.array(due, dtype=np.float64).reshape(-1, len(names))
     if len(found) != len(wanted):
         missing = np.array([float(abs(len(found) - len(wanted)))])
-        tally.add(missing, lambda at: f"{len(found):,} rows in place of {len(wanted):,}", None)
+        tally.add(
+            missing, lambda at: f"{counted(len(found), 'row')} in place of {len(wanted):,}", None
+        )
         return
     if len(found) == 0:
         return

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hmesh.environment.arrays import FloatArray
-from hmesh.runs.number_text import counted, texts_apart
+from hmesh.environment.number_words import counted
+from hmesh.runs.number_text import texts_apart
 from hmesh.runs.pictures.chart import ALL, Chart, Series, limits
 from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import (

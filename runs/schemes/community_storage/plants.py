@@ -10,6 +10,7 @@ from hmesh.environment.calendar import Calendar
 from hmesh.environment.datasets.dataset import MeasuredGeneration
 from hmesh.environment.day_slots import slots_by_clock
 from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
+from hmesh.environment.number_words import counted
 from hmesh.environment.sunshine import ClearSky, Orientation
 from hmesh.runs.scenarios.scenario import Scenario
 from hmesh.runs.schemes.community_storage.section import PLANT_TABLES, SharedStorage
@@ -129,7 +130,7 @@ def measured_plants(
             dataset = load_dataset(scenario.path_of(storage.pv_dataset), PLANT_TABLES)
             table = dataset.generation(calendar, history_slots + scenario.steps)
         except InputError as error:
-            before = f"{place}.pv_dataset, with {rules.history_days} days of history"
+            before = f"{place}.pv_dataset, with {counted(rules.history_days, 'day')} of history"
             problems += [
                 replace(problem, place=f"{before}: {problem.place}") for problem in error.problems
             ]

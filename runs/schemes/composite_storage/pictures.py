@@ -41,6 +41,8 @@ COURSES = {
     "heat from tank": ("tank_discharge_kwh", "#CC79A7"),
 }
 YEAR_H = 8760.0
+# Room below bars, whose titles name quantity and unit [in].
+BARS_BOTTOM_IN = 0.45
 SCHEME = "composite_storage"
 NO_STORAGE = STRATEGIES_OF[SCHEME][0]
 
@@ -98,7 +100,7 @@ def draw_house_energy(data: RunData) -> Drawing:
     """Draw what houses buy and sell, their self-consumption and emissions."""
     cases = _cases(data)
     finding = _emissions_finding(data, cases)
-    figure, panels = sheet(finding, (1, 4), 2.2, left_in=1.95)
+    figure, panels = sheet(finding, (1, 4), 2.2, left_in=1.95, bottom_in=BARS_BOTTOM_IN)
     columns = {
         "bought [MWh]": [float(data.total(case, "house_import_kwh")) / 1e3 for case in cases],
         "sold [MWh]": [float(data.total(case, "house_export_kwh")) / 1e3 for case in cases],
@@ -106,7 +108,7 @@ def draw_house_energy(data: RunData) -> Drawing:
         "CO2 [t]": [float(data.total(case, "house_co2_kg")) / 1e3 for case in cases],
     }
     for column, (title, values) in enumerate(columns.items()):
-        _bars(panels[0, column], data, cases, values, names=column == 0)
+        _bars(panels[0, column], data, cases, values)
         panel_title(panels[0, column], title)
     return Drawing(finding, figure)
 
@@ -148,11 +150,11 @@ def draw_house_money(data: RunData) -> Drawing:
         else "No storage ever pays back: savings do not even pay the interest"
     )
     note = "" if a_year == 1.0 else "Savings of the run taken as those of a year like it"
-    figure, panels = sheet(finding, (1, 2), 2.2, left_in=1.95, note=note)
-    _bars(panels[0, 0], data, cases, costs, names=True)
+    figure, panels = sheet(finding, (1, 2), 2.2, left_in=1.95, bottom_in=BARS_BOTTOM_IN, note=note)
+    _bars(panels[0, 0], data, cases, costs)
     panel_title(panels[0, 0], f"running cost [{data.currency}]")
     # In line with the bars of the same cases beside it.
-    _bars(panels[0, 1], data, cases, [np.nan, *paid[1:]], names=False)
+    _bars(panels[0, 1], data, cases, [np.nan, *paid[1:]])
     panel_title(panels[0, 1], "payback [years]")
     return Drawing(finding, figure)
 
@@ -191,13 +193,16 @@ def _sums(data: RunData) -> Sums:
     return sums
 
 
-def _bars(
-    axes: "Axes", data: RunData, cases: list[str], values: list[float], *, names: bool
-) -> None:
-    """Draw a bar for each case with its value; none where it is NaN."""
+def _bars(axes: "Axes", data: RunData, cases: list[str], values: list[float]) -> None:
+    """Draw a bar for each case with its value, none where it is NaN; the first column names them.
+
+    On a narrow sheet all panels are below each other, in one column.
+    """
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-    labels = [strategy_label(case).replace(" of houses", "") if names else "" for case in cases]
+    place = axes.get_subplotspec()
+    named = place is None or place.is_first_col()
+    labels = [strategy_label(case).replace(" of houses", "") if named else "" for case in cases]
     colours = [strategy_colour(data.strategies, case) for case in cases]
     texts = [
         "" if np.isnan(value) else figure_text(value) if np.isfinite(value) else "never"

@@ -11,6 +11,7 @@ from hmesh.environment.demand import LoadTable, read_loads
 from hmesh.environment.drawn_generation import Sky, drawn_generation
 from hmesh.environment.errors import InputError, Problem, nearest, refuse_all
 from hmesh.environment.house_profiles import Need, house_need
+from hmesh.environment.number_words import counted
 from hmesh.environment.streams import Streams
 from hmesh.environment.sunshine import Orientation
 from hmesh.runs.scenarios.scenario import Scenario
@@ -107,7 +108,7 @@ class HouseSources:
                 ("generation", sun, np.ones(houses)),
             ):
                 if len(series) not in (1, houses):
-                    message = f"{len(series)} members for {houses} houses"
+                    message = f"{counted(len(series), 'member')} for {counted(houses, 'house')}"
                     allowed = "one for all, or one for each house"
                     raise InputError([Problem(f"{place}.{name}", message, allowed)])
                 first = len(columns[name])

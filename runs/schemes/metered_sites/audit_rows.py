@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.arrays import FloatArray
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.capacity_fade import capacity_by_step
@@ -215,7 +216,9 @@ class RowAudit:
             "pv_kw": np.concatenate([layout.pv_kw for layout, _ in layouts]),
         }
         if len(rows["site"]) != len(due["site"]):
-            raise DamagedTableError("sites", f"{len(rows['site'])} rows for {len(due['site'])}")
+            raise DamagedTableError(
+                "sites", f"{counted(len(rows['site']), 'row')} for {len(due['site'])}"
+            )
         tally = Tally(f"{PREFIX}are those of the scenario", EXACT, "of the figure")
         for name, values in due.items():
             off = np.abs(np.asarray(rows[name], dtype=np.float64) - values)

@@ -6,7 +6,8 @@ import numpy as np
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import DUST_KWH, anything, first_lowest, highest
-from hmesh.runs.number_text import counted, texts_apart
+from hmesh.environment.number_words import counted
+from hmesh.runs.number_text import texts_apart
 from hmesh.runs.pictures.chart import INK, QUIET, Chart, Series, balance, compared, of_strategies
 from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import Drawing, Part

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hmesh.environment.arrays import FloatArray
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.audit_report import Check, Label, Tally, relative
 from hmesh.runs.audits.drawn_part import drawn_part, note_of
 from hmesh.runs.audits.reference.home_capacity import Charge, needed, published_total
@@ -61,7 +62,7 @@ def check_plans(inputs: RunInputs, tables: HomeTables) -> Iterator[Check]:
                     day.search(best, search)
     if search.days:
         best.note(
-            f"on {search.days} days of homes: all choices on {search.whole}, "
+            f"on {counted(search.days, 'day')} of homes: all choices on {search.whole}, "
             "elsewhere those one slot away"
         )
     if search.left > _GAIN_KWH:
@@ -278,7 +279,9 @@ def check_capacities(run: Run, inputs: RunInputs, tables: HomeTables) -> Check:
             places = [f"{held.group.settings.name}, {strategy}"] * len(off)
             tally.add(np.array(off), _at(places), None)
     if len(rows) != seen:
-        tally.add(np.array([np.inf]), _at([f"{len(rows)} rows in place of {seen}"]), None)
+        tally.add(
+            np.array([np.inf]), _at([f"{counted(len(rows), 'row')} in place of {seen}"]), None
+        )
     return tally.check()
 
 

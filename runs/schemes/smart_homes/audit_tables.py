@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hmesh.environment.arrays import FloatArray
+from hmesh.environment.number_words import counted
 from hmesh.runs.audits.answers_of_stores import AnswersOfStores
 from hmesh.runs.audits.run_inputs import RunInputs
 from hmesh.runs.audits.scheme_audit import Figures
@@ -258,7 +259,7 @@ def _check_names(
         if row != wanted:
             raise DamagedTableError("homes", f"there is {row} in place of {wanted}")
     if len(rows) != len(expected):
-        raise DamagedTableError("homes", f"{len(rows)} rows in place of {len(expected)}")
+        raise DamagedTableError("homes", f"{counted(len(rows), 'row')} in place of {len(expected)}")
 
 
 def _group(

@@ -7,7 +7,8 @@ import numpy as np
 
 from hmesh.environment.arrays import FloatArray
 from hmesh.environment.last_digits import first_highest, first_lowest, highest, lowest
-from hmesh.runs.number_text import counted, same, texts_apart
+from hmesh.environment.number_words import counted
+from hmesh.runs.number_text import same, texts_apart
 from hmesh.runs.pictures.chart import ALL, QUIET, Chart, balance, lines
 from hmesh.runs.pictures.chart_figure import draw_charts
 from hmesh.runs.pictures.figure_layout import (
@@ -248,13 +249,19 @@ def draw_home_capacity(data: RunData) -> Drawing:
     titles = ("by the published conditions", "step by step")
     figure, panels = sheet(
         finding, (2, len(groups.shown)), 0.5 + 0.3 * len(data.strategies),
-        note="; ".join(filter(None, ("first home of each group, first day", groups.note))),
+        note="; ".join(
+            filter(
+                None,
+                ("storage capacity [kWh] of the first home of each group, first day", groups.note),
+            )
+        ),
         left_in=2.1, sharey=True, gap_in=0.85,
         titles=[f"{group}, {title}" for title in titles for group in groups.shown],
     )  # fmt: skip
     for k, title in enumerate(titles):
         for g, group in enumerate(groups.shown):
-            _bars(panels[k, g], data, total[k, :, g], "{:,.1f}", "storage capacity [kWh]")
+            # The note names the quantity and its unit, once for all panels.
+            _bars(panels[k, g], data, total[k, :, g], "{:,.1f}", "")
             panel_title(panels[k, g], f"{group}, {title}")
     return Drawing(finding, figure)
 
