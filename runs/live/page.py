@@ -32,7 +32,7 @@ _STYLE = """
 .theme--dark .hmesh-problem { color: #e8834a; }
 .hmesh-note { font-size: 12px; margin: 0; opacity: 0.8; }
 /* A slider below its name, and its value at the right of the name. */
-.hmesh-slider { position: relative; }
+.hmesh-slider { margin-top: 8px; position: relative; }
 .hmesh-slider .v-input__slot { flex-wrap: wrap; }
 .hmesh-slider .v-label { flex: 0 0 100%; font-size: 13px; height: auto; line-height: 1.3;
   padding-right: 84px; }

@@ -153,8 +153,10 @@ def _course(
     times = [format(world.setting.calendar.time_of(step), form) for step in shown]
     # The unit stands above the axis, and below a remark.
     top = 80 if remark else 62
+    # Numbers beside the axis leave room for half of the first time, which without them has none.
+    left = 30 if done else 56
     return look.chart(title, remark) | {
-        "grid": {"left": 30, "right": 24, "top": top, "bottom": 34, "containLabel": True},
+        "grid": {"left": left, "right": 24, "top": top, "bottom": 34, "containLabel": True},
         "legend": look.legend(),
         "tooltip": look.tooltip(trigger="axis"),
         "xAxis": look.axis("category", data=times),
