@@ -136,8 +136,6 @@ class LearningOfBlocks:
         The places in the group of those of each block.
     plugs : tuple
         Efficiencies of charging and discharging [-], each one number or of shape (n,).
-    silent : bool
-        Whether to some price nobody has answered.
     """
 
     def __init__(
@@ -146,8 +144,6 @@ class LearningOfBlocks:
         answers: Sequence[GroupAnswer],
         places: Sequence[slice],
         plugs: Plugs,
-        *,
-        silent: bool,
     ) -> None:
         # A block of nobody adds nothing.
         self.places = tuple(place for place in places if place.stop > place.start)
@@ -155,7 +151,7 @@ class LearningOfBlocks:
         self._columns = [_columns_of(self._first, place) for place in self.places]
         by_block = zip(*(self._by_block(each) for each in answers), strict=True)
         self.blocks = [
-            Learning(prices, answer, _rows(plugs, place), 0.0, silent=silent)
+            Learning(prices, answer, _rows(plugs, place), 0.0)
             for place, answer in zip(self.places, by_block, strict=True)
         ]
 
@@ -272,12 +268,11 @@ class _LearningOfGroups:
         places: Sequence[Sequence[slice]],
         plugs: Sequence[Plugs],
     ) -> None:
-        silent = any(map(_all_silent, answers))
         self.groups: list[GroupLearner] = []
         for answer, place, plug in zip(zip(*answers, strict=True), places, plugs, strict=True):
             first = answer[0]
             self.groups.append(
-                LearningOfBlocks(prices, answer, place, plug, silent=silent)
+                LearningOfBlocks(prices, answer, place, plug)
                 if isinstance(first, np.ndarray | EnergyAtPrice)
                 else first.learner(prices)
             )

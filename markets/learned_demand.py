@@ -74,7 +74,7 @@ def learn_demand(
     answers = [ask(float(price)) for price in prices]
     order = np.argsort(prices)
     prices, answers = prices[order], [answers[k] for k in order]
-    learning = Learning(prices, answers, plugs, fixed_kwh, silent=any(map(is_silent, answers)))
+    learning = Learning(prices, answers, plugs, fixed_kwh)
     further = most_probes - len(prices)
     ask_further(learning, ask, is_silent, highest_price - lowest_price, further)
     return learning.learned()
@@ -141,8 +141,6 @@ class Learning:
         Efficiencies of charging and discharging [-], each one number or of shape (n,).
     fixed_kwh : float
         Load that does not answer to prices [kWh].
-    silent : bool
-        Whether to some price nobody has answered, so that nothing more is asked.
     """
 
     def __init__(
@@ -151,14 +149,13 @@ class Learning:
         answers: Sequence[Answer],
         plugs: tuple[FloatOrArray, FloatOrArray],
         fixed_kwh: float,
-        *,
-        silent: bool = False,
     ) -> None:
         self._prices, self._answers = prices, list(answers)
         self._plugs, self._fixed_kwh = plugs, fixed_kwh
         self._learned: LearnedDemand | None = None
         self._hidden = HiddenLines(np.empty(0, dtype=np.intp))
-        if len(answers[0]) and not silent:
+        if len(answers[0]):
+            # Of who was silent at one of these prices nothing more is asked.
             self._learned, self._hidden = look(prices, answers, plugs, fixed_kwh)
         # Who is known stays known: of the others alone all answers are looked at again.
         self._there = answers_of_rows(self._answers, self._hidden.rows)

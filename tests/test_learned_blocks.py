@@ -159,11 +159,10 @@ def test_curves_are_added_up_by_block(drawn: Any, seed: int) -> None:
 
 @pytest.mark.parametrize("heard", [0, 1, 2, 5, 11])
 def test_when_time_runs_out_blocks_make_the_same_of_what_was_heard(heard: int) -> None:
-    columns = tuple(np.full(5, value) for value in (60.0, 2.0, 0.0, -60.0, 60.0, 1.0, 1.0))
+    # Lines too narrow for two of the first prices.
+    columns = tuple(np.full(5, value) for value in (60.0, 0.2, 0.0, -9.0, 9.0, 1.0, 1.0))
 
-    def asking() -> Callable[[float], FloatArray]:
-        asked: list[float] = []
-
+    def asking(asked: list[float]) -> Callable[[float], FloatArray]:
         def ask(price: float) -> FloatArray:
             asked.append(price)
             answered = best_response(price, *columns)
@@ -171,9 +170,13 @@ def test_when_time_runs_out_blocks_make_the_same_of_what_was_heard(heard: int) -
 
         return ask
 
-    learned = by_blocks(columns, [slice(0, 2), slice(2, 5)], asking())
-    together = learn_demand(asking(), FIXED_KWH, LOWEST, HIGHEST)
+    by_block, at_once = list[float](), list[float]()
+    learned = by_blocks(columns, [slice(0, 2), slice(2, 5)], asking(by_block))
+    together = learn_demand(asking(at_once), FIXED_KWH, LOWEST, HIGHEST)
     assert learned.probes == together.probes == heard
+    # After silence nothing more is asked.
+    assert by_block == at_once
+    assert len(at_once) == 11 + (heard >= 11)
     assert learned.unexplained_count == together.unexplained_count
     np.testing.assert_allclose(demands(learned.kinks), demands(together.kinks))
 
