@@ -141,7 +141,7 @@ class CommunityEnergyAggregator(mesa.Agent[Any]):
     def _blocks(self) -> list[Sequence[slice]] | None:
         """The blocks of each group; None where each is one block, so that all are learned as one.
 
-        Those of a population of several blocks are learned by block, whoever holds it.
+        Those of a population of several blocks are learned by block, also where workers hold them.
         """
         blocks = [group.blocks for group in self._groups]
         return blocks if any(len(each) > 1 for each in blocks) else None

@@ -176,7 +176,7 @@ def test_an_answer_as_good_is_an_equilibrium_too() -> None:
         other = replace(seen, community_price=prices)
         audit.add(other, other.game(audit.inputs))
         assert audit.checks()[0].passed is good
-    assert "equally good at another price in 1 steps" in audit.checks()[0].note
+    assert "equally good at another price in 1 step" in audit.checks()[0].note
 
 
 def test_a_coarse_grid_is_reported_what_it_loses() -> None:

@@ -323,7 +323,7 @@ def test_a_wall_clock_that_knows_no_change_is_mended_and_reported(tmp_path: Path
     write(tmp_path, "profiles.csv", "time,member,load_kwh", rows)
     dataset = check_dataset(tmp_path)
     assert warnings(dataset) == [
-        "profiles.csv: 1 rows at times that the clocks of Europe/Berlin skip are not used"
+        "profiles.csv: not used: 1 row at times that the clocks of Europe/Berlin skip"
     ]
     series = dataset.series["profiles"].values["load_kwh"]
     assert len(series) == days_ * DAY - 1
@@ -424,7 +424,7 @@ def test_unused_columns_and_rows_are_reported(tmp_path: Path) -> None:
     rows = [f"{t},a,1,2" for t in times(DAY + 2)]
     write(tmp_path, "profiles.csv", "time,member,load_kwh,pvkwh", rows)
     assert warnings(check_dataset(tmp_path)) == [
-        "profiles.csv: 2 rows outside start to end are not used, such as 2024-01-02 00:00+00:00",
+        "profiles.csv: not used: 2 rows outside start to end, such as 2024-01-02 00:00+00:00",
         "profiles.csv, line 1: column 'pvkwh' is not used (did you mean 'pv_kwh'?)",
     ]
 
@@ -435,16 +435,14 @@ def test_overlapping_trips_and_another_consumption_are_warned_of(tmp_path: Path)
     write(tmp_path, "t.csv", "vehicle,departs,arrives,km", rows)
     (reported,) = warnings(check_dataset(tmp_path))
     assert reported.startswith(
-        "t.csv, line 3, column departs: 1 trips begin before the vehicle's last"
+        "t.csv, line 3, column departs: 1 trip begins before the vehicle's last"
     )
     loads = {"a": noisy(366 * DAY), "b": noisy(366 * DAY, 2)}
     tables = {"members": "m.csv", "profiles": "profiles.parquet"}
     days(tmp_path, loads, tables=tables)
     write(tmp_path, "m.csv", "member,annual_kwh", ["a,99000", f"b,{loads['b'].mean() * 8760}"])
     (reported,) = warnings(check_dataset(tmp_path))
-    assert (
-        "the profiles of 1 members amount to another consumption than annual_kwh: 'a'" in reported
-    )
+    assert "the profiles of 1 member amount to another consumption than annual_kwh: 'a'" in reported
 
 
 def test_the_command_checks_folders(tmp_path: Path) -> None:

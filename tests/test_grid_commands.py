@@ -30,9 +30,9 @@ def test_a_network_is_checked_and_imported(network: Path) -> None:
     out = network.parent / "grid.csv"
     reported = [
         "2 lines, nodes: 2 medium voltage",
-        "left out: 1 buses with loads of 100 kW and 0 kvar in all: members of a scenario take "
+        "left out: 1 bus with loads of 100 kW and 0 kvar in all: members of a scenario take "
         "their place",
-        "left out: 1 lines open or out of service: line 2",
+        "left out: 1 line open or out of service: line 2",
     ]
     assert answer("check", str(network)) == (0, reported)
     words = ("import", "grid", str(network), "--out", str(out), "--loss-at", "loads")

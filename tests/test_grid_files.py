@@ -239,9 +239,9 @@ def test_a_network_of_pandapower_by_hand(tmp_path: Path) -> None:
     assert transformer.loss_rate == pytest.approx(0.0075)
     assert reading.loads == {"low": 50.0 + 25.0j}
     reported = "; ".join(reading.left_out)
-    assert "1 buses with loads of 50 kW and 25 kvar" in reported
+    assert "1 bus with loads of 50 kW and 25 kvar" in reported
     assert "1 of sgen" in reported
-    assert "1 buses out of service" in reported
+    assert "1 bus out of service" in reported
 
 
 def test_switches_decide_what_is_connected(tmp_path: Path) -> None:
@@ -257,8 +257,8 @@ def test_switches_decide_what_is_connected(tmp_path: Path) -> None:
     )  # fmt: skip
     reading = read_grid(path)
     assert [line.name for line in reading.plan.lines] == ["utility - b", "b - c"]
-    assert "1 lines open or out of service: line 1" in reading.left_out
-    assert "1 buses without supply: e" in reading.left_out
+    assert "1 line open or out of service: line 1" in reading.left_out
+    assert "1 bus without supply: e" in reading.left_out
 
 
 def test_what_a_tree_cannot_stand_for_is_reported_item_by_item(tmp_path: Path) -> None:

@@ -110,10 +110,10 @@ def test_every_number_of_a_network_of_pandapower(tmp_path: Path) -> None:
     assert found.sources == {"a": 1.02, "bus 3": 1.0}
     assert found.loads == {"bus 2": nearly(250.0 + 25.0j)}
     assert found.left_out == [
-        "1 buses out of service",
+        "1 bus out of service",
         "3 lines open or out of service: line cut, line away, line old",
-        "1 trafos open or out of service: trafo V",
-        "1 rows of the table strange",
+        "1 trafo open or out of service: trafo V",
+        "1 row of the table strange",
         "1 of motor: what they take or give at their buses",
         "1 of sgen: what they take or give at their buses",
     ]
@@ -201,7 +201,7 @@ def test_every_number_of_a_network_of_pypsa(tmp_path: Path) -> None:
     assert found.sources == {"a": 1.0}
     assert found.loads == {"c": nearly(300.0 + 20.0j), "a": nearly(500.0j)}
     assert found.left_out == [
-        "1 lines not active: line N",
+        "1 line not active: line N",
         "2 generators: what they take or give at their buses",
         "1 storage units: what they take or give at their buses",
     ]
@@ -276,13 +276,13 @@ def test_a_network_becomes_a_tree_with_impedances_at_the_far_ends() -> None:
     assert reading.loads == {"low_1": 30.0 + 40.0j}
     assert reading.left_out == (
         "2 buses with loads of 31 kW and 40 kvar in all: members of a scenario take their place",
-        "1 buses without supply: alone",
+        "1 bus without supply: alone",
     )
     network.loads = {"mid": 1.0 + 0j}
     assert radial(network, "net", "loads").left_out == (
-        "1 buses with loads of 1 kW and 0 kvar in all: members of a scenario take their place",
-        "1 buses without supply: alone",
-        "1 lines carry none of its loads and lose nothing: to low_1",
+        "1 bus with loads of 1 kW and 0 kvar in all: members of a scenario take their place",
+        "1 bus without supply: alone",
+        "1 line without loads and so without losses: to low_1",
     )
     half = radial(network, "net").plan.lines
     assert half[0].loss_rate == nearly(2.0 * 250 / (100 * 1000))

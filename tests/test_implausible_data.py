@@ -130,7 +130,7 @@ def test_a_vehicle_that_charges_among_standby_is_no_spike(tmp_path: Path) -> Non
 def test_loads_in_wh_are_seen_in_a_month_with_annual_kwh(tmp_path: Path) -> None:
     reported = of_dataset(dataset(tmp_path / "wh", 1000 * load(), "house,,4000"))
     (line,) = reported
-    assert "members.csv, column annual_kwh: the profiles of 1 members amount to another" in line
+    assert "members.csv, column annual_kwh: the profiles of 1 member amount to another" in line
     assert "kWh in a year, not 4,000; perhaps they are in Wh" in line
     # A month of winter has more than its twelfth.
     assert of_dataset(dataset(tmp_path / "winter", 2.5 * load(), "house,,4000")) == []

@@ -95,10 +95,10 @@ def test_the_selected_plan_of_each_person_is_driven(tmp_path: Path, name: str) -
     ]
     reported = [str(each) for each in found.warnings]
     assert reported == [
-        f"{path}: left out: 1 trips by other modes than car",
-        f"{path}: left out: 1 trips whose length is not known",
-        f"{path}: left out: 1 trips without a departure or a travel time",
-        f"{path}: 1 trips have the straight distance between their activities "
+        f"{path}: left out: 1 trip by other modes than car",
+        f"{path}: left out: 1 trip whose length is not known",
+        f"{path}: left out: 1 trip without a departure or a travel time",
+        f"{path}: 1 trip has the straight distance between their activities "
         "(allowed: routes, or --roads with their network)",
     ]
 
@@ -112,8 +112,8 @@ def test_events_have_the_length_of_the_links_entered(tmp_path: Path) -> None:
         ("anna", "07:00:00", "07:15:00", 18.5, "home", "work")
     ]
     assert [str(each).partition(": ")[2] for each in found.warnings] == [
-        "left out: 1 trips by other modes than car",
-        "left out: 1 trips that never arrive",
+        "left out: 1 trip by other modes than car",
+        "left out: 1 trip without an arrival",
     ]
     with pytest.raises(InputError, match="holds no trip by car of known length"):
         read_foreign("matsim", events, ImportOptions())

@@ -51,8 +51,8 @@ def test_events_of_any_age_say_who_drives(enters: str, tmp_path: Path) -> None:
     assert (found.name, found.source, found.time_zone) == ("run.events", "MATSim", "UTC")
     assert found.notes == ("2 trips by car of events of MATSim.",)
     assert [(p.place, p.message) for p in found.warnings] == [
-        (str(path), "left out: 1 trips by other modes than car"),
-        (str(path), "left out: 1 trips that never arrive"),
+        (str(path), "left out: 1 trip by other modes than car"),
+        (str(path), "left out: 1 trip without an arrival"),
     ]
 
 
@@ -64,7 +64,7 @@ def test_events_of_any_age_say_who_drives(enters: str, tmp_path: Path) -> None:
         ("<events/>", None, "{0}", "holds no trip by car of known length and time",
          "events with legs by car"),
         (events(LEAVES), None, "{0}", "holds no trip by car of known length and time",
-         "1 trips that never arrive"),
+         "1 trip without an arrival"),
         (events(LEAVES.replace("7", "x")), None, "{0}, departure of 'p'", "'x' is no number",
          "seconds, metres or hh:mm:ss"),
         (events(LEAVES, "time='y' type='arrival' person='p'"), None, "{0}, arrival of 'p'",

@@ -28,6 +28,7 @@ from hmesh.environment.home_messages import SlotOffer
 from hmesh.environment.population import Population
 from hmesh.environment.vehicle_battery import vehicle_bounds
 from hmesh.markets.home_energy_rules import TariffSignal
+from hmesh.markets.learned_blocks import joined
 from tests.storage_houses import CASES, tariff
 from tests.test_building_battery import World
 from tests.test_home_energy_rules import houses_of
@@ -122,9 +123,9 @@ def test_who_has_left_an_aggregator_is_not_drawn_again_as_a_first_member() -> No
 def test_the_only_member_of_a_community_that_stays_silent_leaves_its_demand_unknown() -> None:
     asked: list[Any] = []
     aggregator: Any = CommunityEnergyAggregator.__new__(CommunityEnergyAggregator)
-    aggregator._count, aggregator._parts, aggregator.parties = 1, {"homes": slice(0, 1)}, []
+    aggregator._groups, aggregator._places, aggregator.parties = [["home"]], {"homes": 0}, []
     aggregator._talk = SimpleNamespace(ask=lambda parties, offer, hear: asked.append(parties))
-    assert np.isnan(aggregator._ask(20.0)).tolist() == [True]
+    assert np.isnan(joined(aggregator._ask(20.0))).tolist() == [True]
     assert asked == [[]]
 
 

@@ -227,7 +227,7 @@ def test_values_of_a_file_by_hand(tmp_path: Path) -> None:
     path.write_text("b\n1\n")
     with pytest.raises(InputError) as raised:
         read_values(path, "b", 1200)
-    assert said(raised.value) == [(str(path), "has 1 rows of values", "at least 1,200", "")]
+    assert said(raised.value) == [(str(path), "has 1 row of values", "at least 1,200", "")]
 
 
 def test_tariffs_that_are_not_known_are_refused() -> None:

@@ -49,14 +49,14 @@ def state(simulation: Simulation, tmp_path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        ("step_index", 2, r"1 steps are done, but \[1, 2\] are counted"),
+        ("step_index", 2, r"1 step is done, but \[1, 2\] are counted"),
         ("totals.steps", 0, "are counted"),
         (
             "totals.sums.losses_kwh",
             float("nan"),
             "losses_kwh: Input should be a finite",
         ),
-        ("totals.peak_kwh", float("inf"), "have the peak inf"),
+        ("totals.peak_kwh", float("inf"), "has the peak inf"),
         ("ledger.money.utility", "0x1", "money paid and money received differ"),
         ("ledger.money.utility", 1, "ledger.money.utility: Input should be a valid string"),
         ("bus.statistics", [], "bus.statistics"),

@@ -90,7 +90,7 @@ def test_the_audit_follows_the_sessions(run: Path) -> None:
 
 def test_what_is_left_out_is_warned_of(run: Path) -> None:
     reported = [str(each) for each in scenario_warnings(load_scenario(run.parent / "replay.yaml"))]
-    assert any("1 sessions are left out: they overlap another" in each for each in reported)
+    assert any("1 session is left out, for overlapping another" in each for each in reported)
 
 
 @pytest.mark.slow

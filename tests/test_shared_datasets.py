@@ -16,7 +16,7 @@ from tests.shared_datasets import SHARED
 
 # What the notes beside the data state of them, as a check should find it.
 REPORTED = {
-    "uk_buildings": ("rows outside start to end are not used",),
+    "uk_buildings": ("rows outside start to end",),
     "us_houses": ("11 rows at times that the clocks of America/Los_Angeles skip", "'fontana_02'"),
     "au_houses": ("rows at times that the clocks of Australia/Sydney skip",),
     "au_sunny_house": ("2 rows at times that the clocks of Australia/Sydney skip", "'ausgrid_12'"),

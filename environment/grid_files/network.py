@@ -187,7 +187,7 @@ def radial(
         lines.append(replace(line, start=names[start], end=names[bus], loss_rate=min(rate, 1.0)))
     unloaded = [names[bus] for bus in order[1:] if flows[bus] == 0]
     if loss_at == "loads" and unloaded:
-        text = "lines that carry none of its loads and lose nothing: to "
+        text = f"{counted(len(unloaded), 'line')} without loads and so without losses: to "
         left_out.append(text + _some(unloaded))
     if problems:
         raise InputError(problems)

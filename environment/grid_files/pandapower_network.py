@@ -176,7 +176,9 @@ def _used(
         else:
             yield name, row
     if off:
-        network.left_out.append(f"{len(off)} {what}s open or out of service: {', '.join(off)}")
+        network.left_out.append(
+            f"{counted(len(off), what)} open or out of service: {', '.join(off)}"
+        )
 
 
 def _add_lines(

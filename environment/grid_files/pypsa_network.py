@@ -8,6 +8,7 @@ from typing import Any
 
 from hmesh.environment.errors import InputError, Problem
 from hmesh.environment.grid_files.network import Branch, BusNetwork
+from hmesh.environment.number_words import counted
 
 type Rows = dict[str, dict[str, Any]]
 
@@ -100,7 +101,7 @@ def _used(network: BusNetwork, rows: Rows, what: str) -> Iterator[tuple[str, dic
         else:
             yield name, row
     if off:
-        network.left_out.append(f"{len(off)} {what}s not active: {', '.join(off)}")
+        network.left_out.append(f"{counted(len(off), what)} not active: {', '.join(off)}")
 
 
 def _rating_kva(network: BusNetwork, name: str, row: Mapping[str, Any]) -> float:

@@ -315,7 +315,7 @@ def _read_events(source: Path, lengths_km: dict[str, float] | None, found: _Foun
     for person in list(arrived):
         complete(person, None)
     for _ in under_way:
-        found.leave_out("that never arrive")
+        found.leave_out("without an arrival")
 
 
 def _time_s(text: str | None, place: str) -> float | None:

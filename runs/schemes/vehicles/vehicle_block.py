@@ -265,7 +265,7 @@ class VehicleBlock:
         """Return what the curves say together that vehicles state, for every community."""
         found = []
         for parked in self.sharing.parked:
-            # Whoever has no behaviour states a curve.
+            # A vehicle without a behaviour states a curve.
             assert not parked.behaving
             found.append(_summed(learned_of_curves(0.0, parked.curves(request), None, 1)))
         return found
