@@ -212,7 +212,7 @@ def test_hours_that_are_missing_are_filled_and_reported(tmp_path: Path) -> None:
     section, _ = conclusions(BatteryStudy(whole), BatteryStudy(gaps))
     assert f"{300 / len(TIMES):.2f} % of the hours were missing and filled" in section.text[1]
     # Nobody is closed: what closing days do cannot be stated, and does not count as refuted.
-    at = section.column("conclusion").index("two closing days give twice as much away")
+    at = section.column("conclusion").index("two closing days double the exchange")
     assert section.rows[at][1:] == ("no such buildings", None) * 2
 
 

@@ -302,7 +302,7 @@ def _conclusions(study: BatteryStudy) -> dict[str, tuple[str, bool | None]]:
             f"{loss['a']:,.0f}, {loss['b']:,.0f}, {loss['c']:,.0f}",
             loss["a"] <= loss["b"] + 1e-6 and loss["b"] <= loss["c"] + 1e-6,
         ),
-        "two closing days give twice as much away": (
+        "two closing days double the exchange": (
             ("no such buildings", None) if ratio is None
             else (f"{ratio:.2f} times", bool(1.7 <= ratio <= 2.6))
         ),
