@@ -267,7 +267,8 @@ def _start(start: str | datetime, zone: ZoneInfo, problems: list[Problem]) -> da
         allowed = "a date or a time in ISO 8601, such as 2024-01-01 or 2024-01-01 06:00"
         problems.append(Problem("start", f"'{start}' is no time", allowed))
         return None
-    if shown.replace(tzinfo=None, fold=0) != time.replace(fold=0):
+    # Times without a zone are compared as they are written, whichever of two they mean.
+    if shown.replace(tzinfo=None) != time:
         allowed = f"a time that the clocks there show, such as {shown:%Y-%m-%d %H:%M}"
         message = f"{time:%Y-%m-%d %H:%M} does not exist in {zone.key}: the clocks skip it"
         problems.append(Problem("start", message, allowed))

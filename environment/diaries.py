@@ -174,16 +174,17 @@ def read_diaries(
         arrives = _hours(file, ends) if ends == "arrives_h" else departs + numbers(table[ends])
     km = numbers(table["km"]) if "km" in table else np.full(len(person), np.nan)
     weight = numbers(table["weight"]) if "weight" in table else np.ones(len(person))
-    origin = _places(file, "origin", communities, empty=False)
     stays = np.isnan(departs) & np.isnan(km) & np.isnan(arrives)
-    destination = np.where(stays, origin, _places(file, "destination", communities, empty=True))
+    origin = _places(file, "origin", communities, np.zeros_like(stays))
+    destination = np.where(stays, origin, _places(file, "destination", communities, stays))
     there = ~stays
     if ways is not None:
         _from_ways(ways, (origin, destination), there, departs, arrives, km)
     _report(file, there & ~(departs >= 0), "departs_h", departs, "an hour of at least 0")
-    _report(file, there & ~(arrives > departs), ends, arrives, "an arrival after the departure")
+    # Without a departure nothing can be said of the arrival.
+    early = there & (departs >= 0) & ~(arrives > departs)
+    _report(file, early, ends, arrives, "an arrival after the departure")
     _report(file, there & ~((km > 0) & (km <= LARGEST)), "km", km, "kilometres above 0")
-    _report(file, there & (destination < 0), "destination", destination, "a community")
     _report(
         file, ~((weight >= 0) & (weight <= LARGEST)), "weight", weight, "a number of at least 0"
     )
@@ -317,7 +318,7 @@ def _clock(text: str) -> float:
 
 
 def _places(
-    file: TableFile, column: str, communities: Sequence[str], *, empty: bool
+    file: TableFile, column: str, communities: Sequence[str], may_be_empty: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
     """Return communities by their number, -1 where there is none."""
     codes, known = names(file.table.column(column))
@@ -331,7 +332,7 @@ def _places(
         wording = f"'{name}' is no community" if name else "is empty"
         return f"{wording}; did you mean '{near}'?" if near else wording
 
-    wrong = places == -2 if empty else places < 0
+    wrong = np.where(may_be_empty, places == -2, places < 0)
     file.report(np.flatnonzero(wrong), column, message, allowed)
     return places
 

@@ -260,5 +260,5 @@ def numbers(column: Any) -> FloatArray:
             number = compute.match_substring_regex(column, pattern)
             column = compute.replace_substring_regex(column, r"^\+", "")
             column = compute.if_else(number, column, pa.scalar(None, column.type))
-    found: FloatArray = compute.fill_null(column.cast(pa.float64(), safe=False), np.nan).to_numpy()
+    found: FloatArray = column.cast(pa.float64(), safe=False).to_numpy()
     return found

@@ -46,35 +46,66 @@ def test_a_file_of_diaries_is_read(tmp_path: Path) -> None:
     assert diaries.of("holiday").tolist() == diaries.of("sunday").tolist()
 
 
+ARRIVAL = "an arrival after the departure"
+PLACES = "one of homes, malls, offices"
+DEPARTURES = (
+    "an arrival by then; departures after midnight as hours above 24; with deal: once, by the "
+    "person's own earliest departure"
+)
+
+
 @pytest.mark.parametrize(
-    ("rows", "reported"),
+    ("rows", "reported", "allowed"),
     [
-        ("a,,8,9,homes,ofices,3,1\n", "line 2, column destination: 'ofices' is no community"),
-        ("a,,9,8,homes,homes,3,1\n", "line 2, column arrives_h: 8 cannot be"),
-        ("a,,8,9,homes,homes,0,1\n", "line 2, column km: 0 cannot be"),
-        ("a,,8,9,homes,homes,3,-1\n", "line 2, column weight: -1 cannot be"),
-        ("a,monday,8,9,homes,homes,3,1\n", "line 2, column day: 'monday' is no day"),
-        (",,8,9,homes,homes,3,1\n", "line 2, column person: is empty"),
-        ("a,,noon,9,homes,homes,3,1\n", "line 2, column departs_h: is empty or no number"),
+        (
+            "a,,8,9,homes,ofices,3,1\n",
+            "line 2, column destination: 'ofices' is no community; did you mean 'offices'?", PLACES,
+        ),
+        ("a,,8,9,homes,,3,1\n", "line 2, column destination: is empty", PLACES),
+        ("a,,,,,,,1\n", "line 2, column origin: is empty", PLACES),
+        ("a,,9,8,homes,homes,3,1\n", "line 2, column arrives_h: 8 cannot be", ARRIVAL),
+        ("a,,9,,homes,homes,3,1\n", "line 2, column arrives_h: is empty or no number", ARRIVAL),
+        ("a,,8,9,homes,homes,0,1\n", "line 2, column km: 0 cannot be", "kilometres above 0"),
+        (
+            "a,,8,9,homes,homes,3,-1\n", "line 2, column weight: -1 cannot be",
+            "a number of at least 0",
+        ),
+        (
+            "a,monday,8,9,homes,homes,3,1\n", "line 2, column day: 'monday' is no day",
+            "weekday, saturday, sunday, holiday, school_holiday, a date, or nothing for every day",
+        ),
+        (",,8,9,homes,homes,3,1\n", "line 2, column person: is empty", "a name or number"),
+        (
+            "a,,noon,9,homes,homes,3,1\n", "line 2, column departs_h: is empty or no number",
+            "an hour of at least 0",
+        ),
         (
             "a,,8,9,homes,malls,3,1\na,,8.5,9.5,malls,homes,3,1\n",
             "line 3, column departs_h: departs at 8.5 h, on the way until 9 h",
+            "trips one after another",
         ),
         (
             "a,,8,9,homes,malls,3,1\na,,10,11,offices,homes,3,1\n",
             "line 3, column origin: departs from offices, but is at malls",
+            "where the trip before ended",
         ),
-        ("a,,8,9,homes,malls,3,1\n", "column destination: the day ends at malls, but began at"),
+        (
+            "a,,8,9,homes,malls,3,1\n",
+            "line 2, column destination: the day ends at malls, but began at homes",
+            "where the day began; between dates, a later one that begins there and comes back",
+        ),
         (
             "a,,1,2,homes,homes,3,1\nb,,24,26,homes,homes,3,1\n",
-            "line 3, column departs_h: arrives at 26 h, when other days begin at 1 h",
+            "line 3, column departs_h: arrives at 26 h, when other days begin at 1 h", DEPARTURES,
         ),
     ],
-)
-def test_every_problem_is_reported_with_its_row(tmp_path: Path, rows: str, reported: str) -> None:
+)  # fmt: skip
+def test_every_problem_is_reported_once_with_its_row(
+    tmp_path: Path, rows: str, reported: str, allowed: str
+) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, HEADER + rows)
-    assert reported in str(error.value)
+    assert str(error.value) == f"{tmp_path / 'diaries.csv'}, {reported} (allowed: {allowed})"
 
 
 def trips(source: DiaryTrips, day: int) -> list[tuple[int, ...]]:

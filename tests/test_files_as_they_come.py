@@ -329,8 +329,11 @@ def test_renewables_ninja(tmp_path: Path) -> None:
     )
     assert dataset.records["members"].columns["pv_kw"].tolist() == [4.0]
     lines(source, header, *rows)
-    with pytest.raises(InputError, match="names no capacity in a comment"):
+    with pytest.raises(InputError) as error:
         read_foreign("renewables_ninja", source, ImportOptions())
+    assert str(error.value) == (
+        f"{source}: names no capacity in a comment (allowed: the file with its lines of comments)"
+    )
 
 
 def test_a_spreadsheet(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def read_simbench(source: Path, options: ImportOptions) -> Foreign:
     Parameters
     ----------
     source : Path
-        The file, or the folder in which it lies.
+        The file.
     options : ImportOptions
         The user's description of it; nothing is needed.
 
@@ -35,13 +35,12 @@ def read_simbench(source: Path, options: ImportOptions) -> Foreign:
     """
     import pandas as pd
 
-    path = source / "LoadProfile.csv" if source.is_dir() else source
-    table = read_table(path, ("time",), separator=";")
+    table = read_table(source, ("time",), separator=";")
     profiles = [column for column in table.columns if column.endswith(_ACTIVE)]
     if not profiles:
         message = f"has no column that ends in {_ACTIVE}"
-        raise InputError([Problem(f"{path}, line 1", message, "such as H0-A_pload")])
-    time = times(table, "time", "%d.%m.%Y %H:%M", path)
+        raise InputError([Problem(f"{source}, line 1", message, "such as H0-A_pload")])
+    time = times(table, "time", "%d.%m.%Y %H:%M", source)
     minutes = round(float(time.diff().dt.total_seconds().median()) / 60) if len(time) > 1 else 15
     tidy = pd.concat(
         [
@@ -49,7 +48,7 @@ def read_simbench(source: Path, options: ImportOptions) -> Foreign:
                 {
                     "time": time,
                     "member": column.removesuffix(_ACTIVE),
-                    "load_kw": numbers(table, column, path),
+                    "load_kw": numbers(table, column, source),
                 }
             )
             for column in profiles
