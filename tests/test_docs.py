@@ -1,6 +1,7 @@
 import ast
 import importlib
 import importlib.util
+import inspect
 import re
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from hmesh.environment import PROFILES, SCHOOL_YEARS
 from hmesh.runs import TABLES, load_scenario, read_run, start_run
 from hmesh.runs.command_line import app
 from hmesh.runs.world.setting import make_setting
+from hmesh.runs.world.simulation import Simulation
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -239,3 +241,19 @@ def test_every_term_is_explained_on_the_page_that_it_names() -> None:
     assert len(rows) >= 21
     for term, links in rows:
         assert all((DOCS / target).is_file() for target in re.findall(r"\]\(([^)#]+)", links)), term
+
+
+def test_drawings_of_the_architecture_name_all_schemes_and_steps_of_an_hour() -> None:
+    pictures = DOCS / "pictures"
+    rooms, hour = ((pictures / f"{name}.svg").read_text("utf-8") for name in ("rooms", "hour"))
+    runs = DOCS.parent / "runs"
+    folders = [path.name for path in runs.iterdir() if (path / "__init__.py").exists()]
+    inner = [path.parent.name for path in (runs / "schemes").glob("*/scheme.py")]
+    assert inner
+    for name in (*folders, *inner):
+        assert re.search(rf"\b{name}\b", rooms), name
+    body = inspect.getsource(Simulation.step)
+    called = re.findall(r"self\.(\w+)(?:\.\w+)?\(", body)
+    assert len(called) > 10
+    drawn = [name for name in re.findall(r"\w+", hour) if name in called]
+    assert drawn == called
