@@ -139,7 +139,8 @@ class AuditReport:
             title=Text(title), title_justify="left", caption=limits, caption_justify="left"
         )
         for heading in ("check", "", "largest deviation", "where and why"):
-            table.add_column(heading)
+            # Long names go on in the next line.
+            table.add_column(heading, overflow="fold")
         colours = {"ok": "green", "FAILED": "bold red", "not made": "yellow", "by design": "cyan"}
         for check in self.checks:
             table.add_row(
