@@ -164,7 +164,7 @@ def check_lines(
     rate = np.array([line.loss_rate for line in lines])
     losses.add(relative(flows["losses_kwh"], rate * np.abs(flows["received_kwh"])), label)
     losses.add(relative(flows["sent_kwh"], flows["received_kwh"] + flows["losses_kwh"]), label)
-    loading = Tally("lines: loading is power over rating", EXACT, "1")
+    loading = Tally("lines: loading is power over rating", EXACT, "of the rating")
     rating_kwh = np.array([line.rating_kw for line in lines]) * inputs.step_h
     most = np.maximum(np.abs(flows["sent_kwh"]), np.abs(flows["received_kwh"]))
     loading.add(relative(flows["loading"], most / rating_kwh), label)

@@ -16,7 +16,7 @@ class SchoolTallies:
         )
         self.within = Tally(f"{name}exchange within rating and bounds", EXACT, "kWh")
         self.unmet = Tally(f"{name}unmet is what stores lack", EXACT, "of the energy")
-        self.soc = Tally(f"{name}no battery below 0 or above 1", EXACT, "1")
+        self.soc = Tally(f"{name}no battery below 0 or above 1", EXACT, "of the capacity")
         self.average = Tally(f"{name}average price of what is stored", EXACT, "of the price")
         self.replaced = Tally(f"{name}what charging replaces", EXACT, "of the energy")
         self.at_once = Tally(f"{name}charging after use at full power", EXACT, "of the energy")

@@ -105,7 +105,7 @@ class VehicleAudit:
         self._km = Tally(f"{name}driven as far as their trips go", EXACT, "km")
         self._plugged = Tally(f"{name}plugged in unless an outage prevents it", 0.0)
         self._price = Tally(f"{name}price of their community", 0.0, "money/kWh")
-        self._soc = Tally(f"{name}state of charge from 0 to 1", EXACT, "1")
+        self._soc = Tally(f"{name}state of charge from 0 to 1", EXACT, "of the capacity")
         self._store = Tally(f"{name}store changes by exchange and driving", EXACT, share)
         self._unmet = Tally(f"{name}unmet is what the store lacks", EXACT, "kWh")
         self._bounds = Tally(f"{name}bounds as rating and store allow", EXACT, share)
