@@ -102,14 +102,14 @@ def test_zoom_finds_room_for_every_name_around(visit: Visit) -> None:
     visit.page.set_viewport_size({"width": 1440, "height": 900})
     before = len(visit.run(f"{MAP}.named"))
     for _ in range(3):
-        visit.page.get_by_label("Enlarge the map").first.click()
+        visit.page.get_by_label("Enlarge the map").nth(1).click()
     inside = visit.run(
         f"{MAP}.at.filter(([x, y]) => x >= 0 && y >= 0 && x <= {MAP}.width && y <= {MAP}.height)"
     )
     names = {box[0] for box in visit.run(f"{MAP}.named")}
     assert len(inside) < PLACES
     assert len(names) >= len(inside) - 2
-    visit.page.get_by_label("Show the whole map").first.click()
+    visit.page.get_by_label("Show the whole map").nth(1).click()
     assert len(visit.run(f"{MAP}.named")) == before
 
 
@@ -131,7 +131,7 @@ def test_who_waits_stands_on_the_map_and_in_the_table(browser: Browser, tmp_path
     assert "wait for a charger" in visit.page.locator("#map-legend").inner_text()
     rows = read_run(run).table("chargers").to_pandas()
     names = list(read_run(run).info["scenario"]["communities"])
-    heads = visit.page.locator('[data-part="moment"] thead th').all_inner_texts()
+    heads = visit.page.locator('[data-part="moment"] thead').locator("th, td").all_inner_texts()
     column = heads.index("waiting")
     for step in (5, 9, 12):
         visit.set_clock(step + 0.5)
