@@ -88,13 +88,17 @@ def map_chart(world: LiveWorld, look: Look) -> Option:
         subtitle = f"{subtitle}\n{carried}".lstrip()
     lines = subtitle.count("\n")
     room = room_of(world)
+    # Labels of several lines stand below the legend and above the scale of the batteries.
+    labelled = room is AMONG_FEW and reading is not None
+    above_px = map_top_px(lines, arrows) + (16 if labelled else 0)
+    below_px = 80 if labelled else 50
     wide = 1.0 if room is ALONE else 1.75
     # Labels and storages stand above the highest community and below the lowest one.
     high = 1.05 if room is ALONE or not (stores or room is AMONG_MANY) else 1.35
     hidden = {"show": False, "type": "value"}
     return look.chart("Map", subtitle) | {
         # Below the words there is the legend of the arrows, where there are any.
-        "grid": {"left": 20, "right": 20, "top": map_top_px(lines, arrows), "bottom": 50},
+        "grid": {"left": 20, "right": 20, "top": above_px, "bottom": below_px},
         "xAxis": hidden | {"min": -wide, "max": wide},
         "yAxis": hidden | {"min": -high, "max": high},
         "tooltip": look.tooltip(trigger="item"),
