@@ -6,7 +6,7 @@ further price; what they want together is the sum of the blocks in their order. 
 holds all vehicles and workers that hold a block each learn the same bits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -286,7 +286,7 @@ class _LearningOfGroups:
             group.hear(price, energy, silent=silent)
 
 
-def widest(gaps: Any) -> tuple[float, float]:
+def widest(gaps: Iterable[tuple[float, float]]) -> tuple[float, float]:
     """Return the first of the widest gaps; one of no width where there is none [money/kWh]."""
     below = above = 0.0
     for from_price, to_price in gaps:

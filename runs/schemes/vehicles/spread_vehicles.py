@@ -154,9 +154,9 @@ class SpreadVehicles(VehicleSharing):
             begin_blocks(self.pool, simulation.setting)
         self._worths: dict[tuple[int, float | None], tuple[float, float]] = {}
         self._first_prices: FloatArray = np.empty(0)
-        self._gaps: list[Any] = []
+        self._gaps: list[list[tuple[float, float]]] = []
         self._learned: dict[int, list[BlockDemand]] = {}
-        self._curves: list[Any] | None = None
+        self._curves: list[list[BlockDemand]] | None = None
         self.may_be_asked: list[tuple[int, float | None]] = []
         self._kept_at = 0
         super().__init__(simulation)
@@ -203,7 +203,7 @@ class SpreadVehicles(VehicleSharing):
         """Return what all blocks answer, the first block first."""
         return self.pool.ask(self.world, method, *given)
 
-    def learn(self, prices: FloatArray) -> list[Any]:
+    def learn(self, prices: FloatArray) -> list[list[tuple[float, float]]]:
         """Return the widest gaps in what each block has learned of every community by prices.
 
         Communities are asked the same prices first, so that one question serves all.
@@ -230,7 +230,7 @@ class SpreadVehicles(VehicleSharing):
         below, above = widest(each[community] for each in self._gaps)
         return below == above
 
-    def curves(self, request: CurveRequest) -> list[Any]:
+    def curves(self, request: CurveRequest) -> list[list[BlockDemand]]:
         """Return what the curves of each block and community say, asked once in a step."""
         if self._curves is None:
             self._curves = self.ask("curves", request)

@@ -302,6 +302,8 @@ class VehicleBlock:
             What the vehicles of each act on, as of `worth`.
         """
         world, sharing = self.world, self.sharing
+        # What was learned of the step is of no use any more.
+        self._learning, self._demand = [], {}
         world.market.decision.community_price = community_price
         sharing.take_response([self._exchange(m, price) for m, price in enumerate(prices)])
         sharing.act()
