@@ -319,8 +319,11 @@ def _cluster(
     directory: Path, plan: SweepPlan, scheduler: str | None, spread: bool | None
 ) -> Iterator[DaskWorkers | HereWorkers | None]:
     """Have the workers of a cluster where one is named and needed, before anything is written."""
+    if scheduler is None:
+        yield None
+        return
     missing = [run for run in plan.runs if not _is_there(directory, run)]
-    if scheduler is None or not missing:
+    if not missing:
         yield None
         return
     client = connected(scheduler)
