@@ -309,7 +309,9 @@ def test_a_folder_that_cannot_be_there_is_refused(tmp_path: Path) -> None:
     changes = ["hours=1", "vehicles.count=0", "strategies=[typical]", "plots=false"]
     with pytest.raises(InputError, match="cannot be opened: File name too long"):
         start_run(load_scenario("three-communities", changes), out)
-    with pytest.raises(InputError, match="cannot be opened: File name too long"):
-        run_sweep("three-communities", ["hours=1,2"], out, changes=changes[1:], workers=1)
+    given: tuple[dict[str, Any], ...] = ({"workers": 1}, {"scheduler": "tcp://127.0.0.1:1"})
+    for by in given:
+        with pytest.raises(InputError, match="cannot be opened: File name too long"):
+            run_sweep("three-communities", ["hours=1,2"], out, changes=changes[1:], **by)
     assert not is_dataset(out)
     assert list(tmp_path.iterdir()) == []

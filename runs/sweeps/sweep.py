@@ -322,6 +322,8 @@ def _cluster(
     if scheduler is None:
         yield None
         return
+    if impossible_path(directory):
+        _refuse_used(directory)
     missing = [run for run in plan.runs if not _is_there(directory, run)]
     if not missing:
         yield None
