@@ -5,6 +5,7 @@ demand of their community, and under `negotiate` they answer from the same curve
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -61,8 +62,5 @@ class CurveVehicle(ElectricVehicle):
         """Return the columns of this type, as wide as its keys ask for."""
         widths = {} if cls.given is None else cls.widths()
         return tuple(
-            AgentAttribute(a.name, a.dtype, a.unit, a.default, a.description, a.state, width)
-            if (width := widths.get(a.name, 0))
-            else a
-            for a in super().attributes()
+            replace(each, width=widths.get(each.name, each.width)) for each in super().attributes()
         )

@@ -30,9 +30,9 @@ def prices(who: Who) -> Heard[PeakSignal]:
 
 
 class World(mesa.Model):  # type: ignore[misc,type-arg]
-    def __init__(self, loss_rate: float = 0.0) -> None:
+    def __init__(self, loss_rate: float = 0.0, step_h: float = 1.0) -> None:
         super().__init__(rng=1)
-        self.calendar = Calendar("2013-04-01", "Asia/Tokyo")
+        self.calendar = Calendar("2013-04-01", "Asia/Tokyo", step_h)
         self.bus = MessageBus(Streams(1), loss_rate=loss_rate, keep="all")
         self.bus.begin_step(0)
 
@@ -54,8 +54,9 @@ def loads_of(count: int, seed: int = 2) -> np.ndarray:
     return random.uniform(1, 5, (count, 1)) * (1 + 3 * hump)
 
 
-def test_one_battery_answers_as_the_population_does() -> None:
-    world = World()
+@pytest.mark.parametrize("step_h", [0.25, 1.0, 2.0])
+def test_one_battery_answers_as_the_population_does(step_h: float) -> None:
+    world = World(step_h=step_h)
     bank = bank_of(world, 12)
     bank.hear_prices(prices(np.arange(12) != 5))
     for load, charging, discharging in ((30.0, True, False), (80.0, False, True), (50.0, 0, 0)):
@@ -79,6 +80,9 @@ def test_a_battery_with_a_will_of_its_own_stays_within_its_bounds() -> None:
     _, upper = bank.exchange_bounds()
     assert after[3] == upper[3]
     np.testing.assert_array_equal(np.delete(after, 3), np.delete(before, 3))
+    # Those of another community are none of its own.
+    others = BatteryBank(bank.group, slice(0, 3))
+    np.testing.assert_array_equal(others.answer(80.0, False, True), before[:3])
 
 
 @pytest.mark.parametrize("cycle", ["full", "free"])

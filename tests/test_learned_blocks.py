@@ -224,9 +224,13 @@ def test_many_are_counted_in_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None
         {"game.bids": "curves"},
         {"messages": {"latency_h": 0.01, "latency": "exponential", "loss_rate": 0.05}},
         {"grid.limits": "keep", "communities.homes.feeder.rating_kw": 900},
+        {
+            "game.solver": "exact",
+            "vehicles.behaviour": {"name": "threshold", "charge_below": [20, 40], "sell_above": 45},
+        },
     ],
 )
-def test_negotiated_prices_do_not_depend_on_blocks(
+def test_prices_do_not_depend_on_blocks(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     scenario = load_scenario(
