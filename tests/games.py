@@ -150,3 +150,11 @@ def interior_players(draw: st.DrawFn) -> Players:
         7.0,
     )
     return Players(tuple(drawn), cost, WIDE)
+
+
+# Loads of the three communities so small that a few dozen vehicles decide their prices.
+LITTLE_LOAD = {
+    "communities.homes.members.0.count": 20,
+    "communities.malls.members.0.annual_kwh": 2e5,
+    "communities.offices.members.0.annual_kwh": 1e5,
+}

@@ -29,7 +29,7 @@ from hmesh.markets.vehicle_response import best_response
 from hmesh.runs.scenarios.scenario_reading import load_scenario
 from hmesh.runs.world.setting import make_setting
 from hmesh.runs.world.simulation import Simulation
-from tests.games import SEEDS
+from tests.games import LITTLE_LOAD, SEEDS
 
 LOWEST, HIGHEST, FIXED_KWH = 0.0, 70.0, 12.5
 PRICES = np.linspace(LOWEST, HIGHEST, 41)
@@ -217,13 +217,33 @@ def test_many_are_counted_in_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None
         assert response.price(price) == pytest.approx(alone.price(price))
 
 
+def negotiated(changes: dict[str, Any]) -> tuple[FloatArray, FloatArray]:
+    """Return what communities pay and draw in ten hours, some dozen vehicles deciding it."""
+    scenario = load_scenario(
+        "three-communities",
+        {
+            "vehicles.count": 50, "strategies": ["three_level"], "plots": False, "hours": 10,
+            "game.solver": "negotiate", **LITTLE_LOAD, **changes,
+        },
+    )  # fmt: skip
+    simulation = Simulation(make_setting(scenario), "three_level")
+    prices, drawn = [], []
+    for _ in range(10):
+        simulation.step()
+        prices.append(simulation.market.decision.community_price.copy())
+        drawn.append(simulation.net_kwh.copy())
+    return np.array(prices), np.array(drawn)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {},
         {"game.bids": "curves"},
         {"messages": {"latency_h": 0.01, "latency": "exponential", "loss_rate": 0.05}},
-        {"grid.limits": "keep", "communities.homes.feeder.rating_kw": 900},
+        # Some curves are lost; who sent them is asked about one price.
+        {"game.bids": "curves", "messages.loss_rate": 0.3},
+        {"grid.limits": "keep", "communities.homes.feeder.rating_kw": 60},
         {
             "game.solver": "exact",
             "vehicles.behaviour": {"name": "threshold", "charge_below": [20, 40], "sell_above": 45},
@@ -233,20 +253,23 @@ def test_many_are_counted_in_all_blocks(monkeypatch: pytest.MonkeyPatch) -> None
 def test_prices_do_not_depend_on_blocks(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
-    scenario = load_scenario(
-        "three-communities",
-        {
-            "vehicles.count": 50, "strategies": ["three_level"], "plots": False, "hours": 4,
-            "game.solver": "negotiate", **changes,
-        },
-    )  # fmt: skip
-    found = []
-    for rows in (row_blocks.BLOCK_ROWS, 13):
-        monkeypatch.setattr(row_blocks, "BLOCK_ROWS", rows)
-        simulation = Simulation(make_setting(scenario), "three_level")
-        prices = []
-        for _ in range(4):
-            simulation.step()
-            prices.append(simulation.market.decision.community_price.copy())
-        found.append(np.array(prices))
-    np.testing.assert_allclose(found[1], found[0], rtol=1e-9)
+    whole, _ = negotiated(changes)
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 13)
+    by_block, _ = negotiated(changes)
+    np.testing.assert_allclose(by_block, whole, rtol=1e-7)
+    # No bound sets them.
+    assert ((whole > 1.0) & (whole < 69.0)).mean() > 0.8
+
+
+def test_very_many_lines_keep_the_same_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hmesh.markets import response_of_many as module
+
+    limits = {"grid.limits": "keep", "communities.homes.feeder.rating_kw": 60}
+    few, drawn = negotiated(limits)
+    monkeypatch.setattr(module, "MANY_LINES", 5)
+    many_lines, also_drawn = negotiated(limits)
+    np.testing.assert_allclose(many_lines, few, rtol=1e-7)
+    free, _ = negotiated({})
+    assert (few[0] > free[0]).any()
+    for kwh in (drawn, also_drawn):
+        assert kwh[:, 0].max() == pytest.approx(60.0, abs=1e-4)

@@ -25,12 +25,13 @@ from hmesh.runs.sweeps.cluster_use import spreads
 from hmesh.runs.sweeps.sweep import run_sweep
 from hmesh.runs.sweeps.sweep_plan import make_plan
 from hmesh.runs.world.setting import make_setting
+from tests.games import LITTLE_LOAD
 from tests.test_elastic_loads import ELASTICITY
 from tests.test_kernels import TRAVEL, WORLDS
 
 BASE: dict[str, Any] = {
     "vehicles.count": 60, "game.solver": "exact", "hours": 9, "plots": False,
-    "checkpoint_every_h": 4,
+    "checkpoint_every_h": 4, **LITTLE_LOAD,
 }  # fmt: skip
 ROWS = 13
 
