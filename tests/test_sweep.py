@@ -289,11 +289,11 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     tries: list[int] = []
     start = run_module.start_run
 
-    def start_run(scenario: Scenario, *words: Any) -> Any:
+    def start_run(scenario: Scenario, *words: Any, **options: Any) -> Any:
         if scenario.vehicles.theta == 3.0 and (not tries or scenario.seed == tries[0]):
             tries.append(scenario.seed)
             raise ZeroDivisionError("something is\nwrong")
-        return start(scenario, *words)
+        return start(scenario, *words, **options)
 
     monkeypatch.setattr(run_module, "start_run", start_run)
     return tries
